@@ -1,0 +1,86 @@
+"""Graph, Tensor and Op: a float32 network in NHWC, in topological order.
+
+Tensor numbers are those of the float .tflite the graph was read from, so that calibration can ask LiteRT for a tensor by its number.
+Tensors that a pass made up have numbers past the last one of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass
+class Tensor:
+    """One value of the graph. `shape` includes the batch, which is 1. `data` is set for constants only."""
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    data: npt.NDArray[Any] | None = None
+
+    @property
+    def is_constant(self) -> bool:
+        return self.data is not None
+
+    @property
+    def hwc(self) -> tuple[int, int, int]:
+        """Height, width and channels as the executor sees them: (1, C) is 1 x 1 x C, (1, W, C) is 1 x W x C.
+
+        Raises ValueError for a batch other than 1 or more than four dimensions.
+        """
+        if len(self.shape) < 1 or len(self.shape) > 4 or self.shape[0] != 1:
+            raise ValueError(f"tensor '{self.name}' has shape {self.shape}; expected a batch of 1 and at most 4 dimensions")
+        dims = self.shape[1:]
+        padded = (1,) * (3 - len(dims)) + tuple(dims)
+        return padded[0], padded[1], padded[2]
+
+
+@dataclass
+class Op:
+    """One operator: `kind` is TFLite's name (CONV_2D, ADD, ...), `attrs` its options as plain values.
+
+    Attributes by kind (absent ones do not apply):
+      CONV_2D, DEPTHWISE_CONV_2D, AVERAGE_POOL_2D, MAX_POOL_2D: stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right
+        (explicit: the front end resolves SAME/VALID); dilation_h, dilation_w (convolutions), kernel_h, kernel_w (pools),
+        depth_multiplier (depthwise), activation.
+      FULLY_CONNECTED, ADD, CONCATENATION: activation; CONCATENATION: axis (of the NHWC tensor, 1..3).
+      PAD: paddings, ((before, after),) * 4 in NHWC. RESIZE_NEAREST_NEIGHBOR: rows, columns (source index of each output row/column).
+      MEAN: axes, keep_dims. SOFTMAX: beta. activation is one of NONE, RELU, RELU6, RELU_N1_TO_1, TANH.
+    """
+
+    kind: str
+    name: str
+    inputs: list[int]
+    outputs: list[int]
+    attrs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Graph:
+    """A network: `ops` in an order in which every input is ready. Inputs -1 (absent) do not occur."""
+
+    tensors: dict[int, Tensor]
+    ops: list[Op]
+    inputs: list[int]
+    outputs: list[int]
+
+    def producer(self, tensor: int) -> Op | None:
+        """The operator that writes a tensor, None for inputs and constants."""
+        return next((op for op in self.ops if tensor in op.outputs), None)
+
+    def consumers(self, tensor: int) -> list[Op]:
+        """The operators that read a tensor, in order."""
+        return [op for op in self.ops if tensor in op.inputs]
+
+    def activations(self) -> Iterator[Tensor]:
+        """The non-constant tensors: inputs first, then in the order they are written."""
+        for index in self.inputs:
+            yield self.tensors[index]
+        for op in self.ops:
+            for index in op.outputs:
+                yield self.tensors[index]

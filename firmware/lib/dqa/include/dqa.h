@@ -1,0 +1,96 @@
+/* dqa: runs DQA programs (docs/format.md) on Cortex-M and on the host.
+ *
+ * C99, no heap, no libc beyond string.h, no static data that is written.
+ * The caller owns the program (usually flash) and one arena (RAM); both must
+ * stay in place while a dqa_model is in use. Reentrant: all state is in the
+ * dqa_model and the arena.
+ *
+ *   dqa_model model;
+ *   if (dqa_load(&model, program, sizeof program, dqa_operators, DQA_LAYOUT_INTERNAL) != DQA_OK) ...
+ *   memcpy(dqa_input(&model, arena, 0), image, 3072);
+ *   dqa_run(&model, arena, sizeof arena, NULL, NULL);
+ *   const int8_t *scores = dqa_output(&model, arena, 0);
+ */
+#ifndef DQA_H
+#define DQA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Results. Every code has one meaning and at least one test vector. */
+typedef enum {
+  DQA_OK = 0,
+  DQA_ERROR_TRUNCATED = 1,   /* fewer bytes than the header or its size field says */
+  DQA_ERROR_MAGIC = 2,       /* not a DQA program */
+  DQA_ERROR_VERSION = 3,     /* a version this executor does not know */
+  DQA_ERROR_CHECKSUM = 4,    /* CRC-32 differs: the bytes changed on their way */
+  DQA_ERROR_HEADER = 5,      /* counts, sizes or table offsets of the header */
+  DQA_ERROR_EDGE = 6,        /* an edge's fields or tables */
+  DQA_ERROR_TABLE = 7,       /* a Huffman table that is not canonical and complete */
+  DQA_ERROR_OPERATOR = 8,    /* an operator's fields, parameters or shapes */
+  DQA_ERROR_UNKNOWN_OPERATOR = 9, /* kind not known, or not linked in */
+  DQA_ERROR_LAYOUT = 10,     /* a buffer that does not lie inside the arena */
+  DQA_ERROR_ARENA = 11,      /* the arena given to dqa_run is too small or null */
+  DQA_ERROR_ARGUMENT = 12    /* a null pointer where one is needed, or an index out of range */
+} dqa_status;
+
+/* Where inputs and outputs live; each has its own placement of buffers. */
+enum { DQA_LAYOUT_INTERNAL = 0, DQA_LAYOUT_EXTERNAL = 1 };
+
+/* Operators that may appear in a program; the rendered table lists those a
+ * model uses, so that the linker drops the rest. */
+struct dqa_operator;
+typedef const struct dqa_operator *const *dqa_operator_table; /* indexed by kind, NULL where unused */
+enum { DQA_OPERATOR_KINDS = 14 };
+extern const struct dqa_operator *const dqa_all_operators[DQA_OPERATOR_KINDS];
+
+/* A checked program: nothing but views; 32 bytes or so. */
+typedef struct {
+  const uint8_t *bytes;
+  dqa_operator_table operators;
+  uint32_t size;
+  uint16_t edge_count;
+  uint16_t op_count;
+  uint8_t input_count;
+  uint8_t output_count;
+  uint8_t layout;
+  uint32_t arena_size;
+} dqa_model;
+
+/* Checks all of a program: after DQA_OK no input can make dqa_run read or
+ * write outside the program, the arena and the given inputs and outputs. */
+dqa_status dqa_load(dqa_model *model, const void *program, size_t size, dqa_operator_table operators, int layout);
+
+/* Runs once. With DQA_LAYOUT_EXTERNAL, inputs[i] and outputs[i] are the
+ * caller's buffers of dqa_input_size / dqa_output_size bytes; otherwise both
+ * may be NULL. dropped: NULL, or one counter per edge, increased by the
+ * number of rows whose errors did not fit. */
+dqa_status dqa_run(const dqa_model *model, void *arena, size_t arena_size, const void *const *inputs,
+                   void *const *outputs, uint32_t *dropped);
+
+/* Bytes of input or output i, 0 if there is none. */
+uint32_t dqa_input_size(const dqa_model *model, unsigned index);
+uint32_t dqa_output_size(const dqa_model *model, unsigned index);
+
+/* Where input or output i lies in the arena (DQA_LAYOUT_INTERNAL), else NULL.
+ * The memory of an input is reused during dqa_run: write it before each run. */
+void *dqa_input(const dqa_model *model, void *arena, unsigned index);
+const int8_t *dqa_output(const dqa_model *model, void *arena, unsigned index);
+
+/* The one requantization: floor((acc * multiplier + 2^(31 + shift)) / 2^(32 + shift)). */
+int32_t dqa_requantize(int32_t acc, int32_t multiplier, unsigned shift);
+
+/* CRC-32 as in zlib; crc is 0 for the first piece. */
+uint32_t dqa_crc32(uint32_t crc, const void *bytes, size_t size);
+
+/* A short English name of a status, for logs. */
+const char *dqa_status_name(dqa_status status);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
