@@ -1,0 +1,73 @@
+"""The DQA program: its objects, its bytes, its rules (docs/format.md)."""
+
+from dqa.program.check import check_program
+from dqa.program.kinds import KINDS, Kind, kind_of
+from dqa.program.maps import MAX_ERROR_BYTES, align, base_row_bytes, has_errors, minimum_capacity, row_bytes
+from dqa.program.model import (
+    Add,
+    AveragePool2D,
+    Concatenation,
+    Conv2D,
+    DepthwiseConv2D,
+    Edge,
+    ErrorCoding,
+    FullyConnected,
+    Layout,
+    Lut,
+    MaxPool2D,
+    Mean,
+    Operator,
+    Pad,
+    Program,
+    Requantization,
+    Reshape,
+    ResizeNearestNeighbor,
+    Softmax,
+    Storage,
+    Window,
+)
+from dqa.program.reader import read
+from dqa.program.scratch import dilated_kernel, padding_after, scratch_bytes
+from dqa.program.writer import Image, Section, assemble, write
+
+__all__ = [
+    "KINDS",
+    "MAX_ERROR_BYTES",
+    "Add",
+    "AveragePool2D",
+    "Concatenation",
+    "Conv2D",
+    "DepthwiseConv2D",
+    "Edge",
+    "ErrorCoding",
+    "FullyConnected",
+    "Image",
+    "Kind",
+    "Layout",
+    "Lut",
+    "MaxPool2D",
+    "Mean",
+    "Operator",
+    "Pad",
+    "Program",
+    "Requantization",
+    "Reshape",
+    "ResizeNearestNeighbor",
+    "Section",
+    "Softmax",
+    "Storage",
+    "Window",
+    "align",
+    "assemble",
+    "base_row_bytes",
+    "check_program",
+    "dilated_kernel",
+    "has_errors",
+    "kind_of",
+    "minimum_capacity",
+    "padding_after",
+    "read",
+    "row_bytes",
+    "scratch_bytes",
+    "write",
+]

@@ -1,0 +1,21 @@
+"""The fixed-size records of a program, as struct formats (docs/format.md, sections 3 to 5)."""
+
+from __future__ import annotations
+
+from struct import Struct
+
+MAGIC = 0x50415144
+VERSION = 1
+OUTSIDE = 0xFFFFFFFF
+"""The place of an input or output that the caller owns."""
+
+HEADER = Struct("<IHHIIHHBBHIIIII20x")
+"""magic, version, header size, size, CRC-32; edges, operators, inputs, outputs, 0; offsets of edges, operators, layouts; arena sizes."""
+CHECKED_FROM = 16
+"""The first byte the CRC-32 covers."""
+EDGE = Struct("<HHHBBBBbbIIIHHI8x")
+"""height, width, channels, storage, error coding, code bits, extra bits, low, zero point, capacity;
+offsets of zero points and important channels, important count, expected extra, offset of the Huffman table."""
+OPERATOR = Struct("<BBHIIIII")
+"""kind, input count, output edge; offsets of inputs and parameters, their size; scratch, 0."""
+WINDOW = Struct("<8B")

@@ -1,0 +1,37 @@
+"""Sizes of stored edges in bytes (docs/format.md, section 2)."""
+
+from __future__ import annotations
+
+from dqa.coding import plane_bytes
+from dqa.program.model import Edge, Storage
+
+MAX_ERROR_BYTES = 4095
+"""The longest error plane a row header can announce."""
+
+
+def align(size: int) -> int:
+    """The next multiple of 4."""
+    return -(-size // 4) * 4
+
+
+def row_bytes(row_values: int, code_bits: int, error_bytes: int | None) -> int:
+    """A packed row: code plane and, unless error_bytes is None (no header), an error plane of that many bytes."""
+    plane = plane_bytes(row_values, code_bits)
+    return plane if error_bytes is None else plane + align(2 + error_bytes)
+
+
+def has_errors(edge: Edge) -> bool:
+    """Whether the rows of a map have a header and an error plane."""
+    return edge.storage is Storage.MAP and bool(edge.important) and edge.extra_bits > 0
+
+
+def base_row_bytes(edge: Edge) -> int:
+    """A row with an empty error plane; of a raw edge, a row."""
+    if edge.storage is not Storage.MAP:
+        return edge.row_values
+    return row_bytes(edge.row_values, edge.code_bits, 0 if has_errors(edge) else None)
+
+
+def minimum_capacity(edge: Edge) -> int:
+    """The least `capacity` of an edge: every row with an empty error plane."""
+    return edge.height * base_row_bytes(edge)

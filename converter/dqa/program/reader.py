@@ -1,0 +1,261 @@
+"""Bytes as a Program. Refuses with ProgramError whatever docs/format.md does not allow, as the executor's loader does."""
+
+from __future__ import annotations
+
+import zlib
+from struct import unpack_from
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.coding import HuffmanTable
+from dqa.errors import ProgramError
+from dqa.program import model
+from dqa.program.check import MAX_COUNT, MAX_ENDS, MAX_INPUTS, check_edge, check_program
+from dqa.program.kinds import Kind
+from dqa.program.layout import CHECKED_FROM, EDGE, HEADER, MAGIC, OPERATOR, OUTSIDE, VERSION, WINDOW
+from dqa.program.maps import align
+from dqa.program.model import Edge, ErrorCoding, Layout, Operator, Program, Requantization, Storage, Window
+from dqa.program.scratch import scratch_bytes
+from dqa.program.writer import huffman_bytes
+
+HINT = "the program is damaged or was not written by this version of dqa; convert the model again"
+
+
+class _Source:
+    """Bounds-checked views of a program's tables."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def take(self, offset: int, size: int, what: str) -> bytes:
+        """`size` bytes of a table at a multiple of 4 after the header."""
+        if offset % 4 or offset < HEADER.size or offset + size > len(self.data):
+            raise ProgramError(f"{what} does not lie in the program ({size} bytes at {offset})")
+        return self.data[offset : offset + size]
+
+    def array(self, offset: int, dtype: str, shape: tuple[int, ...], what: str) -> npt.NDArray[np.generic]:
+        """A table of little-endian numbers, in a shape."""
+        kind = np.dtype(dtype)
+        values = np.frombuffer(self.take(offset, int(np.prod(shape, dtype=np.int64)) * kind.itemsize, what), kind.newbyteorder("<"))
+        return values.astype(kind).reshape(shape)
+
+
+def _header(data: bytes) -> tuple[int, ...]:
+    """The header's fields after the CRC, checked."""
+    if len(data) < HEADER.size:
+        raise ProgramError(f"a program of {len(data)} bytes has no whole header")
+    magic, version, header_size, size, crc, *fields = HEADER.unpack_from(data)
+    if magic != MAGIC:
+        raise ProgramError("not a DQA program")
+    if version != VERSION:
+        raise ProgramError(f"a DQA program of version {version}; expected {VERSION}")
+    if size != len(data):
+        raise ProgramError(f"the program says it has {size} bytes, but there are {len(data)}")
+    if zlib.crc32(data[CHECKED_FROM:]) != crc:
+        raise ProgramError("the program's checksum differs: its bytes changed")
+    if header_size != HEADER.size or size % 4 or fields[4] or any(data[44:64]):
+        raise ProgramError("the program's header is not one of version 1")
+    return tuple(fields)
+
+
+def _huffman(source: _Source, offset: int, what: str) -> HuffmanTable:
+    max_length, symbol_bits = source.take(offset, 4, what)[:2]
+    if not 1 <= max_length <= 8 or not 1 <= symbol_bits <= 4:
+        raise ProgramError(f"{what}: {symbol_bits}-bit symbols in codewords of up to {max_length} bits")
+    count = 1 << symbol_bits
+    size = 4 + 2 * count + (1 << max_length)
+    stored = source.take(offset, align(size), what)
+    try:
+        table = HuffmanTable(tuple(stored[4 : 4 + count]))
+    except ValueError as error:
+        raise ProgramError(f"{what}: {error}") from None
+    if huffman_bytes(table).ljust(align(size), b"\0") != stored:
+        raise ProgramError(f"{what}: codewords that do not follow from their lengths")
+    return table
+
+
+def _edge(source: _Source, offset: int, number: int) -> Edge:
+    what = f"edge {number}"
+    record = source.take(offset, EDGE.size, what)
+    height, width, channels, storage, coding, code_bits, extra_bits, low, zero_point, *rest = EDGE.unpack(record)
+    capacity, zero_points, important, count, expected_extra, table = rest
+    if any(record[32:]) or storage not in set(Storage) or coding not in set(ErrorCoding):
+        raise ProgramError(f"{what}: a field this version does not know")
+    if count > channels or bool(count) != bool(important):
+        raise ProgramError(f"{what}: {count} important channels of {channels}")
+    edge = Edge(
+        name=what,
+        height=height,
+        width=width,
+        channels=channels,
+        storage=Storage(storage),
+        code_bits=code_bits,
+        extra_bits=extra_bits,
+        low=low,
+        zero_point=zero_point,
+        capacity=capacity,
+        zero_points=source.array(zero_points, "int8", (channels,), f"{what}: zero points").astype(np.int8) if zero_points else None,
+        important=tuple(source.array(important, "uint16", (count,), f"{what}: important channels").tolist()) if important else (),
+        error_coding=ErrorCoding(coding),
+        expected_extra=expected_extra,
+        huffman=_huffman(source, table, f"{what}: Huffman table") if table else None,
+    )
+    check_edge(edge, what)
+    return edge
+
+
+class _Parameters:
+    """The parameters of one operator, field by field."""
+
+    def __init__(self, source: _Source, offset: int, size: int, expected: int, what: str) -> None:
+        if size != expected or (not size and offset):
+            raise ProgramError(f"{what}: {size} bytes of parameters; expected {expected}")
+        self.source, self.what, self.at = source, what, 0
+        self.data = source.take(offset, size, f"{what}: parameters") if size else b""
+
+    def window(self) -> Window:
+        self.at += WINDOW.size
+        return Window(*WINDOW.unpack_from(self.data, self.at - WINDOW.size))
+
+    def numbers(self, form: str) -> tuple[int, ...]:
+        """All the fields of a parameter block without offsets."""
+        return unpack_from(form, self.data)
+
+    def offset(self) -> int:
+        self.at += 4
+        return int(unpack_from("<I", self.data, self.at - 4)[0])
+
+    def int8(self, shape: tuple[int, ...], name: str) -> model.Int8:
+        return self.source.array(self.offset(), "int8", shape, f"{self.what}: {name}").astype(np.int8)
+
+    def int16(self, shape: tuple[int, ...], name: str) -> model.Int16:
+        return self.source.array(self.offset(), "int16", shape, f"{self.what}: {name}").astype(np.int16)
+
+    def uint16(self, shape: tuple[int, ...], name: str) -> model.UInt16:
+        return self.source.array(self.offset(), "uint16", shape, f"{self.what}: {name}").astype(np.uint16)
+
+    def requantization(self, channels: int) -> Requantization:
+        places = [self.offset() for _ in range(4)]
+        if places[3]:
+            raise ProgramError(f"{self.what}: a reserved field is not 0")
+        array, what = self.source.array, self.what
+        return Requantization(
+            bias=array(places[0], "int32", (channels,), f"{what}: biases").astype(np.int32),
+            multiplier=array(places[1], "int32", (channels,), f"{what}: multipliers").astype(np.int32),
+            shift=array(places[2], "uint8", (channels,), f"{what}: shifts").astype(np.uint8),
+        )
+
+
+PARAMETER_BYTES = {
+    Kind.CONV_2D: 28,
+    Kind.DEPTHWISE_CONV_2D: 28,
+    Kind.FULLY_CONNECTED: 20,
+    Kind.ADD: 24,
+    Kind.AVERAGE_POOL_2D: 24,
+    Kind.MEAN: 16,
+    Kind.MAX_POOL_2D: 8,
+    Kind.PAD: 8,
+    Kind.CONCATENATION: 4,
+    Kind.RESIZE_NEAREST_NEIGHBOR: 8,
+    Kind.RESHAPE: 0,
+    Kind.LUT: 4,
+    Kind.SOFTMAX: 4,
+}
+
+
+def _build(kind: Kind, name: str, inputs: tuple[int, ...], output: int, edges: list[Edge], p: _Parameters) -> Operator:
+    """The operator of a kind from its parameters."""
+    source, target = edges[inputs[0]], edges[output]
+    c = target.channels
+    match kind:
+        case Kind.CONV_2D:
+            window = p.window()
+            weights = p.int8((c, window.kernel_h, window.kernel_w, source.channels), "weights")
+            return model.Conv2D(name, inputs, output, window, weights, p.requantization(c))
+        case Kind.DEPTHWISE_CONV_2D:
+            window = p.window()
+            weights = p.int8((window.kernel_h, window.kernel_w, c), "weights")
+            return model.DepthwiseConv2D(name, inputs, output, window, weights, p.requantization(c))
+        case Kind.FULLY_CONNECTED:
+            return model.FullyConnected(name, inputs, output, p.int8((c, source.values), "weights"), p.requantization(c))
+        case Kind.ADD:
+            return model.Add(name, inputs, output, p.int16((c,), "weights_a"), p.int16((c,), "weights_b"), p.requantization(c))
+        case Kind.AVERAGE_POOL_2D:
+            return model.AveragePool2D(name, inputs, output, p.window(), p.requantization(c))
+        case Kind.MEAN:
+            return model.Mean(name, inputs, output, p.requantization(c))
+        case Kind.MAX_POOL_2D:
+            return model.MaxPool2D(name, inputs, output, p.window())
+        case Kind.PAD:
+            top, left, before, zero = p.numbers("<4H")
+            if zero:
+                raise ProgramError(f"{p.what}: a reserved field is not 0")
+            return model.Pad(name, inputs, output, top, left, before)
+        case Kind.CONCATENATION:
+            axis, *zeros = p.numbers("<4B")
+            if any(zeros):
+                raise ProgramError(f"{p.what}: a reserved field is not 0")
+            return model.Concatenation(name, inputs, output, axis)
+        case Kind.RESIZE_NEAREST_NEIGHBOR:
+            rows, columns = p.uint16((target.height,), "rows"), p.uint16((target.width,), "columns")
+            return model.ResizeNearestNeighbor(name, inputs, output, rows, columns)
+        case Kind.RESHAPE:
+            return model.Reshape(name, inputs, output)
+        case Kind.LUT:
+            return model.Lut(name, inputs, output, p.int8((256,), "table"))
+        case Kind.SOFTMAX:
+            return model.Softmax(name, inputs, output, p.uint16((256,), "table"))
+
+
+def _operator(source: _Source, offset: int, number: int, edges: list[Edge]) -> tuple[Operator, int]:
+    """An operator and the scratch it asks for."""
+    what = f"operator {number}"
+    kind, count, output, inputs_at, parameters, size, scratch, zero = OPERATOR.unpack(source.take(offset, OPERATOR.size, what))
+    if kind not in set(Kind) or zero or not 1 <= count <= MAX_INPUTS:
+        raise ProgramError(f"{what}: kind {kind} with {count} inputs")
+    what = f"{what} ({Kind(kind).name})"
+    inputs = tuple(source.array(inputs_at, "uint16", (count,), f"{what}: inputs").tolist())
+    if any(i >= len(edges) for i in (*inputs, output)):
+        raise ProgramError(f"{what}: an edge that does not exist")
+    fields = _Parameters(source, parameters, size, PARAMETER_BYTES[Kind(kind)], what)
+    return _build(Kind(kind), f"{number} {Kind(kind).name}", inputs, output, edges, fields), scratch
+
+
+def _layout(places: list[int], arena_size: int, edge_count: int) -> Layout:
+    edges = tuple(None if place == OUTSIDE else place for place in places[:edge_count])
+    return Layout(arena_size, edges, tuple(places[edge_count:]))
+
+
+def read(data: bytes) -> Program:
+    """The program in `data`, exactly as long as it. Raises ProgramError for anything the format does not allow."""
+    try:
+        return _read(data)
+    except ProgramError as error:
+        raise ProgramError(error.message, hint=HINT) from None
+
+
+def _read(data: bytes) -> Program:
+    edge_count, op_count, input_count, output_count, _, edges_at, ops_at, layouts_at, internal, external = _header(data)
+    if not (1 <= edge_count <= MAX_COUNT and 1 <= op_count <= MAX_COUNT and 1 <= input_count <= MAX_ENDS and 1 <= output_count <= MAX_ENDS):
+        raise ProgramError("the program has no or too many edges, operators, inputs or outputs")
+    source = _Source(data)
+    source.take(edges_at, edge_count * EDGE.size, "the edge table")
+    source.take(ops_at, op_count * OPERATOR.size, "the operator table")
+    stride = edge_count + op_count
+    places = source.array(layouts_at, "uint32", (2 * stride,), "the layout table").tolist()
+    edges = [_edge(source, edges_at + i * EDGE.size, i) for i in range(edge_count)]
+    pairs = [_operator(source, ops_at + i * OPERATOR.size, i, edges) for i in range(op_count)]
+    program = Program(
+        edges=tuple(edges),
+        ops=tuple(op for op, _ in pairs),
+        input_count=input_count,
+        output_count=output_count,
+        internal=_layout(places[:stride], internal, edge_count),
+        external=_layout(places[stride:], external, edge_count),
+    )
+    check_program(program)
+    for number, (op, scratch) in enumerate(pairs):
+        if scratch != scratch_bytes(edges, op):
+            raise ProgramError(f"operator {number}: {scratch} bytes of scratch; expected {scratch_bytes(edges, op)}")
+    return program

@@ -1,0 +1,200 @@
+"""A Program as bytes."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from struct import pack
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.coding import HuffmanTable
+from dqa.program import model
+from dqa.program.check import check_program
+from dqa.program.kinds import kind_of
+from dqa.program.layout import CHECKED_FROM, EDGE, HEADER, MAGIC, OPERATOR, OUTSIDE, VERSION, WINDOW
+from dqa.program.maps import align
+from dqa.program.model import Edge, Layout, Operator, Program, Requantization, Window
+from dqa.program.scratch import scratch_bytes
+
+
+@dataclass
+class Section:
+    """A run of bytes with one meaning. `dtype` is the numpy type of its elements, `row` how many of them belong together.
+
+    A table that several owners share (equal bytes are stored once) has a title from each.
+    """
+
+    offset: int
+    size: int
+    dtype: str
+    row: int
+    titles: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Image:
+    """The bytes of a program and the sections that cover them, in order."""
+
+    data: bytes
+    sections: tuple[Section, ...]
+
+
+def huffman_bytes(table: HuffmanTable) -> bytes:
+    """A Huffman table as the executor reads it, without the padding."""
+    head = bytes((table.max_length, table.symbol_bits, 0, 0))
+    return head + bytes(table.lengths) + bytes(table.codes) + bytes(table.decode_table)
+
+
+class _Image:
+    """Grows an image; equal tables share their place."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.sections: list[Section] = []
+        self._known: dict[tuple[bytes, str], Section] = {}
+
+    def reserve(self, size: int, title: str) -> int:
+        """A table of records filled in later."""
+        return self._append(bytes(size), "record", size, title).offset
+
+    def place(self, values: npt.NDArray[np.generic] | bytes, title: str, row: int | None = None) -> int:
+        """The offset of a table of constants; `row` elements are shown on a line."""
+        array = np.frombuffer(values, np.uint8) if isinstance(values, bytes) else np.ascontiguousarray(values)
+        little = array.astype(array.dtype.newbyteorder("<"))
+        key = (little.tobytes(), array.dtype.name)
+        if (shared := self._known.get(key)) is not None:
+            shared.titles.append(title)
+            return shared.offset
+        section = self._append(key[0], array.dtype.name, row or array.shape[-1], title)
+        self._known[key] = section
+        return section.offset
+
+    def _append(self, data: bytes, dtype: str, row: int, title: str) -> Section:
+        section = Section(len(self.data), align(len(data)), dtype, row, [title])
+        self.data += data.ljust(section.size, b"\0")
+        self.sections.append(section)
+        return section
+
+
+def _window(window: Window) -> bytes:
+    return WINDOW.pack(
+        window.kernel_h,
+        window.kernel_w,
+        window.stride_h,
+        window.stride_w,
+        window.dilation_h,
+        window.dilation_w,
+        window.pad_top,
+        window.pad_left,
+    )
+
+
+def _requantization(image: _Image, values: Requantization, what: str) -> bytes:
+    tables = (("biases", values.bias), ("multipliers", values.multiplier), ("shifts", values.shift))
+    return pack("<4I", *(image.place(table, f"{what}: {name}") for name, table in tables), 0)
+
+
+def _parameters(image: _Image, op: Operator, what: str) -> bytes:
+    """Places the constants of an operator and gives its parameters."""
+
+    def offset(values: npt.NDArray[np.generic], name: str) -> bytes:
+        return pack("<I", image.place(values, f"{what}: {name}"))
+
+    match op:
+        case model.Conv2D() | model.DepthwiseConv2D():
+            weights = offset(op.weights, f"weights {op.weights.shape}")
+            return _window(op.window) + weights + _requantization(image, op.requantization, what)
+        case model.FullyConnected():
+            return offset(op.weights, f"weights {op.weights.shape}") + _requantization(image, op.requantization, what)
+        case model.Add():
+            weights = offset(op.weights_a, "weights of a") + offset(op.weights_b, "weights of b")
+            return weights + _requantization(image, op.requantization, what)
+        case model.AveragePool2D():
+            return _window(op.window) + _requantization(image, op.requantization, what)
+        case model.Mean():
+            return _requantization(image, op.requantization, what)
+        case model.MaxPool2D():
+            return _window(op.window)
+        case model.Pad():
+            return pack("<4H", op.top, op.left, op.before, 0)
+        case model.Concatenation():
+            return pack("<4B", op.axis, 0, 0, 0)
+        case model.ResizeNearestNeighbor():
+            return offset(op.rows, "source rows") + offset(op.columns, "source columns")
+        case model.Lut() | model.Softmax():
+            return offset(op.table, "table")
+        case _:
+            return b""
+
+
+def _edge(image: _Image, edge: Edge, what: str) -> bytes:
+    zero_points = important = table = 0
+    if edge.zero_points is not None:
+        zero_points = image.place(edge.zero_points, f"{what}: zero points")
+    if edge.important:
+        important = image.place(np.array(edge.important, np.uint16), f"{what}: important channels")
+    if edge.huffman is not None:
+        table = image.place(huffman_bytes(edge.huffman), f"{what}: Huffman table")
+    return EDGE.pack(
+        edge.height,
+        edge.width,
+        edge.channels,
+        edge.storage,
+        edge.error_coding,
+        edge.code_bits,
+        edge.extra_bits,
+        edge.low,
+        edge.zero_point,
+        edge.capacity,
+        zero_points,
+        important,
+        len(edge.important),
+        edge.expected_extra,
+        table,
+    )
+
+
+def _operator(image: _Image, edges: Sequence[Edge], op: Operator, what: str) -> bytes:
+    inputs = image.place(np.array(op.inputs, np.uint16), f"{what}: input edges")
+    parameters = _parameters(image, op, what)
+    place = image.place(parameters, f"{what}: parameters") if parameters else 0
+    return OPERATOR.pack(kind_of(op), len(op.inputs), op.output, inputs, place, len(parameters), scratch_bytes(edges, op), 0)
+
+
+def _layouts(layouts: Sequence[Layout]) -> bytes:
+    places = [OUTSIDE if place is None else place for layout in layouts for place in (*layout.edges, *layout.scratch)]
+    return np.array(places, "<u4").tobytes()
+
+
+def assemble(program: Program) -> Image:
+    """The bytes of a program with their meaning. Raises ProgramError for a program that breaks the format."""
+    check_program(program)
+    image = _Image()
+    layouts = _layouts((program.internal, program.external))
+    header_at = image.reserve(HEADER.size, "header")
+    edges_at = image.reserve(EDGE.size * len(program.edges), "edge table")
+    ops_at = image.reserve(OPERATOR.size * len(program.ops), "operator table")
+    layouts_at = image.reserve(len(layouts), "layout table")
+    image.data[layouts_at : layouts_at + len(layouts)] = layouts
+    edges = [_edge(image, edge, f"edge {i} '{edge.name}'") for i, edge in enumerate(program.edges)]
+    image.data[edges_at : edges_at + EDGE.size * len(edges)] = b"".join(edges)
+    ops = [_operator(image, program.edges, op, f"operator {i} '{op.name}'") for i, op in enumerate(program.ops)]
+    image.data[ops_at : ops_at + OPERATOR.size * len(ops)] = b"".join(ops)
+
+    def header(crc: int) -> bytes:
+        counts = (len(edges), len(ops), program.input_count, program.output_count, 0)
+        arenas = (program.internal.arena_size, program.external.arena_size)
+        return HEADER.pack(MAGIC, VERSION, HEADER.size, len(image.data), crc, *counts, edges_at, ops_at, layouts_at, *arenas)
+
+    image.data[header_at : header_at + HEADER.size] = header(0)
+    crc = zlib.crc32(image.data[CHECKED_FROM:])
+    image.data[header_at : header_at + HEADER.size] = header(crc)
+    return Image(bytes(image.data), tuple(image.sections))
+
+
+def write(program: Program) -> bytes:
+    """The bytes of a program. Raises ProgramError for a program that breaks the format."""
+    return assemble(program).data
