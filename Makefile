@@ -1,0 +1,52 @@
+# make demo: a Keras model all the way to a simulated Cortex-M4F.   make test: lint, types and all tests.
+# Both set up what they need first: .venv with pinned versions, and Debian's cross compiler, emulator and data set.
+
+PYTHON ?= python3
+BIN := .venv/bin
+C_FILES = $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
+DEMO := out/demo
+DEMO_DATA := $(DEMO)-data
+BOARD ?= mps2_an386
+
+.PHONY: setup system demo test lint format clean
+.DELETE_ON_ERROR:
+
+setup: system .venv/ready
+
+# A stamp: a second run does nothing unless the dependencies changed.
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dqa needs Python 3.11 or later; make PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[keras,tflm,test,lint]'
+	touch $@
+
+system:
+	@PYTHON=$(PYTHON) ./.ci/system-packages
+
+demo: setup $(DEMO_DATA)/test.npz
+	$(BIN)/dqa convert examples/fashion_mnist/model.h5 --calibration $(DEMO_DATA)/calibration.npz --input-scale 1/255 -o $(DEMO)
+	$(BIN)/dqa evaluate $(DEMO) --data $(DEMO_DATA)/test.npz --json $(DEMO)/host.json
+	$(BIN)/dqa evaluate $(DEMO) --data $(DEMO_DATA)/test.npz --target tflm-host --limit 500 --json $(DEMO)/tflm-host.json
+	$(BIN)/dqa build $(DEMO) --board $(BOARD)
+	$(BIN)/dqa evaluate $(DEMO) --data $(DEMO_DATA)/test.npz --target sim:$(BOARD) --limit 100 --json $(DEMO)/$(BOARD).json
+	@$(BIN)/python examples/fashion_mnist/summary.py $(DEMO)/host.json $(DEMO)/tflm-host.json $(DEMO)/$(BOARD).json
+
+$(DEMO_DATA)/test.npz: examples/fashion_mnist/data.py | setup
+	$(BIN)/python $< $(DEMO_DATA)
+
+test: setup lint
+	$(BIN)/pytest -n auto --dist worksteal
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(if $(C_FILES),$(BIN)/clang-format --dry-run --Werror $(C_FILES))
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(if $(C_FILES),$(BIN)/clang-format -i $(C_FILES))
+
+clean:
+	rm -rf .venv out dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,45 @@
+"""The commands, one file each; what is heavy is imported when a command runs, so that --help is quick."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import click
+
+import dqa
+from dqa.cli.boards import boards
+from dqa.cli.build import build
+from dqa.cli.common import run
+from dqa.cli.convert import convert
+from dqa.cli.doctor import doctor
+from dqa.cli.evaluate import evaluate
+from dqa.cli.flash import flash
+from dqa.cli.simulate import simulate
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(dqa.__version__, prog_name="dqa")
+def cli() -> None:
+    """Deep-quantized activations for Keras models on Cortex-M.
+
+    \b
+      dqa convert model.h5 --calibration x.npz -o out/model
+      dqa evaluate out/model --data test.npz --target sim:mps2_an386
+    """
+
+
+for command in (convert, evaluate, build, flash, simulate, boards, doctor):
+    cli.add_command(command)
+
+
+def main() -> NoReturn:
+    """`dqa`."""
+    run(cli)
+
+
+def convert_main() -> NoReturn:
+    """`dqa-convert`, the same as `dqa convert`."""
+    convert.context_settings = CONTEXT
+    run(convert)

@@ -1,0 +1,33 @@
+"""dqa build: the firmware of a converted model for a board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dqa.cli.common import board_option, out_argument, output_options, table, talk, write_json
+
+RUNTIMES = ("standalone", "tflm")
+
+
+@click.command()
+@out_argument
+@board_option
+@click.option("--runtime", type=click.Choice(RUNTIMES), default="standalone", show_default=True, help="tflm: inside TensorFlow Lite Micro.")
+@click.option("--tflm", type=click.Path(path_type=Path), envvar="DQA_TFLM_DIR", metavar="DIR", help="TensorFlow Lite Micro's tree, already made.")
+@output_options
+def build(out: Path, board: str, runtime: str, tflm: Path | None, quiet: bool, json_path: Path | None) -> None:
+    """Build the firmware of OUT, a directory of `dqa convert`, with PlatformIO."""
+    from dqa.device.build import build as build_firmware
+
+    result = build_firmware(out, board, runtime=runtime, tflm=tflm, quiet=quiet or json_path is not None)
+    sizes = {"flash": {"code": result.flash_code, "model": result.flash_model}, "ram": {"static": result.ram_static}}
+    write_json({"board": board, "runtime": runtime, "elf": str(result.elf), "map": str(result.map_file), **sizes}, json_path)
+    if talk(quiet, json_path):
+        rows = [
+            ["flash, code", f"{result.flash_code:,}"],
+            ["flash, model", f"{result.flash_model:,}"],
+            ["RAM, static", f"{result.ram_static:,}"],
+        ]
+        table(f"{result.elf}", ["bytes of", board], rows)

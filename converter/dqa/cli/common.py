@@ -1,0 +1,121 @@
+"""What the commands share: errors in two lines, exit codes, --quiet and --json."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from dqa.errors import DqaError
+from dqa.progress import Progress, RichProgress, SilentProgress
+
+F = TypeVar("F", bound=Callable[..., Any])
+ISSUES = "https://github.com/dqa-convert/dqa/issues"
+INTERRUPTED = 130
+STDOUT = Path("-")
+
+
+def run(command: click.Command) -> NoReturn:
+    """Runs a command and exits: 0, 2 for input that was refused, 1 for what failed, 130 for Ctrl-C. Errors are one line and a hint."""
+    try:
+        code = command.main(standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code if isinstance(code, int) else 0)
+    except DqaError as error:
+        _fail(error.message, error.hint, error.exit_code, error)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f"see {context.command_path} --help" if context else "see dqa --help"
+        _fail(error.format_message(), hint, error.exit_code, error)
+    except (KeyboardInterrupt, click.Abort):
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output is gone; keep Python from complaining about it once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        hint = f"this is a bug in dqa; please report it at {ISSUES} with the output of DQA_DEBUG=1"
+        _fail(f"{type(error).__name__}: {error}", hint, 1, error)
+
+
+def _fail(message: str, hint: str, code: int, error: Exception) -> NoReturn:
+    if os.environ.get("DQA_DEBUG") == "1":
+        traceback.print_exception(error)
+    print(f"error: {_one_line(message)}", file=sys.stderr)
+    if hint:
+        print(f"hint: {_one_line(hint)}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _one_line(text: str) -> str:
+    """Names from a model or a file may hold anything: line breaks become spaces, other control characters are shown, not sent."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
+
+
+def output_options(function: F) -> F:
+    """--quiet, and --json with an optional file (None: not given, "-": standard output)."""
+    quiet = click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary.")
+    as_json = click.option(
+        "--json",
+        "json_path",
+        is_flag=False,
+        flag_value="-",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="[FILE]",
+        help="Write the result as JSON to FILE, or, without FILE, to standard output.",
+    )
+    return quiet(as_json(function))
+
+
+def out_argument(function: F) -> F:
+    return click.argument("out", type=click.Path(path_type=Path))(function)
+
+
+def board_option(function: F) -> F:
+    return click.option("--board", required=True, metavar="BOARD", help="A board of `dqa boards`.")(function)
+
+
+def progress(quiet: bool) -> Progress:
+    return SilentProgress() if quiet else RichProgress()
+
+
+def write_json(data: object, path: Path | None) -> None:
+    """Writes to the place --json named, if it was given."""
+    if path is None:
+        return
+    text = json.dumps(data, indent=2, default=str)
+    if path == STDOUT:
+        print(text)
+        return
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DqaError(f"cannot write '{path}': {error.strerror or error}") from error
+
+
+def talk(quiet: bool, json_path: Path | None) -> bool:
+    """Whether a summary for people goes to standard output."""
+    return not quiet and json_path != STDOUT
+
+
+def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """Prints a table; redirected output is never narrower than the text."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(*columns, title=title, title_justify="left")
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    console = Console()
+    width = console.measure(drawn, options=console.options.update(max_width=1000)).maximum
+    if not console.is_terminal:
+        console.width = max(console.width, width)
+    console.print(drawn)

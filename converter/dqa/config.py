@@ -1,0 +1,115 @@
+"""The settings of a conversion: one definition for the commands, the Python API and the recipe."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from dqa.errors import RecipeError
+
+Method = Literal["dqa", "direct"]
+Coding = Literal["huffman", "raw"]
+Numbers = float | tuple[float, ...]
+
+METHODS: tuple[str, ...] = get_args(Method)
+CODINGS: tuple[str, ...] = get_args(Coding)
+METRICS = ("top1", "auc", "miou", "mse")
+MAX_BITS = 8
+MAX_EXTRA_BITS = 4
+MAX_CHANNELS = 65535
+
+
+@dataclass(frozen=True)
+class ConvertConfig:
+    """How a model is converted. Raises RecipeError, naming the setting, if a value is not allowed.
+
+    method             dqa: codes, and shifting errors for the important channels; direct: codes alone
+    bits               bits of a code, 1..8
+    extra_bits         bits of a shifting error, 0..4, bits + extra_bits <= 8
+    important          share of the channels that keep their shifting error, 0..1
+    error_coding       how the errors are written: huffman, or raw bits
+    input_scale        S of the model's float input (x - Z) * S, x as in the .npz; one number > 0, or one per channel
+    input_zero_point   Z, one number or one per channel
+    calibration_samples  at most so many samples of the calibration file are used, >= 1
+    ranking            what orders the channels by importance; the names are those of dqa.quantization
+    seed               of every random choice, >= 0
+    metric             top1, auc, miou or mse; None: by the kind of task
+    """
+
+    method: Method = "dqa"
+    bits: int = 4
+    extra_bits: int = 2
+    important: float = 0.4
+    error_coding: Coding = "huffman"
+    input_scale: Numbers = 1.0
+    input_zero_point: Numbers = 0.0
+    calibration_samples: int = 512
+    ranking: str = "energy"
+    seed: int = 0
+    metric: str | None = None
+
+    def __post_init__(self) -> None:
+        _one_of("method", self.method, METHODS)
+        _whole("bits", self.bits, 1, MAX_BITS)
+        _whole("extra_bits", self.extra_bits, 0, MAX_EXTRA_BITS)
+        if self.bits + self.extra_bits > MAX_BITS:
+            raise RecipeError(
+                f"bits + extra_bits: expected at most {MAX_BITS}, got {self.bits} + {self.extra_bits}",
+                hint=f"with {self.bits} bits use at most {MAX_BITS - self.bits} extra bits",
+            )
+        if not _is_number(self.important) or not 0 <= self.important <= 1:
+            raise RecipeError(f"important: expected a number from 0 to 1, got {self.important!r}")
+        _one_of("error_coding", self.error_coding, CODINGS)
+        _whole("calibration_samples", self.calibration_samples, 1, 2**31 - 1)
+        if not isinstance(self.ranking, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", self.ranking):
+            raise RecipeError(f"ranking: expected a name of small letters, got {self.ranking!r}")
+        _whole("seed", self.seed, 0, 2**32 - 1)
+        if self.metric is not None:
+            _one_of("metric", self.metric, METRICS)
+        # Whole numbers and lists are taken as well; the settings of two equal recipes are equal.
+        object.__setattr__(self, "important", float(self.important))
+        object.__setattr__(self, "input_scale", numbers("input_scale", self.input_scale, positive=True))
+        object.__setattr__(self, "input_zero_point", numbers("input_zero_point", self.input_zero_point))
+
+
+def numbers(name: str, value: object, *, positive: bool = False) -> Numbers:
+    """A finite number, or one per channel, from a number, a fraction such as "1/255", a list, or text with commas."""
+    if isinstance(value, str) and "," in value:
+        value = value.split(",")
+    if isinstance(value, list | tuple):
+        if not 1 <= len(value) <= MAX_CHANNELS:
+            raise RecipeError(f"{name}: expected a number for each channel, got a list of {len(value)}")
+        return tuple(_number(name, item, positive) for item in value)
+    return _number(name, value, positive)
+
+
+def _number(name: str, value: object, positive: bool) -> float:
+    result = math.nan
+    try:
+        if isinstance(value, str):
+            numerator, slash, denominator = value.partition("/")
+            result = float(numerator) / (float(denominator) if slash else 1.0)
+        elif _is_number(value):
+            result = float(value)  # type: ignore[arg-type]
+    except (ValueError, ZeroDivisionError, OverflowError):
+        pass
+    if not math.isfinite(result) or (positive and result <= 0):
+        kind = "a number greater than 0" if positive else "a number"
+        raise RecipeError(f"{name}: expected {kind}, or one per channel, got {value!r}", hint="for example 0.5, 1/255 or 0.1,0.2,0.3")
+    return result
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _whole(name: str, value: object, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise RecipeError(f"{name}: expected a whole number from {low} to {high}, got {value!r}")
+
+
+def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise RecipeError(f"{name}: expected {', '.join(allowed[:-1])} or {allowed[-1]}, got {value!r}")

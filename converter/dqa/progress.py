@@ -1,0 +1,37 @@
+"""Progress of long work: a protocol, the silent one, and one drawn by rich on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+
+class Progress(Protocol):
+    def task(self, title: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+        """A piece of work of `total` steps (None: unknown). The function it gives is called with the number of steps just done."""
+        ...
+
+
+class SilentProgress:
+    """Shows nothing."""
+
+    @contextmanager
+    def task(self, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        yield lambda _done: None
+
+
+class RichProgress:
+    """A bar for each task on stderr; on something that is not a terminal, rich draws it once, at the end."""
+
+    @contextmanager
+    def task(self, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bars
+
+        columns = [SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+        with Bars(*columns, console=Console(stderr=True)) as bars:
+            number = bars.add_task(title, total=total)
+            yield lambda done: bars.advance(number, done)
+            bars.update(number, total=bars.tasks[0].completed if total is None else total)

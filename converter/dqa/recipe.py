@@ -1,0 +1,198 @@
+"""The recipe: settings and decisions of a conversion as YAML. Converting again with it gives the same bytes.
+
+Only `config` need be there; a recipe written by hand, for use with any model, holds nothing else:
+
+    dqa_recipe: 1
+    config: {bits: 4, extra_bits: 2, important: 0.4, input_scale: 1/255}
+    model: {sha256: ...}           the model file the decisions were made for
+    calibration: {sha256: ...}     the data they were made from
+    versions: {dqa: 0.1.0, ...}    what made them
+    edges: {NAME: {...}}           what was decided for each edge; the keys are those of dqa.quantization
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dqa.config import ConvertConfig
+from dqa.errors import RecipeError
+
+VERSION = 1
+MAX_BYTES = 16 << 20
+MAX_DEPTH = 16
+SECTIONS = ("dqa_recipe", "config", "model", "calibration", "versions", "edges")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings, and, if a conversion wrote them, the hashes of its inputs and its decisions. Sections that are absent are empty."""
+
+    config: ConvertConfig
+    model_sha256: str | None = None
+    calibration_sha256: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    edges: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def check_inputs(self, model_sha256: str, calibration_sha256: str | None) -> None:
+        """Refuses (RecipeError) decisions that were made for another model or from other calibration data."""
+        for name, wanted, got in (
+            ("model", self.model_sha256, model_sha256),
+            ("calibration", self.calibration_sha256, calibration_sha256),
+        ):
+            if wanted is not None and got is not None and wanted != got:
+                raise RecipeError(
+                    f"the recipe was made with another {name} file (sha256 {wanted[:12]}..., this one has {got[:12]}...)",
+                    hint="keep only the recipe's dqa_recipe and config sections to use its settings here",
+                )
+
+
+def load(path: Path) -> Recipe:
+    """Reads a recipe; whatever does not fit is a RecipeError that names the file and the key."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+        if len(raw) > MAX_BYTES:
+            raise RecipeError(f"longer than {MAX_BYTES} bytes")
+        return parse(raw.decode("utf-8"))
+    except OSError as error:
+        raise RecipeError(f"recipe '{path}': {error.strerror or error}", hint="--recipe takes the YAML file a conversion wrote") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"recipe '{path}': not UTF-8 text") from error
+    except RecipeError as error:
+        raise RecipeError(f"recipe '{path}': {error.message}", hint=error.hint) from error
+
+
+def save(recipe: Recipe, path: Path) -> None:
+    """Writes a recipe; equal recipes give equal bytes."""
+    path.write_text(dump(recipe), encoding="utf-8", newline="\n")
+
+
+def parse(text: str) -> Recipe:
+    """A recipe from YAML text. Raises RecipeError."""
+    data = _mapping("recipe", _load_yaml(text))
+    _known("recipe", data, SECTIONS)
+    if data.get("dqa_recipe") != VERSION:
+        raise RecipeError(f"dqa_recipe: expected {VERSION}, got {data.get('dqa_recipe')!r}", hint=f"begin the recipe with 'dqa_recipe: {VERSION}'")
+    settings = _mapping("config", data.get("config", {}))
+    _known("config", settings, [item.name for item in fields(ConvertConfig)])
+    return Recipe(
+        config=ConvertConfig(**settings),
+        model_sha256=_sha256("model", data.get("model")),
+        calibration_sha256=_sha256("calibration", data.get("calibration")),
+        versions={name: _text(f"versions.{name}", value) for name, value in _mapping("versions", data.get("versions", {})).items()},
+        edges={name: _mapping(f"edges.{name}", value) for name, value in _mapping("edges", data.get("edges", {})).items()},
+    )
+
+
+def dump(recipe: Recipe) -> str:
+    """YAML text from which `parse` gives the same recipe."""
+    data: dict[str, Any] = {"dqa_recipe": VERSION, "config": asdict(recipe.config)}
+    if recipe.model_sha256 is not None:
+        data["model"] = {"sha256": recipe.model_sha256}
+    if recipe.calibration_sha256 is not None:
+        data["calibration"] = {"sha256": recipe.calibration_sha256}
+    if recipe.versions:
+        data["versions"] = dict(recipe.versions)
+    if recipe.edges:
+        data["edges"] = recipe.edges
+    return yaml.dump(_plain(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+
+
+# libyaml's loader and dumper where PyYAML has them: several times faster.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Dumper(_SafeDumper):  # type: ignore[misc]
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc]
+    """Plain data only; a key given twice is an error instead of the last one winning."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise RecipeError(f"line {key.start_mark.line + 1}: a key must be a name")
+            if key.value in seen:
+                raise RecipeError(f"line {key.start_mark.line + 1}: '{key.value}' is given twice")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _load_yaml(text: str) -> object:
+    try:
+        depth = 0
+        for event in yaml.parse(text, Loader=_SafeLoader):
+            # Aliases let a few lines stand for gigabytes, nesting can exhaust the stack of the loader.
+            if isinstance(event, yaml.AliasEvent):
+                raise RecipeError(f"line {event.start_mark.line + 1}: YAML aliases are not allowed")
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise RecipeError(f"line {event.start_mark.line + 1}: nested deeper than {MAX_DEPTH}")
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise RecipeError(f"{where}not YAML ({getattr(error, 'problem', None) or 'unreadable'})") from error
+    except ValueError as error:
+        raise RecipeError(f"not YAML ({error})") from error
+
+
+def _mapping(name: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise RecipeError(f"{name}: expected names and values, got {value!r:.40}")
+    if strange := next((key for key in value if not isinstance(key, str)), None):
+        raise RecipeError(f"{name}: expected a name, got {strange!r}", hint="put quotes around it")
+    return value
+
+
+def _known(name: str, data: Mapping[str, Any], known: Iterable[str]) -> None:
+    known = list(known)
+    for key in data:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, 1)
+            hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+            raise RecipeError(f"{name}: unknown key '{key}'", hint=hint)
+
+
+def _sha256(name: str, value: object) -> str | None:
+    if value is None:
+        return None
+    section = _mapping(name, value)
+    _known(name, section, ["sha256"])
+    digest = section.get("sha256")
+    if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise RecipeError(f"{name}.sha256: expected 64 hexadecimal digits, got {digest!r:.80}")
+    return digest
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise RecipeError(f"{name}: expected text, got {value!r:.40}", hint="put quotes around it")
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """YAML's own types: tuples become lists, numpy's numbers and arrays Python's; floats are written so that they read back exactly."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"a recipe cannot hold {value}")
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"a recipe cannot hold a {type(value).__name__}")

@@ -1,0 +1,49 @@
+"""One table of what `dqa evaluate --json` said about each target.
+
+    python summary.py host.json tflm-host.json mps2_an386.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def cell(result: dict[str, Any], *keys: str) -> str:
+    """A number of the result, "-" where the target cannot give it."""
+    value: Any = result
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="One table of several evaluations.")
+    parser.add_argument("results", type=Path, nargs="+")
+    results = [json.loads(path.read_text()) for path in parser.parse_args().results]
+    table = Table(title="Fashion-MNIST")
+    table.add_column("")
+    for result in results:
+        table.add_column(str(result["target"]), justify="right")
+    table.add_row("samples", *(cell(result, "samples") for result in results))
+    table.add_row(str(results[0]["metric"]), *(cell(result, "value") for result in results))
+    table.add_row("float model", *(cell(result, "float_value") for result in results))
+    table.add_row("bits per stored activation", *(cell(result, "stored_bits") for result in results))
+    table.add_row("equal to the host", *(f"{cell(result, 'agreement', 'equal')} of {cell(result, 'agreement', 'of')}" for result in results))
+    table.add_row("RAM, bytes", *(cell(result, "ram", "static") for result in results))
+    table.add_row("stack, bytes", *(cell(result, "ram", "stack") for result in results))
+    table.add_row("flash, code", *(cell(result, "flash", "code") for result in results))
+    table.add_row("flash, model", *(cell(result, "flash", "model") for result in results))
+    table.add_row("instructions", *(cell(result, "instructions") for result in results))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
