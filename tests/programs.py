@@ -1,0 +1,286 @@
+"""Small random programs of every operator, for tests that compare executors; no buffer overlaps another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa import program as p
+from dqa.coding import HuffmanTable
+
+Rng = np.random.Generator
+
+
+def place(edges: list[p.Edge], ops: list[p.Operator], skip: int) -> p.Layout:
+    """Buffers one after the other; the first `skip` edges are the caller's."""
+    at, places, scratch = 0, [], []
+    for number, edge in enumerate(edges):
+        places.append(None if number < skip else at)
+        at += 0 if number < skip else p.align(edge.capacity)
+    for op in ops:
+        scratch.append(at)
+        at += p.scratch_bytes(edges, op)
+    return p.Layout(at, tuple(places), tuple(scratch))
+
+
+def finish(edges: list[p.Edge], ops: list[p.Operator], inputs: list[int], outputs: list[int]) -> p.Program:
+    """A program with its edges renumbered: inputs, outputs, the others."""
+    order = inputs + outputs + [i for i in range(len(edges)) if i not in inputs and i not in outputs]
+    number = {old: new for new, old in enumerate(order)}
+    moved = [edges[old] for old in order]
+    renumbered = [replace(op, inputs=tuple(number[i] for i in op.inputs), output=number[op.output]) for op in ops]
+    ends = len(inputs) + len(outputs)
+    internal, external = place(moved, renumbered, 0), place(moved, renumbered, ends)
+    return p.Program(tuple(moved), tuple(renumbered), len(inputs), len(outputs), internal, external)
+
+
+def random_format(rng: Rng) -> tuple[int, int]:
+    """Bits and lowest value of an edge."""
+    bits = int(rng.integers(1, 9))
+    lows = [-(1 << bits - 1), 0 if bits < 8 else -128, int(rng.integers(-128, 129 - (1 << bits)))]
+    return bits, lows[rng.integers(3)]
+
+
+def random_edge(rng: Rng, name: str, shape: tuple[int, int, int], bits: int, low: int) -> p.Edge:
+    """An edge of n + m = bits with random storage, split, important channels, coding, zero points and capacity."""
+    height, width, channels = shape
+    high = low + (1 << bits) - 1
+    zero_points = rng.integers(low, high + 1, channels).astype(np.int8) if rng.random() < 0.25 else None
+    zero_point = int(rng.integers(low, high + 1)) if rng.random() < 0.5 else min(max(0, low), high)
+    raw = (bits, low) == (8, -128) and rng.random() < 0.3
+    if raw:
+        storage = p.Storage(int(rng.integers(2)))
+        return p.Edge(name, height, width, channels, storage, 8, 0, -128, zero_point, height * width * channels, zero_points)
+    extra_bits = int(rng.integers(0, min(4, bits - 1) + 1))
+    chosen = rng.random(channels) < rng.choice([0.0, 0.3, 0.7, 1.0])
+    important = tuple(np.flatnonzero(chosen).tolist()) if extra_bits else ()
+    coding = p.ErrorCoding(int(rng.integers(1, 3))) if important else p.ErrorCoding.NONE
+    counts = rng.integers(0, 3 ** rng.integers(1, 10, 1 << extra_bits))
+    edge = p.Edge(
+        name=name,
+        height=height,
+        width=width,
+        channels=channels,
+        storage=p.Storage.MAP,
+        code_bits=bits - extra_bits,
+        extra_bits=extra_bits,
+        low=low,
+        zero_point=zero_point,
+        capacity=0,
+        zero_points=zero_points,
+        important=important,
+        error_coding=coding,
+        expected_extra=int(rng.integers(0, 9)) if important else 0,
+        huffman=HuffmanTable.from_counts(counts, int(rng.integers(extra_bits, 9))) if coding is p.ErrorCoding.HUFFMAN else None,
+    )
+    most = height * (len(important) * width + 4)
+    spare = int(rng.choice([0, rng.integers(0, most + 1), most]))
+    return replace(edge, capacity=p.minimum_capacity(edge) + spare)
+
+
+def random_requantization(rng: Rng, output: p.Edge, deviation: float) -> p.Requantization:
+    """Maps sums of about `deviation` to about the output's range; now and then an extreme."""
+    channels = output.channels
+    scale = (1 << output.bits) / 4 / deviation * rng.uniform(0.5, 2, channels)
+    shift = np.clip(np.floor(-np.log2(scale)).astype(int) - 1, 1, 31)
+    multiplier = np.clip(scale * 2.0 ** (32 + shift), 0, 2**31 - 1).astype(np.int64)
+    extreme = rng.random(channels) < 0.05
+    multiplier[extreme] = rng.choice([0, 1, 2**31 - 1], int(extreme.sum()))
+    bias = np.clip(rng.normal(0, deviation, channels), -(2**30), 2**30)
+    return p.Requantization(bias.astype(np.int32), multiplier.astype(np.int32), shift.astype(np.uint8))
+
+
+class Builder:
+    """Grows a program operator by operator; edge numbers are final only after `finish`."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.edges: list[p.Edge] = []
+        self.ops: list[p.Operator] = []
+
+    def between(self, low: int, high: int) -> int:
+        """A number from low to high, both included."""
+        return int(self.rng.integers(low, high + 1))
+
+    def input(self, shape: tuple[int, int, int]) -> int:
+        storage = p.Storage(self.between(0, 1))
+        zero_point = self.between(-128, 127)
+        self.edges.append(p.Edge(f"input {len(self.edges)}", *shape, storage, 8, 0, -128, zero_point, int(np.prod(shape))))
+        return len(self.edges) - 1
+
+    def edge(self, shape: tuple[int, int, int], like: int | None = None) -> int:
+        """A random edge; `like` gives its range to it."""
+        bits, low = random_format(self.rng) if like is None else (self.edges[like].bits, self.edges[like].low)
+        self.edges.append(random_edge(self.rng, f"map {len(self.edges)}", shape, bits, low))
+        return len(self.edges) - 1
+
+    def shape(self, edge: int) -> tuple[int, int, int]:
+        return self.edges[edge].height, self.edges[edge].width, self.edges[edge].channels
+
+    def twin(self, edge: int) -> int:
+        """An edge of the same shape, written by a LUT."""
+        return self.lut(edge)
+
+    def _axis(self, size: int, dilated: bool) -> tuple[int, int, int, int, int]:
+        """kernel, stride, dilation, padding before, output size along one axis."""
+        while True:
+            kernel, stride = self.between(1, 4), self.between(1, 3)
+            dilation = self.between(1, 3) if dilated else 1
+            span = (kernel - 1) * dilation + 1
+            before = self.between(0, span - 1) if self.rng.random() < 0.6 else 0
+            outputs = [n for n in range(1, size + 3) if (n - 1) * stride - before < size]
+            if outputs:
+                return kernel, stride, dilation, before, int(self.rng.choice(outputs[-3:]))
+
+    def _window(self, source: int, dilated: bool) -> tuple[p.Window, int, int]:
+        height, width, _ = self.shape(source)
+        kh, sh, dh, top, out_h = self._axis(height, dilated)
+        kw, sw, dw, left, out_w = self._axis(width, dilated)
+        return p.Window(kh, kw, sh, sw, dh, dw, top, left), out_h, out_w
+
+    def _weights(self, *shape: int) -> npt.NDArray[np.int8]:
+        return self.rng.integers(-128, 128, shape).astype(np.int8)
+
+    def conv_2d(self, source: int) -> int:
+        window, height, width = self._window(source, True)
+        weights = self._weights(self.between(1, 9), window.kernel_h, window.kernel_w, self.shape(source)[2])
+        out = self.edge((height, width, weights.shape[0]))
+        requantization = random_requantization(self.rng, self.edges[out], 4000 * weights[0].size ** 0.5)
+        self.ops.append(p.Conv2D("conv", (source,), out, window, weights, requantization))
+        return out
+
+    def depthwise_conv_2d(self, source: int) -> int:
+        window, height, width = self._window(source, True)
+        weights = self._weights(window.kernel_h, window.kernel_w, self.shape(source)[2] * self.between(1, 3))
+        out = self.edge((height, width, weights.shape[2]))
+        requantization = random_requantization(self.rng, self.edges[out], 4000 * weights[..., 0].size ** 0.5)
+        self.ops.append(p.DepthwiseConv2D("depthwise", (source,), out, window, weights, requantization))
+        return out
+
+    def fully_connected(self, source: int) -> int:
+        weights = self._weights(self.between(1, 9), self.edges[source].values)
+        out = self.edge((1, 1, weights.shape[0]))
+        requantization = random_requantization(self.rng, self.edges[out], 4000 * weights.shape[1] ** 0.5)
+        self.ops.append(p.FullyConnected("dense", (source,), out, weights, requantization))
+        return out
+
+    def add(self, source: int) -> int:
+        other = self.twin(source)
+        out = self.edge(self.shape(source))
+        a, b = (self.rng.integers(-(2**15), 2**15, self.shape(source)[2]).astype(np.int16) for _ in range(2))
+        inputs = (source, other) if self.rng.random() < 0.5 else (other, source)
+        self.ops.append(p.Add("add", inputs, out, a, b, random_requantization(self.rng, self.edges[out], 64.0 * 2**15)))
+        return out
+
+    def average_pool_2d(self, source: int) -> int:
+        window, height, width = self._window(source, False)
+        out = self.edge((height, width, self.shape(source)[2]))
+        requantization = random_requantization(self.rng, self.edges[out], 64.0 * 2**15)
+        self.ops.append(p.AveragePool2D("average", (source,), out, window, requantization))
+        return out
+
+    def mean(self, source: int) -> int:
+        out = self.edge((1, 1, self.shape(source)[2]))
+        self.ops.append(p.Mean("mean", (source,), out, random_requantization(self.rng, self.edges[out], 32.0 * 2**15)))
+        return out
+
+    def max_pool_2d(self, source: int) -> int:
+        window, height, width = self._window(source, False)
+        out = self.edge((height, width, self.shape(source)[2]), like=source)
+        self.ops.append(p.MaxPool2D("maximum", (source,), out, window))
+        return out
+
+    def pad(self, source: int) -> int:
+        at = [self.between(0, 2) for _ in range(3)]
+        height, width, channels = (size + before + self.between(0, 2) for size, before in zip(self.shape(source), at, strict=True))
+        out = self.edge((height, width, channels), like=source)
+        self.ops.append(p.Pad("pad", (source,), out, *at))
+        return out
+
+    def concatenation(self, source: int) -> int:
+        axis, inputs = self.between(0, 2), [source]
+        for _ in range(self.between(0, 2)):
+            part = self.edge(self.shape(source), like=source)
+            self.ops.append(p.Reshape("copy", (source,), part))
+            inputs.append(part)
+        shape = list(self.shape(source))
+        shape[axis] *= len(inputs)
+        out = self.edge((shape[0], shape[1], shape[2]), like=source)
+        self.ops.append(p.Concatenation("concatenation", tuple(inputs), out, axis))
+        return out
+
+    def resize_nearest_neighbor(self, source: int) -> int:
+        height, width, channels = self.shape(source)
+        rows, columns = (np.sort(self.rng.integers(0, size, self.between(1, 2 * size))).astype(np.uint16) for size in (height, width))
+        out = self.edge((len(rows), len(columns), channels), like=source)
+        self.ops.append(p.ResizeNearestNeighbor("resize", (source,), out, rows, columns))
+        return out
+
+    def reshape(self, source: int) -> int:
+        values = self.edges[source].values
+        height = int(self.rng.choice([n for n in range(1, values + 1) if values % n == 0]))
+        width = int(self.rng.choice([n for n in range(1, values // height + 1) if (values // height) % n == 0]))
+        out = self.edge((height, width, values // height // width), like=source)
+        self.ops.append(p.Reshape("reshape", (source,), out))
+        return out
+
+    def lut(self, source: int) -> int:
+        out = self.edge(self.shape(source))
+        table = self.rng.integers(self.edges[out].low, self.edges[out].high + 1, 256).astype(np.int8)
+        self.ops.append(p.Lut("lut", (source,), out, table))
+        return out
+
+    def softmax(self, source: int) -> int:
+        out = self.edge(self.shape(source))
+        self.edges[out] = random_edge(self.rng, self.edges[out].name, self.shape(source), 8, -128)
+        table = np.round(65535 * np.exp(-np.arange(256) * self.rng.uniform(0.005, 0.5))).astype(np.uint16)
+        self.ops.append(p.Softmax("softmax", (source,), out, table))
+        return out
+
+    def finish(self) -> p.Program:
+        """Copies every edge nobody reads to a raw output; at most 8 of them may be unread."""
+        read = {i for op in self.ops for i in op.inputs}
+        inputs = [i for i in range(len(self.edges)) if self.edges[i].name.startswith("input")]
+        outputs = []
+        for source in [i for i in range(len(self.edges)) if i not in read and i not in inputs]:
+            self.edges.append(p.Edge(f"output {source}", *self.shape(source), p.Storage.RAW_INT8, 8, 0, -128, 0, self.edges[source].values))
+            self.ops.append(p.Lut("output", (source,), len(self.edges) - 1, np.arange(-128, 128, dtype=np.int8)))
+            outputs.append(len(self.edges) - 1)
+        return finish(self.edges, self.ops, inputs, outputs)
+
+
+GROWERS: dict[p.Kind, Callable[[Builder, int], int]] = {kind: getattr(Builder, kind.name.lower()) for kind in p.Kind}
+
+
+def operator_program(kind: p.Kind, seed: int = 0) -> p.Program:
+    """A raw input, a LUT into a random stored edge, one operator of a kind, a raw output."""
+    builder = Builder(1000 * seed + kind)
+    source = builder.input((builder.between(1, 8), builder.between(1, 8), builder.between(1, 8)))
+    GROWERS[kind](builder, builder.lut(source))
+    return builder.finish()
+
+
+def random_program(seed: int) -> p.Program:
+    """One to six operators of any kind behind one or two inputs, with skips."""
+    builder = Builder(seed)
+    ready = [builder.input((builder.between(1, 9), builder.between(1, 9), builder.between(1, 9))) for _ in range(builder.between(1, 2))]
+    for _ in range(builder.between(1, 6)):
+        fit = [i for i in ready if builder.edges[i].values <= 2000]
+        kind = p.Kind(builder.between(1, len(p.Kind)))
+        ready.append(GROWERS[kind](builder, int(builder.rng.choice(fit[-3:]))))
+    return builder.finish()
+
+
+def random_inputs(program: p.Program, seed: int) -> list[npt.NDArray[np.generic]]:
+    """An array (height, width, channels), int8 or uint8, for each input: noise, smooth, or an extreme."""
+    rng, arrays = np.random.default_rng(seed), []
+    for edge in program.inputs:
+        shape = (edge.height, edge.width, edge.channels)
+        noise = rng.integers(0, 256, shape)
+        smooth = np.clip(rng.integers(0, 256) + rng.normal(0, 6, shape), 0, 255).astype(int)
+        values = [noise, smooth, np.full(shape, rng.choice([0, 255]))][rng.choice(3, p=[0.5, 0.4, 0.1])]
+        arrays.append(values.astype(np.uint8).view(np.uint8 if edge.storage is p.Storage.RAW_UINT8 else np.int8))
+    return arrays
