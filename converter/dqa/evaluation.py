@@ -1,0 +1,177 @@
+"""dqa.evaluate: runs a converted model over data on the host, in TFLM, on a simulated board or on a real one, and measures it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa import data as datasets
+from dqa import metrics
+from dqa.calibration import float_outputs
+from dqa.engine.host import HostModel
+from dqa.errors import DataError, InputError
+from dqa.frontend import load_model
+from dqa.progress import Progress, SilentProgress
+from dqa.program import read
+from dqa.report import Interface, load_interface, stored_bits
+
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluateResult:
+    """What one evaluation found; None where the target cannot tell.
+
+    value: the metric of the converted model, float_value that of the float model on the same samples. agreement: samples whose output bytes equal
+    the host's, of how many. stored_bits: RAM bits per stored activation. ram, flash: bytes. instructions: of one inference, simulated boards.
+    outputs: real numbers, (N, *output shape).
+    """
+
+    metric: str
+    value: float
+    samples: int
+    target: str
+    stored_bits: float
+    outputs: npt.NDArray[np.float32]
+    details: dict[str, float]
+    float_value: float | None = None
+    agreement: tuple[int, int] | None = None
+    dropped_rows: int | None = None
+    ram: dict[str, int] | None = None
+    flash: dict[str, int] | None = None
+    instructions: int | None = None
+    microseconds: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The evaluation as plain data; what the target could not give is absent."""
+        result: dict[str, Any] = {
+            "metric": self.metric,
+            "value": self.value,
+            "samples": self.samples,
+            "target": self.target,
+            "agreement": {"equal": self.agreement[0], "of": self.agreement[1]} if self.agreement else None,
+            "stored_bits": round(self.stored_bits, 4),
+            "float_value": self.float_value,
+            "dropped_rows": self.dropped_rows,
+            "ram": self.ram,
+            "flash": self.flash,
+            "instructions": self.instructions,
+            "microseconds": self.microseconds,
+            **self.details,
+        }
+        return {key: value for key, value in result.items() if value is not None}
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """Output bytes of a target, (N, output bytes), and what it measured."""
+
+    outputs: Bytes
+    dropped_rows: int | None = None
+    measured: dict[str, Any] | None = None
+
+
+def evaluate(
+    out: Path,
+    data: Path,
+    target: str = "host",
+    limit: int | None = None,
+    metric: str | None = None,
+    *,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> EvaluateResult:
+    """Evaluates OUT on the samples of an .npz.
+
+    target: "host", "tflm-host", "sim:BOARD" or "serial:PORT". limit: the first so many samples. metric: top1, auc, miou, mse or None for the
+    model's own or the task's usual one. Raises InputError, DataError, BoardError, ToolError.
+    """
+    progress = progress or SilentProgress()
+    interface = load_interface(out)
+    program_bytes = _read(out / "model.dqa")
+    program = read(program_bytes)
+    dataset = datasets.load(data)
+    datasets.check_shape(dataset, interface.inputs[0].shape)
+    if limit is not None:
+        if limit < 1:
+            raise InputError(f"limit: expected at least 1, got {limit}")
+        dataset = dataset.take(limit)
+    real, inputs = model_inputs(interface, dataset)
+    host = HostModel(program_bytes)
+    kind, _, place = target.partition(":")
+    runner = {"host": _on_host, "tflm-host": _on_tflm, "sim": _on_device, "serial": _on_device}.get(kind)
+    if runner is None or bool(place) != (kind in {"sim", "serial"}):
+        raise InputError(f"target: expected host, tflm-host, sim:BOARD or serial:PORT, got '{target}'")
+    run = runner(out, target, host, inputs, jobs, progress)
+    agreement = None
+    if target != "host":
+        reference = _on_host(out, "host", host, inputs, jobs, progress).outputs
+        agreement = int(np.all(run.outputs == reference, axis=1).sum()), len(inputs)
+    output = interface.outputs[0]
+    outputs = output.to_real(run.outputs[:, : int(np.prod(output.shape))].view(np.int8))
+    chosen = metric or interface.metric or metrics.choose(dataset, interface.inputs[0].shape, output.shape)
+    with progress.task("Float model", None):
+        floats = float_outputs(load_model(out / "float.tflite"), real)
+    values = metrics.evaluate_all(chosen, outputs, dataset, real)
+    return EvaluateResult(
+        metric=chosen,
+        value=values.pop(chosen),
+        samples=len(inputs),
+        target=target,
+        stored_bits=stored_bits(program),
+        outputs=outputs,
+        details=values,
+        float_value=metrics.evaluate(chosen, floats, dataset, real),
+        agreement=agreement,
+        dropped_rows=run.dropped_rows,
+        **(run.measured or {}),
+    )
+
+
+def model_inputs(interface: Interface, dataset: datasets.Dataset) -> tuple[npt.NDArray[np.float32], Bytes]:
+    """The float model's inputs (N, *shape) and the converted model's bytes (N, bytes)."""
+    real = datasets.InputMapping(interface.data_scale, interface.data_zero_point).to_float(dataset.x)
+    port = interface.inputs[0]
+    if dataset.x.dtype.name == port.dtype:
+        return real, np.ascontiguousarray(dataset.x).reshape(len(dataset.x), -1).view(np.uint8)
+    return real, port.to_bytes(real)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"'{path}': {error.strerror}", hint="make it with dqa convert ... -o OUT") from error
+
+
+def _on_host(out: Path, target: str, host: HostModel, inputs: Bytes, jobs: int | None, progress: Progress) -> _Run:
+    with progress.task("Host", len(inputs)) as step:
+        result = host.run(inputs, jobs=jobs, progress=step)
+    return _Run(result.outputs.view(np.uint8), int(result.dropped.sum()))
+
+
+def _on_tflm(out: Path, target: str, host: HostModel, inputs: Bytes, jobs: int | None, progress: Progress) -> _Run:
+    from dqa.engine.tflm_host import TflmModel
+
+    with progress.task("TensorFlow Lite Micro", len(inputs)) as step:
+        model = TflmModel(_read(out / "model.tflite"))
+        outputs = model.run(inputs, progress=step)
+    ram = {"arena": model.arena_used} if model.arena_used else None
+    return _Run(outputs.view(np.uint8), measured={"ram": ram})
+
+
+def _on_device(out: Path, target: str, host: HostModel, inputs: Bytes, jobs: int | None, progress: Progress) -> _Run:
+    from dqa.device.evaluate import run_samples
+
+    with progress.task(target, len(inputs)) as step:
+        result = run_samples(target, out, inputs, jobs=jobs or 2, progress=step)
+    if len(result.outputs) != len(inputs):
+        raise DataError(f"{target} answered {len(result.outputs)} of {len(inputs)} samples")
+    measured: dict[str, Any] = {"instructions": result.instructions, "microseconds": result.microseconds}
+    measured["ram"] = {"static": result.ram_static, "stack": result.stack}
+    measured["flash"] = {"code": result.flash_code, "model": result.flash_model}
+    return _Run(result.outputs, result.dropped_rows, measured)

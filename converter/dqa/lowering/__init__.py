@@ -1,0 +1,1 @@
+"""From a graph and its decisions to a DQA program and the .tflite that carries it."""

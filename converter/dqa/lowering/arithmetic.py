@@ -1,0 +1,52 @@
+"""The integer parameters of each operator kind, from real scales (docs/format.md, section 5)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.program import Requantization
+from dqa.quantization.multiplier import MAX_FACTOR, requantization
+from dqa.quantization.weights import FoldedWeights
+
+Floats = npt.NDArray[np.float64]
+
+
+def requantize_sum(folded: FoldedWeights, output_scales: Floats) -> Requantization:
+    """The requantization of a convolution's accumulators.
+
+    An output step finer than 4 accumulator steps carries no information; `finest_useful` keeps scales from getting there.
+    """
+    multiplier, shift = requantization(folded.scales / output_scales)
+    return Requantization(folded.bias, multiplier, shift)
+
+
+def finest_useful(accumulator_scales: Floats) -> Floats:
+    """The smallest output scale whose factor the requantization can express."""
+    return accumulator_scales / (MAX_FACTOR * (1 - 1e-9))
+
+
+def add(
+    scales_a: Floats, zeros_a: Floats, scales_b: Floats, zeros_b: Floats, output_scales: Floats
+) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16], Requantization]:
+    """weights_a, weights_b and requantization of an ADD: both inputs in steps of the output, 15 bits of precision."""
+    ratio_a, ratio_b = scales_a / output_scales, scales_b / output_scales
+    # A unit above 2^30 would need a bias past int32.
+    unit = 32767.0 / np.maximum(np.maximum(ratio_a, ratio_b), 1e-9)
+    unit = np.minimum(unit, 2.0**30)
+    weights_a, weights_b = np.rint(ratio_a * unit), np.rint(ratio_b * unit)
+    bias = np.rint(-(weights_a * zeros_a + weights_b * zeros_b))
+    multiplier, shift = requantization(1.0 / unit)
+    return (
+        weights_a.astype(np.int16),
+        weights_b.astype(np.int16),
+        Requantization(bias.astype(np.int32), multiplier, shift),
+    )
+
+
+def average(scales: Floats, zeros: Floats, output_scales: Floats, count: int) -> Requantization:
+    """The requantization of a mean of `count` elements: the executor's sum * ((32768 + count / 2) / count)."""
+    reciprocal = (32768 + count // 2) // count
+    unit = float(reciprocal * count)
+    multiplier, shift = requantization(scales / output_scales / unit)
+    return Requantization(np.rint(-zeros * unit).astype(np.int32), multiplier, shift)

@@ -1,0 +1,184 @@
+"""Builds the DQA program of a graph whose formats are decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from dqa.errors import ModelError
+from dqa.graph import Graph, Op
+from dqa.lowering import arithmetic
+from dqa.lowering.supported import why_not
+from dqa.planning.layout import plan
+from dqa.program import (
+    Add,
+    AveragePool2D,
+    Concatenation,
+    Conv2D,
+    DepthwiseConv2D,
+    FullyConnected,
+    Lut,
+    MaxPool2D,
+    Mean,
+    Operator,
+    Pad,
+    Program,
+    Requantization,
+    Reshape,
+    ResizeNearestNeighbor,
+    Softmax,
+    Window,
+)
+from dqa.quantization.formats import Floats, TensorFormat
+from dqa.quantization.weights import FoldedWeights, fold
+
+_UNARY: dict[str, Callable[[Floats], Floats]] = {"LOGISTIC": lambda x: 1 / (1 + np.exp(-x)), "TANH": np.tanh}
+
+
+def edge_order(graph: Graph) -> list[int]:
+    """Tensor numbers in the order of the program's edges: inputs, outputs, then the rest as they are written."""
+    border = [*graph.inputs, *graph.outputs]
+    return border + [t.index for t in graph.activations() if t.index not in border]
+
+
+def build(graph: Graph, formats: Mapping[int, TensorFormat]) -> Program:
+    """The program of a graph prepared by `prepare`, with the formats of `decide`.
+
+    Raises ModelError naming the layer if an operator cannot be converted.
+    """
+    for op in graph.ops:
+        if reason := why_not(graph, op):
+            raise ModelError(f"layer '{op.name}': {op.kind} cannot be converted: {reason}")
+    order = edge_order(graph)
+    numbers = {tensor: i for i, tensor in enumerate(order)}
+    edges = tuple(formats[t].edge(graph.tensors[t].name, graph.tensors[t].hwc) for t in order)
+    ops = tuple(_Lowering(graph, formats, numbers, op).operator() for op in graph.ops)
+    counts = (len(graph.inputs), len(graph.outputs))
+    internal = plan(edges, ops, *counts, external=False)
+    external = plan(edges, ops, *counts, external=True)
+    return Program(edges, ops, *counts, internal, external)
+
+
+def folded_weights(graph: Graph, op: Op, formats: Mapping[int, TensorFormat]) -> FoldedWeights:
+    """The integer weights of a CONV_2D (O, kh, kw, I), DEPTHWISE_CONV_2D (O, kh, kw, 1) or FULLY_CONNECTED (O, H * W, I)."""
+    weights = graph.tensors[op.inputs[1]].data
+    assert weights is not None
+    real = weights.astype(np.float64)
+    source = formats[op.inputs[0]]
+    scales, zeros = source.scales, source.zero_points
+    channels = len(scales)
+    if op.kind == "DEPTHWISE_CONV_2D":
+        real = np.moveaxis(real[0], 2, 0)[..., None]  # (O, kh, kw, 1)
+        multiplier = real.shape[0] // channels
+        outputs = real.shape[0]
+        scales = np.repeat(scales, multiplier).reshape(outputs, 1, 1, 1)
+        zeros = np.repeat(zeros, multiplier).reshape(outputs, 1, 1, 1)
+    elif op.kind == "FULLY_CONNECTED":
+        real = real.reshape(real.shape[0], -1, channels)
+    bias = np.zeros(real.shape[0])
+    if len(op.inputs) > 2:
+        constant = graph.tensors[op.inputs[2]].data
+        assert constant is not None
+        bias = constant.astype(np.float64).ravel()
+    return fold(real, bias, scales, zeros)
+
+
+class _Lowering:
+    """One operator: its float form in, its integer form out."""
+
+    def __init__(self, graph: Graph, formats: Mapping[int, TensorFormat], numbers: Mapping[int, int], op: Op) -> None:
+        self.graph, self.formats, self.op = graph, formats, op
+        self.name = op.name
+        data = [t for t in op.inputs if not graph.tensors[t].is_constant]
+        self.inputs = tuple(numbers[t] for t in data)
+        self.output = numbers[op.outputs[0]]
+        self.source = formats[data[0]]
+        self.second = formats[data[-1]]
+        self.target = formats[op.outputs[0]]
+
+    def operator(self) -> Operator:
+        handler: Callable[[], Operator] = getattr(self, f"_{self.op.kind.lower()}")
+        return handler()
+
+    def _window(self, kernel_h: int, kernel_w: int) -> Window:
+        a = self.op.attrs
+        return Window(
+            kernel_h,
+            kernel_w,
+            a["stride_h"],
+            a["stride_w"],
+            a.get("dilation_h", 1),
+            a.get("dilation_w", 1),
+            a["pad_top"],
+            a["pad_left"],
+        )
+
+    def _conv_2d(self) -> Operator:
+        folded = folded_weights(self.graph, self.op, self.formats)
+        window = self._window(*folded.weights.shape[1:3])
+        requantization = arithmetic.requantize_sum(folded, self.target.scales)
+        return Conv2D(self.name, self.inputs, self.output, window, folded.weights, requantization)
+
+    def _depthwise_conv_2d(self) -> Operator:
+        folded = folded_weights(self.graph, self.op, self.formats)
+        window = self._window(*folded.weights.shape[1:3])
+        weights = np.ascontiguousarray(np.moveaxis(folded.weights[..., 0], 0, 2))
+        requantization = arithmetic.requantize_sum(folded, self.target.scales)
+        return DepthwiseConv2D(self.name, self.inputs, self.output, window, weights, requantization)
+
+    def _fully_connected(self) -> Operator:
+        folded = folded_weights(self.graph, self.op, self.formats)
+        requantization = arithmetic.requantize_sum(folded, self.target.scales)
+        weights = folded.weights.reshape(folded.weights.shape[0], -1)
+        return FullyConnected(self.name, self.inputs, self.output, weights, requantization)
+
+    def _add(self) -> Operator:
+        a, b = self.source, self.second
+        weights_a, weights_b, requantization = arithmetic.add(a.scales, a.zero_points, b.scales, b.zero_points, self.target.scales)
+        return Add(self.name, self.inputs if len(self.inputs) == 2 else self.inputs * 2, self.output, weights_a, weights_b, requantization)
+
+    def _average(self, count: int) -> Requantization:
+        return arithmetic.average(self.source.scales, self.source.zero_points, self.target.scales, count)
+
+    def _average_pool_2d(self) -> Operator:
+        a = self.op.attrs
+        requantization = self._average(a["kernel_h"] * a["kernel_w"])
+        return AveragePool2D(self.name, self.inputs, self.output, self._window(a["kernel_h"], a["kernel_w"]), requantization)
+
+    def _mean(self) -> Operator:
+        height, width, _ = self.graph.tensors[self.op.inputs[0]].hwc
+        return Mean(self.name, self.inputs, self.output, self._average(height * width))
+
+    def _max_pool_2d(self) -> Operator:
+        a = self.op.attrs
+        return MaxPool2D(self.name, self.inputs, self.output, self._window(a["kernel_h"], a["kernel_w"]))
+
+    def _pad(self) -> Operator:
+        pads = self.op.attrs["paddings"]
+        return Pad(self.name, self.inputs, self.output, pads[1][0], pads[2][0], pads[3][0])
+
+    def _concatenation(self) -> Operator:
+        return Concatenation(self.name, self.inputs, self.output, self.op.attrs["axis"] - 1)
+
+    def _resize_nearest_neighbor(self) -> Operator:
+        rows = np.asarray(self.op.attrs["rows"], dtype=np.uint16)
+        columns = np.asarray(self.op.attrs["columns"], dtype=np.uint16)
+        return ResizeNearestNeighbor(self.name, self.inputs, self.output, rows, columns)
+
+    def _reshape(self) -> Operator:
+        return Reshape(self.name, self.inputs, self.output)
+
+    def _softmax(self) -> Operator:
+        step = float(self.source.scales[0]) * float(self.op.attrs.get("beta", 1.0))
+        table = np.rint(65535 * np.exp(-step * np.arange(256))).astype(np.uint16)
+        return Softmax(self.name, self.inputs, self.output, table)
+
+    def _unary(self) -> Operator:
+        values = np.arange(-128, 128)
+        real = (values - self.source.zero_points[0]) * self.source.scales[0]
+        result = _UNARY[self.op.kind](real) / self.target.scales[0] + self.target.zero_points[0]
+        table = np.clip(np.rint(result), self.target.low, self.target.high).astype(np.int8)
+        return Lut(self.name, self.inputs, self.output, table)
+
+    _logistic = _tanh = _unary

@@ -1,0 +1,1 @@
+"""From statistics to decisions: ranges, scales, importance, and integer weights."""

@@ -1,0 +1,202 @@
+"""Decides the format of every activation from calibration statistics and the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dqa.calibration import ChannelStatistics
+from dqa.config import ConvertConfig
+from dqa.graph import Graph
+from dqa.program import ErrorCoding
+from dqa.quantization.clipping import best_step, levels
+from dqa.quantization.formats import Floats, Reason, TensorFormat, packed, raw
+from dqa.quantization.histogram import Histogram
+from dqa.quantization.ranking import most_important, scores
+from dqa.quantization.sensitivity import sensitivities
+from dqa.quantization.ties import MOVES, TABLES, Ties
+
+SMALL_SHARE = 0.01
+"""Edges with at most this share of all activations keep 8 bits: they cost nothing and often carry the answer."""
+
+TABLE_OUTPUTS = {"SOFTMAX": (1 / 256, -128.0), "LOGISTIC": (1 / 256, -128.0), "TANH": (1 / 128, 0.0)}
+"""Scale and zero point of table operators' outputs, as in TFLite's int8 specification."""
+
+_NON_NEGATIVE = frozenset({"RELU", "RELU6"})
+
+
+@dataclass(frozen=True, eq=False)
+class InputFormat:
+    """What the emitted model takes: bytes of `dtype` ("uint8" or "int8"), float input = (byte - zero_point) * scale, per channel (C,)."""
+
+    dtype: str
+    scales: Floats
+    zero_points: Floats
+
+
+def decide(
+    graph: Graph, statistics: Mapping[int, ChannelStatistics], inputs: Mapping[int, InputFormat], config: ConvertConfig
+) -> dict[int, TensorFormat]:
+    """The format of each activation tensor, by tensor number.
+
+    Tied tensors (see `ties`) get one value range and tied channels one scale. Small edges, the inputs of tables and the borders of the model keep
+    8 bits; the others become packed maps of config.bits + config.extra_bits.
+    """
+    ties = Ties(graph)
+    total = sum(int(np.prod(t.hwc)) for t in graph.activations() if t.index not in graph.inputs)
+    formats: dict[int, TensorFormat] = {}
+    for members in ties.groups().values():
+        formats.update(_Group(graph, ties, members, statistics, config, total).formats(inputs))
+    return formats
+
+
+class _Group:
+    """The tensors that share one value range."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        ties: Ties,
+        members: list[int],
+        statistics: Mapping[int, ChannelStatistics],
+        config: ConvertConfig,
+        total: int,
+    ) -> None:
+        self.graph, self.ties, self.members, self.statistics, self.config = graph, ties, members, statistics, config
+        self.small = max(int(np.prod(graph.tensors[t].hwc)) for t in members) <= SMALL_SHARE * total
+        self.producers = {t: graph.producer(t) for t in members}
+        # Values come into being only here; the other members hold copies.
+        self.roots = [t for t in members if (op := self.producers[t]) is None or op.kind not in MOVES]
+
+    def formats(self, inputs: Mapping[int, InputFormat]) -> dict[int, TensorFormat]:
+        given = [t for t in self.members if t in self.graph.inputs]
+        if given:
+            return self._from_input(inputs)
+        for tensor in self.roots:
+            op = self.producers[tensor]
+            if op is not None and op.kind in TABLE_OUTPUTS:
+                scale, zero = TABLE_OUTPUTS[op.kind]
+                return self._uniform(Reason.TABLE, scale, zero)
+        if any(t in self.graph.outputs for t in self.members):
+            return self._uniform(Reason.OUTPUT, *self._affine())
+        if any(op.kind in TABLES for t in self.members for op in self.graph.consumers(t)):
+            return self._uniform(Reason.TABLE_INPUT, *self._affine())
+        if self.small:
+            return self._maps(code_bits=8, extra_bits=0, reason=Reason.SMALL)
+        extra = self.config.extra_bits if self.config.method == "dqa" else 0
+        return self._maps(code_bits=self.config.bits, extra_bits=extra, reason=Reason.MAP)
+
+    def _shape(self, tensor: int) -> tuple[int, int, int]:
+        return self.graph.tensors[tensor].hwc
+
+    def _from_input(self, inputs: Mapping[int, InputFormat]) -> dict[int, TensorFormat]:
+        scales: dict[int, float] = {}
+        zeros: dict[int, float] = {}
+        for tensor in self.members:
+            if tensor in inputs:
+                given = inputs[tensor]
+                shift = 128.0 if given.dtype == "uint8" else 0.0
+                for variable, scale, zero in zip(self.ties.channels(tensor), given.scales, given.zero_points, strict=True):
+                    scales[int(variable)], zeros[int(variable)] = float(scale), float(zero) - shift
+        first = next(iter(scales))
+        result = {}
+        for tensor in self.members:
+            variables = self.ties.channels(tensor)
+            s = np.array([scales.get(int(v), scales[first]) for v in variables])
+            z = np.array([zeros.get(int(v), zeros[first]) for v in variables])
+            unsigned = tensor in inputs and inputs[tensor].dtype == "uint8"
+            result[tensor] = raw(Reason.INPUT, self._shape(tensor), s, z, unsigned_bytes=unsigned)
+        return result
+
+    def _uniform(self, reason: Reason, scale: float, zero: float) -> dict[int, TensorFormat]:
+        """One scale and zero point for all channels, plain bytes."""
+        return {t: raw(reason, self._shape(t), np.full(self._shape(t)[2], scale), np.full(self._shape(t)[2], zero)) for t in self.members}
+
+    def _affine(self) -> tuple[float, float]:
+        """Scale and integer zero point that spread 8 bits over the calibrated range, 0 included."""
+        low = min(0.0, *(float(self.statistics[t].minimum.min()) for t in self.roots))
+        high = max(0.0, *(float(self.statistics[t].maximum.max()) for t in self.roots))
+        scale = (high - low) / 255 or 1.0
+        return scale, float(np.rint(-128 - low / scale))
+
+    def _signed(self) -> bool:
+        return not all(non_negative(self.graph, t) for t in self.roots)
+
+    def _histograms(self) -> dict[int, Histogram]:
+        """The histogram of every scale variable of the group; channels that only padding writes are always 0."""
+        found: dict[int, Histogram] = {}
+        for tensor in self.roots:
+            statistics = self.statistics[tensor]
+            for c, variable in enumerate(self.ties.channels(tensor)):
+                histogram = Histogram.of_channel(statistics, c)
+                v = int(variable)
+                found[v] = found[v].merged(histogram) if v in found else histogram
+        for tensor in self.members:
+            for variable in self.ties.channels(tensor):
+                found.setdefault(int(variable), Histogram.zero())
+        return found
+
+    def _maps(self, *, code_bits: int, extra_bits: int, reason: Reason) -> dict[int, TensorFormat]:
+        signed = self._signed()
+        config = self.config
+        histograms = self._histograms()
+        order = sorted(histograms)
+        row = {variable: i for i, variable in enumerate(order)}
+        counts, centers = Histogram.stack([histograms[v] for v in order])
+        fine_step, fine_error = best_step(counts, centers, code_bits + extra_bits, signed)
+        coarse_step, coarse_error = fine_step, fine_error
+        chosen: dict[int, tuple[int, ...]] = {t: () for t in self.members}
+        if extra_bits:
+            coarse_step, coarse_error = best_step(counts, centers, code_bits, signed)
+            energy = (counts * centers * centers).sum(axis=1) / np.maximum(counts.sum(axis=1), 1)
+            gain = np.maximum(coarse_error - fine_error, 0)
+            for tensor in self.members:
+                rows = [row[int(v)] for v in self.ties.channels(tensor)]
+                score = scores(
+                    config.ranking,
+                    energy=energy[rows],
+                    gain=gain[rows],
+                    sensitivity=sensitivities(self.graph, tensor),
+                    seed=config.seed + tensor,
+                )
+                chosen[tensor] = most_important(score, config.important)
+        kept = np.zeros(len(order), dtype=bool)
+        for tensor in self.roots:
+            variables = self.ties.channels(tensor)
+            kept[[row[int(variables[c])] for c in chosen[tensor]]] = True
+        steps = np.where(kept, fine_step, coarse_step / (1 << extra_bits))
+        low, high = levels(code_bits + extra_bits, signed)
+        codes = np.clip(np.rint(centers / steps[:, None]), low, high).astype(np.int64) - low
+        result = {}
+        for tensor in self.members:
+            rows_of = np.array([row[int(v)] for v in self.ties.channels(tensor)])
+            kept_rows = rows_of[list(chosen[tensor])] if chosen[tensor] else rows_of[:0]
+            errors = np.bincount(
+                (codes[kept_rows] & ((1 << extra_bits) - 1)).ravel(), weights=counts[kept_rows].ravel(), minlength=1 << extra_bits
+            )
+            result[tensor] = packed(
+                self._shape(tensor),
+                code_bits=code_bits,
+                extra_bits=extra_bits,
+                signed=signed,
+                scales=steps[rows_of],
+                important=chosen[tensor],
+                error_coding=ErrorCoding.RAW if config.error_coding == "raw" else ErrorCoding.HUFFMAN,
+                error_counts=errors.astype(np.float64),
+                reason=reason,
+            )
+        return result
+
+
+def non_negative(graph: Graph, tensor: int) -> bool:
+    """Whether a tensor cannot be negative by its construction, whatever the data."""
+    op = graph.producer(tensor)
+    if op is None:
+        return False
+    if op.attrs.get("activation", "NONE") in _NON_NEGATIVE or op.kind in {"SOFTMAX", "LOGISTIC", "RELU", "RELU6"}:
+        return True
+    if op.attrs.get("activation", "NONE") == "NONE" and (op.kind in MOVES or op.kind in {"ADD", "AVERAGE_POOL_2D", "MEAN"}):
+        return all(non_negative(graph, t) for t in op.inputs if not graph.tensors[t].is_constant)
+    return False

@@ -1,0 +1,55 @@
+"""Histograms of single channels, and stacks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.calibration import ChannelStatistics
+
+Floats = npt.NDArray[np.float64]
+
+BINS = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """counts and centers, both (BINS,)."""
+
+    counts: Floats
+    centers: Floats
+
+    @classmethod
+    def of_channel(cls, statistics: ChannelStatistics, channel: int) -> Histogram:
+        return cls._rebinned(statistics.counts[channel].astype(np.float64), statistics.centers[channel])
+
+    @classmethod
+    def zero(cls) -> Histogram:
+        """A channel that is always 0."""
+        counts = np.zeros(BINS)
+        counts[0] = 1
+        return cls(counts, np.zeros(BINS))
+
+    @classmethod
+    def _rebinned(cls, counts: Floats, centers: Floats) -> Histogram:
+        """The same distribution in BINS bins; each bin's center is the mean of what fell into it."""
+        if len(counts) == BINS:
+            return cls(counts, centers)
+        low, high = float(centers.min()), float(centers.max())
+        width = (high - low) or 1.0
+        index = np.minimum(((centers - low) / width * BINS).astype(np.int64), BINS - 1)
+        merged = np.bincount(index, weights=counts, minlength=BINS)
+        sums = np.bincount(index, weights=counts * centers, minlength=BINS)
+        return cls(merged, np.where(merged > 0, sums / np.maximum(merged, 1e-300), 0.0))
+
+    def merged(self, other: Histogram) -> Histogram:
+        """The distribution of both channels together."""
+        return self._rebinned(np.concatenate([self.counts, other.counts]), np.concatenate([self.centers, other.centers]))
+
+    @staticmethod
+    def stack(histograms: Sequence[Histogram]) -> tuple[Floats, Floats]:
+        """counts and centers, both (V, BINS)."""
+        return np.stack([h.counts for h in histograms]), np.stack([h.centers for h in histograms])

@@ -1,0 +1,100 @@
+"""Which channels must share a scale and which tensors a value range.
+
+Operators that only move values (pooling by maximum, padding, concatenation, resizing, reshaping) give their output the scales of their input,
+channel by channel, so that no requantization happens; operators with one table for all channels (softmax, logistic) need one scale per tensor,
+and so do the outputs of the model, which users read with one scale.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.graph import Graph, Op
+
+MOVES = frozenset({"MAX_POOL_2D", "PAD", "CONCATENATION", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE"})
+TABLES = frozenset({"SOFTMAX", "LOGISTIC", "TANH"})
+
+
+class _Sets:
+    """Union-find over integers; the representative of a set is its smallest member."""
+
+    def __init__(self, size: int) -> None:
+        self._parent = list(range(size))
+
+    def find(self, item: int) -> int:
+        while self._parent[item] != item:
+            self._parent[item] = self._parent[self._parent[item]]
+            item = self._parent[item]
+        return item
+
+    def unite(self, a: int, b: int) -> None:
+        low, high = sorted((self.find(a), self.find(b)))
+        self._parent[high] = low
+
+
+class Ties:
+    """The shared scales of a graph's activations.
+
+    `channels(t)` gives the scale variable of each channel of tensor t, an int64 array of shape (C,);
+    `group(t)` the number of the set of tensors that share a value range (low, n + m) with t.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._tensors = [tensor.index for tensor in graph.activations()]
+        self._base: dict[int, int] = {}
+        total = 0
+        for index in self._tensors:
+            self._base[index] = total
+            total += graph.tensors[index].hwc[2]
+        self._graph = graph
+        self._variables = _Sets(total)
+        self._groups = _Sets(len(self._tensors))
+        self._position = {index: i for i, index in enumerate(self._tensors)}
+        for op in graph.ops:
+            if op.kind in MOVES:
+                self._tie(op)
+            elif op.kind in TABLES:
+                self._one_scale(op.inputs[0])
+        for index in graph.outputs:
+            self._one_scale(index)
+
+    def channels(self, tensor: int) -> npt.NDArray[np.int64]:
+        base = self._base[tensor]
+        count = self._graph.tensors[tensor].hwc[2]
+        return np.array([self._variables.find(base + c) for c in range(count)], dtype=np.int64)
+
+    def group(self, tensor: int) -> int:
+        return self._groups.find(self._position[tensor])
+
+    def groups(self) -> dict[int, list[int]]:
+        """The tensors of each group, in graph order."""
+        members: dict[int, list[int]] = {}
+        for index in self._tensors:
+            members.setdefault(self.group(index), []).append(index)
+        return members
+
+    def _one_scale(self, tensor: int) -> None:
+        base = self._base[tensor]
+        for c in range(1, self._graph.tensors[tensor].hwc[2]):
+            self._variables.unite(base, base + c)
+
+    def _tie(self, op: Op) -> None:
+        output = op.outputs[0]
+        out_channels = self._graph.tensors[output].hwc[2]
+        first = 0
+        if op.kind == "PAD":
+            first = op.attrs["paddings"][3][0]
+        for tensor in op.inputs:
+            if tensor not in self._base:  # a constant
+                continue
+            self._groups.unite(self._position[tensor], self._position[output])
+            channels = self._graph.tensors[tensor].hwc[2]
+            if op.kind == "RESHAPE" and channels != out_channels:
+                self._one_scale(tensor)
+                self._one_scale(output)
+                channels = 1
+            for c in range(channels):
+                self._variables.unite(self._base[tensor] + c, self._base[output] + first + c)
+            if op.kind == "CONCATENATION" and op.attrs["axis"] == 3:
+                first += channels

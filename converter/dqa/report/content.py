@@ -1,0 +1,88 @@
+"""The content of report.json: what lies where, with how many bits, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dqa.graph import Graph
+from dqa.program import Conv2D, DepthwiseConv2D, FullyConnected, Operator, Program, Storage
+from dqa.quantization.formats import TensorFormat
+
+
+def stored_bits(program: Program) -> float:
+    """RAM bits per stored activation: capacity of every edge except the model's inputs (headers and error planes included) over its values."""
+    edges = program.edges[program.input_count :]
+    return 8.0 * sum(e.capacity for e in edges) / sum(e.values for e in edges)
+
+
+def macs(program: Program, op: Operator) -> int:
+    """Multiply-accumulates of one inference; padding counts as computed, as in the executor."""
+    output = program.edges[op.output]
+    if isinstance(op, Conv2D):
+        return output.values * int(np.prod(op.weights.shape[1:]))
+    if isinstance(op, DepthwiseConv2D):
+        return output.values * op.window.kernel_h * op.window.kernel_w
+    if isinstance(op, FullyConnected):
+        return op.weights.size
+    return 0
+
+
+def edge_rows(program: Program, graph: Graph, order: Sequence[int], formats: Mapping[int, TensorFormat]) -> list[dict[str, Any]]:
+    """One row per edge: where its bits go and the reason."""
+    rows = []
+    for tensor, edge in zip(order, program.edges, strict=True):
+        producer = graph.producer(tensor)
+        rows.append(
+            {
+                "name": edge.name,
+                "producer": producer.kind if producer else "INPUT",
+                "shape": [edge.height, edge.width, edge.channels],
+                "storage": edge.storage.name.lower(),
+                "code_bits": edge.code_bits,
+                "extra_bits": edge.extra_bits if edge.important else 0,
+                "important_channels": len(edge.important),
+                "error_coding": edge.error_coding.name.lower(),
+                "capacity": edge.capacity,
+                "stored_bits": round(8 * edge.capacity / edge.values, 3),
+                "signed": edge.storage is Storage.MAP and edge.low < 0 and edge.zero_point == 0,
+                "reason": formats[tensor].reason.value,
+            }
+        )
+    return rows
+
+
+def layer_rows(program: Program) -> list[dict[str, Any]]:
+    """One row per operator."""
+    return [
+        {
+            "name": op.name,
+            "kind": type(op).__name__,
+            "macs": macs(program, op),
+            "inputs": [program.edges[i].name for i in op.inputs],
+            "output": program.edges[op.output].name,
+        }
+        for op in program.ops
+    ]
+
+
+def build_report(
+    program: Program, program_size: int, graph: Graph, order: Sequence[int], formats: Mapping[int, TensorFormat]
+) -> dict[str, Any]:
+    """The sections of report.json that follow from the program."""
+    layers = layer_rows(program)
+    return {
+        "stored_bits": round(stored_bits(program), 4),
+        "ram": {
+            "arena": program.internal.arena_size,
+            "arena_external": program.external.arena_size,
+            "input": sum(e.capacity for e in program.inputs),
+            "output": sum(e.capacity for e in program.outputs),
+        },
+        "flash": {"program": program_size},
+        "macs": sum(row["macs"] for row in layers),
+        "edges": edge_rows(program, graph, order, formats),
+        "layers": layers,
+    }

@@ -1,0 +1,88 @@
+"""How numbers enter and leave a converted model: the `interface` section of report.json, which evaluation reads back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.errors import InputError
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of the model: bytes of `dtype` (uint8 or int8), real = (byte - zero_point) * scale.
+
+    shape is without the batch; scale and zero_point hold one number, or one for each entry of the last dimension.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: tuple[float, ...]
+    zero_point: tuple[float, ...]
+
+    def to_real(self, data: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """(N, bytes) of the model's dtype as real numbers (N, *shape)."""
+        values = data.reshape(len(data), *self.shape).astype(np.float64)
+        return ((values - np.array(self.zero_point)) * np.array(self.scale)).astype(np.float32)
+
+    def to_bytes(self, real: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint8]:
+        """Real numbers (N, *shape) as the model's bytes (N, bytes), rounded to nearest and clipped."""
+        limits = np.iinfo(np.dtype(self.dtype))
+        values = np.rint(real.astype(np.float64) / np.array(self.scale) + np.array(self.zero_point))
+        return np.clip(values, limits.min, limits.max).astype(self.dtype).reshape(len(real), -1).view(np.uint8)
+
+
+@dataclass(frozen=True)
+class Interface:
+    """The model's ports, and the mapping of the data: float input = (x - data_zero_point) * data_scale."""
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    data_scale: float | tuple[float, ...]
+    data_zero_point: float | tuple[float, ...]
+    metric: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def load_interface(out: Path) -> Interface:
+    """Reads the interface of a converted model from OUT/report.json.
+
+    Raises InputError if the directory holds no converted model or the report was damaged.
+    """
+    path = out / "report.json"
+    try:
+        section = json.loads(path.read_text(encoding="utf-8"))["interface"]
+        ports = {
+            key: tuple(
+                Port(
+                    str(p["name"]),
+                    tuple(int(v) for v in p["shape"]),
+                    str(np.dtype(p["dtype"])),
+                    tuple(float(v) for v in p["scale"]),
+                    tuple(float(v) for v in p["zero_point"]),
+                )
+                for p in section[key]
+            )
+            for key in ("inputs", "outputs")
+        }
+        return Interface(
+            ports["inputs"], ports["outputs"], _numbers(section["data_scale"]), _numbers(section["data_zero_point"]), section["metric"]
+        )
+    except OSError as error:
+        raise InputError(
+            f"'{out}' holds no converted model: {path.name}: {error.strerror}", hint="make it with dqa convert ... -o OUT"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"'{path}' is damaged ({error})", hint="run dqa convert again") from error
+
+
+def _numbers(value: object) -> float | tuple[float, ...]:
+    return tuple(float(v) for v in value) if isinstance(value, list) else float(value)  # type: ignore[arg-type]
