@@ -1,0 +1,32 @@
+"""FloatModel: a float32 network as a .tflite and as a Graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dqa.graph.model import Graph, Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class FloatModel:
+    """One float32 network with one input.
+
+    tflite  the .tflite, batch 1, as LiteRT runs it
+    graph   the same network; its activations are tensors of the .tflite, by number
+    source  the path it was read from, as given
+    sha256  of the file (of a SavedModel directory: of its files' names and bytes)
+    """
+
+    tflite: bytes
+    graph: Graph
+    source: str
+    sha256: str
+
+    @property
+    def input(self) -> Tensor:
+        return self.graph.tensors[self.graph.inputs[0]]
+
+    @property
+    def output(self) -> Tensor:
+        """The first output."""
+        return self.graph.tensors[self.graph.outputs[0]]

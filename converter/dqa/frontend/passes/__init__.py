@@ -1,0 +1,43 @@
+"""Rewrites of the graph as read, one pattern per file, repeated until none applies.
+
+A pass takes a Graph, changes it, and says whether it did. Results of operators keep their tensor numbers, so that every
+activation of the final graph is a tensor of the .tflite; only constants are new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dqa.frontend.passes.affine import affine_to_depthwise, depthwise_into_consumer, depthwise_into_producer
+from dqa.frontend.passes.convolutions import dense_to_conv, dilated_conv, grouped_conv
+from dqa.frontend.passes.activations import fuse_activation, fuse_swish
+from dqa.frontend.passes.pads import pad_into_conv
+from dqa.frontend.passes.pools import global_pool_to_mean
+from dqa.frontend.passes.reshapes import drop_reshape
+from dqa.frontend.passes.upsample import upsample
+from dqa.graph.edit import prune
+from dqa.graph.model import Graph
+
+PASSES: tuple[Callable[[Graph], bool], ...] = (
+    upsample,
+    grouped_conv,
+    dilated_conv,
+    dense_to_conv,
+    drop_reshape,
+    fuse_swish,
+    fuse_activation,
+    affine_to_depthwise,
+    depthwise_into_producer,
+    depthwise_into_consumer,
+    pad_into_conv,
+    global_pool_to_mean,
+)
+
+
+def simplify(graph: Graph) -> None:
+    """Applies all passes until the graph stays as it is."""
+    prune(graph)
+    # A list, not any(): every pass has its turn in each round.
+    while any([apply(graph) for apply in PASSES]):
+        prune(graph)
+    prune(graph)

@@ -1,0 +1,35 @@
+"""Activations of their own: RELU and its kin go into the operator before them, LOGISTIC times its input is SWISH."""
+
+from __future__ import annotations
+
+from dqa.graph.edit import remove, sole_consumer
+from dqa.graph.model import Graph, Op
+
+_CLAMPING = {"RELU", "RELU6", "RELU_N1_TO_1"}
+_PRODUCERS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD"}
+
+
+def fuse_activation(graph: Graph) -> bool:
+    for op in graph.ops:
+        if op.kind not in _CLAMPING or sole_consumer(graph, op.inputs[0]) is not op:
+            continue
+        producer = graph.producer(op.inputs[0])
+        if producer is None or producer.kind not in _PRODUCERS or producer.attrs["activation"] != "NONE":
+            continue
+        producer.attrs["activation"] = op.kind
+        producer.outputs = op.outputs
+        remove(graph, op)
+        return True
+    return False
+
+
+def fuse_swish(graph: Graph) -> bool:
+    for op in graph.ops:
+        if op.kind != "MUL" or op.attrs["activation"] != "NONE" or len(op.inputs) != 2:
+            continue
+        for x, gate in (op.inputs, op.inputs[::-1]):
+            logistic = graph.producer(gate)
+            if logistic is not None and logistic.kind == "LOGISTIC" and logistic.inputs == [x]:
+                graph.ops[graph.ops.index(op)] = Op("SWISH", op.name, [x], op.outputs)
+                return True
+    return False

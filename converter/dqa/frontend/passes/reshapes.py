@@ -1,0 +1,60 @@
+"""Reshapes that move nothing: the same height, width and channels, or a flattening before a fully connected operator."""
+
+from __future__ import annotations
+
+from dqa.graph.edit import remove, replace_uses
+from dqa.graph.model import Graph, Op
+
+RESHAPES = {"RESHAPE", "SQUEEZE", "EXPAND_DIMS"}
+
+
+def drop_reshape(graph: Graph) -> bool:
+    for op in graph.ops:
+        if op.kind == "RESHAPE" and _flattens(graph, op):
+            graph_input = op.inputs[0]
+            remove(graph, op)
+            replace_uses(graph, op.outputs[0], graph_input)
+            return True
+        if op.kind in RESHAPES:
+            if _same_layout(graph, op) and _drop(graph, op):
+                return True
+            if op.kind != "RESHAPE":
+                op.kind = "RESHAPE"
+                return True
+    return False
+
+
+def _same_layout(graph: Graph, op: Op) -> bool:
+    before, after = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+    if len(before.shape) > 4 or len(after.shape) > 4 or before.shape[0] != 1 or after.shape[0] != 1:
+        return False
+    return before.hwc == after.hwc
+
+
+def _flattens(graph: Graph, op: Op) -> bool:
+    """All readers are fully connected operators that read the whole map, whatever its shape."""
+    result = op.outputs[0]
+    readers = graph.consumers(result)
+    return (
+        result not in graph.outputs
+        and bool(readers)
+        and graph.tensors[op.inputs[0]].shape[0] == 1
+        and len(graph.tensors[op.inputs[0]].shape) <= 4
+        and all(reader.kind == "FULLY_CONNECTED" and graph.tensors[reader.outputs[0]].hwc[:2] == (1, 1) for reader in readers)
+    )
+
+
+def _drop(graph: Graph, op: Op) -> bool:
+    before, after = op.inputs[0], op.outputs[0]
+    if after not in graph.outputs:
+        remove(graph, op)
+        replace_uses(graph, after, before)
+        return True
+    producer = graph.producer(before)
+    if producer is None or before in graph.outputs:
+        return False
+    # The result keeps the output's number; other readers of the old tensor follow.
+    remove(graph, op)
+    producer.outputs = [after if index == before else index for index in producer.outputs]
+    replace_uses(graph, before, after)
+    return True

@@ -1,0 +1,163 @@
+"""Reads a float32 .tflite into a Graph, operator by operator, before any pass.
+
+What is checked here: the flatbuffer's structure, types, sizes of constants, tensor numbers, the order of the operators,
+and that every operator's output has the shape its inputs and options give.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.errors import ModelError
+from dqa.frontend import schema
+from dqa.frontend.flatbuffer import FlatbufferError, Table
+from dqa.frontend.names import unique_names
+from dqa.frontend.options import READERS, Request
+from dqa.graph.edit import add_constant
+from dqa.graph.model import Graph, Op, Tensor
+from dqa.graph.shapes import output_shape
+
+MAX_ELEMENTS = 1 << 28
+IDENTIFIER = b"TFL3"
+FLOAT_HINT = "give the float32 model: the Keras file, or a .tflite converted without optimizations"
+
+
+def read_graph(data: bytes, source: str) -> Graph:
+    """The network of a .tflite. Raises ModelError, naming `source`, if the file is corrupt or not a float32 network with batch 1."""
+    if data[4:8] != IDENTIFIER:
+        raise ModelError(f"{source}: not a TensorFlow Lite model", hint="a .tflite has 'TFL3' at its bytes 4..7")
+    try:
+        return _Reader(data, source).graph()
+    except FlatbufferError as error:
+        raise ModelError(f"{source}: corrupt TensorFlow Lite model: {error}", hint="convert or download the file again") from error
+
+
+class _Reader:
+    def __init__(self, data: bytes, source: str) -> None:
+        self.source = source
+        self.model = Table.root(data)
+        self.buffers = self.model.tables(4)
+        subgraphs = self.model.tables(2)
+        if len(subgraphs) != 1:
+            raise self._error(f"has {len(subgraphs)} subgraphs, expected 1", "models with control flow (if, while) cannot be converted")
+        self.subgraph = subgraphs[0]
+        self.tensors: dict[int, Tensor] = {}
+        self.types: dict[int, int] = {}
+
+    def graph(self) -> Graph:
+        for index, table in enumerate(self.subgraph.tables(0)):
+            self.tensors[index] = self._tensor(index, table)
+        inputs, outputs = self.subgraph.integers(1), self.subgraph.integers(2)
+        self._check_ends(inputs, outputs)
+        graph = Graph(self.tensors, [], inputs, outputs)
+        codes = [self._operator_name(table) for table in self.model.tables(1)]
+        ready = {index for index, tensor in self.tensors.items() if tensor.is_constant} | set(inputs)
+        for number, table in enumerate(self.subgraph.tables(3)):
+            op = self._operator(graph, number, table, codes, ready)
+            ready.update(op.outputs)
+            if op.kind == "DEQUANTIZE" and (data := self.tensors[op.inputs[0]].data) is not None:
+                self.tensors[op.outputs[0]].data = data  # half-precision weights, read as float32 already
+            else:
+                graph.ops.append(op)
+        if missing := [index for index in outputs if index not in ready]:
+            raise self._error(f"output tensor {missing[0]} is written by no operator")
+        unique_names(graph)
+        return graph
+
+    def _error(self, what: str, hint: str = "the file is corrupt or not made by a TensorFlow Lite converter") -> ModelError:
+        return ModelError(f"{self.source}: {what}", hint=hint)
+
+    def _tensor(self, index: int, table: Table) -> Tensor:
+        name = table.string(3) or f"tensor_{index}"
+        kind = table.integer(1, "<b")
+        self.types[index] = kind
+        if kind not in schema.NUMPY_TYPES:
+            what = "quantized" if kind in schema.QUANTIZED_TYPES else "not float32"
+            raise self._error(f"the model is {what}: tensor '{name}' is {schema.TYPES.get(kind, kind)}", FLOAT_HINT)
+        if table.flag(5) or table.table(6) is not None:
+            raise self._error(f"tensor '{name}' is a variable or sparse", "models with state or sparse weights cannot be converted")
+        shape = tuple(table.integers(0))
+        if any(size < 1 for size in shape) or math.prod(shape) > MAX_ELEMENTS:
+            raise self._error(f"tensor '{name}' has shape {shape}")
+        return Tensor(index, name, shape, self._constant(name, shape, kind, table.integer(2, "<I")))
+
+    def _constant(self, name: str, shape: tuple[int, ...], kind: int, buffer: int) -> npt.NDArray[Any] | None:
+        if buffer >= len(self.buffers):
+            raise self._error(f"tensor '{name}' refers to buffer {buffer} of {len(self.buffers)}")
+        if self.buffers[buffer].integer(1, "<Q") > 1:
+            raise self._error(f"the weights of '{name}' lie outside the flatbuffer", "models of more than 2 GB cannot be converted")
+        raw = self.buffers[buffer].array(0)
+        if raw.size == 0:
+            return None
+        dtype = schema.NUMPY_TYPES[kind]
+        if raw.size != math.prod(shape) * dtype.itemsize:
+            raise self._error(f"constant '{name}' has {raw.size} bytes, its shape {shape} needs {math.prod(shape) * dtype.itemsize}")
+        data: npt.NDArray[Any] = raw.view(dtype).reshape(shape)
+        if data.dtype.kind != "f":
+            return data
+        if not np.isfinite(data).all():
+            raise self._error(f"constant '{name}' holds NaN or infinity", "train or export the model again")
+        return data.astype(np.float32)
+
+    def _check_ends(self, inputs: list[int], outputs: list[int]) -> None:
+        if len(inputs) != 1:
+            raise self._error(f"the model has {len(inputs)} inputs, expected 1", "dqa converts models with one input")
+        if not outputs:
+            raise self._error("the model has no output")
+        for what, indices in (("input", inputs), ("output", outputs)):
+            for index in indices:
+                if index not in self.tensors or self.tensors[index].is_constant:
+                    raise self._error(f"{what} tensor {index} does not exist or is a constant")
+                tensor = self.tensors[index]
+                if schema.TYPES[self.types[index]] != "FLOAT32":
+                    raise self._error(f"{what} '{tensor.name}' is {schema.TYPES[self.types[index]]}, expected FLOAT32", FLOAT_HINT)
+                if not tensor.shape or tensor.shape[0] != 1 or len(tensor.shape) > 4:
+                    raise self._error(
+                        f"{what} '{tensor.name}' has shape {tensor.shape}, expected a batch of 1 and at most 4 dimensions",
+                        "export the model with batch size 1",
+                    )
+
+    def _operator_name(self, code: Table) -> str:
+        number = max(code.integer(0, "<b"), code.integer(3))
+        if number == schema.CUSTOM:
+            return f"CUSTOM:{code.string(1) or 'unnamed'}"
+        return schema.OPERATORS.get(number, f"OPERATOR_{number}")
+
+    def _operator(self, graph: Graph, number: int, table: Table, codes: list[str], ready: set[int]) -> Op:
+        opcode = table.integer(0, "<I")
+        if opcode >= len(codes):
+            raise self._error(f"operator {number} refers to operator code {opcode} of {len(codes)}")
+        kind = codes[opcode]
+        inputs, outputs = table.integers(1), table.integers(2)
+        for index in inputs:
+            if index != -1 and index not in ready:
+                raise self._error(f"operator {number} ({kind}) reads tensor {index} before it is written")
+        if not outputs or any(index not in self.tensors or index in ready for index in outputs) or len(set(outputs)) != len(outputs):
+            raise self._error(f"operator {number} ({kind}) writes tensors {outputs}, which are missing or written already")
+        op = Op(kind, self.tensors[outputs[0]].name, [index for index in inputs if index != -1], outputs)
+        if kind in READERS and len(outputs) == 1:
+            if not inputs or inputs[0] == -1:
+                raise self._error(f"operator {number} ({kind}) has no input")
+            options = table.table(4)
+            request = Request([None if i == -1 else self.tensors[i] for i in inputs], self.tensors[outputs[0]], options)
+            try:
+                op.attrs, kept, bias = READERS[kind](request)
+                op.inputs = kept
+                if bias is not None:
+                    op.inputs = [*kept, add_constant(graph, f"{op.name}/bias", bias)]
+                expected = output_shape(op, graph)
+            except (ValueError, IndexError, ZeroDivisionError, OverflowError) as error:
+                raise self._error(f"operator {number} ({kind}, '{op.name.split(';')[0]}'): {error}") from error
+            actual = self.tensors[outputs[0]].shape
+            if expected is not None and _essence(op.kind, expected) != _essence(op.kind, actual):
+                raise self._error(f"operator {number} ({kind}, '{op.name.split(';')[0]}') has output shape {actual}, expected {expected}")
+        return op
+
+
+def _essence(kind: str, shape: tuple[int, ...]) -> list[int]:
+    """What two shapes must have in common: dimensions other than 1, or just the size where the operator changes the shape."""
+    return [math.prod(shape)] if kind == "RESHAPE" else [size for size in shape if size != 1]
