@@ -1,0 +1,172 @@
+"""Frames and payloads of the serial protocol (docs/serial.md), as pure functions of bytes."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import IntEnum
+
+VERSION = 1
+SYNC = b"\xd0\xa9"
+PAYLOAD_MAX = 260
+DATA_MAX = 256
+_HEADER = struct.Struct("<2sBBH")
+_CRC = struct.Struct("<I")
+FRAME_MAX = _HEADER.size + PAYLOAD_MAX + _CRC.size
+REPLY = 0x80
+ERROR = 0xFF
+
+
+class Command(IntEnum):
+    HELLO = 0x01
+    WRITE_INPUT = 0x02
+    RUN = 0x03
+    READ_OUTPUT = 0x04
+    STATS = 0x05
+
+
+class Refusal(IntEnum):
+    """Why a device refused a request."""
+
+    CRC = 1
+    TOO_LONG = 2
+    COMMAND = 3
+    PAYLOAD = 4
+    RANGE = 5
+    MODEL = 6
+    NO_INPUT = 7
+    NO_OUTPUT = 8
+    RUN = 9
+    FAULT = 10
+
+
+class CounterKind(IntEnum):
+    FPGAIO = 1
+    SYSTICK = 2
+
+
+@dataclass(frozen=True)
+class Frame:
+    """`type` 0..255, `sequence` 0..255, at most PAYLOAD_MAX bytes of payload."""
+
+    type: int
+    sequence: int
+    payload: bytes = b""
+
+    def encode(self) -> bytes:
+        """The frame's bytes; ValueError if the payload is too long."""
+        if len(self.payload) > PAYLOAD_MAX:
+            raise ValueError(f"payload of {len(self.payload)} bytes, at most {PAYLOAD_MAX}")
+        head = _HEADER.pack(SYNC, self.type, self.sequence, len(self.payload))
+        return head + self.payload + _CRC.pack(zlib.crc32(head[len(SYNC) :] + self.payload))
+
+
+class Receiver:
+    """Finds whole, correct frames in a stream of bytes and skips everything else."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The frames that `data` completes, in order."""
+        self._held += data
+        frames = []
+        while (frame := self._next()) is not None:
+            frames.append(frame)
+        return frames
+
+    def _next(self) -> Frame | None:
+        held = self._held
+        while True:
+            at = held.find(SYNC)
+            if at < 0:
+                del held[: len(held) - held.endswith(SYNC[:1])]
+                return None
+            del held[:at]
+            if len(held) < _HEADER.size:
+                return None
+            _, kind, sequence, length = _HEADER.unpack_from(held)
+            end = _HEADER.size + length
+            if length <= PAYLOAD_MAX:
+                if len(held) < end + _CRC.size:
+                    return None
+                if _CRC.unpack_from(held, end)[0] == zlib.crc32(held[len(SYNC) : end]):
+                    payload = bytes(held[_HEADER.size : end])
+                    del held[: end + _CRC.size]
+                    return Frame(kind, sequence, payload)
+            del held[: len(SYNC)]  # a real frame may begin right after a false sync
+
+
+def _unpack(layout: struct.Struct, payload: bytes) -> tuple[int, ...]:
+    if len(payload) < layout.size:
+        raise ValueError(f"payload of {len(payload)} bytes, at least {layout.size} expected")
+    return layout.unpack_from(payload)
+
+
+@dataclass(frozen=True)
+class Hello:
+    """Who answers. `load_status` is the dqa_status of loading the program, 0 if it runs; sizes in bytes."""
+
+    version: int
+    load_status: int
+    counter: int
+    program_crc: int
+    input_size: int
+    output_size: int
+    arena_size: int
+    clock_hz: int
+    counter_hz: int
+    data_max: int
+    board: str
+
+    _LAYOUT = struct.Struct("<HBBIIIIIIH")
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Hello:
+        """ValueError if the payload is too short."""
+        name = payload[cls._LAYOUT.size :].decode("ascii", "replace")
+        return cls(*_unpack(cls._LAYOUT, payload), board=name)
+
+
+@dataclass(frozen=True)
+class RunReply:
+    """Counter ticks of one inference, and the rows whose shifting errors did not fit."""
+
+    ticks: int
+    dropped_rows: int
+
+    @classmethod
+    def decode(cls, payload: bytes) -> RunReply:
+        """ValueError if the payload is too short."""
+        return cls(*_unpack(struct.Struct("<QI"), payload))
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Bytes: of the stack, of it ever used, and of .data and .bss."""
+
+    stack_size: int
+    stack_used: int
+    static_ram: int
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Stats:
+        """ValueError if the payload is too short."""
+        return cls(*_unpack(struct.Struct("<III"), payload))
+
+
+def write_input(offset: int, data: bytes) -> bytes:
+    """Payload of WRITE_INPUT: at most DATA_MAX bytes."""
+    return struct.pack("<I", offset) + data
+
+
+def read_output(offset: int, count: int) -> bytes:
+    """Payload of READ_OUTPUT."""
+    return struct.pack("<IH", offset, count)
+
+
+def decode_refusal(payload: bytes) -> tuple[int, int]:
+    """Status and detail of an ERROR reply; ValueError if the payload is too short."""
+    status, detail = _unpack(struct.Struct("<BI"), payload)
+    return status, detail

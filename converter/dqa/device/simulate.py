@@ -1,0 +1,131 @@
+"""Simulated boards: QEMU as a child that never outlives its parent."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from dqa.device.boards import Board
+from dqa.device.link import SocketLink
+from dqa.errors import BoardError, ToolError
+
+_QEMU = "qemu-system-arm"
+_QEMU_HINT = (
+    "Debian/Ubuntu: apt-get install qemu-system-arm; macOS: brew install qemu; Windows: winget install SoftwareFreedomConservancy.QEMU"
+)
+
+
+def qemu() -> str:
+    """Path of QEMU; ToolError with a hint if it is not installed."""
+    found = shutil.which(_QEMU)
+    if not found:
+        raise ToolError(f"{_QEMU} is not installed", hint=_QEMU_HINT)
+    return found
+
+
+class Simulator:
+    """A board in QEMU running `elf`; use it as a context manager, `link` is its serial port.
+
+    icount: run one instruction per 2^shift ns of virtual time, so that the board's counter counts instructions exactly; slower.
+    port: instead of `link`, serve the serial port on this TCP port of 127.0.0.1.
+    """
+
+    def __init__(self, board: Board, elf: Path, *, icount: bool = False, port: int | None = None) -> None:
+        if board.qemu is None:
+            names = "a simulated board has a machine in boards/*.json"
+            raise BoardError(f"board {board.name} cannot be simulated", hint=f"see: dqa boards ({names})")
+        self.board = board
+        self._elf = elf
+        self._icount = icount
+        self._port = port
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the simulator
+        self._process: subprocess.Popen[bytes] | None = None
+        self._link: SocketLink | None = None
+
+    @property
+    def link(self) -> SocketLink:
+        if self._link is None:
+            raise RuntimeError("the simulator is not running, or serves a port")
+        return self._link
+
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise RuntimeError("the simulator is not running")
+        return self._process.pid
+
+    def __enter__(self) -> Simulator:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            served = f"host=127.0.0.1,port={self._port},server=on,wait=off"
+            self._process = subprocess.Popen(
+                self._command(f"fd={theirs.fileno()}" if self._port is None else served),
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+                pass_fds=(theirs.fileno(),) if self._port is None else (),
+                start_new_session=True,  # an interrupt from the terminal is ours to handle
+                preexec_fn=_die_with(os.getpid()) if sys.platform == "linux" else None,
+            )
+        if self._port is None:
+            self._link = SocketLink(ours, f"simulated {self.board.name}")
+        else:
+            ours.close()
+        atexit.register(self.stop)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ends QEMU; may be called again."""
+        atexit.unregister(self.stop)
+        if self._link:
+            self._link.close()
+            self._link = None
+        if self._process:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            self._process.wait()
+
+    def wait(self) -> None:
+        """Until QEMU ends; ToolError if it fails."""
+        if self._process and self._process.wait() != 0:
+            raise ToolError(f"QEMU ended with status {self._process.returncode}: {self.messages()}")
+
+    def messages(self) -> str:
+        """The last lines QEMU wrote."""
+        self._log.seek(0)
+        return self._log.read().decode("utf-8", "replace")[-2000:].strip()
+
+    def _command(self, serial: str) -> list[str]:
+        assert self.board.qemu is not None
+        command = [qemu(), "-M", self.board.qemu.machine, "-kernel", str(self._elf), "-display", "none", "-monitor", "none"]
+        command += ["-chardev", f"socket,id=serial,{serial}", "-serial", "chardev:serial"]
+        if self._icount:
+            command += ["-icount", f"shift={self.board.qemu.icount_shift},sleep=off"]
+        return command
+
+
+def _die_with(parent: int) -> Callable[[], None]:
+    """What the child does first: ask Linux to kill it when its parent dies, however it dies."""
+    prctl = ctypes.CDLL(None).prctl
+    set_death_signal = 1
+
+    def prepare() -> None:
+        prctl(set_death_signal, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return prepare

@@ -1,0 +1,51 @@
+/* What a board gives the firmware. The numbers come from boards/<board>.json as -D flags:
+ * DQA_BOARD, DQA_CLOCK_HZ, DQA_UART_* and DQA_COUNTER_*; one driver of each kind is compiled in by its name. */
+#ifndef BOARD_H
+#define BOARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
+
+/* Sets up clocks and pins; returns the core clock in Hz that came of it. Every wait ends. */
+uint32_t board_open(void);
+
+/* Opens the port at DQA_UART_BAUD, 8N1, no flow control. core_hz: what board_open returned. */
+void uart_open(uint32_t core_hz);
+/* Waits, asleep, for a byte. */
+uint8_t uart_read(void);
+/* Sends bytes, which must lie in RAM (DMA reads them on some boards); false if the port does not take them. */
+bool uart_write(const uint8_t *bytes, size_t size);
+
+/* How a counter counts: DQA_COUNTER_KIND of the board. */
+enum { COUNTER_FPGAIO = 1, COUNTER_SYSTICK = 2 };
+/* The ticks between start and stop at counter_hz(core_hz). No interrupt but the counter's own runs in between. */
+void counter_start(void);
+uint64_t counter_stop(void);
+uint32_t counter_hz(uint32_t core_hz);
+
+/* Sleeps until the interrupt is pending; call it with interrupts masked, and look at the device before and after. */
+void wait_for_interrupt(unsigned irq);
+/* Makes an earlier interrupt of the device forgotten. */
+void forget_interrupt(unsigned irq);
+
+/* Bytes of the stack, and how many of them were ever used. */
+uint32_t stack_size(void);
+uint32_t stack_used(void);
+/* Bytes of .data and .bss. */
+uint32_t static_ram(void);
+
+/* Called by start-up, and on any fault: status is the Configurable Fault Status Register. */
+int main(void);
+void on_fault(uint32_t status);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

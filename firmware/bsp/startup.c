@@ -1,0 +1,103 @@
+/* Start-up of any Cortex-M: vectors, FPU, .data and .bss, a painted stack; no board knowledge. */
+#include "board.h"
+
+/* From link.ld. */
+extern uint32_t link_stack_low[], link_stack_top[];
+extern uint32_t link_data_start[], link_data_end[], link_data_image[];
+extern uint32_t link_bss_start[], link_bss_end[];
+extern void (*link_init_start[])(void), (*link_init_end[])(void);
+
+enum { PAINT = 0xA5C3E187u };
+
+/* System control block. */
+#define SCB_VTOR REGISTER(0xE000ED08)
+#define SCB_CFSR REGISTER(0xE000ED28)
+#define SCB_CPACR REGISTER(0xE000ED88)
+#define NVIC_ISER(n) REGISTER(0xE000E100 + 4 * (n))
+#define NVIC_ICER(n) REGISTER(0xE000E180 + 4 * (n))
+#define NVIC_ICPR(n) REGISTER(0xE000E280 + 4 * (n))
+
+void reset_handler(void);
+void fault_handler(void);
+void systick_handler(void);
+
+/* Only the core's own exceptions: the firmware never takes a device's interrupt, it only sleeps until one is pending. */
+typedef void (*vector)(void);
+__attribute__((section(".vectors"), used)) const vector vectors[16] = {
+    (vector)(uintptr_t)link_stack_top,
+    reset_handler,
+    fault_handler,
+    fault_handler,
+    fault_handler,
+    fault_handler,
+    fault_handler,
+    fault_handler,
+    fault_handler,
+    fault_handler,
+    fault_handler,
+    fault_handler,
+    fault_handler,
+    fault_handler,
+    fault_handler,
+    systick_handler,
+};
+
+__attribute__((weak)) void systick_handler(void) {}
+
+__attribute__((noinline, noreturn)) static void start(void) {
+  uint32_t *word = link_stack_low;
+  const uint32_t *here = (const uint32_t *)__builtin_frame_address(0) - 16;
+  while (word < here) *(volatile uint32_t *)word++ = PAINT;
+  const uint32_t *image = link_data_image;
+  for (word = link_data_start; word < link_data_end;) *word++ = *image++;
+  for (word = link_bss_start; word < link_bss_end;) *word++ = 0;
+  for (void (**init)(void) = link_init_start; init < link_init_end;) (*init++)();
+  main();
+  for (;;) __asm volatile("wfi");
+}
+
+/* The FPU (and MVE) must be on before any code the compiler may vectorize. */
+__attribute__((noreturn)) void reset_handler(void) {
+  __asm volatile("cpsid i" ::: "memory");
+  SCB_VTOR = (uint32_t)(uintptr_t)vectors;
+  SCB_CPACR |= 0xFu << 20;
+  __asm volatile("dsb\nisb" ::: "memory");
+  start();
+}
+
+/* The stack may be what failed: report from a fresh one, then stop. */
+__attribute__((used, noreturn)) static void report_fault(void) {
+  on_fault(SCB_CFSR);
+  for (;;) __asm volatile("wfi");
+}
+
+__attribute__((naked)) void fault_handler(void) {
+  __asm volatile("cpsid i\n"
+                 "ldr r0, =link_stack_top\n"
+                 "mov sp, r0\n"
+                 "b report_fault\n");
+}
+
+void wait_for_interrupt(unsigned irq) {
+  NVIC_ISER(irq / 32) = 1u << irq % 32;
+  __asm volatile("dsb\nwfi" ::: "memory");
+  NVIC_ICER(irq / 32) = 1u << irq % 32;
+}
+
+void forget_interrupt(unsigned irq) {
+  NVIC_ICPR(irq / 32) = 1u << irq % 32;
+  __asm volatile("dsb" ::: "memory");
+}
+
+uint32_t stack_size(void) { return (uint32_t)(link_stack_top - link_stack_low) * 4; }
+
+uint32_t stack_used(void) {
+  const volatile uint32_t *word = link_stack_low;
+  while (word < link_stack_top && *word == PAINT) word++;
+  return (uint32_t)(link_stack_top - word) * 4;
+}
+
+uint32_t static_ram(void) {
+  return (uint32_t)((uintptr_t)link_data_end - (uintptr_t)link_data_start + (uintptr_t)link_bss_end -
+                    (uintptr_t)link_bss_start);
+}

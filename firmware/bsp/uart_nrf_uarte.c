@@ -1,0 +1,74 @@
+/* UARTE of the nRF52: DMA, one byte at a time for receiving (the receiver's FIFO holds what comes meanwhile). */
+#include "board.h"
+
+#ifdef DQA_UART_NRF_UARTE
+
+enum { ENABLED = 8, RX_END_INTERRUPT = 1 << 4, BAUD_115200 = 0x01D7E000 };
+enum { PATIENCE = 10000000 };
+
+#if DQA_UART_BAUD != 115200
+#error "the UARTE driver knows 115200 baud only"
+#endif
+
+#define START_RX REGISTER(DQA_UART_BASE + 0x000)
+#define START_TX REGISTER(DQA_UART_BASE + 0x008)
+#define STOP_TX REGISTER(DQA_UART_BASE + 0x00C)
+#define RX_END REGISTER(DQA_UART_BASE + 0x110)
+#define TX_END REGISTER(DQA_UART_BASE + 0x120)
+#define INTERRUPT_SET REGISTER(DQA_UART_BASE + 0x304)
+#define ERROR_SOURCE REGISTER(DQA_UART_BASE + 0x480)
+#define ENABLE REGISTER(DQA_UART_BASE + 0x500)
+#define SELECT_TX REGISTER(DQA_UART_BASE + 0x50C)
+#define SELECT_RX REGISTER(DQA_UART_BASE + 0x514)
+#define BAUD_RATE REGISTER(DQA_UART_BASE + 0x524)
+#define RX_POINTER REGISTER(DQA_UART_BASE + 0x534)
+#define RX_MAX REGISTER(DQA_UART_BASE + 0x538)
+#define TX_POINTER REGISTER(DQA_UART_BASE + 0x544)
+#define TX_MAX REGISTER(DQA_UART_BASE + 0x548)
+
+static volatile uint8_t received;
+
+static void receive(void) {
+  RX_POINTER = (uint32_t)(uintptr_t)&received;
+  RX_MAX = 1;
+  START_RX = 1;
+}
+
+void uart_open(uint32_t core_hz) {
+  (void)core_hz;
+  SELECT_TX = DQA_UART_TX_PIN;
+  SELECT_RX = DQA_UART_RX_PIN;
+  BAUD_RATE = BAUD_115200;
+  ENABLE = ENABLED;
+  INTERRUPT_SET = RX_END_INTERRUPT;
+  RX_END = 0;
+  receive();
+}
+
+uint8_t uart_read(void) {
+  for (;;) {
+    forget_interrupt(DQA_UART_IRQ);
+    if (RX_END) break;
+    wait_for_interrupt(DQA_UART_IRQ);
+  }
+  RX_END = 0;
+  ERROR_SOURCE = ERROR_SOURCE; /* write to clear: a lost byte shows as a bad checksum */
+  uint8_t byte = received;
+  receive();
+  return byte;
+}
+
+bool uart_write(const uint8_t *bytes, size_t size) {
+  TX_END = 0;
+  TX_POINTER = (uint32_t)(uintptr_t)bytes;
+  TX_MAX = (uint32_t)size;
+  __asm volatile("dsb" ::: "memory");
+  START_TX = 1;
+  for (uint32_t patience = PATIENCE; !TX_END;) {
+    if (--patience == 0) return false;
+  }
+  STOP_TX = 1;
+  return true;
+}
+
+#endif

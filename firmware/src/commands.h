@@ -1,0 +1,47 @@
+/* The commands of the serial protocol (docs/serial.md). */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+#include "frame.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { PROTOCOL_VERSION = 1, DATA_MAX = 256 };
+
+enum {
+  COMMAND_HELLO = 0x01,
+  COMMAND_WRITE_INPUT = 0x02,
+  COMMAND_RUN = 0x03,
+  COMMAND_READ_OUTPUT = 0x04,
+  COMMAND_STATS = 0x05,
+  REPLY = 0x80, /* a reply's type is its command's plus this */
+  REPLY_ERROR = 0xFF
+};
+
+/* Why a request was refused; u8 status, then u32 detail. */
+enum {
+  REFUSED_CRC = 1,
+  REFUSED_TOO_LONG = 2,
+  REFUSED_COMMAND = 3,  /* unknown; detail: the type */
+  REFUSED_PAYLOAD = 4,  /* not this command's size; detail: the size */
+  REFUSED_RANGE = 5,    /* offset or length outside the tensor; detail: its size */
+  REFUSED_MODEL = 6,    /* the program did not load; detail: dqa_status */
+  REFUSED_NO_INPUT = 7, /* input not (or not wholly) written since the last run; detail: bytes written */
+  REFUSED_NO_OUTPUT = 8, /* no run since the last write */
+  REFUSED_RUN = 9,      /* the run failed; detail: dqa_status */
+  REFUSED_FAULT = 10    /* the processor faulted and stopped; detail: CFSR */
+};
+
+/* Loads the model. core_hz: the core's clock. */
+void commands_open(uint32_t core_hz);
+/* Answers one event of the receiver (not FRAME_NONE) into reply. */
+void commands_answer(frame_event event, frame_buffer *request, frame_buffer *reply);
+/* Makes reply the report of a fault during the last request. */
+void commands_fault(uint32_t status, frame_buffer *reply);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

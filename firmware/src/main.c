@@ -1,0 +1,23 @@
+/* The device under test: runs the model for a host on the serial port (docs/serial.md). */
+#include "board.h"
+#include "commands.h"
+
+static frame_buffer request, reply;
+
+void on_fault(uint32_t status) {
+  commands_fault(status, &reply);
+  uart_write(reply.bytes, reply.held);
+}
+
+int main(void) {
+  uint32_t core_hz = board_open();
+  uart_open(core_hz);
+  commands_open(core_hz);
+  for (;;) {
+    frame_push(&request, uart_read());
+    for (frame_event event; (event = frame_next(&request)) != FRAME_NONE;) {
+      commands_answer(event, &request, &reply);
+      uart_write(reply.bytes, reply.held);
+    }
+  }
+}
