@@ -1,0 +1,100 @@
+/* dqa: checks the record and the tables of an edge. */
+#include "dqa_internal.h"
+
+bool dqa_same_shape(const struct dqa_edge *a, const struct dqa_edge *b) {
+  return a->height == b->height && a->width == b->width && a->channels == b->channels;
+}
+
+/* Fields that dqa_edge_at computes with: bits and the range of values. */
+static bool record_valid(const uint8_t *record) {
+  const uint32_t code_bits = record[DQA_EDGE_CODE_BITS], extra_bits = record[DQA_EDGE_EXTRA_BITS];
+  const int32_t low = (int8_t)record[DQA_EDGE_LOW], zero_point = (int8_t)record[DQA_EDGE_ZERO_POINT];
+  if (code_bits < 1 || code_bits > 8 || extra_bits > 4 || code_bits + extra_bits > 8) {
+    return false;
+  }
+  const int32_t high = low + (1 << (code_bits + extra_bits)) - 1;
+  return high <= 127 && zero_point >= low && zero_point <= high && record[DQA_EDGE_STORAGE] <= DQA_MAP &&
+         record[DQA_EDGE_ERROR_CODING] <= DQA_ERRORS_HUFFMAN &&
+         dqa_all_zero(record + DQA_EDGE_RESERVED, DQA_EDGE_BYTES - DQA_EDGE_RESERVED);
+}
+
+static bool shape_valid(const struct dqa_edge *edge, bool is_end) {
+  if (edge->height == 0 || edge->row_values == 0 || edge->row_values > DQA_MAX_ROW_VALUES ||
+      edge->row_values > (uint32_t)DQA_MAX_VALUES / edge->height) {
+    return false;
+  }
+  if (edge->storage == DQA_MAP) {
+    return !is_end && edge->capacity <= DQA_MAX_CAPACITY &&
+           edge->capacity >= edge->height * dqa_map_base_bytes(edge); /* <= 2^24 + 2^16 * 16 */
+  }
+  return edge->code_bits == 8 && edge->extra_bits == 0 && edge->low == -128 &&
+         edge->capacity == edge->height * edge->row_values;
+}
+
+static bool zero_points_valid(const dqa_model *model, uint32_t offset, const struct dqa_edge *edge) {
+  if (offset == 0) {
+    return true;
+  }
+  if (!dqa_in_program(model, offset, edge->channels, 1)) {
+    return false;
+  }
+  for (uint32_t c = 0; c < edge->channels; ++c) {
+    const int32_t zero_point = dqa_zero_point(edge, c);
+    if (zero_point < edge->low || zero_point > edge->high) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static bool important_valid(const dqa_model *model, uint32_t offset, const struct dqa_edge *edge) {
+  const bool errors = edge->storage == DQA_MAP && edge->important_count > 0 && edge->extra_bits > 0;
+  if (!errors) {
+    return edge->error_coding == DQA_ERRORS_NONE && edge->important_count == 0 && offset == 0 &&
+           edge->expected_extra == 0;
+  }
+  if (edge->error_coding == DQA_ERRORS_NONE || edge->important_count > edge->channels ||
+      !dqa_in_program(model, offset, edge->important_count, 2)) {
+    return false;
+  }
+  uint32_t next = 0; /* the lowest number the next one may be */
+  for (uint32_t i = 0; i < edge->important_count; ++i) {
+    const uint32_t channel = dqa_u16(edge->important + 2 * i);
+    if (channel < next || channel >= edge->channels) {
+      return false;
+    }
+    next = channel + 1;
+  }
+  return true;
+}
+
+static dqa_status check_huffman(const dqa_model *model, uint32_t offset, const struct dqa_edge *edge) {
+  if (edge->error_coding != DQA_ERRORS_HUFFMAN) {
+    return offset == 0 ? DQA_OK : DQA_ERROR_EDGE;
+  }
+  if (!dqa_in_program(model, offset, DQA_HUFFMAN_LENGTHS, 1)) {
+    return DQA_ERROR_EDGE;
+  }
+  const uint8_t *table = edge->huffman;
+  if (table[DQA_HUFFMAN_MAX_LENGTH] < 1 || table[DQA_HUFFMAN_MAX_LENGTH] > 8 ||
+      table[DQA_HUFFMAN_SYMBOL_BITS] != edge->extra_bits || !dqa_all_zero(table + 2, 2) ||
+      !dqa_in_program(model, offset, dqa_huffman_bytes(table), 1) || !dqa_huffman_valid(table)) {
+    return DQA_ERROR_TABLE;
+  }
+  return DQA_OK;
+}
+
+dqa_status dqa_check_edge(const dqa_model *model, uint32_t number) {
+  const uint8_t *record = model->bytes + dqa_u32(model->bytes + DQA_HEADER_EDGES) + number * DQA_EDGE_BYTES;
+  const bool is_end = number < (uint32_t)model->input_count + model->output_count;
+  struct dqa_edge edge;
+  if (!record_valid(record)) {
+    return DQA_ERROR_EDGE;
+  }
+  dqa_edge_at(model, number, &edge);
+  if (!shape_valid(&edge, is_end) || !zero_points_valid(model, dqa_u32(record + DQA_EDGE_ZERO_POINTS), &edge) ||
+      !important_valid(model, dqa_u32(record + DQA_EDGE_IMPORTANT), &edge)) {
+    return DQA_ERROR_EDGE;
+  }
+  return check_huffman(model, dqa_u32(record + DQA_EDGE_HUFFMAN), &edge);
+}

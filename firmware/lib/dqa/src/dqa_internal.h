@@ -1,0 +1,350 @@
+/* Inside dqa: views of a program's records, and what operators and storage promise each other.
+ *
+ * Operators work on rows of int8 values and know nothing of storage. The executor gives them rings of input rows and
+ * a place for an output row; readers fill rings from stored edges, a writer stores output rows.
+ *
+ * Assumptions: little-endian; >> of a negative number is arithmetic (every compiler for these machines).
+ * Everything below trusts a program that dqa_load accepted; only check*.c reads an unchecked one. */
+#ifndef DQA_INTERNAL_H
+#define DQA_INTERNAL_H
+
+#include "dqa.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* Limits of the format. */
+enum {
+  DQA_HEADER_BYTES = 64,
+  DQA_EDGE_BYTES = 40,
+  DQA_OPERATOR_BYTES = 24,
+  DQA_WINDOW_BYTES = 8,
+  DQA_REQUANTIZATION_BYTES = 16,
+  DQA_MAX_COUNT = 4096,
+  DQA_MAX_ENDS = 8,
+  DQA_MAX_INPUTS = 16,
+  DQA_MAX_KERNEL_ROWS = 64,
+  DQA_MAX_VALUES = 1 << 24,
+  DQA_MAX_ROW_VALUES = 1 << 18,
+  DQA_MAX_CAPACITY = 1 << 24,
+  DQA_MAX_ERROR_BYTES = 4095
+};
+
+enum dqa_storage { DQA_RAW_INT8 = 0, DQA_RAW_UINT8 = 1, DQA_MAP = 2 };
+enum dqa_error_coding { DQA_ERRORS_NONE = 0, DQA_ERRORS_RAW = 1, DQA_ERRORS_HUFFMAN = 2 };
+
+/* Where the fields of the records are (docs/format.md, sections 3 to 5). */
+enum dqa_header_field {
+  DQA_HEADER_MAGIC = 0,
+  DQA_HEADER_VERSION = 4,
+  DQA_HEADER_SIZE = 6,
+  DQA_HEADER_PROGRAM_SIZE = 8,
+  DQA_HEADER_CRC = 12,
+  DQA_HEADER_CRC_FROM = 16, /* the CRC covers the bytes from here */
+  DQA_HEADER_EDGE_COUNT = 16,
+  DQA_HEADER_OP_COUNT = 18,
+  DQA_HEADER_INPUT_COUNT = 20,
+  DQA_HEADER_OUTPUT_COUNT = 21,
+  DQA_HEADER_RESERVED_1 = 22,
+  DQA_HEADER_EDGES = 24,
+  DQA_HEADER_OPERATORS = 28,
+  DQA_HEADER_LAYOUTS = 32,
+  DQA_HEADER_ARENA_SIZES = 36, /* of each layout */
+  DQA_HEADER_RESERVED_2 = 44
+};
+enum dqa_edge_field {
+  DQA_EDGE_HEIGHT = 0,
+  DQA_EDGE_WIDTH = 2,
+  DQA_EDGE_CHANNELS = 4,
+  DQA_EDGE_STORAGE = 6,
+  DQA_EDGE_ERROR_CODING = 7,
+  DQA_EDGE_CODE_BITS = 8,
+  DQA_EDGE_EXTRA_BITS = 9,
+  DQA_EDGE_LOW = 10,
+  DQA_EDGE_ZERO_POINT = 11,
+  DQA_EDGE_CAPACITY = 12,
+  DQA_EDGE_ZERO_POINTS = 16,
+  DQA_EDGE_IMPORTANT = 20,
+  DQA_EDGE_IMPORTANT_COUNT = 24,
+  DQA_EDGE_EXPECTED_EXTRA = 26,
+  DQA_EDGE_HUFFMAN = 28,
+  DQA_EDGE_RESERVED = 32
+};
+enum dqa_operator_field {
+  DQA_OPERATOR_KIND = 0,
+  DQA_OPERATOR_INPUT_COUNT = 1,
+  DQA_OPERATOR_OUTPUT = 2,
+  DQA_OPERATOR_INPUTS = 4,
+  DQA_OPERATOR_PARAMETERS = 8,
+  DQA_OPERATOR_PARAMETER_BYTES = 12,
+  DQA_OPERATOR_SCRATCH_BYTES = 16,
+  DQA_OPERATOR_RESERVED = 20
+};
+enum dqa_huffman_field { DQA_HUFFMAN_MAX_LENGTH = 0, DQA_HUFFMAN_SYMBOL_BITS = 1, DQA_HUFFMAN_LENGTHS = 4 };
+
+#define DQA_MAGIC 0x50415144u
+#define DQA_VERSION 1u
+#define DQA_CALLERS_BUFFER 0xFFFFFFFFu /* arena offset of an edge the caller owns */
+
+/* Loads from the program or the arena at any alignment. */
+static inline uint16_t dqa_u16(const uint8_t *from) {
+  uint16_t value;
+  memcpy(&value, from, sizeof value);
+  return value;
+}
+static inline uint32_t dqa_u32(const uint8_t *from) {
+  uint32_t value;
+  memcpy(&value, from, sizeof value);
+  return value;
+}
+static inline int32_t dqa_i32(const uint8_t *from) {
+  int32_t value;
+  memcpy(&value, from, sizeof value);
+  return value;
+}
+static inline int16_t dqa_i16(const uint8_t *from) {
+  int16_t value;
+  memcpy(&value, from, sizeof value);
+  return value;
+}
+static inline void dqa_put_u32(uint8_t *to, uint32_t value) { memcpy(to, &value, sizeof value); }
+
+static inline uint32_t dqa_align(uint32_t bytes) { return (bytes + 3u) & ~3u; }
+
+/* ---- Edges ---- */
+
+struct dqa_edge {
+  const uint8_t *zero_points; /* i8[channels], or NULL: all are zero_point */
+  const uint8_t *important;   /* u16[important_count], or NULL */
+  const uint8_t *huffman;     /* table, or NULL */
+  uint32_t row_values;        /* width * channels */
+  uint32_t capacity;
+  uint16_t height, width, channels;
+  uint16_t important_count, expected_extra;
+  uint8_t storage, error_coding, code_bits, extra_bits;
+  int8_t low, high, zero_point;
+};
+
+void dqa_edge_at(const dqa_model *model, uint32_t number, struct dqa_edge *edge);
+
+/* The zero point of a channel. */
+static inline int32_t dqa_zero_point(const struct dqa_edge *edge, uint32_t channel) {
+  return edge->zero_points ? (int8_t)edge->zero_points[channel] : edge->zero_point;
+}
+
+/* Sets pixels * channels values to the zero points. */
+void dqa_fill_zero_points(const struct dqa_edge *edge, int8_t *values, uint32_t pixels);
+
+/* ---- Operators ---- */
+
+struct dqa_window {
+  uint8_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
+};
+
+/* Rows the dilated kernel spans. */
+static inline uint32_t dqa_window_rows(const struct dqa_window *w) { return (w->kernel_h - 1u) * w->dilation_h + 1u; }
+static inline uint32_t dqa_window_columns(const struct dqa_window *w) {
+  return (w->kernel_w - 1u) * w->dilation_w + 1u;
+}
+
+/* One operator of a program, parsed when it starts. */
+struct dqa_op {
+  const dqa_model *model;
+  const struct dqa_operator *methods;
+  const uint8_t *inputs; /* u16[input_count]: edge numbers */
+  const uint8_t *parameters;
+  const uint8_t *bias, *multiplier, *shift; /* of each output channel, where it requantizes */
+  uint32_t scratch_bytes;
+  uint16_t output_number;
+  uint8_t input_count;
+  struct dqa_window window; /* all 1, pads 0, where it has none */
+  struct dqa_edge input;    /* input 0 */
+  struct dqa_edge output;
+};
+
+void dqa_op_at(const dqa_model *model, uint32_t number, struct dqa_op *op);
+
+static inline uint32_t dqa_op_input(const struct dqa_op *op, uint32_t index) { return dqa_u16(op->inputs + 2 * index); }
+
+/* A table the parameters name by its offset. */
+static inline const uint8_t *dqa_op_table(const struct dqa_op *op, uint32_t parameter) {
+  return op->model->bytes + dqa_u32(op->parameters + parameter);
+}
+
+/* The latest rows of an input: row y lies in slot y modulo rows. */
+struct dqa_ring {
+  int8_t *slots;
+  const int8_t *padding; /* a row of zero points, or NULL */
+  uint32_t row_bytes;    /* of a slot, padded columns included */
+  uint32_t rows;         /* slots */
+  uint32_t height;       /* rows of the input */
+};
+
+static inline int8_t *dqa_ring_slot(const struct dqa_ring *ring, uint32_t y) {
+  return ring->slots + y % ring->rows * ring->row_bytes;
+}
+
+/* Row y of the input; the padding row where y is outside of it. */
+static inline const int8_t *dqa_ring_row(const struct dqa_ring *ring, int32_t y) {
+  return y < 0 || (uint32_t)y >= ring->height ? ring->padding : dqa_ring_slot(ring, (uint32_t)y);
+}
+
+/* Input rows first .. first + count - 1; some may lie outside of the input. */
+struct dqa_span {
+  int32_t first;
+  uint32_t count;
+};
+
+enum dqa_traits {
+  DQA_WINDOW = 1,      /* parameters begin with a window */
+  DQA_PADDED = 2,      /* its rows are padded left and right, and above and below by a row of padding */
+  DQA_REQUANTIZES = 4, /* parameters end with a requantization */
+  DQA_COPIES = 8       /* input and output values have one range */
+};
+
+/* The methods of a kind of operator. */
+struct dqa_operator {
+  uint8_t parameter_bytes;
+  uint8_t min_inputs, max_inputs;
+  uint8_t traits; /* dqa_traits */
+  /* Whether parameters and shapes fit; the record, window and requantization tables are already checked. */
+  bool (*check)(const struct dqa_op *op);
+  /* The rows of an input that output row y needs, never more than its ring has; NULL: those of the window (row y
+   * without one). */
+  struct dqa_span (*span)(const struct dqa_op *op, uint32_t input, uint32_t y);
+  /* Rows of an input's ring; NULL: those of the window (1 without one). */
+  uint32_t (*ring_rows)(const struct dqa_op *op);
+  /* NULL, or: takes input row y (0, 1, ... all in order); acc holds an int32 per output channel, begun at row 0. */
+  void (*accumulate)(const struct dqa_op *op, uint32_t y, const int8_t *row, int32_t *acc);
+  /* Writes output row y; rings holds one per input, acc is NULL unless it accumulates. */
+  void (*row)(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out);
+};
+
+/* The rows of an input that output row y needs; neither end decreases with y. */
+struct dqa_span dqa_op_span(const struct dqa_op *op, uint32_t input, uint32_t y);
+
+/* The elements of a pool's window number `index` along one axis that lie inside the input; never none. */
+struct dqa_range {
+  uint32_t first, end;
+};
+static inline struct dqa_range dqa_window_inside(uint32_t kernel, uint32_t stride, uint32_t pad, uint32_t size,
+                                                 uint32_t index) {
+  const uint32_t start = index * stride, end = start + kernel; /* counted from the first padding element */
+  const struct dqa_range range = {start < pad ? 0 : start - pad, end - pad < size ? end - pad : size};
+  return range;
+}
+
+/* An input's rows as its ring holds them. */
+struct dqa_ring_shape {
+  uint32_t rows, row_bytes;
+  uint32_t left_bytes; /* padding before the row's values */
+  bool has_padding_row;
+};
+void dqa_ring_shape_of(const struct dqa_op *op, const struct dqa_edge *input, struct dqa_ring_shape *shape);
+
+/* Scratch an operator needs (docs/format.md, section 7). */
+uint32_t dqa_scratch_bytes(const struct dqa_op *op);
+
+/* ---- Requantization ---- */
+
+/* What an operator needs to finish one output channel. */
+struct dqa_channel {
+  int32_t bias, multiplier, zero_point;
+  int32_t low, high; /* range of the output */
+  uint32_t shift;
+};
+
+void dqa_channel_at(const struct dqa_op *op, uint32_t channel, struct dqa_channel *out);
+
+/* floor((acc * multiplier + 2^(31 + shift)) / 2^(32 + shift)): the low word of the product cannot carry into the
+ * rounding, so the high word is enough; a single SMMUL on Armv7E-M. */
+static inline int32_t dqa_scale(int32_t acc, int32_t multiplier, uint32_t shift) {
+  int32_t high = (int32_t)(((int64_t)acc * multiplier) >> 32); /* |high| <= 2^30, so the sum stays below 2^31 */
+  return (high + (int32_t)(1u << (shift - 1))) >> shift;
+}
+
+/* Requantizes a sum that includes the bias, adds the zero point and clamps. */
+static inline int8_t dqa_finish(const struct dqa_channel *c, int32_t acc) {
+  int32_t value = dqa_scale(acc, c->multiplier, c->shift) + c->zero_point;
+  value = value < c->low ? c->low : value;
+  return (int8_t)(value > c->high ? c->high : value);
+}
+
+/* 1 / count in units of 2^-15, rounded. */
+static inline int32_t dqa_reciprocal(uint32_t count) { return (int32_t)((32768u + count / 2u) / count); }
+
+/* The largest sums without the bias: 2^23 over a pool of at most 2^15 elements; of products, 2^14 for each. */
+#define DQA_POOL_SUM (1u << 23)
+#define DQA_PRODUCT (1u << 14)
+#define DQA_MAX_PRODUCTS ((1u << 17) - 1u) /* per output: their sum stays below 2^31 */
+
+/* ---- Storage ---- */
+
+/* Bytes of the code plane of a row. */
+uint32_t dqa_plane_bytes(uint32_t values, uint32_t code_bits);
+/* values[i] = low + (code[i] << extra_bits). */
+void dqa_plane_unpack(const uint8_t *plane, uint32_t count, uint32_t code_bits, uint32_t extra_bits, int32_t low,
+                      int8_t *values);
+void dqa_plane_pack(const uint8_t *codes, uint32_t count, uint32_t code_bits, uint8_t *plane);
+
+/* Whether the rows of an edge have a header and an error plane. */
+static inline bool dqa_has_errors(const struct dqa_edge *edge) { return edge->error_coding != DQA_ERRORS_NONE; }
+/* Bytes of a row of a map with an empty error plane. */
+uint32_t dqa_map_base_bytes(const struct dqa_edge *edge);
+
+/* Bits of an error plane, most significant first. Past the end come zeros. */
+struct dqa_bit_reader {
+  const uint8_t *next, *end;
+  uint32_t bits; /* the lowest `count` are not yet taken */
+  uint32_t count;
+};
+struct dqa_bit_writer {
+  uint8_t *next, *end;
+  uint32_t bits;
+  uint32_t count;
+  bool full; /* a byte did not fit */
+};
+void dqa_bit_put(struct dqa_bit_writer *writer, uint32_t bits, uint32_t count);
+void dqa_bit_flush(struct dqa_bit_writer *writer);
+
+/* Writes the errors of a row's important channels: the lowest extra_bits of value - low. */
+void dqa_errors_write(const struct dqa_edge *edge, const int8_t *row, struct dqa_bit_writer *writer);
+/* Adds them. */
+void dqa_errors_read(const struct dqa_edge *edge, struct dqa_bit_reader *reader, int8_t *row);
+
+/* Bytes of a table, padding included, and whether it is canonical and complete; `table` holds at least 4 bytes. */
+uint32_t dqa_huffman_bytes(const uint8_t *table);
+bool dqa_huffman_valid(const uint8_t *table);
+
+/* Reads the rows of a stored edge in order. */
+struct dqa_reader {
+  const uint8_t *next, *end;
+};
+void dqa_reader_start(struct dqa_reader *reader, const struct dqa_edge *edge, const uint8_t *data);
+/* The next row to values[row_values]; NULL skips it. */
+void dqa_read_row(struct dqa_reader *reader, const struct dqa_edge *edge, int8_t *values);
+void dqa_map_read_row(struct dqa_reader *reader, const struct dqa_edge *edge, int8_t *values);
+
+/* Writes the rows of a stored edge in order. */
+struct dqa_writer {
+  uint8_t *data, *next;
+  uint32_t row;     /* rows written */
+  uint32_t dropped; /* of these, without their errors */
+};
+void dqa_writer_start(struct dqa_writer *writer, uint8_t *data);
+/* Stores the next row; may change values[row_values]. */
+void dqa_write_row(struct dqa_writer *writer, const struct dqa_edge *edge, int8_t *values);
+void dqa_map_write_row(struct dqa_writer *writer, const struct dqa_edge *edge, int8_t *values);
+
+/* ---- Checks (check*.c) ---- */
+
+/* Whether count elements of `size` >= 1 bytes lie in the program at a multiple of 4 behind the header. */
+bool dqa_in_program(const dqa_model *model, uint32_t offset, uint32_t count, uint32_t size);
+bool dqa_all_zero(const uint8_t *bytes, uint32_t count);
+bool dqa_same_shape(const struct dqa_edge *a, const struct dqa_edge *b);
+dqa_status dqa_check_edge(const dqa_model *model, uint32_t number);
+dqa_status dqa_check_operator(const dqa_model *model, uint32_t number);
+/* Whether no bias lets a sum of at most `largest` leave int32. */
+bool dqa_biases_fit(const struct dqa_op *op, uint32_t largest);
+
+#endif

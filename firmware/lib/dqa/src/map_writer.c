@@ -1,0 +1,93 @@
+/* dqa: writes stored edges row by row; decides for each row of a map whether its errors fit (docs/format.md, section
+ * 2).
+ *
+ * `capacity >= height * base` is checked at load. A row takes base + extra bytes with extra <= pool - used, so the rows
+ * to come always have their base: a map cannot overflow, whatever the values are. */
+#include "dqa_internal.h"
+
+void dqa_writer_start(struct dqa_writer *writer, uint8_t *data) {
+  writer->data = writer->next = data;
+  writer->row = writer->dropped = 0;
+}
+
+/* The bytes an error plane of this row may have, or -1 if even an empty one counts as dropped. */
+static int32_t error_room(const struct dqa_writer *writer, const struct dqa_edge *edge, uint32_t base) {
+  const uint32_t pool = edge->capacity - edge->height * base;
+  const uint32_t used = (uint32_t)(writer->next - writer->data) - writer->row * base;
+  const uint32_t expected = (edge->height - 1u - writer->row) * edge->expected_extra; /* <= 65534 * 65535 */
+  if (expected > pool - used) {
+    return -1;
+  }
+  const uint32_t extra =
+      (pool - used - expected) & ~3u; /* extras are multiples of 4; 2 bytes come with the header's word */
+  return extra + 2 < DQA_MAX_ERROR_BYTES ? (int32_t)extra + 2 : DQA_MAX_ERROR_BYTES;
+}
+
+/* Writes header, errors if they fit, and padding behind the code plane. Returns the row's end. */
+static uint8_t *write_errors(struct dqa_writer *writer, const struct dqa_edge *edge, const int8_t *values) {
+  const uint32_t base = dqa_map_base_bytes(edge);
+  uint8_t *header = writer->next + base - 4;
+  struct dqa_bit_writer bits = {header + 2, header + 2, 0, 0, true};
+  const int32_t room = error_room(writer, edge, base);
+  if (room >= 0) {
+    bits.end += room;
+    bits.full = false;
+    dqa_errors_write(edge, values, &bits);
+    dqa_bit_flush(&bits);
+  }
+  const uint32_t bytes = bits.full ? 0 : (uint32_t)(bits.next - (header + 2));
+  const uint32_t word = bytes << 4 | (bits.full ? edge->extra_bits : 0u);
+  writer->dropped += bits.full;
+  header[0] = (uint8_t)word;
+  header[1] = (uint8_t)(word >> 8);
+  for (uint32_t i = 2 + bytes; i < dqa_align(2 + bytes); ++i) {
+    header[i] = 0;
+  }
+  return header + dqa_align(2 + bytes);
+}
+
+/* Clears the errors of the important channels: rounding then leaves their codes as they are. */
+static void clear_errors(const struct dqa_edge *edge, int8_t *row) {
+  const uint32_t mask = (1u << edge->extra_bits) - 1u;
+  for (uint32_t x = 0; x < edge->width; ++x, row += edge->channels) {
+    for (uint32_t i = 0; i < edge->important_count; ++i) {
+      int8_t *value = row + dqa_u16(edge->important + 2 * i);
+      *value = (int8_t)(*value - (int32_t)((uint32_t)(*value - edge->low) & mask));
+    }
+  }
+}
+
+/* Values to codes in place, rounded to the nearest. */
+static void to_codes(const struct dqa_edge *edge, int8_t *row) {
+  const int32_t m = edge->extra_bits, half = (1 << m) >> 1, highest = (1 << edge->code_bits) - 1;
+  uint8_t *codes = (uint8_t *)row;
+  for (uint32_t i = 0; i < edge->row_values; ++i) {
+    const int32_t code = (row[i] - edge->low + half) >> m;
+    codes[i] = (uint8_t)(code < highest ? code : highest);
+  }
+}
+
+void dqa_map_write_row(struct dqa_writer *writer, const struct dqa_edge *edge, int8_t *values) {
+  uint8_t *plane = writer->next;
+  if (dqa_has_errors(edge)) {
+    writer->next = write_errors(writer, edge, values);
+    clear_errors(edge, values);
+  } else {
+    writer->next = plane + dqa_map_base_bytes(edge);
+  }
+  to_codes(edge, values);
+  dqa_plane_pack((const uint8_t *)values, edge->row_values, edge->code_bits, plane);
+}
+
+void dqa_write_row(struct dqa_writer *writer, const struct dqa_edge *edge, int8_t *values) {
+  if (edge->storage == DQA_MAP) {
+    dqa_map_write_row(writer, edge, values);
+  } else {
+    const uint8_t flip = edge->storage == DQA_RAW_UINT8 ? 128 : 0;
+    for (uint32_t i = 0; i < edge->row_values; ++i) {
+      writer->next[i] = (uint8_t)((uint8_t)values[i] ^ flip);
+    }
+    writer->next += edge->row_values;
+  }
+  writer->row += 1;
+}

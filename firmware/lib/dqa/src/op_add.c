@@ -1,0 +1,37 @@
+/* dqa: ADD. acc = bias + a * weights_a + b * weights_b, i16 weights per channel; both inputs have the output's shape.
+ */
+#include "dqa_internal.h"
+
+enum { WEIGHTS_A = 0, WEIGHTS_B = 4 };
+
+static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
+  const int8_t *a = dqa_ring_row(&rings[0], (int32_t)y), *b = dqa_ring_row(&rings[1], (int32_t)y);
+  const uint8_t *weights_a = dqa_op_table(op, WEIGHTS_A), *weights_b = dqa_op_table(op, WEIGHTS_B);
+  const uint32_t channels = op->output.channels, count = op->output.row_values;
+  (void)acc;
+  for (uint32_t o = 0; o < channels; ++o) {
+    const int32_t wa = dqa_i16(weights_a + 2 * o), wb = dqa_i16(weights_b + 2 * o);
+    struct dqa_channel c;
+    dqa_channel_at(op, o, &c);
+    for (uint32_t i = o; i < count; i += channels) {
+      out[i] = dqa_finish(&c, c.bias + a[i] * wa + b[i] * wb);
+    }
+  }
+}
+
+static bool check(const struct dqa_op *op) {
+  const uint32_t channels = op->output.channels;
+  struct dqa_edge second;
+  dqa_edge_at(op->model, dqa_op_input(op, 1), &second);
+  return dqa_same_shape(&op->input, &op->output) && dqa_same_shape(&second, &op->output) &&
+         dqa_in_program(op->model, dqa_u32(op->parameters + WEIGHTS_A), channels, 2) &&
+         dqa_in_program(op->model, dqa_u32(op->parameters + WEIGHTS_B), channels, 2) &&
+         dqa_biases_fit(op, 2u * 128u * 32768u);
+}
+
+const struct dqa_operator dqa_op_add = {.parameter_bytes = 8 + DQA_REQUANTIZATION_BYTES,
+                                        .min_inputs = 2,
+                                        .max_inputs = 2,
+                                        .traits = DQA_REQUANTIZES,
+                                        .check = check,
+                                        .row = row};

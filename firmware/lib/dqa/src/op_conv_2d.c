@@ -1,0 +1,94 @@
+/* dqa: CONV_2D. acc = bias + sum(weight * value) over the window, i8 weights[O][kernel_h][kernel_w][I].
+ *
+ * Two output channels and two output pixels at a time: four products for two weights and two values loaded, 2
+ * instructions per product on Armv7E-M. Rows are padded, so no position needs a test. At an odd end the last one is
+ * computed twice. Fast variants (SMLAD, MVE) belong beside sum_products, chosen by __ARM_FEATURE_DSP and
+ * __ARM_FEATURE_MVE. */
+#include "dqa_internal.h"
+
+enum { WEIGHTS = DQA_WINDOW_BYTES };
+
+/* A kernel row as runs of neighbouring values: one, unless columns are dilated. */
+struct taps {
+  const int8_t *rows[DQA_MAX_KERNEL_ROWS];
+  uint32_t row_count, run_count, run_length;
+  uint32_t run_step; /* values from one run to the next */
+};
+
+/* sums: channel 0 at pixels 0 and 1, channel 1 at pixels 0 and 1; at0, at1: values before the pixel's first in a row.
+ */
+static inline void sum_products(const struct taps *taps, const int8_t *w0, const int8_t *w1, uint32_t at0, uint32_t at1,
+                                int32_t sums[4]) {
+  int32_t s00 = sums[0], s01 = sums[1], s10 = sums[2], s11 = sums[3];
+  const uint32_t length = taps->run_length;
+  for (uint32_t k = 0; k < taps->row_count; ++k) {
+    for (uint32_t r = 0; r < taps->run_count; ++r) {
+      const int8_t *v0 = taps->rows[k] + at0 + r * taps->run_step;
+      const int8_t *v1 = taps->rows[k] + at1 + r * taps->run_step;
+      for (uint32_t i = 0; i < length; ++i) {
+        s00 += w0[i] * v0[i];
+        s01 += w0[i] * v1[i];
+        s10 += w1[i] * v0[i];
+        s11 += w1[i] * v1[i];
+      }
+      w0 += length;
+      w1 += length;
+    }
+  }
+  sums[0] = s00, sums[1] = s01, sums[2] = s10, sums[3] = s11;
+}
+
+static void find_taps(const struct dqa_op *op, uint32_t y, const struct dqa_ring *ring, struct taps *taps) {
+  const struct dqa_window *w = &op->window;
+  const int32_t top = (int32_t)(y * w->stride_h) - w->pad_top;
+  const bool dilated = w->dilation_w > 1;
+  taps->row_count = w->kernel_h;
+  taps->run_count = dilated ? w->kernel_w : 1u;
+  taps->run_length = (dilated ? 1u : w->kernel_w) * op->input.channels;
+  taps->run_step = (uint32_t)w->dilation_w * op->input.channels;
+  for (uint32_t k = 0; k < taps->row_count; ++k) {
+    taps->rows[k] = dqa_ring_row(ring, top + (int32_t)(k * w->dilation_h));
+  }
+}
+
+static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
+  const uint32_t channels = op->output.channels, width = op->output.width;
+  const uint32_t step = (uint32_t)op->window.stride_w * op->input.channels;
+  const uint32_t kernel = (uint32_t)op->window.kernel_h * op->window.kernel_w * op->input.channels;
+  const int8_t *weights = (const int8_t *)dqa_op_table(op, WEIGHTS);
+  struct taps taps;
+  (void)acc;
+  find_taps(op, y, rings, &taps);
+  for (uint32_t o0 = 0; o0 < channels; o0 += 2) {
+    const uint32_t o1 = o0 + 1 < channels ? o0 + 1 : o0;
+    struct dqa_channel c0, c1;
+    dqa_channel_at(op, o0, &c0);
+    dqa_channel_at(op, o1, &c1);
+    for (uint32_t x0 = 0; x0 < width; x0 += 2) {
+      const uint32_t x1 = x0 + 1 < width ? x0 + 1 : x0;
+      int32_t sums[4] = {c0.bias, c0.bias, c1.bias, c1.bias};
+      sum_products(&taps, weights + o0 * kernel, weights + o1 * kernel, x0 * step, x1 * step, sums);
+      out[x0 * channels + o0] = dqa_finish(&c0, sums[0]);
+      out[x1 * channels + o0] = dqa_finish(&c0, sums[1]);
+      out[x0 * channels + o1] = dqa_finish(&c1, sums[2]);
+      out[x1 * channels + o1] = dqa_finish(&c1, sums[3]);
+    }
+  }
+}
+
+static bool check(const struct dqa_op *op) {
+  const uint32_t pixels = (uint32_t)op->window.kernel_h * op->window.kernel_w;
+  if (pixels > DQA_MAX_PRODUCTS / op->input.channels) {
+    return false;
+  }
+  const uint32_t kernel = pixels * op->input.channels;
+  return dqa_in_program(op->model, dqa_u32(op->parameters + WEIGHTS), op->output.channels, kernel) &&
+         dqa_biases_fit(op, kernel * DQA_PRODUCT);
+}
+
+const struct dqa_operator dqa_op_conv_2d = {.parameter_bytes = DQA_WINDOW_BYTES + 4 + DQA_REQUANTIZATION_BYTES,
+                                            .min_inputs = 1,
+                                            .max_inputs = 1,
+                                            .traits = DQA_WINDOW | DQA_PADDED | DQA_REQUANTIZES,
+                                            .check = check,
+                                            .row = row};

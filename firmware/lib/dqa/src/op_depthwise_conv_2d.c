@@ -1,0 +1,98 @@
+/* dqa: DEPTHWISE_CONV_2D. Output channel o sees input channel o / multiplier; i8 weights[kernel_h][kernel_w][O].
+ *
+ * A block of neighbouring output channels at a time, its sums in registers: 3 instructions per product on Armv7E-M.
+ * Fast variants belong beside sum_products, chosen by __ARM_FEATURE_DSP and __ARM_FEATURE_MVE. */
+#include "dqa_internal.h"
+
+enum { WEIGHTS = DQA_WINDOW_BYTES };
+
+/* Channels of a block: 4 suit the registers of a Cortex-M; the host's vectors take more. */
+#ifndef DQA_CHANNEL_BLOCK
+#define DQA_CHANNEL_BLOCK 4
+#endif
+
+/* What the blocks of an output row share. */
+struct taps {
+  const int8_t *rows[DQA_MAX_KERNEL_ROWS];
+  const int8_t *weights;
+  uint32_t row_count, column_count, channels;
+  uint32_t column_step; /* values from one column of the kernel to the next */
+};
+
+/* sums[j] += weights of output channel o + j; at: values before the window's first of the block in a row.
+ * value_step: 1 where each output channel has its own input channel, 0 where the block shares one. */
+static inline void sum_products(const struct taps *taps, uint32_t o, uint32_t count, uint32_t at, uint32_t value_step,
+                                int32_t *restrict sums) {
+  const int8_t *w = taps->weights + o;
+  for (uint32_t k = 0; k < taps->row_count; ++k) {
+    const int8_t *v = taps->rows[k] + at;
+    for (uint32_t i = 0; i < taps->column_count; ++i, v += taps->column_step, w += taps->channels) {
+      for (uint32_t j = 0; j < count; ++j) {
+        sums[j] += w[j] * v[j * value_step];
+      }
+    }
+  }
+}
+
+/* Output channels o .. o + count - 1 of all pixels; they begin at input channel `channel`. */
+static void block(const struct dqa_op *op, const struct taps *taps, uint32_t o, uint32_t count, uint32_t channel,
+                  uint32_t value_step, int8_t *out) {
+  const uint32_t step = (uint32_t)op->window.stride_w * op->input.channels;
+  struct dqa_channel c[DQA_CHANNEL_BLOCK];
+  for (uint32_t j = 0; j < count; ++j) {
+    dqa_channel_at(op, o + j, &c[j]);
+  }
+  for (uint32_t x = 0; x < op->output.width; ++x) {
+    int32_t sums[DQA_CHANNEL_BLOCK];
+    for (uint32_t j = 0; j < count; ++j) {
+      sums[j] = c[j].bias;
+    }
+    if (count == DQA_CHANNEL_BLOCK && value_step == 1) { /* constants let the compiler keep the sums in registers */
+      sum_products(taps, o, DQA_CHANNEL_BLOCK, x * step + channel, 1, sums);
+    } else {
+      sum_products(taps, o, count, x * step + channel, value_step, sums);
+    }
+    for (uint32_t j = 0; j < count; ++j) {
+      out[x * taps->channels + o + j] = dqa_finish(&c[j], sums[j]);
+    }
+  }
+}
+
+static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
+  const struct dqa_window *w = &op->window;
+  const int32_t top = (int32_t)(y * w->stride_h) - w->pad_top;
+  const uint32_t multiplier = (uint32_t)op->output.channels / op->input.channels;
+  struct taps taps;
+  (void)acc;
+  taps.weights = (const int8_t *)dqa_op_table(op, WEIGHTS);
+  taps.row_count = w->kernel_h;
+  taps.column_count = w->kernel_w;
+  taps.channels = op->output.channels;
+  taps.column_step = (uint32_t)w->dilation_w * op->input.channels;
+  for (uint32_t k = 0; k < taps.row_count; ++k) {
+    taps.rows[k] = dqa_ring_row(rings, top + (int32_t)(k * w->dilation_h));
+  }
+  /* Blocks do not cross groups: with one output channel per input channel there is a single group. */
+  const uint32_t group = multiplier == 1 ? taps.channels : multiplier;
+  for (uint32_t first = 0; first < taps.channels; first += group) {
+    for (uint32_t o = 0; o < group; o += DQA_CHANNEL_BLOCK) {
+      const uint32_t count = group - o < DQA_CHANNEL_BLOCK ? group - o : DQA_CHANNEL_BLOCK;
+      block(op, &taps, first + o, count, (first + o) / multiplier, multiplier == 1, out);
+    }
+  }
+}
+
+static bool check(const struct dqa_op *op) {
+  const uint32_t pixels = (uint32_t)op->window.kernel_h * op->window.kernel_w; /* <= 64 * 255 */
+  return op->output.channels % op->input.channels == 0 &&
+         dqa_in_program(op->model, dqa_u32(op->parameters + WEIGHTS), op->output.channels, pixels) &&
+         dqa_biases_fit(op, pixels * DQA_PRODUCT);
+}
+
+const struct dqa_operator dqa_op_depthwise_conv_2d = {.parameter_bytes =
+                                                          DQA_WINDOW_BYTES + 4 + DQA_REQUANTIZATION_BYTES,
+                                                      .min_inputs = 1,
+                                                      .max_inputs = 1,
+                                                      .traits = DQA_WINDOW | DQA_PADDED | DQA_REQUANTIZES,
+                                                      .check = check,
+                                                      .row = row};

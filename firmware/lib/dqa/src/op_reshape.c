@@ -1,0 +1,43 @@
+/* dqa: RESHAPE. The same values in the same order, in rows of another length. */
+#include "dqa_internal.h"
+
+static struct dqa_span span(const struct dqa_op *op, uint32_t input, uint32_t y) {
+  const uint32_t length = op->input.row_values, first = y * op->output.row_values; /* <= 2^24 */
+  const uint32_t last = first + op->output.row_values - 1u;
+  const struct dqa_span rows = {(int32_t)(first / length), last / length - first / length + 1u};
+  (void)input;
+  return rows;
+}
+
+static uint32_t ring_rows(const struct dqa_op *op) {
+  const uint32_t length = op->input.row_values;
+  const uint32_t rows = (op->output.row_values - 1u + length - 1u) / length + 1u;
+  return rows < op->input.height ? rows : op->input.height;
+}
+
+static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
+  const uint32_t length = op->input.row_values;
+  uint32_t at = y * op->output.row_values, left = op->output.row_values;
+  (void)acc;
+  while (left > 0) {
+    const uint32_t column = at % length;
+    const uint32_t count = length - column < left ? length - column : left;
+    memcpy(out, dqa_ring_slot(rings, at / length) + column, count);
+    out += count;
+    at += count;
+    left -= count;
+  }
+}
+
+static bool check(const struct dqa_op *op) {
+  return op->input.height * op->input.row_values == op->output.height * op->output.row_values;
+}
+
+const struct dqa_operator dqa_op_reshape = {.parameter_bytes = 0,
+                                            .min_inputs = 1,
+                                            .max_inputs = 1,
+                                            .traits = DQA_COPIES,
+                                            .check = check,
+                                            .span = span,
+                                            .ring_rows = ring_rows,
+                                            .row = row};
