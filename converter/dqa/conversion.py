@@ -22,7 +22,6 @@ from dqa.errors import InputError, ModelError, RecipeError
 from dqa.frontend import FloatModel, load_model
 from dqa.graph import Graph
 from dqa.lowering.build import build, edge_order
-from dqa.lowering.prepare import prepare
 from dqa.lowering.scales import raise_to_useful
 from dqa.lowering.supported import why_not
 from dqa.lowering.tflite_writer import write_tflite
@@ -69,7 +68,7 @@ def convert(
     dataset = datasets.load(calibration) if calibration is not None else None
     with progress.task("Reading the model", None):
         float_model = load_model(model)
-    graph = prepare(float_model.graph)
+    graph = float_model.graph
     _check(graph)
     if dataset is not None:
         datasets.check_shape(dataset, float_model.input.shape[1:])

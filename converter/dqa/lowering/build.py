@@ -10,6 +10,7 @@ from dqa.errors import ModelError
 from dqa.graph import Graph, Op
 from dqa.lowering import arithmetic
 from dqa.lowering.supported import why_not
+from dqa.lowering.unary import apply_unary
 from dqa.planning.layout import plan
 from dqa.program import (
     Add,
@@ -30,10 +31,9 @@ from dqa.program import (
     Softmax,
     Window,
 )
-from dqa.quantization.formats import Floats, TensorFormat
+from dqa.quantization.formats import TensorFormat
+from dqa.quantization.ties import UNARY
 from dqa.quantization.weights import FoldedWeights, fold
-
-_UNARY: dict[str, Callable[[Floats], Floats]] = {"LOGISTIC": lambda x: 1 / (1 + np.exp(-x)), "TANH": np.tanh}
 
 
 def edge_order(graph: Graph) -> list[int]:
@@ -43,7 +43,7 @@ def edge_order(graph: Graph) -> list[int]:
 
 
 def build(graph: Graph, formats: Mapping[int, TensorFormat]) -> Program:
-    """The program of a graph prepared by `prepare`, with the formats of `decide`.
+    """The program of a graph with the formats of `decide`.
 
     Raises ModelError naming the layer if an operator cannot be converted.
     """
@@ -98,7 +98,8 @@ class _Lowering:
         self.target = formats[op.outputs[0]]
 
     def operator(self) -> Operator:
-        handler: Callable[[], Operator] = getattr(self, f"_{self.op.kind.lower()}")
+        name = "unary" if self.op.kind in UNARY else self.op.kind.lower()
+        handler: Callable[[], Operator] = getattr(self, f"_{name}")
         return handler()
 
     def _window(self, kernel_h: int, kernel_w: int) -> Window:
@@ -177,8 +178,6 @@ class _Lowering:
     def _unary(self) -> Operator:
         values = np.arange(-128, 128)
         real = (values - self.source.zero_points[0]) * self.source.scales[0]
-        result = _UNARY[self.op.kind](real) / self.target.scales[0] + self.target.zero_points[0]
+        result = apply_unary(self.op.kind, real, self.op.attrs) / self.target.scales[0] + self.target.zero_points[0]
         table = np.clip(np.rint(result), self.target.low, self.target.high).astype(np.int8)
         return Lut(self.name, self.inputs, self.output, table)
-
-    _logistic = _tanh = _unary

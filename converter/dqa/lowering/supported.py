@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dqa.graph import Graph, Op
+from dqa.quantization.ties import UNARY
 
 FUSED = frozenset({"NONE", "RELU", "RELU6", "RELU_N1_TO_1"})
 MAX_WINDOW_ROWS = 64
@@ -24,9 +25,8 @@ KINDS = frozenset(
         "RESIZE_NEAREST_NEIGHBOR",
         "RESHAPE",
         "SOFTMAX",
-        "LOGISTIC",
-        "TANH",
     }
+    | UNARY
 )
 
 

@@ -1,7 +1,7 @@
 """Which channels must share a scale and which tensors a value range.
 
 Operators that only move values (pooling by maximum, padding, concatenation, resizing, reshaping) give their output the scales of their input,
-channel by channel, so that no requantization happens; operators with one table for all channels (softmax, logistic) need one scale per tensor,
+channel by channel, so that no requantization happens; operators with one table for all channels (softmax, logistic) need one scale per tensor on both sides,
 and so do the outputs of the model, which users read with one scale.
 """
 
@@ -13,7 +13,11 @@ import numpy.typing as npt
 from dqa.graph import Graph, Op
 
 MOVES = frozenset({"MAX_POOL_2D", "PAD", "CONCATENATION", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE"})
-TABLES = frozenset({"SOFTMAX", "LOGISTIC", "TANH"})
+UNARY = frozenset(
+    {"LOGISTIC", "TANH", "SWISH", "HARD_SWISH", "LEAKY_RELU", "ELU", "GELU", "ABS", "EXP", "RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"}
+)
+"""Functions of one value, run by one table of 256 entries."""
+TABLES = UNARY | {"SOFTMAX"}
 
 
 class _Sets:
@@ -56,6 +60,7 @@ class Ties:
                 self._tie(op)
             elif op.kind in TABLES:
                 self._one_scale(op.inputs[0])
+                self._one_scale(op.outputs[0])
         for index in graph.outputs:
             self._one_scale(index)
 
