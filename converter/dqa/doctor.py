@@ -119,7 +119,11 @@ TOOLS: tuple[Tool, ...] = (
         "running the converted model on this machine",
         True,
         _command("cc", "gcc", "clang"),
-        {"Linux": "apt-get install gcc libc6-dev", "Darwin": "xcode-select --install", "Windows": "install MSYS2, then: pacman -S mingw-w64-ucrt-x86_64-gcc"},
+        {
+            "Linux": "apt-get install gcc libc6-dev",
+            "Darwin": "xcode-select --install",
+            "Windows": "winget install MSYS2.MSYS2, then in its shell: pacman -S mingw-w64-ucrt-x86_64-gcc",
+        },
     ),
     Tool("LiteRT", "reading and calibrating the float model", True, _package("ai-edge-litert"), {"": "pip install ai-edge-litert"}),
     Tool("PlatformIO", "building and flashing firmware", True, _package("platformio"), {"": "pip install platformio"}),
@@ -145,7 +149,11 @@ TOOLS: tuple[Tool, ...] = (
         "simulated boards, 7.2 or later",
         False,
         _command("qemu-system-arm"),
-        {"Linux": "apt-get install qemu-system-arm", "Darwin": "brew install qemu", "Windows": "winget install SoftwareFreedomConservancy.QEMU"},
+        {
+            "Linux": "apt-get install qemu-system-arm",
+            "Darwin": "brew install qemu",
+            "Windows": "winget install SoftwareFreedomConservancy.QEMU",
+        },
     ),
     Tool("Renode", "more simulated boards", False, _command("renode"), {"": "https://github.com/renode/renode/releases"}),
 )

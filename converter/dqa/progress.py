@@ -30,7 +30,8 @@ class RichProgress:
         from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bars
 
-        columns = [SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+        title_column = TextColumn("{task.description}", markup=False)
+        columns = (SpinnerColumn(finished_text="✓"), title_column, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Bars(*columns, console=Console(stderr=True)) as bars:
             number = bars.add_task(title, total=total)
             yield lambda done: bars.advance(number, done)

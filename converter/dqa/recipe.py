@@ -80,7 +80,9 @@ def parse(text: str) -> Recipe:
     data = _mapping("recipe", _load_yaml(text))
     _known("recipe", data, SECTIONS)
     if data.get("dqa_recipe") != VERSION:
-        raise RecipeError(f"dqa_recipe: expected {VERSION}, got {data.get('dqa_recipe')!r}", hint=f"begin the recipe with 'dqa_recipe: {VERSION}'")
+        raise RecipeError(
+            f"dqa_recipe: expected {VERSION}, got {data.get('dqa_recipe')!r}", hint=f"begin the recipe with 'dqa_recipe: {VERSION}'"
+        )
     settings = _mapping("config", data.get("config", {}))
     _known("config", settings, [item.name for item in fields(ConvertConfig)])
     return Recipe(
@@ -94,7 +96,7 @@ def parse(text: str) -> Recipe:
 
 def dump(recipe: Recipe) -> str:
     """YAML text from which `parse` gives the same recipe."""
-    data: dict[str, Any] = {"dqa_recipe": VERSION, "config": asdict(recipe.config)}
+    data: dict[str, Any] = {"dqa_recipe": VERSION, "config": as_mapping(recipe.config)}
     if recipe.model_sha256 is not None:
         data["model"] = {"sha256": recipe.model_sha256}
     if recipe.calibration_sha256 is not None:
@@ -111,6 +113,12 @@ _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
+def as_mapping(config: ConvertConfig) -> dict[str, Any]:
+    """The settings as plain data for YAML or JSON."""
+    plain: dict[str, Any] = _plain(asdict(config))
+    return plain
+
+
 class _Dumper(_SafeDumper):  # type: ignore[misc]
     def ignore_aliases(self, data: object) -> bool:
         return True
@@ -123,9 +131,9 @@ class _Loader(_SafeLoader):  # type: ignore[misc]
         seen: set[str] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise RecipeError(f"line {key.start_mark.line + 1}: a key must be a name")
+                raise RecipeError(f"{_line(key.start_mark)}a key must be a name")
             if key.value in seen:
-                raise RecipeError(f"line {key.start_mark.line + 1}: '{key.value}' is given twice")
+                raise RecipeError(f"{_line(key.start_mark)}'{key.value}' is given twice")
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
@@ -136,17 +144,20 @@ def _load_yaml(text: str) -> object:
         for event in yaml.parse(text, Loader=_SafeLoader):
             # Aliases let a few lines stand for gigabytes, nesting can exhaust the stack of the loader.
             if isinstance(event, yaml.AliasEvent):
-                raise RecipeError(f"line {event.start_mark.line + 1}: YAML aliases are not allowed")
+                raise RecipeError(f"{_line(event.start_mark)}YAML aliases are not allowed")
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
-                raise RecipeError(f"line {event.start_mark.line + 1}: nested deeper than {MAX_DEPTH}")
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+                raise RecipeError(f"{_line(event.start_mark)}nested deeper than {MAX_DEPTH}")
+        return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise RecipeError(f"{where}not YAML ({getattr(error, 'problem', None) or 'unreadable'})") from error
+        problem = getattr(error, "problem", None) or "unreadable"
+        raise RecipeError(f"{_line(getattr(error, 'problem_mark', None))}not YAML ({problem})") from error
     except ValueError as error:
         raise RecipeError(f"not YAML ({error})") from error
+
+
+def _line(mark: Any) -> str:
+    return f"line {mark.line + 1}: " if mark else ""
 
 
 def _mapping(name: str, value: object) -> dict[str, Any]:

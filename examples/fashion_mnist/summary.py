@@ -1,6 +1,6 @@
 """One table of what `dqa evaluate --json` said about each target.
 
-    python summary.py host.json tflm-host.json mps2_an386.json
+python summary.py host.json tflm-host.json mps2_an386.json
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def main() -> None:
     table.add_row(str(results[0]["metric"]), *(cell(result, "value") for result in results))
     table.add_row("float model", *(cell(result, "float_value") for result in results))
     table.add_row("bits per stored activation", *(cell(result, "stored_bits") for result in results))
-    table.add_row("equal to the host", *(f"{cell(result, 'agreement', 'equal')} of {cell(result, 'agreement', 'of')}" for result in results))
+    table.add_row(
+        "equal to the host", *(f"{cell(result, 'agreement', 'equal')} of {cell(result, 'agreement', 'of')}" for result in results)
+    )
     table.add_row("RAM, bytes", *(cell(result, "ram", "static") for result in results))
     table.add_row("stack, bytes", *(cell(result, "ram", "stack") for result in results))
     table.add_row("flash, code", *(cell(result, "flash", "code") for result in results))

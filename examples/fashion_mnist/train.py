@@ -51,7 +51,7 @@ def augmented(x: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.roll(x, (dy, dx), axis=(1, 2))
 
 
-class Batches(keras.utils.PyDataset):
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
     """The shuffled, augmented training set; batch i of epoch e depends on the seed alone."""
 
     def __init__(self, x: np.ndarray, y: np.ndarray, size: int) -> None:

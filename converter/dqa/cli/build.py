@@ -15,7 +15,7 @@ RUNTIMES = ("standalone", "tflm")
 @out_argument
 @board_option
 @click.option("--runtime", type=click.Choice(RUNTIMES), default="standalone", show_default=True, help="tflm: inside TensorFlow Lite Micro.")
-@click.option("--tflm", type=click.Path(path_type=Path), envvar="DQA_TFLM_DIR", metavar="DIR", help="TensorFlow Lite Micro's tree, already made.")
+@click.option("--tflm", type=click.Path(path_type=Path), envvar="DQA_TFLM_DIR", metavar="DIR", help="Tree of TensorFlow Lite Micro, made.")
 @output_options
 def build(out: Path, board: str, runtime: str, tflm: Path | None, quiet: bool, json_path: Path | None) -> None:
     """Build the firmware of OUT, a directory of `dqa convert`, with PlatformIO."""

@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from dqa.cli.common import output_options, progress, talk, write_json
+from dqa.cli.common import F, output_options, progress, talk, write_json
 from dqa.config import CODINGS, MAX_BITS, MAX_EXTRA_BITS, METHODS, METRICS, ConvertConfig, numbers
+from dqa.errors import RecipeError
 
 DEFAULTS = ConvertConfig()
 
 
-class Numbers(click.ParamType):
+def _setting(name: str, **attributes: Any) -> Callable[[F], F]:
+    """An option for a field of ConvertConfig, with its default."""
+    default = getattr(DEFAULTS, name.removeprefix("--").replace("-", "_"))
+    return click.option(name, default=default, show_default=True, **attributes)
+
+
+def _numbers(_context: click.Context, parameter: click.Parameter, value: str) -> object:
     """One number, or one per channel with commas; 1/255 is a number."""
-
-    name = "number"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
-        return numbers(param.name or "" if param else "", value)
+    return numbers(parameter.name or "", value)
 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--calibration", type=click.Path(path_type=Path), metavar="X.npz", help="Samples of what the model will see, array `x`.")
-@click.option("--method", type=click.Choice(METHODS), default=DEFAULTS.method, show_default=True, help="dqa: codes and shifting errors; direct: codes.")
-@click.option("--bits", type=click.IntRange(1, MAX_BITS), default=DEFAULTS.bits, show_default=True, help="Bits of a code.")
-@click.option("--extra-bits", type=click.IntRange(0, MAX_EXTRA_BITS), default=DEFAULTS.extra_bits, show_default=True, help="Bits of a shifting error.")
-@click.option("--important", type=click.FloatRange(0, 1), default=DEFAULTS.important, show_default=True, help="Share of channels that keep errors.")
-@click.option("--error-coding", type=click.Choice(CODINGS), default=DEFAULTS.error_coding, show_default=True, help="How the errors are written.")
-@click.option("--input-scale", type=Numbers(), default=DEFAULTS.input_scale, show_default=True, help="S: the model's input is (x - Z) * S.")
-@click.option("--input-zero-point", type=Numbers(), default=DEFAULTS.input_zero_point, show_default=True, help="Z: one number, or one per channel.")
-@click.option("--calibration-samples", type=click.IntRange(1), default=DEFAULTS.calibration_samples, show_default=True, help="Samples to use at most.")
-@click.option("--ranking", default=DEFAULTS.ranking, show_default=True, help="What makes a channel important.")
-@click.option("--seed", type=click.IntRange(0), default=DEFAULTS.seed, show_default=True, help="Of every random choice.")
+@_setting("--method", type=click.Choice(METHODS), help="dqa: codes and shifting errors; direct: codes alone.")
+@_setting("--bits", type=click.IntRange(1, MAX_BITS), metavar="N", help="Bits of a code.")
+@_setting("--extra-bits", type=click.IntRange(0, MAX_EXTRA_BITS), metavar="M", help="Bits of a shifting error.")
+@_setting("--important", type=click.FloatRange(0, 1), metavar="R", help="Share of the channels that keep their errors.")
+@_setting("--error-coding", type=click.Choice(CODINGS), help="How the errors are written.")
+@_setting("--input-scale", type=str, metavar="S", callback=_numbers, help="The model's input is (x - Z) * S; a number, or one per channel.")
+@_setting("--input-zero-point", type=str, metavar="Z", callback=_numbers, help="A number, or one per channel.")
+@_setting("--calibration-samples", type=click.IntRange(1), metavar="N", help="Samples to use at most.")
+@_setting("--ranking", metavar="NAME", help="What makes a channel important.")
+@_setting("--seed", type=click.IntRange(0), metavar="N", help="Of every random choice.")
 @click.option("--metric", type=click.Choice(METRICS), help="Of `dqa evaluate`.  [default: by the kind of task]")
-@click.option("--recipe", type=click.Path(path_type=Path), metavar="recipe.yaml", help="Settings of a conversion; options given as well go before it.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), default=None, metavar="OUT", help="Directory to write.  [default: out/MODEL]")
+@click.option("--recipe", type=click.Path(path_type=Path), metavar="recipe.yaml", help="Settings and decisions, instead of options.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="OUT", help="Directory to write.  [default: out/MODEL]")
 @output_options
 @click.pass_context
 def convert(
     context: click.Context,
+    /,
     model: Path,
     calibration: Path | None,
     recipe: Path | None,
@@ -65,11 +70,12 @@ def convert(
         print(f"next: dqa evaluate {result.out} --data TEST.npz")
 
 
-def _config(context: click.Context, recipe: Path | None, settings: dict[str, object]) -> ConvertConfig:
-    """The options; with a recipe, its settings, replaced by the options that were given."""
+def _config(context: click.Context, recipe: Path | None, settings: dict[str, object]) -> ConvertConfig | None:
+    """The options as settings; None with a recipe, whose own settings hold."""
     if recipe is None:
         return ConvertConfig(**settings)  # type: ignore[arg-type]
-    from dqa import recipe as recipes
-
-    given = {name: value for name, value in settings.items() if context.get_parameter_source(name) != ParameterSource.DEFAULT}
-    return replace(recipes.load(recipe).config, **given)  # type: ignore[arg-type]
+    given = [name for name in settings if context.get_parameter_source(name) != ParameterSource.DEFAULT]
+    if given:
+        options = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise RecipeError(f"{options}: not with --recipe, whose settings hold", hint=f"edit the config section of '{recipe}' instead")
+    return None

@@ -1,0 +1,42 @@
+"""dqa boards: the boards firmware can be built for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dqa.cli.common import output_options, table, talk, write_json
+
+if TYPE_CHECKING:
+    from dqa.device.boards import Board
+
+
+@click.command()
+@output_options
+def boards(quiet: bool, json_path: Path | None) -> None:
+    """List the boards, simulated and real."""
+    from dqa.device.boards import list_boards
+
+    known = list_boards()
+    write_json([_entry(board) for board in known], json_path)
+    if talk(quiet, json_path):
+        table("", ["board", "title", "core", "flash, bytes", "RAM, bytes", "kind"], [_row(board) for board in known])
+
+
+def _row(board: Board) -> list[str]:
+    kind = "simulated" if board.simulated else "real"
+    return [board.name, board.title, board.core, f"{board.flash.size:,}", f"{board.ram.size:,}", kind]
+
+
+def _entry(board: Board) -> dict[str, object]:
+    return {
+        "name": board.name,
+        "title": board.title,
+        "core": board.core,
+        "clock_hz": board.clock_hz,
+        "flash": board.flash.size,
+        "ram": board.ram.size,
+        "simulated": board.simulated,
+    }

@@ -1,0 +1,24 @@
+"""dqa flash: the firmware of a converted model onto a connected board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dqa.cli.common import board_option, out_argument, output_options, talk, write_json
+
+
+@click.command()
+@out_argument
+@board_option
+@click.option("--port", metavar="PORT", help="Of the programmer, where it has one.  [default: found by PlatformIO]")
+@output_options
+def flash(out: Path, board: str, port: str | None, quiet: bool, json_path: Path | None) -> None:
+    """Build the firmware of OUT and write it to the connected board."""
+    from dqa.device.flash import flash as flash_firmware
+
+    flash_firmware(out, board, port=port, quiet=quiet or json_path is not None)
+    write_json({"board": board, "flashed": True}, json_path)
+    if talk(quiet, json_path):
+        print(f"flashed {board}; next: dqa evaluate {out} --data TEST.npz --target serial:PORT")

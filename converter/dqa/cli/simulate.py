@@ -1,0 +1,49 @@
+"""dqa simulate: the firmware of a converted model on a simulated board, for as long as one likes to talk to it."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import click
+
+from dqa.cli.common import board_option, out_argument, output_options, talk, write_json
+
+
+@click.command()
+@out_argument
+@board_option
+@click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="TCP port for the board's serial port.  [default: a free one]")
+@output_options
+def simulate(out: Path, board: str, port: int | None, quiet: bool, json_path: Path | None) -> None:
+    """Build the firmware of OUT and run it on a simulated board until Ctrl-C.
+
+    The board's serial port is served on a TCP port of this machine, to one client at a time.
+    """
+    from dqa.device.boards import load_board
+    from dqa.device.build import build
+    from dqa.device.simulate import Simulator
+    from dqa.errors import BoardError
+
+    target = load_board(board)
+    if not target.simulated:
+        raise BoardError(f"board '{board}' is not a simulated one", hint="see dqa boards; a real one takes dqa flash")
+    quiet = quiet or json_path is not None
+    firmware = build(out, board, quiet=quiet)
+    port = port or free_port()
+    with Simulator(target, firmware.elf, port=port) as simulator:
+        address = f"socket://127.0.0.1:{port}"
+        write_json({"board": board, "serial": address}, json_path)
+        if talk(quiet, json_path):
+            print(
+                f"{board} runs; Ctrl-C ends it; in another terminal: dqa evaluate {out} --data TEST.npz --target serial:{address}",
+                flush=True,
+            )
+        simulator.wait()
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
