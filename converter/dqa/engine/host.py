@@ -1,0 +1,164 @@
+"""Runs programs with the executor's own C, in parallel threads; each call leaves Python's lock while it runs."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.engine.compile import executor_includes, executor_sources, shared_library
+from dqa.errors import DataError, ProgramError, ToolError
+
+Int8 = npt.NDArray[np.int8]
+UInt8 = npt.NDArray[np.uint8]
+
+_INTERNAL, _EXTERNAL = 0, 1
+_BATCH = 16
+"""Samples a thread takes at a time."""
+
+_BLOCK = 32
+"""Channels a depthwise convolution sums at once: what this host's vectors like."""
+
+
+class _Model(ctypes.Structure):
+    """dqa_model of dqa.h."""
+
+    _fields_ = (
+        ("bytes", ctypes.c_void_p),
+        ("operators", ctypes.c_void_p),
+        ("size", ctypes.c_uint32),
+        ("edge_count", ctypes.c_uint16),
+        ("op_count", ctypes.c_uint16),
+        ("input_count", ctypes.c_uint8),
+        ("output_count", ctypes.c_uint8),
+        ("layout", ctypes.c_uint8),
+        ("arena_size", ctypes.c_uint32),
+    )
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    path = shared_library("dqa", executor_sources(), executor_includes(), [f"-DDQA_CHANNEL_BLOCK={_BLOCK}"])
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise ToolError(f"the compiled executor cannot be loaded: {error}", hint=f"delete '{path}' and try again") from error
+    model, pointer = ctypes.POINTER(_Model), ctypes.c_void_p
+    library.dqa_load.argtypes = [model, pointer, ctypes.c_size_t, pointer, ctypes.c_int]
+    library.dqa_run.argtypes = [model, pointer, ctypes.c_size_t, pointer, pointer, pointer]
+    library.dqa_input.argtypes = library.dqa_output.argtypes = [model, pointer, ctypes.c_uint]
+    library.dqa_input.restype = library.dqa_output.restype = pointer
+    library.dqa_input_size.argtypes = library.dqa_output_size.argtypes = [model, ctypes.c_uint]
+    library.dqa_input_size.restype = library.dqa_output_size.restype = ctypes.c_uint32
+    library.dqa_status_name.argtypes = [ctypes.c_int]
+    library.dqa_status_name.restype = ctypes.c_char_p
+    return library
+
+
+def _status_name(status: int) -> str:
+    return str(_library().dqa_status_name(status).decode())
+
+
+@dataclass(frozen=True, eq=False)
+class HostResult:
+    """outputs (N, bytes of all outputs); dropped (edges,): rows whose errors did not fit their map, summed over the samples."""
+
+    outputs: Int8
+    dropped: npt.NDArray[np.int64]
+
+
+class HostModel:
+    """A program that the executor accepted.
+
+    Raises ProgramError with the executor's status if it refuses the program.
+    external: inputs and outputs lie outside of the arena (layout 1), as in TensorFlow Lite Micro; the answers are the same.
+    """
+
+    def __init__(self, program: bytes, *, external: bool = False) -> None:
+        library = _library()
+        self._program = np.frombuffer(program, np.uint8).copy()
+        self._model = _Model()
+        operators = ctypes.addressof(ctypes.c_void_p.in_dll(library, "dqa_all_operators"))
+        layout = _EXTERNAL if external else _INTERNAL
+        status = library.dqa_load(self._model, self._program.ctypes.data, len(program), operators, layout)
+        if status:
+            raise ProgramError(f"the program was refused: {_status_name(status)}", hint="convert the model again")
+        self._external = external
+        self.input_sizes = tuple(library.dqa_input_size(self._model, i) for i in range(self._model.input_count))
+        self.output_sizes = tuple(library.dqa_output_size(self._model, i) for i in range(self._model.output_count))
+
+    @property
+    def arena_size(self) -> int:
+        """Bytes of RAM a run needs, in this layout."""
+        return int(self._model.arena_size)
+
+    def run(self, inputs: npt.NDArray[np.generic], jobs: int | None = None, progress: Callable[[int], None] | None = None) -> HostResult:
+        """Runs every sample.
+
+        inputs (N, bytes of all inputs, one after the other) uint8 or int8: the bytes as the program's inputs store them.
+        jobs: threads, by default one per processor. progress is called with the number of samples just done.
+        Raises DataError for inputs of another shape or type.
+        """
+        samples = self._samples(inputs)
+        outputs = np.empty((len(samples), sum(self.output_sizes)), np.int8)
+        dropped = np.zeros(self._model.edge_count, np.int64)
+        with ThreadPoolExecutor(max(1, jobs or _processors())) as pool:
+            starts = range(0, len(samples), _BATCH)
+            batches = [pool.submit(self._run_batch, samples[i : i + _BATCH], outputs[i : i + _BATCH]) for i in starts]
+            try:
+                for batch in as_completed(batches):
+                    rows, done = batch.result()
+                    dropped += rows
+                    if progress is not None:
+                        progress(done)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return HostResult(outputs, dropped)
+
+    def _samples(self, inputs: npt.NDArray[np.generic]) -> UInt8:
+        size = sum(self.input_sizes)
+        if inputs.dtype not in (np.uint8, np.int8) or inputs.ndim != 2 or inputs.shape[1] != size:
+            raise DataError(f"inputs are {inputs.dtype}{inputs.shape}; expected uint8 or int8 (samples, {size})")
+        return np.ascontiguousarray(inputs).view(np.uint8)
+
+    def _run_batch(self, samples: UInt8, outputs: Int8) -> tuple[npt.NDArray[np.uint32], int]:
+        arena = np.zeros(-(-self.arena_size // 8) or 1, np.uint64).view(np.uint8)
+        dropped = np.zeros(self._model.edge_count, np.uint32)
+        for sample, output in zip(samples, outputs, strict=True):
+            status = (
+                self._run_external(arena, sample, output, dropped) if self._external else self._run_internal(arena, sample, output, dropped)
+            )
+            if status:
+                raise ToolError(f"the executor failed: {_status_name(status)}")
+        return dropped, len(samples)
+
+    def _run_internal(self, arena: UInt8, sample: UInt8, output: Int8, dropped: npt.NDArray[np.uint32]) -> int:
+        library, base = _library(), arena.ctypes.data
+        for i, (at, size) in enumerate(zip(_starts(self.input_sizes), self.input_sizes, strict=True)):
+            ctypes.memmove(library.dqa_input(self._model, base, i), sample.ctypes.data + at, size)
+        status = int(library.dqa_run(self._model, base, self.arena_size, None, None, dropped.ctypes.data))
+        for i, (at, size) in enumerate(zip(_starts(self.output_sizes), self.output_sizes, strict=True)):
+            ctypes.memmove(output.ctypes.data + at, library.dqa_output(self._model, base, i), size)
+        return status
+
+    def _run_external(self, arena: UInt8, sample: UInt8, output: Int8, dropped: npt.NDArray[np.uint32]) -> int:
+        sources = (ctypes.c_void_p * len(self.input_sizes))(*(sample.ctypes.data + at for at in _starts(self.input_sizes)))
+        targets = (ctypes.c_void_p * len(self.output_sizes))(*(output.ctypes.data + at for at in _starts(self.output_sizes)))
+        return int(_library().dqa_run(self._model, arena.ctypes.data, self.arena_size, sources, targets, dropped.ctypes.data))
+
+
+def _starts(sizes: tuple[int, ...]) -> list[int]:
+    """Where each part begins when they lie one after the other."""
+    return list(accumulate(sizes, initial=0))[:-1]
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
