@@ -25,11 +25,11 @@ positive = st.floats(min_value=1e-300, allow_nan=False, allow_infinity=False)
 def configs(draw: st.DrawFn) -> ConvertConfig:
     bits = draw(st.integers(1, 8))
     return ConvertConfig(
-        method=draw(st.sampled_from(METHODS)),  # type: ignore[arg-type]
+        method=draw(st.sampled_from(METHODS)),
         bits=bits,
         extra_bits=draw(st.integers(0, min(4, 8 - bits))),
         important=draw(st.floats(0, 1)),
-        error_coding=draw(st.sampled_from(CODINGS)),  # type: ignore[arg-type]
+        error_coding=draw(st.sampled_from(CODINGS)),
         input_scale=draw(positive | st.lists(positive, min_size=1, max_size=4).map(tuple)),
         input_zero_point=draw(finite | st.lists(finite, min_size=1, max_size=4).map(tuple)),
         calibration_samples=draw(st.integers(1, 10**6)),

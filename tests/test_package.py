@@ -1,0 +1,81 @@
+"""The wheel: everything dqa needs is in it, nothing else, and it works away from the checkout."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+RESOURCES = ("boards", "firmware", "templates")
+
+
+@pytest.fixture(scope="module")
+def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", out], cwd=root, check=True, capture_output=True)
+    (built,) = out.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel unpacked as pip does, into a directory of its own."""
+    target = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--target", target, wheel], check=True, capture_output=True)
+    return target
+
+
+def tracked(root: Path, *directories: str) -> set[str]:
+    if not (root / ".git").exists():
+        pytest.skip("not a git checkout")
+    done = subprocess.run(["git", "ls-files", "--", *directories], cwd=root, check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+def test_the_wheel_holds_the_package_and_its_resources_and_nothing_else(wheel: Path, root: Path) -> None:
+    expected = {name.removeprefix("converter/") for name in tracked(root, "converter")}
+    expected |= {f"dqa/_data/{name}" for name in tracked(root, *RESOURCES)}
+    with zipfile.ZipFile(wheel) as archive:
+        present = {name for name in archive.namelist() if ".dist-info/" not in name}
+    missing = {name for name in expected - present if (root / "converter" / name).exists() or "_data" in name}
+    assert not missing
+    assert not [name for name in present if "__pycache__" in name or ".pio" in name or name.endswith((".o", ".elf", ".so"))]
+    assert any(name.startswith("dqa/_data/boards/") for name in present)
+
+
+def run(installed: Path, away: Path, *arguments: str) -> str:
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    done = subprocess.run([sys.executable, "-P", *arguments], cwd=away, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_installed_package_finds_its_own_files(installed: Path, tmp_path: Path, root: Path) -> None:
+    code = "import dqa; from dqa import resources; print(dqa.__file__, *(resources.path(n) for n in ('boards', 'firmware', 'templates')))"
+    for path in run(installed, tmp_path, "-c", code).split():
+        assert Path(path).is_relative_to(installed)
+    listing = run(installed, tmp_path, "-m", "dqa", "boards")
+    for board in (root / "boards").glob("*.json"):
+        assert board.stem in listing
+
+
+def test_the_installed_commands_are_the_ones_of_the_project(installed: Path, tmp_path: Path, root: Path) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert set(project["scripts"]) == {"dqa", "dqa-convert"}
+    for name in project["scripts"]:
+        script = installed / "bin" / name
+        assert "--help" in run(installed, tmp_path, str(script), "--help")
+
+
+def test_every_dependency_is_pinned_in_the_constraints(root: Path) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    requirements = project["dependencies"] + sum(project["optional-dependencies"].values(), [])
+    pins = {line.split("==")[0].lower().replace("_", "-") for line in (root / "constraints.txt").read_text().splitlines() if "==" in line}
+    names = {requirement.split(">")[0].split("=")[0].strip().lower().replace("_", "-") for requirement in requirements}
+    assert names <= pins
