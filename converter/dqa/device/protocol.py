@@ -108,6 +108,7 @@ def _unpack(layout: struct.Struct, payload: bytes) -> tuple[int, ...]:
 class Hello:
     """Who answers. `load_status` is the dqa_status of loading the program, 0 if it runs; sizes in bytes."""
 
+    board: str
     version: int
     load_status: int
     counter: int
@@ -118,7 +119,6 @@ class Hello:
     clock_hz: int
     counter_hz: int
     data_max: int
-    board: str
 
     _LAYOUT = struct.Struct("<HBBIIIIIIH")
 
@@ -126,7 +126,7 @@ class Hello:
     def decode(cls, payload: bytes) -> Hello:
         """ValueError if the payload is too short."""
         name = payload[cls._LAYOUT.size :].decode("ascii", "replace")
-        return cls(*_unpack(cls._LAYOUT, payload), board=name)
+        return cls(name, *_unpack(cls._LAYOUT, payload))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,131 @@
+"""Builds the firmware of a converted model with PlatformIO."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from dqa.device import project, tflm_tree
+from dqa.device.boards import Board, load_board
+from dqa.device.sizes import Sizes, measure
+from dqa.errors import BoardError, DqaError, RecipeError, ToolError
+
+RUNTIMES = ("standalone", "tflm")
+COMPILER = "arm-none-eabi-gcc"
+_QUIET = {"PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no", "PLATFORMIO_DISABLE_UPGRADE_CHECK": "true"}
+_OVERFLOW = re.compile(r"region [`'](RAM|FLASH)' overflowed by (\d+) bytes?")
+_MEMORY = {"RAM": "RAM", "FLASH": "flash"}
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """The firmware and its sizes in bytes (see Sizes)."""
+
+    elf: Path
+    flash_code: int
+    flash_model: int
+    ram_static: int
+    map_file: Path
+
+
+def build(out: Path, board: str, runtime: str = "standalone", tflm: Path | None = None, quiet: bool = True) -> BuildResult:
+    """Builds OUT/firmware for a board; a second build of the same model takes about a second.
+
+    runtime "tflm" links TensorFlow Lite Micro from the tree `tflm` (or DQA_TFLM_DIR). quiet: PlatformIO's output goes to
+    OUT/firmware/.pio/BOARD.log only, else to stderr as well.
+    BoardError: unknown board, or the model does not fit. ToolError: something is not installed, or the build failed.
+    """
+    chosen = load_board(board)
+    if runtime not in RUNTIMES:
+        raise RecipeError(f"unknown runtime {runtime!r}", hint=f"one of: {', '.join(RUNTIMES)}")
+    environment = tflm_tree.environment(chosen, tflm) if runtime == "tflm" else {}
+    folder = project.write(out)
+    _run(folder, chosen, runtime, [], environment, quiet)
+    return result(elf_path(out, board, runtime))
+
+
+def elf_path(out: Path, board: str, runtime: str = "standalone") -> Path:
+    """Where `build` puts the firmware."""
+    return out / "firmware" / ".pio" / runtime / board / "firmware.elf"
+
+
+def result(elf: Path) -> BuildResult:
+    """The figures of a firmware already built."""
+    sizes: Sizes = measure(elf)
+    return BuildResult(elf, sizes.flash_code, sizes.flash_model, sizes.ram_static, elf.with_suffix(".map"))
+
+
+def upload(out: Path, board: Board, port: str | None, quiet: bool) -> None:
+    """Builds OUT/firmware and writes it to a connected board with the board's upload tool."""
+    arguments = ["-t", "upload"] + (["--upload-port", port] if port else [])
+    _run(project.write(out), board, "standalone", arguments, {}, quiet)
+
+
+def overflow(log: str, board: Board) -> BoardError | None:
+    """The error for a linker's output that says the model does not fit, None for any other output."""
+    found = {region: int(count) for region, count in _OVERFLOW.findall(log)}
+    if not found:
+        return None
+    needs = " and ".join(f"{count} bytes of {_MEMORY[region]} more" for region, count in found.items())
+    has = f"it has {board.ram.size} bytes of RAM and {board.flash.size} of flash"
+    return BoardError(
+        f"model does not fit board {board.name}: needs {needs}", hint=f"{has}; convert with fewer --bits, or use a larger board"
+    )
+
+
+def compiler() -> str:
+    """Path of the cross compiler; ToolError with a hint if it is not installed."""
+    found = shutil.which(COMPILER)
+    if not found:
+        hint = (
+            "Debian/Ubuntu: apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi; macOS: brew install --cask gcc-arm-embedded; "
+            "Windows: winget install Arm.GnuArmEmbeddedToolchain"
+        )
+        raise ToolError(f"{COMPILER} is not installed", hint=hint)
+    return found
+
+
+def _run(folder: Path, board: Board, runtime: str, arguments: list[str], environment: dict[str, str], quiet: bool) -> None:
+    if importlib.util.find_spec("platformio") is None:
+        raise ToolError("PlatformIO is not installed", hint="pip install platformio scons")
+    state = folder / ".pio"
+    variables = os.environ | _QUIET | environment | {"PLATFORMIO_BUILD_DIR": str(state / runtime), "DQA_RUNTIME": runtime}
+    variables.pop("DQA_MODEL", None)
+    if board.simulated:
+        compiler()
+        # its own package directory: no registry, and nothing shared with other projects
+        variables["PLATFORMIO_CORE_DIR"] = str(state / "core")
+    command = [sys.executable, "-m", "platformio", "run", "-d", str(folder), "-e", board.name, *arguments]
+    lines = []
+    with subprocess.Popen(
+        command, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            if not quiet:
+                sys.stderr.write(line)
+    log = "".join(lines)
+    state.mkdir(exist_ok=True)
+    log_file = state / f"{board.name}.log"
+    log_file.write_text(log, encoding="utf-8")
+    if process.returncode != 0:
+        raise _failure(log, log_file, board)
+
+
+def _failure(log: str, log_file: Path, board: Board) -> DqaError:
+    if error := overflow(log, board):
+        return error
+    if "HTTPClientError" in log or "UnknownPackageError" in log:
+        return ToolError(
+            f"PlatformIO could not download what board {board.name} needs",
+            hint="connect to the internet once, or use a simulated board (dqa boards)",
+        )
+    reason = next((line.strip() for line in log.splitlines() if re.search(r"\berror\b", line, re.IGNORECASE)), "see the log")
+    return ToolError(f"the build for board {board.name} failed: {reason}", hint=f"whole log: {log_file}")

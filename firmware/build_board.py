@@ -1,0 +1,39 @@
+"""PlatformIO pre-script: what the chosen board (platformio.ini) and the model add to a build.
+
+The model's sources are in model/ beside platformio.ini, or in the directory named by DQA_MODEL.
+With DQA_RUNTIME=tflm they run inside TensorFlow Lite Micro, from the tree named by DQA_TFLM_DIR.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+# ruff: noqa: F821 - SCons defines Import, which defines env
+Import("env")
+
+project = Path(env.subst("$PROJECT_DIR"))
+
+
+def option(name):
+    return env.GetProjectOption(name).split()
+
+
+def directory(variable, default, file, advice):
+    """The directory named by an environment variable, which must hold `file`."""
+    found = Path(os.environ.get(variable) or default).resolve()
+    if not (found / file).is_file():
+        sys.stderr.write(f"Error: {found / file} does not exist. {advice}\n")
+        env.Exit(1)
+    return found
+
+
+model = directory("DQA_MODEL", project / "model", "model.h", "Convert a model, or set DQA_MODEL to the src directory of one converted.")
+cpu = option("custom_cpu_flags")
+env.Append(
+    ASFLAGS=cpu,
+    CCFLAGS=[*cpu, *option("custom_defines")],
+    LINKFLAGS=[*cpu, *option("custom_symbols"), "-nostartfiles", f"-Wl,-Map={env.subst('$BUILD_DIR')}/firmware.map"],
+    CPPPATH=[str(model), str(project / "lib" / "dqa" / "include")],
+)
+env.Replace(LDSCRIPT_PATH=str(project / "bsp" / "link.ld"))
+env.BuildSources("$BUILD_DIR/model", str(model))
