@@ -32,6 +32,7 @@ from dqa.program.scratch import dilated_kernel, padding_after
 
 MAX_DILATED_ROWS = 64
 MAX_POOLED = 1 << 15
+MAX_PADDED_ROW = 1 << 18
 POOL_SUM = ADD_SUM = 1 << 23
 PRODUCT = 128 * 128
 
@@ -59,6 +60,13 @@ def _check_window(window: Window, source: Edge, output: Edge) -> None:
     _require(pads and bottom < kernel_h and right < kernel_w, "padding as large as the kernel")
 
 
+def _check_padded_window(window: Window, source: Edge, output: Edge) -> None:
+    _check_window(window, source, output)
+    right = max(0, padding_after(window, source, output)[1])
+    row = (window.pad_left + source.width + right) * source.channels
+    _require(row <= MAX_PADDED_ROW, f"a padded row of {row} values; at most {MAX_PADDED_ROW}")
+
+
 def _check_requantization(requantization: Requantization, channels: int, largest_sum: int) -> None:
     bias, multiplier, shift = requantization.bias, requantization.multiplier, requantization.shift
     _check_array(bias, np.int32, (channels,), "bias")
@@ -74,11 +82,11 @@ def _check_sum(op: Operator, inputs: Sequence[Edge], output: Edge) -> None:
     source = inputs[0]
     match op:
         case Conv2D(window=window, weights=weights, requantization=requantization):
-            _check_window(window, source, output)
+            _check_padded_window(window, source, output)
             _check_array(weights, np.int8, (output.channels, window.kernel_h, window.kernel_w, source.channels), "weights")
             largest = PRODUCT * window.kernel_h * window.kernel_w * source.channels
         case DepthwiseConv2D(window=window, weights=weights, requantization=requantization):
-            _check_window(window, source, output)
+            _check_padded_window(window, source, output)
             _require(output.channels % source.channels == 0, "the output's channels are no multiple of the input's")
             _check_array(weights, np.int8, (window.kernel_h, window.kernel_w, output.channels), "weights")
             largest = PRODUCT * window.kernel_h * window.kernel_w

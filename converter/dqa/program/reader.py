@@ -109,10 +109,10 @@ class _Parameters:
     """The parameters of one operator, field by field."""
 
     def __init__(self, source: _Source, offset: int, size: int, expected: int, what: str) -> None:
-        if size != expected or (not size and offset):
+        if size != expected:
             raise ProgramError(f"{what}: {size} bytes of parameters; expected {expected}")
         self.source, self.what, self.at = source, what, 0
-        self.data = source.take(offset, size, f"{what}: parameters") if size else b""
+        self.data = source.take(offset, size, f"{what}: parameters") if size or offset else b""
 
     def window(self) -> Window:
         self.at += WINDOW.size

@@ -22,14 +22,16 @@ from dqa.program.scratch import scratch_bytes
 
 @dataclass
 class Section:
-    """A run of bytes with one meaning. `dtype` is the numpy type of its elements, `row` how many of them belong together.
+    """A run of bytes with one meaning; `form` is "records", "parameters", "huffman" or the numpy type of its elements.
 
-    A table that several owners share (equal bytes are stored once) has a title from each.
+    `row` elements belong together. A table that several owners share (equal tables are stored once) has a title from each.
+    The last `padding` of its `size` bytes fill up a word.
     """
 
     offset: int
     size: int
-    dtype: str
+    padding: int
+    form: str
     row: int
     titles: list[str] = field(default_factory=list)
 
@@ -58,22 +60,23 @@ class _Image:
 
     def reserve(self, size: int, title: str) -> int:
         """A table of records filled in later."""
-        return self._append(bytes(size), "record", size, title).offset
+        return self._append(bytes(size), "records", size, title).offset
 
-    def place(self, values: npt.NDArray[np.generic] | bytes, title: str, row: int | None = None) -> int:
-        """The offset of a table of constants; `row` elements are shown on a line."""
-        array = np.frombuffer(values, np.uint8) if isinstance(values, bytes) else np.ascontiguousarray(values)
-        little = array.astype(array.dtype.newbyteorder("<"))
-        key = (little.tobytes(), array.dtype.name)
-        if (shared := self._known.get(key)) is not None:
+    def array(self, values: npt.NDArray[np.generic], title: str) -> int:
+        """The offset of an array of constants; its last dimension is a row."""
+        little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+        return self.place(little.tobytes(), values.dtype.name, title, values.shape[-1])
+
+    def place(self, data: bytes, form: str, title: str, row: int = 1) -> int:
+        """The offset of a table of constants."""
+        if (shared := self._known.get((data, form))) is not None:
             shared.titles.append(title)
             return shared.offset
-        section = self._append(key[0], array.dtype.name, row or array.shape[-1], title)
-        self._known[key] = section
+        section = self._known[data, form] = self._append(data, form, row, title)
         return section.offset
 
-    def _append(self, data: bytes, dtype: str, row: int, title: str) -> Section:
-        section = Section(len(self.data), align(len(data)), dtype, row, [title])
+    def _append(self, data: bytes, form: str, row: int, title: str) -> Section:
+        section = Section(len(self.data), align(len(data)), -len(data) % 4, form, row, [title])
         self.data += data.ljust(section.size, b"\0")
         self.sections.append(section)
         return section
@@ -94,14 +97,14 @@ def _window(window: Window) -> bytes:
 
 def _requantization(image: _Image, values: Requantization, what: str) -> bytes:
     tables = (("biases", values.bias), ("multipliers", values.multiplier), ("shifts", values.shift))
-    return pack("<4I", *(image.place(table, f"{what}: {name}") for name, table in tables), 0)
+    return pack("<4I", *(image.array(table, f"{what}: {name}") for name, table in tables), 0)
 
 
 def _parameters(image: _Image, op: Operator, what: str) -> bytes:
     """Places the constants of an operator and gives its parameters."""
 
     def offset(values: npt.NDArray[np.generic], name: str) -> bytes:
-        return pack("<I", image.place(values, f"{what}: {name}"))
+        return pack("<I", image.array(values, f"{what}: {name}"))
 
     match op:
         case model.Conv2D() | model.DepthwiseConv2D():
@@ -133,11 +136,11 @@ def _parameters(image: _Image, op: Operator, what: str) -> bytes:
 def _edge(image: _Image, edge: Edge, what: str) -> bytes:
     zero_points = important = table = 0
     if edge.zero_points is not None:
-        zero_points = image.place(edge.zero_points, f"{what}: zero points")
+        zero_points = image.array(edge.zero_points, f"{what}: zero points")
     if edge.important:
-        important = image.place(np.array(edge.important, np.uint16), f"{what}: important channels")
+        important = image.array(np.array(edge.important, np.uint16), f"{what}: important channels")
     if edge.huffman is not None:
-        table = image.place(huffman_bytes(edge.huffman), f"{what}: Huffman table")
+        table = image.place(huffman_bytes(edge.huffman), "huffman", f"{what}: Huffman table")
     return EDGE.pack(
         edge.height,
         edge.width,
@@ -158,9 +161,9 @@ def _edge(image: _Image, edge: Edge, what: str) -> bytes:
 
 
 def _operator(image: _Image, edges: Sequence[Edge], op: Operator, what: str) -> bytes:
-    inputs = image.place(np.array(op.inputs, np.uint16), f"{what}: input edges")
+    inputs = image.array(np.array(op.inputs, np.uint16), f"{what}: input edges")
     parameters = _parameters(image, op, what)
-    place = image.place(parameters, f"{what}: parameters") if parameters else 0
+    place = image.place(parameters, "parameters", f"{what}: parameters") if parameters else 0
     return OPERATOR.pack(kind_of(op), len(op.inputs), op.output, inputs, place, len(parameters), scratch_bytes(edges, op), 0)
 
 

@@ -1,0 +1,103 @@
+"""Renders OUT/src/model.h and model.c: the program, its operators, its arena, and three functions to run it."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from dqa import resources
+from dqa.codegen.blocks import blocks
+from dqa.codegen.comments import comment, numbers
+from dqa.errors import ProgramError
+from dqa.program import Edge, Kind, Program, assemble, has_errors, kind_of
+from dqa.program.port import Port, Ports
+
+
+@dataclass(frozen=True)
+class _End:
+    """An input or output as the templates show it."""
+
+    macro: str
+    name: str
+    edge: Edge
+    dtype: str
+    size: int
+    shape: str
+    scale: str
+    zero_point: str
+    per_channel: str
+
+
+def _number(value: float) -> str:
+    """A C constant: an integer where the value is one, else a float32."""
+    if math.isfinite(value) and value == int(value):
+        return str(int(value)) if value >= 0 else f"({int(value)})"
+    return _float(value)
+
+
+def _float(value: float) -> str:
+    """A C constant with the value as float32."""
+    single = struct.unpack("<f", struct.pack("<f", value))[0]
+    if not math.isfinite(single):
+        raise ProgramError(f"a scale or zero point is {value}")
+    text = f"{single:.9g}"
+    text += "f" if "." in text or "e" in text else ".0f"
+    return text if single >= 0 else f"({text})"
+
+
+def _end(macro: str, edge: Edge, port: Port) -> _End:
+    scalar = len(port.scale) == 1 and len(port.zero_point) == 1
+    mapping = f"scales {numbers(port.scale)}; zero points {numbers(port.zero_point)}"
+    return _End(
+        macro=macro,
+        name=comment(port.name),
+        edge=edge,
+        dtype=comment(port.dtype),
+        size=edge.capacity,
+        shape=" x ".join(map(str, port.shape)),
+        scale=_float(port.scale[0]) if scalar else "",
+        zero_point=_number(port.zero_point[0]) if scalar else "",
+        per_channel="" if scalar else mapping,
+    )
+
+
+def _ends(program: Program, ports: Ports) -> list[_End]:
+    """All inputs and outputs; the macros of the first of each carry no number."""
+    if len(ports.inputs) != program.input_count or len(ports.outputs) != program.output_count:
+        raise ProgramError("not one port for each input and output of the program")
+    ends = []
+    for what, edges, given in (("INPUT", program.inputs, ports.inputs), ("OUTPUT", program.outputs, ports.outputs)):
+        for number, (edge, port) in enumerate(zip(edges, given, strict=True)):
+            ends.append(_end(what if number == 0 else f"{what}_{number}", edge, port))
+    return ends
+
+
+def render(program: Program, program_bytes: bytes, out_dir: Path, ports: Ports) -> None:
+    """Writes model.h and model.c to out_dir, which is made if need be. `program_bytes` is write(program).
+
+    Raises ProgramError where bytes, program and ports do not belong together, ToolError where the templates are missing.
+    """
+    image = assemble(program)
+    if image.data != program_bytes:
+        raise ProgramError("the program's bytes are not those of the program")
+    used = {kind_of(op) for op in program.ops}
+    loader = jinja2.FileSystemLoader(resources.path("templates"))
+    environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.keep_trailing_newline = True
+    values = {
+        "program": program,
+        "size": len(program_bytes),
+        "crc32": f"0x{int.from_bytes(program_bytes[12:16], 'little'):08x}u",
+        "ends": _ends(program, ports),
+        "blocks": list(blocks(program, image)),
+        "operators": [kind for kind in Kind if kind in used],
+        "counts_drops": any(has_errors(edge) for edge in program.edges),
+    }
+    out_dir.mkdir(parents=True, exist_ok=True)
+    for name in ("model.h", "model.c"):
+        text = environment.get_template(f"{name}.j2").render(values)
+        (out_dir / name).write_text(text, encoding="ascii", newline="\n")
