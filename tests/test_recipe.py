@@ -189,3 +189,10 @@ def test_what_a_recipe_cannot_hold_is_not_written() -> None:
         recipes.dump(Recipe(ConvertConfig(), edges={"a": {"b": float("nan")}}))
     with pytest.raises(TypeError, match="object"):
         recipes.dump(Recipe(ConvertConfig(), edges={"a": {"b": object()}}))
+
+
+def test_the_recipes_of_the_examples_are_valid(root: Path) -> None:
+    paths = sorted((root / "examples" / "mlperf_tiny").glob("*.yaml"))
+    assert [path.stem for path in paths] == ["ad", "ic", "kws", "vww"]
+    for path in paths:
+        assert not recipes.load(path).edges

@@ -43,13 +43,16 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Looks for every tool; runs nothing but `TOOL --version`, imports nothing heavy."""
-    system = platform.system()
     findings = []
     for tool in TOOLS:
         version = tool.probe()
-        get = "" if version else tool.get.get(system, tool.get.get("", ""))
-        findings.append(Finding(tool.name, tool.purpose, tool.required, version, get))
+        findings.append(Finding(tool.name, tool.purpose, tool.required, version, "" if version else how_to_get(tool)))
     return findings
+
+
+def how_to_get(tool: Tool) -> str:
+    """The command, or the address, for this system."""
+    return tool.get.get(platform.system(), tool.get.get("", ""))
 
 
 def complete(findings: list[Finding]) -> bool:

@@ -30,9 +30,11 @@ class RichProgress:
         from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bars
 
-        title_column = TextColumn("{task.description}", markup=False)
-        columns = (SpinnerColumn(finished_text="✓"), title_column, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        text = TextColumn("{task.description}", markup=False)
+        steps = () if total is None else (BarColumn(), MofNCompleteColumn())
+        columns = (SpinnerColumn(finished_text="✓"), text, *steps, TimeElapsedColumn())
         with Bars(*columns, console=Console(stderr=True)) as bars:
             number = bars.add_task(title, total=total)
             yield lambda done: bars.advance(number, done)
-            bars.update(number, total=bars.tasks[0].completed if total is None else total)
+            if total is None:
+                bars.update(number, total=1, completed=1)

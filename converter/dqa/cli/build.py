@@ -6,22 +6,24 @@ from pathlib import Path
 
 import click
 
-from dqa.cli.common import board_option, out_argument, output_options, table, talk, write_json
-
-RUNTIMES = ("standalone", "tflm")
+from dqa.cli.common import board_option, out_argument, output_options, progress, table, talk, write_json
 
 
 @click.command()
 @out_argument
 @board_option
-@click.option("--runtime", type=click.Choice(RUNTIMES), default="standalone", show_default=True, help="tflm: inside TensorFlow Lite Micro.")
+@click.option(
+    "--runtime", default="standalone", show_default=True, metavar="RUNTIME", help="standalone, or tflm: in TensorFlow Lite Micro."
+)
 @click.option("--tflm", type=click.Path(path_type=Path), envvar="DQA_TFLM_DIR", metavar="DIR", help="Tree of TensorFlow Lite Micro, made.")
+@click.option("-v", "--verbose", is_flag=True, help="Show PlatformIO's output.")
 @output_options
-def build(out: Path, board: str, runtime: str, tflm: Path | None, quiet: bool, json_path: Path | None) -> None:
+def build(out: Path, board: str, runtime: str, tflm: Path | None, verbose: bool, quiet: bool, json_path: Path | None) -> None:
     """Build the firmware of OUT, a directory of `dqa convert`, with PlatformIO."""
     from dqa.device.build import build as build_firmware
 
-    result = build_firmware(out, board, runtime=runtime, tflm=tflm, quiet=quiet or json_path is not None)
+    with progress(quiet or verbose).task(f"Building for {board}", None):
+        result = build_firmware(out, board, runtime, tflm, quiet=not verbose)
     sizes = {"flash": {"code": result.flash_code, "model": result.flash_model}, "ram": {"static": result.ram_static}}
     write_json({"board": board, "runtime": runtime, "elf": str(result.elf), "map": str(result.map_file), **sizes}, json_path)
     if talk(quiet, json_path):

@@ -16,7 +16,6 @@ from dqa.errors import DqaError
 from dqa.progress import Progress, RichProgress, SilentProgress
 
 F = TypeVar("F", bound=Callable[..., Any])
-ISSUES = "https://github.com/dqa-convert/dqa/issues"
 INTERRUPTED = 130
 STDOUT = Path("-")
 
@@ -41,7 +40,7 @@ def run(command: click.Command) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
-        hint = f"this is a bug in dqa; please report it at {ISSUES} with the output of DQA_DEBUG=1"
+        hint = "this is a bug in dqa; please report it with what DQA_DEBUG=1 shows"
         _fail(f"{type(error).__name__}: {error}", hint, 1, error)
 
 

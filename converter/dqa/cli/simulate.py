@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dqa.cli.common import board_option, out_argument, output_options, talk, write_json
+from dqa.cli.common import board_option, out_argument, output_options, progress, talk, write_json
 
 
 @click.command()
@@ -28,8 +28,8 @@ def simulate(out: Path, board: str, port: int | None, quiet: bool, json_path: Pa
     target = load_board(board)
     if not target.simulated:
         raise BoardError(f"board '{board}' is not a simulated one", hint="see dqa boards; a real one takes dqa flash")
-    quiet = quiet or json_path is not None
-    firmware = build(out, board, quiet=quiet)
+    with progress(quiet).task(f"Building for {board}", None):
+        firmware = build(out, board)
     port = port or free_port()
     with Simulator(target, firmware.elf, port=port) as simulator:
         address = f"socket://127.0.0.1:{port}"
