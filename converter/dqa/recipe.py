@@ -81,7 +81,7 @@ def parse(text: str) -> Recipe:
     _known("recipe", data, SECTIONS)
     if data.get("dqa_recipe") != VERSION:
         raise RecipeError(
-            f"dqa_recipe: expected {VERSION}, got {data.get('dqa_recipe')!r}", hint=f"begin the recipe with 'dqa_recipe: {VERSION}'"
+            f"dqa_recipe: expected {VERSION}, got {data.get('dqa_recipe')!r}", hint=f"its first line must be 'dqa_recipe: {VERSION}'"
         )
     settings = _mapping("config", data.get("config", {}))
     _known("config", settings, [item.name for item in fields(ConvertConfig)])
