@@ -10,15 +10,26 @@ from dqa.quantization.multiplier import MAX_FACTOR, requantization
 from dqa.quantization.weights import FoldedWeights
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 
-def requantize_sum(folded: FoldedWeights, output_scales: Floats) -> Requantization:
+def requantize(bias: Floats, factor: Floats, floored: Bools) -> Requantization:
+    """acc * factor, rounded to nearest, or, where `floored`, down: half an output step less in the bias.
+
+    The direct channels of a map are floored here because the map's writer rounds them to its coarser step: floor, then round half up is one
+    rounding, where rounding twice would lift values by 2^-(m+1) of a code on average.
+    """
+    multiplier, shift = requantization(factor)
+    shifted = np.rint(bias - np.where(floored, 0.5 / np.maximum(factor, 1e-9), 0.0))
+    return Requantization(np.clip(shifted, -(2**30), 2**30).astype(np.int32), multiplier, shift)
+
+
+def requantize_sum(folded: FoldedWeights, output_scales: Floats, floored: Bools) -> Requantization:
     """The requantization of a convolution's accumulators.
 
     An output step finer than 4 accumulator steps carries no information; `finest_useful` keeps scales from getting there.
     """
-    multiplier, shift = requantization(folded.scales / output_scales)
-    return Requantization(folded.bias, multiplier, shift)
+    return requantize(folded.bias.astype(np.float64), folded.scales / output_scales, floored)
 
 
 def finest_useful(accumulator_scales: Floats) -> Floats:
@@ -27,7 +38,7 @@ def finest_useful(accumulator_scales: Floats) -> Floats:
 
 
 def add(
-    scales_a: Floats, zeros_a: Floats, scales_b: Floats, zeros_b: Floats, output_scales: Floats
+    scales_a: Floats, zeros_a: Floats, scales_b: Floats, zeros_b: Floats, output_scales: Floats, floored: Bools
 ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16], Requantization]:
     """weights_a, weights_b and requantization of an ADD: both inputs in steps of the output, 15 bits of precision."""
     ratio_a, ratio_b = scales_a / output_scales, scales_b / output_scales
@@ -35,18 +46,12 @@ def add(
     unit = 32767.0 / np.maximum(np.maximum(ratio_a, ratio_b), 1e-9)
     unit = np.minimum(unit, 2.0**30)
     weights_a, weights_b = np.rint(ratio_a * unit), np.rint(ratio_b * unit)
-    bias = np.rint(-(weights_a * zeros_a + weights_b * zeros_b))
-    multiplier, shift = requantization(1.0 / unit)
-    return (
-        weights_a.astype(np.int16),
-        weights_b.astype(np.int16),
-        Requantization(bias.astype(np.int32), multiplier, shift),
-    )
+    bias = -(weights_a * zeros_a + weights_b * zeros_b)
+    return weights_a.astype(np.int16), weights_b.astype(np.int16), requantize(bias, 1.0 / unit, floored)
 
 
-def average(scales: Floats, zeros: Floats, output_scales: Floats, count: int) -> Requantization:
+def average(scales: Floats, zeros: Floats, output_scales: Floats, count: int, floored: Bools) -> Requantization:
     """The requantization of a mean of `count` elements: the executor's sum * ((32768 + count / 2) / count)."""
     reciprocal = (32768 + count // 2) // count
     unit = float(reciprocal * count)
-    multiplier, shift = requantization(scales / output_scales / unit)
-    return Requantization(np.rint(-zeros * unit).astype(np.int32), multiplier, shift)
+    return requantize(-zeros * unit, scales / output_scales / unit, floored)

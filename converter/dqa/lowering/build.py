@@ -118,29 +118,33 @@ class _Lowering:
     def _conv_2d(self) -> Operator:
         folded = folded_weights(self.graph, self.op, self.formats)
         window = self._window(*folded.weights.shape[1:3])
-        requantization = arithmetic.requantize_sum(folded, self.target.scales)
+        requantization = arithmetic.requantize_sum(folded, self.target.scales, self.target.rounded_by_writer)
         return Conv2D(self.name, self.inputs, self.output, window, folded.weights, requantization)
 
     def _depthwise_conv_2d(self) -> Operator:
         folded = folded_weights(self.graph, self.op, self.formats)
         window = self._window(*folded.weights.shape[1:3])
         weights = np.ascontiguousarray(np.moveaxis(folded.weights[..., 0], 0, 2))
-        requantization = arithmetic.requantize_sum(folded, self.target.scales)
+        requantization = arithmetic.requantize_sum(folded, self.target.scales, self.target.rounded_by_writer)
         return DepthwiseConv2D(self.name, self.inputs, self.output, window, weights, requantization)
 
     def _fully_connected(self) -> Operator:
         folded = folded_weights(self.graph, self.op, self.formats)
-        requantization = arithmetic.requantize_sum(folded, self.target.scales)
+        requantization = arithmetic.requantize_sum(folded, self.target.scales, self.target.rounded_by_writer)
         weights = folded.weights.reshape(folded.weights.shape[0], -1)
         return FullyConnected(self.name, self.inputs, self.output, weights, requantization)
 
     def _add(self) -> Operator:
         a, b = self.source, self.second
-        weights_a, weights_b, requantization = arithmetic.add(a.scales, a.zero_points, b.scales, b.zero_points, self.target.scales)
+        t = self.target
+        weights_a, weights_b, requantization = arithmetic.add(
+            a.scales, a.zero_points, b.scales, b.zero_points, t.scales, t.rounded_by_writer
+        )
         return Add(self.name, self.inputs if len(self.inputs) == 2 else self.inputs * 2, self.output, weights_a, weights_b, requantization)
 
     def _average(self, count: int) -> Requantization:
-        return arithmetic.average(self.source.scales, self.source.zero_points, self.target.scales, count)
+        s, t = self.source, self.target
+        return arithmetic.average(s.scales, s.zero_points, t.scales, count, t.rounded_by_writer)
 
     def _average_pool_2d(self) -> Operator:
         a = self.op.attrs

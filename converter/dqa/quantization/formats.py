@@ -58,6 +58,13 @@ class TensorFormat:
     def high(self) -> int:
         return self.low + (1 << self.bits) - 1
 
+    @property
+    def rounded_by_writer(self) -> npt.NDArray[np.bool_]:
+        """The direct channels of a map with extra bits, bool (C,): the writer rounds them to 2^m steps."""
+        direct = np.full(len(self.scales), self.storage is Storage.MAP and self.extra_bits > 0)
+        direct[list(self.important)] = False
+        return direct
+
     def edge(self, name: str, shape: tuple[int, int, int]) -> Edge:
         """This format as an edge of a program; real zero points become the nearest values inside int8."""
         rounded = np.clip(np.rint(self.zero_points), -128, 127).astype(np.int8)
