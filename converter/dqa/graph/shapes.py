@@ -57,7 +57,20 @@ def output_shape(op: Op, graph: Graph) -> Shape | None:
             return tuple(size * count for size, count in zip(x.shape, op.attrs["repeats"], strict=True))
         case "SOFTMAX" | "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS" | "DEQUANTIZE" | "SWISH":
             return x.shape
-        case "LEAKY_RELU" | "GELU" | "RELU" | "RELU6" | "RELU_N1_TO_1" | "RELU_0_TO_1" | "LOGISTIC" | "TANH" | "ELU" | "HARD_SWISH" | "ABS" | "EXP":
+        case (
+            "LEAKY_RELU"
+            | "GELU"
+            | "RELU"
+            | "RELU6"
+            | "RELU_N1_TO_1"
+            | "RELU_0_TO_1"
+            | "LOGISTIC"
+            | "TANH"
+            | "ELU"
+            | "HARD_SWISH"
+            | "ABS"
+            | "EXP"
+        ):
             return x.shape
     return None
 

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from dqa.graph.edit import sole_consumer
 from dqa.graph.model import Graph, Op
 
 _MOVES = {"RESHAPE", "TILE", "CONCATENATION", "EXPAND_DIMS", "SQUEEZE", "RESIZE_NEAREST_NEIGHBOR"}

@@ -1,0 +1,117 @@
+"""Runs a float network in LiteRT over samples, batch by batch, and hands over the tensors asked for."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.calibration.quiet import quiet_stderr
+from dqa.errors import DataError, ModelError
+from dqa.frontend.model import FloatModel
+
+Float32 = npt.NDArray[np.float32]
+Reducer = Callable[[int, Float32], None]
+
+BATCH = 32
+THREADS = min(4, os.cpu_count() or 1)
+
+
+def observe(
+    model: FloatModel, inputs: Float32, tensors: Sequence[int], reducer: Reducer, done: Callable[[int], None] = lambda _count: None
+) -> None:
+    """Calls reducer(tensor, values) for every batch and tensor number; values float32 (batch, ...), valid during the call.
+
+    inputs  float32 (N, input shape without batch)
+    done    called with the number of samples just finished
+    Raises DataError if the inputs do not fit the model or an activation is not finite.
+    """
+    runner = _Runner(model, inputs, preserve_all=True)
+    for values in runner.batches():
+        for tensor in tensors:
+            data = runner.tensor(tensor)
+            if not np.isfinite(data).all():
+                raise DataError(
+                    f"{model.source}: '{model.graph.tensors[tensor].name}' becomes NaN or infinite on these samples",
+                    hint="check the input scale",
+                )
+            reducer(tensor, data)
+        done(values)
+
+
+def float_outputs(model: FloatModel, inputs: Float32, done: Callable[[int], None] = lambda _count: None) -> Float32:
+    """The first output of the network, float32 (N, output shape without batch)."""
+    runner = _Runner(model, inputs, preserve_all=False)
+    outputs = np.empty((len(inputs), *model.output.shape[1:]), np.float32)
+    start = 0
+    for count in runner.batches():
+        outputs[start : start + count] = runner.tensor(model.output.index).reshape(count, *model.output.shape[1:])
+        start += count
+        done(count)
+    return outputs
+
+
+class _Runner:
+    """An interpreter that takes the samples in batches where the network can be resized, one by one where it cannot."""
+
+    def __init__(self, model: FloatModel, inputs: Float32, preserve_all: bool) -> None:
+        if inputs.shape[1:] != model.input.shape[1:]:
+            raise DataError(f"samples of shape {inputs.shape[1:]}, the model takes {model.input.shape[1:]}", hint="check the shape of x")
+        self.model, self.inputs, self.preserve_all = model, inputs, preserve_all
+        self.entry = model.input.index
+        self.batch = self._largest_batch()
+
+    def batches(self) -> Iterator[int]:
+        """Runs batch after batch; yields the number of samples of each, whose tensors can then be read."""
+        interpreter, size = self.interpreter, self.batch
+        for start in range(0, len(self.inputs), self.batch):
+            part = self.inputs[start : start + self.batch]
+            if len(part) != size:
+                size = len(part)
+                interpreter.resize_tensor_input(self.entry, [size, *self.inputs.shape[1:]], strict=False)
+                interpreter.allocate_tensors()
+            interpreter.set_tensor(self.entry, np.ascontiguousarray(part, np.float32))
+            interpreter.invoke()
+            yield size
+
+    def tensor(self, index: int) -> Float32:
+        """A copy of a tensor of the batch that ran last."""
+        return np.asarray(self.interpreter.get_tensor(index), np.float32)
+
+    def _largest_batch(self) -> int:
+        size = min(BATCH, len(self.inputs))
+        if size > 1 and self._batches_agree(size):
+            return size
+        self.interpreter = self._new()
+        self.interpreter.allocate_tensors()
+        return 1
+
+    def _batches_agree(self, size: int) -> bool:
+        """Whether a batch of this size runs and gives outputs of that many samples (a fixed reshape in the network prevents it)."""
+        self.interpreter = self._new()
+        try:
+            self.interpreter.resize_tensor_input(self.entry, [size, *self.inputs.shape[1:]], strict=False)
+            self.interpreter.allocate_tensors()
+            self.interpreter.set_tensor(self.entry, np.ascontiguousarray(self.inputs[:size], np.float32))
+            self.interpreter.invoke()
+        except (RuntimeError, ValueError):
+            return False
+        wanted = [tensor.index for tensor in self.model.graph.activations()] if self.preserve_all else self.model.graph.outputs
+        tensors = self.model.graph.tensors
+        return all(self.interpreter.get_tensor(index).shape == (size, *tensors[index].shape[1:]) for index in wanted)
+
+    def _new(self) -> Any:
+        from ai_edge_litert.interpreter import Interpreter
+
+        with warnings.catch_warnings(), quiet_stderr():
+            warnings.simplefilter("ignore")  # that preserving all tensors takes memory
+            try:
+                return Interpreter(
+                    model_content=self.model.tflite, num_threads=THREADS, experimental_preserve_all_tensors=self.preserve_all
+                )
+            except (ValueError, RuntimeError) as error:
+                raise ModelError(f"{self.model.source}: LiteRT cannot run it: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,95 @@
+"""load_model: any supported model file -> FloatModel."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import tempfile
+from pathlib import Path
+
+from dqa.errors import ModelError, ToolError
+from dqa.frontend.limits import CONVERT_SECONDS, MAX_MODEL_BYTES, PROBE_SECONDS
+from dqa.frontend.model import FloatModel
+from dqa.frontend.names import unique_names
+from dqa.frontend.passes import simplify
+from dqa.frontend.tflite import IDENTIFIER, read_graph
+from dqa.frontend.worker import run_worker
+
+FORMATS = "dqa reads .h5 and .keras files, SavedModel directories and float32 .tflite files"
+_SUFFIXES = {".h5": "h5", ".hdf5": "h5", ".keras": "keras", ".tflite": "tflite"}
+_SIGNATURES = {"h5": b"\x89HDF\r\n\x1a\n", "keras": b"PK\x03\x04"}
+_NAMES = {"h5": "an HDF5 file", "keras": "a .keras archive", "tflite": "a TensorFlow Lite model"}
+
+
+def load_model(path: Path) -> FloatModel:
+    """Reads a model: Keras .h5 or .keras, SavedModel directory, or float32 .tflite. No code of the file is run.
+
+    Raises ModelError, naming the file, for anything that cannot be converted; ToolError if TensorFlow is needed and missing.
+    """
+    path = Path(path)
+    name = str(path)
+    kind = _kind(path, name)
+    with tempfile.TemporaryDirectory(prefix="dqa-") as directory:
+        workdir = Path(directory)
+        layers: list[str] = []
+        if kind == "tflite":
+            data = path.read_bytes()
+        else:
+            if importlib.util.find_spec("tensorflow") is None:
+                raise ToolError(
+                    f"{name}: TensorFlow is needed to read it, and is not installed",
+                    hint="pip install 'dqa-convert[keras]', or give a float32 .tflite, which needs no TensorFlow",
+                )
+            layers = run_worker("dqa.frontend.keras", path, name, workdir, CONVERT_SECONDS)["layers"]
+            data = (workdir / "model.tflite").read_bytes()
+        graph = read_graph(data, name)
+        unique_names(graph, layers)
+        if kind == "tflite":
+            run_worker("dqa.frontend.probe", path, name, workdir, PROBE_SECONDS)
+    simplify(graph)
+    return FloatModel(data, graph, name, _sha256(path))
+
+
+def _kind(path: Path, name: str) -> str:
+    """h5, keras, tflite or saved_model."""
+    try:
+        if path.is_dir():
+            if not (path / "saved_model.pb").is_file():
+                raise ModelError(f"{name}: is a directory without saved_model.pb", hint=FORMATS)
+            if sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) > MAX_MODEL_BYTES:
+                raise ModelError(f"{name}: is larger than {MAX_MODEL_BYTES >> 20} MiB", hint="give the model alone")
+            return "saved_model"
+        if not path.exists():
+            raise ModelError(f"{name}: no such file", hint="check the path")
+        if not path.is_file():
+            raise ModelError(f"{name}: is not a file", hint=FORMATS)
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError as error:
+        raise ModelError(f"{name}: cannot be read: {error.strerror}", hint="check the path and its permissions") from error
+    if size == 0:
+        raise ModelError(f"{name}: is empty", hint="save or download the model again")
+    if size > MAX_MODEL_BYTES:
+        raise ModelError(f"{name}: is larger than {MAX_MODEL_BYTES >> 20} MiB", hint="such a model does not fit a microcontroller")
+    kind = _SUFFIXES.get(path.suffix.lower())
+    content = next((kind for kind, signature in _SIGNATURES.items() if head.startswith(signature)), None)
+    if head[4:8] == IDENTIFIER:
+        content = "tflite"
+    if kind is None and content is None:
+        raise ModelError(f"{name}: is not a model file", hint=FORMATS)
+    if kind is not None and kind != content:
+        what = f"it is {_NAMES[content]}" if content else "its content is something else"
+        raise ModelError(f"{name}: is not {_NAMES[kind]}: {what}", hint="save or download the model again, with the right name")
+    return content or ""
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    if not path.is_dir():
+        digest.update(path.read_bytes())
+        return digest.hexdigest()
+    for file in sorted(file for file in path.rglob("*") if file.is_file()):
+        digest.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
