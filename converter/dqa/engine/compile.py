@@ -1,6 +1,6 @@
-"""Compiles C to a shared library with the host's compiler, once per source, compiler and processor.
+"""Compiles C with the host's compiler, once per source, compiler and processor.
 
-The library lies in DQA_CACHE_DIR, or dqa's directory in the user's cache, named by a hash of everything it was made from.
+What it makes lies in DQA_CACHE_DIR, or dqa's directory in the user's cache, named by a hash of everything it was made from.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from dqa import resources
 from dqa.errors import ToolError
 
-_FLAGS = ("-std=c99", "-O3", "-fPIC", "-shared", "-fvisibility=default")
+_LIBRARY_FLAGS = ("-std=c99", "-O3", "-fPIC", "-shared")
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 _TIMEOUT_S = 300
 
@@ -54,21 +54,25 @@ def find_compiler() -> str:
 
 def shared_library(name: str, sources: Sequence[Path], includes: Sequence[Path], flags: Sequence[str] = ()) -> Path:
     """A shared library of `sources`, compiled now or taken from the cache. Raises ToolError if the compiler fails."""
+    return build(name, _SUFFIX, sources, includes, [*_LIBRARY_FLAGS, *flags])
+
+
+def build(name: str, suffix: str, sources: Sequence[Path], includes: Sequence[Path], flags: Sequence[str]) -> Path:
+    """What the compiler makes of `sources` with exactly these flags (and -march=native if it knows it), cached."""
     compiler = find_compiler()
     headers = [header for directory in includes for header in sorted(directory.glob("*.h"))]
-    digest = hashlib.sha256("\0".join([*_FLAGS, *flags, compiler, _version(compiler), _processor()]).encode())
+    digest = hashlib.sha256("\0".join([*flags, compiler, _version(compiler), _processor()]).encode())
     for path in (*sources, *headers):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    library = _cache_directory() / f"{name}-{digest.hexdigest()[:20]}{_SUFFIX}"
-    if not library.exists():
-        arguments = [*_FLAGS, *flags, *(f"-I{directory}" for directory in includes), *map(str, sources)]
-        _compile(compiler, arguments, library)
-    return library
+    made = _cache_directory() / f"{name}-{digest.hexdigest()[:20]}{suffix}"
+    if not made.exists():
+        _compile(compiler, [*flags, *(f"-I{directory}" for directory in includes), *map(str, sources)], made)
+    return made
 
 
-def _compile(compiler: str, arguments: list[str], library: Path) -> None:
+def _compile(compiler: str, arguments: list[str], made: Path) -> None:
     """Compiles for this processor if the compiler can, else for any; two at once do no harm, the last one stays."""
-    handle, name = tempfile.mkstemp(suffix=_SUFFIX, dir=library.parent)
+    handle, name = tempfile.mkstemp(dir=made.parent)
     os.close(handle)
     built = Path(name)
     try:
@@ -79,7 +83,8 @@ def _compile(compiler: str, arguments: list[str], library: Path) -> None:
             except (OSError, subprocess.TimeoutExpired) as error:
                 raise ToolError(f"the C compiler '{compiler}' does not run: {error}", hint="dqa doctor checks the tools") from error
             if result.returncode == 0:
-                built.replace(library)
+                built.chmod(0o755)
+                built.replace(made)
                 return
         lines = [line for line in result.stderr.splitlines() if "error" in line] or result.stderr.splitlines() or ["no message"]
         raise ToolError(f"the C compiler '{compiler}' failed: {lines[0]}", hint="dqa doctor checks the tools")

@@ -5,8 +5,8 @@ bool dqa_same_shape(const struct dqa_edge *a, const struct dqa_edge *b) {
   return a->height == b->height && a->width == b->width && a->channels == b->channels;
 }
 
-/* Fields that dqa_edge_at computes with: bits and the range of values. */
-static bool record_valid(const uint8_t *record) {
+/* Fields that dqa_edge_at computes with: bits, the range of values, offsets. */
+static bool record_valid(const dqa_model *model, const uint8_t *record) {
   const uint32_t code_bits = record[DQA_EDGE_CODE_BITS], extra_bits = record[DQA_EDGE_EXTRA_BITS];
   const int32_t low = (int8_t)record[DQA_EDGE_LOW], zero_point = (int8_t)record[DQA_EDGE_ZERO_POINT];
   if (code_bits < 1 || code_bits > 8 || extra_bits > 4 || code_bits + extra_bits > 8) {
@@ -14,7 +14,8 @@ static bool record_valid(const uint8_t *record) {
   }
   const int32_t high = low + (1 << (code_bits + extra_bits)) - 1;
   return high <= 127 && zero_point >= low && zero_point <= high && record[DQA_EDGE_STORAGE] <= DQA_MAP &&
-         record[DQA_EDGE_ERROR_CODING] <= DQA_ERRORS_HUFFMAN &&
+         record[DQA_EDGE_ERROR_CODING] <= DQA_ERRORS_HUFFMAN && dqa_u32(record + DQA_EDGE_ZERO_POINTS) <= model->size &&
+         dqa_u32(record + DQA_EDGE_IMPORTANT) <= model->size && dqa_u32(record + DQA_EDGE_HUFFMAN) <= model->size &&
          dqa_all_zero(record + DQA_EDGE_RESERVED, DQA_EDGE_BYTES - DQA_EDGE_RESERVED);
 }
 
@@ -88,7 +89,7 @@ dqa_status dqa_check_edge(const dqa_model *model, uint32_t number) {
   const uint8_t *record = model->bytes + dqa_u32(model->bytes + DQA_HEADER_EDGES) + number * DQA_EDGE_BYTES;
   const bool is_end = number < (uint32_t)model->input_count + model->output_count;
   struct dqa_edge edge;
-  if (!record_valid(record)) {
+  if (!record_valid(model, record)) {
     return DQA_ERROR_EDGE;
   }
   dqa_edge_at(model, number, &edge);

@@ -2,7 +2,7 @@
  */
 #include "dqa_internal.h"
 
-/* Offsets of the record; after this dqa_op_at may be called. */
+/* Fields of the record and the numbers of its edges. */
 static dqa_status check_record(const dqa_model *model, const uint8_t *record) {
   const uint32_t kind = record[DQA_OPERATOR_KIND];
   if (kind >= DQA_OPERATOR_KINDS || model->operators[kind] == NULL) {
@@ -51,14 +51,15 @@ static bool padded_row_fits(const struct dqa_op *op) {
   return columns <= most && (uint32_t)op->input.width + op->window.pad_left <= most;
 }
 
+/* Where the tables of a requantization are; after this dqa_op_at may be called. */
+static bool requantization_placed(const dqa_model *model, const uint8_t *offsets, uint32_t channels) {
+  return dqa_in_program(model, dqa_u32(offsets), channels, 4) &&
+         dqa_in_program(model, dqa_u32(offsets + 4), channels, 4) &&
+         dqa_in_program(model, dqa_u32(offsets + 8), channels, 1) && dqa_u32(offsets + 12) == 0;
+}
+
 static bool requantization_valid(const struct dqa_op *op) {
-  const uint8_t *offsets = op->parameters + op->methods->parameter_bytes - DQA_REQUANTIZATION_BYTES;
   const uint32_t channels = op->output.channels;
-  if (!dqa_in_program(op->model, dqa_u32(offsets), channels, 4) ||
-      !dqa_in_program(op->model, dqa_u32(offsets + 4), channels, 4) ||
-      !dqa_in_program(op->model, dqa_u32(offsets + 8), channels, 1) || dqa_u32(offsets + 12) != 0) {
-    return false;
-  }
   for (uint32_t c = 0; c < channels; ++c) {
     if (dqa_i32(op->multiplier + 4 * c) < 0 || op->shift[c] < 1 || op->shift[c] > 31) {
       return false;
@@ -97,8 +98,15 @@ dqa_status dqa_check_operator(const dqa_model *model, uint32_t number) {
   if (status != DQA_OK) {
     return status;
   }
+  const uint32_t traits = model->operators[record[DQA_OPERATOR_KIND]]->traits;
+  if (traits & DQA_REQUANTIZES) {
+    const uint32_t end = dqa_u32(record + DQA_OPERATOR_PARAMETERS) + dqa_u32(record + DQA_OPERATOR_PARAMETER_BYTES);
+    dqa_edge_at(model, dqa_u16(record + DQA_OPERATOR_OUTPUT), &op.output);
+    if (!requantization_placed(model, model->bytes + end - DQA_REQUANTIZATION_BYTES, op.output.channels)) {
+      return DQA_ERROR_OPERATOR;
+    }
+  }
   dqa_op_at(model, number, &op);
-  const uint32_t traits = op.methods->traits;
   const bool valid = (!(traits & DQA_WINDOW) || window_fits(&op)) && (!(traits & DQA_PADDED) || padded_row_fits(&op)) &&
                      (!(traits & DQA_REQUANTIZES) || requantization_valid(&op)) &&
                      (!(traits & DQA_COPIES) || ranges_equal(&op)) && op.methods->check(&op) &&

@@ -64,7 +64,7 @@ void dqa_read_row(struct dqa_reader *reader, const struct dqa_edge *edge, int8_t
   }
   reader->next = row + edge->row_values;
   if (values != NULL && edge->storage == DQA_RAW_INT8) {
-    memcpy(values, row, edge->row_values);
+    memmove(values, row, edge->row_values); /* a wrong layout may overlap them */
   } else if (values != NULL) {
     for (uint32_t i = 0; i < edge->row_values; ++i) {
       values[i] = (int8_t)(row[i] - 128);
