@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -75,7 +76,7 @@ def test_the_installed_commands_are_the_ones_of_the_project(installed: Path, tmp
 
 def test_every_dependency_is_pinned_in_the_constraints(root: Path) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    requirements = project["dependencies"] + sum(project["optional-dependencies"].values(), [])
+    requirements = [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
     pins = {line.split("==")[0].lower().replace("_", "-") for line in (root / "constraints.txt").read_text().splitlines() if "==" in line}
     names = {requirement.split(">")[0].split("=")[0].strip().lower().replace("_", "-") for requirement in requirements}
     assert names <= pins
