@@ -25,8 +25,8 @@ from dqa.lowering.build import build, edge_order
 from dqa.lowering.scales import raise_to_useful
 from dqa.lowering.supported import why_not
 from dqa.lowering.tflite_writer import write_tflite
-from dqa.progress import Progress, SilentProgress
 from dqa.program import Program, write
+from dqa.progress import Progress, SilentProgress
 from dqa.quantization.decide import InputFormat, decide
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.serialize import from_mapping, to_mapping
@@ -71,7 +71,8 @@ def convert(
     graph = float_model.graph
     _check(graph)
     if dataset is not None:
-        datasets.check_shape(dataset, float_model.input.shape[1:])
+        datasets.check_shape(dataset, float_model.input.shape)
+        datasets.InputMapping.of(settings.input_scale, settings.input_zero_point).check_channels(float_model.input.shape[-1])
     calibration_hash = _sha256(calibration) if calibration is not None else None
     if saved is not None and decided:
         saved.check_inputs(float_model.sha256, calibration_hash)
@@ -118,7 +119,7 @@ def _calibrate(
     model: FloatModel, graph: Graph, dataset: datasets.Dataset, config: ConvertConfig, progress: Progress
 ) -> dict[int, TensorFormat]:
     chosen = subset(len(dataset.x), config.calibration_samples)
-    mapping = datasets.InputMapping(config.input_scale, config.input_zero_point)
+    mapping = datasets.InputMapping.of(config.input_scale, config.input_zero_point)
     statistics = collect(model, graph, mapping.to_float(dataset.x[chosen]), progress)
     with progress.task("Choosing formats", None):
         tensor = graph.inputs[0]
@@ -129,9 +130,7 @@ def _calibrate(
 def _input_format(dtype: np.dtype[Any], statistics: ChannelStatistics, channels: int, config: ConvertConfig) -> InputFormat:
     """uint8 and int8 data are taken as they are; wider data get an int8 scale from calibration."""
     if dtype in (np.uint8, np.int8):
-        scales = np.broadcast_to(np.asarray(config.input_scale, dtype=np.float64), (channels,))
-        zeros = np.broadcast_to(np.asarray(config.input_zero_point, dtype=np.float64), (channels,))
-        return InputFormat(dtype.name, scales, zeros)
+        return InputFormat(dtype.name, *datasets.InputMapping.of(config.input_scale, config.input_zero_point).per_channel(channels))
     low, high = min(0.0, float(statistics.minimum.min())), max(0.0, float(statistics.maximum.max()))
     scale = (high - low) / 255 or 1.0
     return InputFormat("int8", np.full(channels, scale), np.full(channels, np.rint(-128 - low / scale)))

@@ -15,8 +15,8 @@ from dqa.calibration import float_outputs
 from dqa.engine.host import HostModel
 from dqa.errors import DataError, InputError
 from dqa.frontend import load_model
-from dqa.progress import Progress, SilentProgress
 from dqa.program import read
+from dqa.progress import Progress, SilentProgress
 from dqa.report import Interface, load_interface, stored_bits
 
 Bytes = npt.NDArray[np.uint8]
@@ -26,9 +26,11 @@ Bytes = npt.NDArray[np.uint8]
 class EvaluateResult:
     """What one evaluation found; None where the target cannot tell.
 
-    value: the metric of the converted model, float_value that of the float model on the same samples. agreement: samples whose output bytes equal
-    the host's, of how many. stored_bits: RAM bits per stored activation. ram, flash: bytes. instructions: of one inference, simulated boards.
-    outputs: real numbers, (N, *output shape).
+    value: the metric of the converted model, float_value that of the float model on the same samples. agreement: samples whose output
+    bytes equal
+    the host's, of how many. stored_bits: RAM bits per stored activation. ram, flash: bytes. instructions: of one inference, simulated
+    boards.
+    outputs: real numbers, (N, *output shape). answers: per sample, see `answers`. details: further figures of the metric.
     """
 
     metric: str
@@ -37,6 +39,7 @@ class EvaluateResult:
     target: str
     stored_bits: float
     outputs: npt.NDArray[np.float32]
+    answers: list[float]
     details: dict[str, float]
     float_value: float | None = None
     agreement: tuple[int, int] | None = None
@@ -62,6 +65,7 @@ class EvaluateResult:
             "instructions": self.instructions,
             "microseconds": self.microseconds,
             **self.details,
+            "answers": self.answers,
         }
         return {key: value for key, value in result.items() if value is not None}
 
@@ -87,7 +91,8 @@ def evaluate(
 ) -> EvaluateResult:
     """Evaluates OUT on the samples of an .npz.
 
-    target: "host", "tflm-host", "sim:BOARD" or "serial:PORT". limit: the first so many samples. metric: top1, auc, miou, mse or None for the
+    target: "host", "tflm-host", "sim:BOARD" or "serial:PORT". limit: the first so many samples. metric: top1, auc, miou, mse or None for
+    the
     model's own or the task's usual one. Raises InputError, DataError, BoardError, ToolError.
     """
     progress = progress or SilentProgress()
@@ -95,7 +100,7 @@ def evaluate(
     program_bytes = _read(out / "model.dqa")
     program = read(program_bytes)
     dataset = datasets.load(data)
-    datasets.check_shape(dataset, interface.inputs[0].shape)
+    datasets.check_shape(dataset, (1, *interface.inputs[0].shape))
     if limit is not None:
         if limit < 1:
             raise InputError(f"limit: expected at least 1, got {limit}")
@@ -113,18 +118,18 @@ def evaluate(
         agreement = int(np.all(run.outputs == reference, axis=1).sum()), len(inputs)
     output = interface.outputs[0]
     outputs = output.to_real(run.outputs[:, : int(np.prod(output.shape))].view(np.int8))
-    chosen = metric or interface.metric or metrics.choose(dataset, interface.inputs[0].shape, output.shape)
+    chosen = metric or interface.metric or metrics.choose(dataset, (1, *interface.inputs[0].shape), (1, *output.shape))
     with progress.task("Float model", None):
         floats = float_outputs(load_model(out / "float.tflite"), real)
-    values = metrics.evaluate_all(chosen, outputs, dataset, real)
     return EvaluateResult(
         metric=chosen,
-        value=values.pop(chosen),
+        value=metrics.evaluate(chosen, outputs, dataset, real),
         samples=len(inputs),
         target=target,
         stored_bits=stored_bits(program),
         outputs=outputs,
-        details=values,
+        answers=answers(chosen, outputs, real, dataset),
+        details=_details(chosen, outputs, floats, dataset),
         float_value=metrics.evaluate(chosen, floats, dataset, real),
         agreement=agreement,
         dropped_rows=run.dropped_rows,
@@ -134,11 +139,32 @@ def evaluate(
 
 def model_inputs(interface: Interface, dataset: datasets.Dataset) -> tuple[npt.NDArray[np.float32], Bytes]:
     """The float model's inputs (N, *shape) and the converted model's bytes (N, bytes)."""
-    real = datasets.InputMapping(interface.data_scale, interface.data_zero_point).to_float(dataset.x)
+    real = datasets.InputMapping.of(interface.data_scale, interface.data_zero_point).to_float(dataset.x)
     port = interface.inputs[0]
     if dataset.x.dtype.name == port.dtype:
         return real, np.ascontiguousarray(dataset.x).reshape(len(dataset.x), -1).view(np.uint8)
     return real, port.to_bytes(real)
+
+
+def answers(metric: str, outputs: npt.NDArray[np.float32], real: npt.NDArray[np.float32], dataset: datasets.Dataset) -> list[float]:
+    """One number per sample: the class (top1), the score (auc), the pixel accuracy (miou) or the mean of the outputs' squares (mse)."""
+    if metric == "top1":
+        return [int(c) for c in outputs.reshape(len(outputs), -1).argmax(axis=1)]
+    if metric == "auc":
+        return [float(s) for s in metrics.anomaly_scores(outputs, real)]
+    if metric == "miou" and dataset.y is not None:
+        known = dataset.y < outputs.shape[-1]
+        hits = (outputs.argmax(axis=-1) == dataset.y) & known
+        return [float(h.sum() / max(k.sum(), 1)) for h, k in zip(hits, known, strict=True)]
+    return [float(np.square(o, dtype=np.float64).mean()) for o in outputs]
+
+
+def _details(metric: str, outputs: npt.NDArray[np.float32], floats: npt.NDArray[np.float32], dataset: datasets.Dataset) -> dict[str, float]:
+    """Pixel accuracy beside mIoU."""
+    if metric != "miou" or dataset.y is None:
+        return {}
+    pairs = (("pixel_accuracy", outputs), ("float_pixel_accuracy", floats))
+    return {name: metrics.pixel_accuracy(metrics.confusion(values, dataset.y, dataset.name)) for name, values in pairs}
 
 
 def _read(path: Path) -> bytes:

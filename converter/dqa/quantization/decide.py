@@ -41,7 +41,8 @@ def decide(
 ) -> dict[int, TensorFormat]:
     """The format of each activation tensor, by tensor number.
 
-    Tied tensors (see `ties`) get one value range and tied channels one scale. Small edges, the inputs of tables and the borders of the model keep
+    Tied tensors (see `ties`) get one value range and tied channels one scale. Small edges, the inputs of tables and the borders of the
+    model keep
     8 bits; the others become packed maps of config.bits + config.extra_bits.
     """
     ties = Ties(graph)
@@ -130,9 +131,8 @@ class _Group:
         """The histogram of every scale variable of the group; channels that only padding writes are always 0."""
         found: dict[int, Histogram] = {}
         for tensor in self.roots:
-            statistics = self.statistics[tensor]
-            for c, variable in enumerate(self.ties.channels(tensor)):
-                histogram = Histogram.of_channel(statistics, c)
+            histograms = Histogram.of_channels(self.statistics[tensor])
+            for histogram, variable in zip(histograms, self.ties.channels(tensor), strict=True):
                 v = int(variable)
                 found[v] = found[v].merged(histogram) if v in found else histogram
         for tensor in self.members:
@@ -149,7 +149,7 @@ class _Group:
         counts, centers = Histogram.stack([histograms[v] for v in order])
         fine_step, fine_error = best_step(counts, centers, code_bits + extra_bits, signed)
         coarse_step, coarse_error = fine_step, fine_error
-        chosen: dict[int, tuple[int, ...]] = {t: () for t in self.members}
+        chosen: dict[int, tuple[int, ...]] = dict.fromkeys(self.members, ())
         if extra_bits:
             coarse_step, coarse_error = best_step(counts, centers, code_bits, signed)
             energy = (counts * centers * centers).sum(axis=1) / np.maximum(counts.sum(axis=1), 1)

@@ -6,7 +6,7 @@ A `TensorFormat` is a decision, written to the recipe; everything after it is ar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from dqa.program import Edge, ErrorCoding, Storage, base_row_bytes
 Floats = npt.NDArray[np.float64]
 
 
-class Reason(str, Enum):
+class Reason(StrEnum):
     """Why an edge got its format; shown in the report."""
 
     INPUT = "input of the model"

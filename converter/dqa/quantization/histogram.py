@@ -23,8 +23,10 @@ class Histogram:
     centers: Floats
 
     @classmethod
-    def of_channel(cls, statistics: ChannelStatistics, channel: int) -> Histogram:
-        return cls._rebinned(statistics.counts[channel].astype(np.float64), statistics.centers[channel])
+    def of_channels(cls, statistics: ChannelStatistics) -> list[Histogram]:
+        """One histogram per channel."""
+        counts = statistics.counts.astype(np.float64)
+        return [cls._rebinned(c, x) for c, x in zip(counts, statistics.centers(), strict=True)]
 
     @classmethod
     def zero(cls) -> Histogram:
@@ -41,7 +43,7 @@ class Histogram:
         low, high = float(centers.min()), float(centers.max())
         width = (high - low) or 1.0
         index = np.minimum(((centers - low) / width * BINS).astype(np.int64), BINS - 1)
-        merged = np.bincount(index, weights=counts, minlength=BINS)
+        merged = np.bincount(index, weights=counts, minlength=BINS).astype(np.float64)
         sums = np.bincount(index, weights=counts * centers, minlength=BINS)
         return cls(merged, np.where(merged > 0, sums / np.maximum(merged, 1e-300), 0.0))
 

@@ -18,8 +18,10 @@ RANKINGS = ("gain", "energy", "random")
 def scores(ranking: str, *, energy: Floats, gain: Floats, sensitivity: Floats, seed: int) -> Floats:
     """A score per channel, higher is more important; all arrays (C,).
 
-    energy: mean square of the activation. gain: squared error saved by the extra bits. sensitivity: sum of the squared weights that read the channel.
-    `gain` ranks by the error it saves at the inputs of the consumers' sums, gain * sensitivity; `energy` as in the DQA literature; `random` is the control.
+    energy: mean square of the activation. gain: squared error saved by the extra bits. sensitivity: sum of the squared weights that read
+    the channel.
+    `gain` ranks by the error it saves at the inputs of the consumers' sums, gain * sensitivity; `energy` as in the DQA literature;
+    `random` is the control.
     Raises RecipeError for an unknown ranking.
     """
     if ranking == "gain":

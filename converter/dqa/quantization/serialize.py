@@ -63,7 +63,8 @@ def _shorten(values: Floats) -> float | list[float]:
 def from_mapping(graph: Graph, edges: Mapping[str, Mapping[str, Any]]) -> dict[int, TensorFormat]:
     """Formats from the recipe's `edges` section.
 
-    Raises RecipeError for an edge that is missing, unknown or malformed; whether formats and graph make a valid program is checked when it is written.
+    Raises RecipeError for an edge that is missing, unknown or malformed; whether formats and graph make a valid program is checked when
+    it is written.
     """
     names = edge_names(graph)
     for name in edges:

@@ -1,7 +1,9 @@
 """Which channels must share a scale and which tensors a value range.
 
-Operators that only move values (pooling by maximum, padding, concatenation, resizing, reshaping) give their output the scales of their input,
-channel by channel, so that no requantization happens; operators with one table for all channels (softmax, logistic) need one scale per tensor on both sides,
+Operators that only move values (pooling by maximum, padding, concatenation, resizing, reshaping) give their output the scales of their
+input,
+channel by channel, so that no requantization happens; operators with one table for all channels (softmax, logistic) need one scale per
+tensor on both sides,
 and so do the outputs of the model, which users read with one scale.
 """
 

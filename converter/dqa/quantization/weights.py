@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class FoldedWeights:
-    """weights: int8, output channel first, any shape (O, ...). scales: (O,) real units per accumulator step. bias: int32 (O,)."""
+    """weights: int8 (O, ...). scales: (O,) real units per accumulator step. bias: int32 (O,)."""
 
     weights: npt.NDArray[np.int8]
     scales: Floats
@@ -22,8 +22,8 @@ class FoldedWeights:
 def fold(weights: Floats, bias: Floats, input_scales: Floats, input_zero_points: Floats, *, bits: int = 8) -> FoldedWeights:
     """Quantizes weights (O, ..., I) that read an input of per-channel scales and zero points (I,).
 
-    With v the input's value, real = scale * (v - zero_point), so the weight of v is w * scale, and -sum(w * scale * zero_point) joins the bias,
-    computed with the rounded weights so that a constant input meets no new error.
+    With v the input's value, real = scale * (v - zero_point), so the weight of v is w * scale, and -sum(w * scale * zero_point)
+    joins the bias, computed with the rounded weights so that a constant input meets no new error.
     """
     outputs = weights.shape[0]
     folded = weights * input_scales

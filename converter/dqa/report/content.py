@@ -13,7 +13,7 @@ from dqa.quantization.formats import TensorFormat
 
 
 def stored_bits(program: Program) -> float:
-    """RAM bits per stored activation: capacity of every edge except the model's inputs (headers and error planes included) over its values."""
+    """RAM bits per stored activation: capacity (headers and error planes included) over values, of all edges but the model's inputs."""
     edges = program.edges[program.input_count :]
     return 8.0 * sum(e.capacity for e in edges) / sum(e.values for e in edges)
 

@@ -29,13 +29,13 @@ class Port:
     def to_real(self, data: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """(N, bytes) of the model's dtype as real numbers (N, *shape)."""
         values = data.reshape(len(data), *self.shape).astype(np.float64)
-        return ((values - np.array(self.zero_point)) * np.array(self.scale)).astype(np.float32)
+        return np.asarray((values - np.array(self.zero_point)) * np.array(self.scale), np.float32)
 
     def to_bytes(self, real: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint8]:
         """Real numbers (N, *shape) as the model's bytes (N, bytes), rounded to nearest and clipped."""
         limits = np.iinfo(np.dtype(self.dtype))
         values = np.rint(real.astype(np.float64) / np.array(self.scale) + np.array(self.zero_point))
-        return np.clip(values, limits.min, limits.max).astype(self.dtype).reshape(len(real), -1).view(np.uint8)
+        return np.asarray(np.clip(values, limits.min, limits.max).astype(self.dtype).reshape(len(real), -1).view(np.uint8))
 
 
 @dataclass(frozen=True)
