@@ -25,7 +25,8 @@ enum { ALTERNATE_USART2 = 7, MODE_ALTERNATE = 2 };
 
 static bool comes(volatile uint32_t *reg, uint32_t mask, uint32_t value) {
   for (uint32_t patience = PATIENCE; patience; patience--) {
-    if ((*reg & mask) == value) return true;
+    if ((*reg & mask) == value)
+      return true;
   }
   return false;
 }
@@ -39,12 +40,15 @@ static uint32_t open_clock(void) {
   /* 16 MHz / 8 * 168 / 2 = 168 MHz; Q = 7 keeps the USB clock at its 48 MHz */
   RCC_PLLCFGR = 7u << 24 | 0u << 16 | 168u << 6 | 8u | 2u << 28;
   RCC_CR |= PLL_ON;
-  if (!comes(&RCC_CR, PLL_READY, PLL_READY)) return INTERNAL_HZ;
+  if (!comes(&RCC_CR, PLL_READY, PLL_READY))
+    return INTERNAL_HZ;
   /* 5 wait states, prefetch, instruction and data cache */
   FLASH_ACR = 1u << 10 | 1u << 9 | 1u << 8 | 5u;
-  if (!comes(&FLASH_ACR, 0xF, 5)) return INTERNAL_HZ;
+  if (!comes(&FLASH_ACR, 0xF, 5))
+    return INTERNAL_HZ;
   RCC_CFGR = BUS_PRESCALERS | 2u; /* core = PLL */
-  if (!comes(&RCC_CFGR, 3u << 2, 2u << 2)) return INTERNAL_HZ;
+  if (!comes(&RCC_CFGR, 3u << 2, 2u << 2))
+    return INTERNAL_HZ;
   return DQA_CLOCK_HZ;
 }
 

@@ -21,7 +21,8 @@ void reset_handler(void);
 void fault_handler(void);
 void systick_handler(void);
 
-/* Only the core's own exceptions: the firmware never takes a device's interrupt, it only sleeps until one is pending. */
+/* Only the core's own exceptions: the firmware never takes a device's interrupt, it only sleeps until one is pending.
+ */
 typedef void (*vector)(void);
 __attribute__((section(".vectors"), used)) const vector vectors[16] = {
     (vector)(uintptr_t)link_stack_top,
@@ -47,13 +48,18 @@ __attribute__((weak)) void systick_handler(void) {}
 __attribute__((noinline, noreturn)) static void start(void) {
   uint32_t *word = link_stack_low;
   const uint32_t *here = (const uint32_t *)__builtin_frame_address(0) - 16;
-  while (word < here) *(volatile uint32_t *)word++ = PAINT;
+  while (word < here)
+    *(volatile uint32_t *)word++ = PAINT;
   const uint32_t *image = link_data_image;
-  for (word = link_data_start; word < link_data_end;) *word++ = *image++;
-  for (word = link_bss_start; word < link_bss_end;) *word++ = 0;
-  for (void (**init)(void) = link_init_start; init < link_init_end;) (*init++)();
+  for (word = link_data_start; word < link_data_end;)
+    *word++ = *image++;
+  for (word = link_bss_start; word < link_bss_end;)
+    *word++ = 0;
+  for (void (**init)(void) = link_init_start; init < link_init_end;)
+    (*init++)();
   main();
-  for (;;) __asm volatile("wfi");
+  for (;;)
+    __asm volatile("wfi");
 }
 
 /* The FPU (and MVE) must be on before any code the compiler may vectorize. */
@@ -68,7 +74,8 @@ __attribute__((noreturn)) void reset_handler(void) {
 /* The stack may be what failed: report from a fresh one, then stop. */
 __attribute__((used, noreturn)) static void report_fault(void) {
   on_fault(SCB_CFSR);
-  for (;;) __asm volatile("wfi");
+  for (;;)
+    __asm volatile("wfi");
 }
 
 __attribute__((naked)) void fault_handler(void) {
@@ -93,7 +100,8 @@ uint32_t stack_size(void) { return (uint32_t)(link_stack_top - link_stack_low) *
 
 uint32_t stack_used(void) {
   const volatile uint32_t *word = link_stack_low;
-  while (word < link_stack_top && *word == PAINT) word++;
+  while (word < link_stack_top && *word == PAINT)
+    word++;
   return (uint32_t)(link_stack_top - word) * 4;
 }
 

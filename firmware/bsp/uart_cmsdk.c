@@ -23,7 +23,8 @@ uint8_t uart_read(void) {
   for (;;) {
     INTERRUPT_CLEAR = RX_INTERRUPT;
     forget_interrupt(DQA_UART_IRQ);
-    if (STATE & RX_FULL) break;
+    if (STATE & RX_FULL)
+      break;
     wait_for_interrupt(DQA_UART_IRQ);
   }
   uint8_t byte = (uint8_t)DATA;
@@ -34,7 +35,8 @@ uint8_t uart_read(void) {
 bool uart_write(const uint8_t *bytes, size_t size) {
   for (size_t i = 0; i < size; i++) {
     for (uint32_t patience = PATIENCE; STATE & TX_FULL;) {
-      if (--patience == 0) return false;
+      if (--patience == 0)
+        return false;
     }
     DATA = bytes[i];
   }

@@ -48,7 +48,8 @@ void uart_open(uint32_t core_hz) {
 uint8_t uart_read(void) {
   for (;;) {
     forget_interrupt(DQA_UART_IRQ);
-    if (RX_END) break;
+    if (RX_END)
+      break;
     wait_for_interrupt(DQA_UART_IRQ);
   }
   RX_END = 0;
@@ -65,7 +66,8 @@ bool uart_write(const uint8_t *bytes, size_t size) {
   __asm volatile("dsb" ::: "memory");
   START_TX = 1;
   for (uint32_t patience = PATIENCE; !TX_END;) {
-    if (--patience == 0) return false;
+    if (--patience == 0)
+      return false;
   }
   STOP_TX = 1;
   return true;

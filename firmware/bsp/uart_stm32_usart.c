@@ -22,7 +22,8 @@ uint8_t uart_read(void) {
   for (;;) {
     forget_interrupt(DQA_UART_IRQ);
     /* reading DATA after STATUS also clears an overrun: the lost byte shows as a bad checksum */
-    if (STATUS & (RX_NOT_EMPTY | OVERRUN)) return (uint8_t)DATA;
+    if (STATUS & (RX_NOT_EMPTY | OVERRUN))
+      return (uint8_t)DATA;
     wait_for_interrupt(DQA_UART_IRQ);
   }
 }
@@ -30,7 +31,8 @@ uint8_t uart_read(void) {
 bool uart_write(const uint8_t *bytes, size_t size) {
   for (size_t i = 0; i < size; i++) {
     for (uint32_t patience = PATIENCE; !(STATUS & TX_EMPTY);) {
-      if (--patience == 0) return false;
+      if (--patience == 0)
+        return false;
     }
     DATA = bytes[i];
   }

@@ -4,18 +4,52 @@
 #include <string.h>
 
 #include "board.h"
-#include "dqa.h"
-#include "model.h"
+#include "runtime.h"
 
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
 
 static uint32_t clock_hz;
 static dqa_status load_status;
-static uint32_t written;     /* bytes of the input in place, from its start */
-static const int8_t *output; /* of the last run, until the next write */
+static uint32_t input_size, output_size; /* of all inputs, and all outputs, one after the other */
+static uint32_t written;                 /* bytes of the inputs in place, from the start */
+static bool output_valid;                /* since the last run nothing was written */
 static uint8_t last_type, last_sequence;
 static bool answered; /* the last reply answers last_type and last_sequence: a repeated request gets it again */
+
+/* Copies the bytes of the inputs that begin at offset; the caller checked that they exist. */
+static void copy_in(uint32_t offset, const uint8_t *bytes, uint32_t count) {
+  for (unsigned i = 0; count; i++) {
+    uint32_t size;
+    uint8_t *input = runtime_input(i, &size);
+    if (offset < size) {
+      uint32_t part = count < size - offset ? count : size - offset;
+      memcpy(input + offset, bytes, part);
+      bytes += part;
+      count -= part;
+      offset = 0;
+    } else {
+      offset -= size;
+    }
+  }
+}
+
+/* The same from the outputs. */
+static void copy_out(uint32_t offset, uint8_t *bytes, uint32_t count) {
+  for (unsigned i = 0; count; i++) {
+    uint32_t size;
+    const uint8_t *output = runtime_output(i, &size);
+    if (offset < size) {
+      uint32_t part = count < size - offset ? count : size - offset;
+      memcpy(bytes, output + offset, part);
+      bytes += part;
+      count -= part;
+      offset = 0;
+    } else {
+      offset -= size;
+    }
+  }
+}
 
 static uint16_t refuse(frame_buffer *reply, uint8_t status, uint32_t detail) {
   frame_payload(reply)[0] = status;
@@ -31,10 +65,10 @@ static uint16_t hello(frame_buffer *reply, bool *ok) {
   frame_put_u16(at, PROTOCOL_VERSION);
   at[2] = (uint8_t)load_status;
   at[3] = DQA_COUNTER_KIND;
-  frame_put_u32(at + 4, DQA_MODEL_CRC32);
-  frame_put_u32(at + 8, DQA_MODEL_INPUT_SIZE);
-  frame_put_u32(at + 12, DQA_MODEL_OUTPUT_SIZE);
-  frame_put_u32(at + 16, DQA_MODEL_ARENA_SIZE);
+  frame_put_u32(at + 4, runtime_crc());
+  frame_put_u32(at + 8, input_size);
+  frame_put_u32(at + 12, output_size);
+  frame_put_u32(at + 16, runtime_arena_size());
   frame_put_u32(at + 20, clock_hz);
   frame_put_u32(at + 24, counter_hz(clock_hz));
   frame_put_u16(at + 28, DATA_MAX);
@@ -45,50 +79,55 @@ static uint16_t hello(frame_buffer *reply, bool *ok) {
 
 /* u32 offset, data. Writing again what is in place is allowed; leaving a hole is not. */
 static uint16_t write_input(const uint8_t *payload, uint16_t length, frame_buffer *reply, bool *ok) {
-  if (length <= 4 || length > 4 + DATA_MAX) return refuse(reply, REFUSED_PAYLOAD, length);
+  if (length <= 4 || length > 4 + DATA_MAX)
+    return refuse(reply, REFUSED_PAYLOAD, length);
   uint32_t offset = frame_u32(payload);
   uint32_t count = (uint32_t)length - 4;
-  uint8_t *input = dqa_model_input();
-  if (!input) return refuse(reply, REFUSED_MODEL, load_status);
-  if (offset > written) return refuse(reply, REFUSED_RANGE, written);
-  if (count > DQA_MODEL_INPUT_SIZE - offset) return refuse(reply, REFUSED_RANGE, DQA_MODEL_INPUT_SIZE);
-  output = NULL;
-  memcpy(input + offset, payload + 4, count);
-  if (offset + count > written) written = offset + count;
+  if (offset > written)
+    return refuse(reply, REFUSED_RANGE, written);
+  if (count > input_size - offset)
+    return refuse(reply, REFUSED_RANGE, input_size);
+  output_valid = false;
+  copy_in(offset, payload + 4, count);
+  if (offset + count > written)
+    written = offset + count;
   *ok = true;
   frame_put_u32(frame_payload(reply), written);
   return 4;
 }
 
 static uint16_t run(frame_buffer *reply, bool *ok) {
-  if (written != DQA_MODEL_INPUT_SIZE) return refuse(reply, REFUSED_NO_INPUT, written);
+  if (written != input_size)
+    return refuse(reply, REFUSED_NO_INPUT, written);
   written = 0; /* a run uses the input up */
-  uint32_t dropped = dqa_model_dropped_rows;
+  output_valid = false;
+  uint32_t dropped = runtime_dropped_rows();
   counter_start();
-  dqa_status status = dqa_model_run(&output);
+  dqa_status status = runtime_run();
   uint64_t ticks = counter_stop();
-  if (status != DQA_OK) {
-    output = NULL;
+  if (status != DQA_OK)
     return refuse(reply, REFUSED_RUN, status);
-  }
+  output_valid = true;
   uint8_t *at = frame_payload(reply);
   frame_put_u32(at, (uint32_t)ticks);
   frame_put_u32(at + 4, (uint32_t)(ticks >> 32));
-  frame_put_u32(at + 8, dqa_model_dropped_rows - dropped);
+  frame_put_u32(at + 8, runtime_dropped_rows() - dropped);
   *ok = true;
   return 12;
 }
 
 /* u32 offset, u16 count. */
 static uint16_t read_output(const uint8_t *payload, uint16_t length, frame_buffer *reply, bool *ok) {
-  if (length != 6) return refuse(reply, REFUSED_PAYLOAD, length);
+  if (length != 6)
+    return refuse(reply, REFUSED_PAYLOAD, length);
   uint32_t offset = frame_u32(payload);
   uint16_t count = frame_u16(payload + 4);
-  if (!output) return refuse(reply, REFUSED_NO_OUTPUT, 0);
-  if (count > DATA_MAX || offset > DQA_MODEL_OUTPUT_SIZE || count > DQA_MODEL_OUTPUT_SIZE - offset) {
-    return refuse(reply, REFUSED_RANGE, DQA_MODEL_OUTPUT_SIZE);
+  if (!output_valid)
+    return refuse(reply, REFUSED_NO_OUTPUT, 0);
+  if (count > DATA_MAX || offset > output_size || count > output_size - offset) {
+    return refuse(reply, REFUSED_RANGE, output_size);
   }
-  memcpy(frame_payload(reply), output + offset, count);
+  copy_out(offset, frame_payload(reply), count);
   *ok = true;
   return count;
 }
@@ -107,19 +146,37 @@ static uint16_t answer(frame_buffer *request, frame_buffer *reply, bool *ok) {
   uint16_t length = frame_length(request);
   uint8_t type = frame_type(request);
   bool takes_payload = type == COMMAND_WRITE_INPUT || type == COMMAND_READ_OUTPUT;
-  if (type < COMMAND_HELLO || type > COMMAND_STATS) return refuse(reply, REFUSED_COMMAND, type);
-  if (length && !takes_payload) return refuse(reply, REFUSED_PAYLOAD, length);
-  if (type == COMMAND_HELLO) return hello(reply, ok);
-  if (type == COMMAND_STATS) return stats(reply, ok);
-  if (load_status != DQA_OK) return refuse(reply, REFUSED_MODEL, load_status);
-  if (type == COMMAND_WRITE_INPUT) return write_input(payload, length, reply, ok);
-  if (type == COMMAND_RUN) return run(reply, ok);
+  if (type < COMMAND_HELLO || type > COMMAND_STATS)
+    return refuse(reply, REFUSED_COMMAND, type);
+  if (length && !takes_payload)
+    return refuse(reply, REFUSED_PAYLOAD, length);
+  if (type == COMMAND_HELLO)
+    return hello(reply, ok);
+  if (type == COMMAND_STATS)
+    return stats(reply, ok);
+  if (load_status != DQA_OK)
+    return refuse(reply, REFUSED_MODEL, load_status);
+  if (type == COMMAND_WRITE_INPUT)
+    return write_input(payload, length, reply, ok);
+  if (type == COMMAND_RUN)
+    return run(reply, ok);
   return read_output(payload, length, reply, ok);
 }
 
 void commands_open(uint32_t core_hz) {
   clock_hz = core_hz;
-  load_status = dqa_model_load();
+  load_status = runtime_load();
+  if (load_status != DQA_OK)
+    return;
+  uint32_t size;
+  for (unsigned i = 0; i < runtime_inputs(); i++) {
+    runtime_input(i, &size);
+    input_size += size;
+  }
+  for (unsigned i = 0; i < runtime_outputs(); i++) {
+    runtime_output(i, &size);
+    output_size += size;
+  }
 }
 
 void commands_answer(frame_event event, frame_buffer *request, frame_buffer *reply) {
@@ -132,7 +189,8 @@ void commands_answer(frame_event event, frame_buffer *request, frame_buffer *rep
     return;
   }
   /* a host that lost the reply asks again with the same sequence number; HELLO begins a new count */
-  if (answered && type == last_type && sequence == last_sequence && type != COMMAND_HELLO) return;
+  if (answered && type == last_type && sequence == last_sequence && type != COMMAND_HELLO)
+    return;
   last_type = type;
   last_sequence = sequence;
   bool ok = false;

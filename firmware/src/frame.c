@@ -40,28 +40,33 @@ static void find_sync(frame_buffer *buffer) {
   uint16_t at = 0;
   while (at < buffer->held) {
     int last = at + 1 == buffer->held;
-    if (buffer->bytes[at] == FRAME_SYNC_0 && (last || buffer->bytes[at + 1] == FRAME_SYNC_1)) break;
+    if (buffer->bytes[at] == FRAME_SYNC_0 && (last || buffer->bytes[at + 1] == FRAME_SYNC_1))
+      break;
     at++;
   }
-  if (at) drop(buffer, at);
+  if (at)
+    drop(buffer, at);
 }
 
 void frame_push(frame_buffer *buffer, uint8_t byte) {
-  if (buffer->held < FRAME_MAX) buffer->bytes[buffer->held++] = byte;
+  if (buffer->held < FRAME_MAX)
+    buffer->bytes[buffer->held++] = byte;
 }
 
 frame_event frame_next(frame_buffer *buffer) {
   drop(buffer, buffer->done);
   buffer->done = 0;
   find_sync(buffer);
-  if (buffer->held < FRAME_HEADER) return FRAME_NONE;
+  if (buffer->held < FRAME_HEADER)
+    return FRAME_NONE;
   uint16_t length = frame_length(buffer);
   if (length > FRAME_PAYLOAD_MAX) {
     buffer->done = AT_TYPE; /* only the sync bytes: a real frame may begin right after */
     return FRAME_TOO_LONG;
   }
   uint16_t size = (uint16_t)(FRAME_HEADER + length + FRAME_CRC);
-  if (buffer->held < size) return FRAME_NONE;
+  if (buffer->held < size)
+    return FRAME_NONE;
   if (frame_u32(buffer->bytes + FRAME_HEADER + length) != checksum(buffer, length)) {
     buffer->done = AT_TYPE;
     return FRAME_BAD_CRC;

@@ -26,8 +26,8 @@ typedef struct {
 } frame_buffer;
 
 typedef enum {
-  FRAME_NONE,    /* more bytes are needed */
-  FRAME_READY,   /* a whole frame lies at the front of the buffer */
+  FRAME_NONE,     /* more bytes are needed */
+  FRAME_READY,    /* a whole frame lies at the front of the buffer */
   FRAME_TOO_LONG, /* a header that promises more than FRAME_PAYLOAD_MAX */
   FRAME_BAD_CRC
 } frame_event;

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from dqa import resources
 from dqa.device import protocol
 from dqa.device.link import Link
 from dqa.device.protocol import Command, Frame, Hello, Refusal, RunReply, Stats
@@ -45,7 +47,9 @@ class Device:
 
     def hello(self) -> Hello:
         """Who is there; also ends whatever was half said before. ToolError if nobody answers."""
-        hello = self._decode(Hello.decode, self._request(Command.HELLO))
+        # a device that is just starting may not hear the first ones
+        patience = [self._reply_timeout * part for part in (0.02, 0.03, 0.05, 0.1, 0.2, 0.6, 1)]
+        hello = self._decode(Hello.decode, self._request(Command.HELLO, timeouts=patience))
         if hello.version != protocol.VERSION:
             message = f"the device speaks version {hello.version} of the protocol, dqa version {protocol.VERSION}"
             raise ToolError(message, hint="flash it again")
@@ -60,7 +64,7 @@ class Device:
             for at in range(0, len(data), hello.data_max):
                 self._request(Command.WRITE_INPUT, protocol.write_input(at, data[at : at + hello.data_max]))
             try:
-                reply = self._decode(RunReply.decode, self._request(Command.RUN, timeout=self._run_timeout))
+                reply = self._decode(RunReply.decode, self._request(Command.RUN, timeouts=[self._run_timeout] * 2))
                 break
             except RefusedError as error:
                 # the run happened, but noise made the device forget the reply that was lost
@@ -88,18 +92,22 @@ class Device:
         except ValueError as error:
             raise ToolError(f"the device's reply makes no sense: {error}", hint="flash it again") from error
 
-    def _request(self, command: Command, payload: bytes = b"", timeout: float | None = None) -> bytes:
-        """The payload of the device's answer. A repeated request keeps its number, so that nothing is done twice."""
+    def _request(self, command: Command, payload: bytes = b"", timeouts: Sequence[float] = ()) -> bytes:
+        """The payload of the device's answer, waiting so many seconds in each try.
+
+        A repeated request keeps its number, so that nothing is done twice.
+        """
+        timeouts = timeouts or [self._reply_timeout] * _TRIES
         self._sequence = (self._sequence + 1) & 0xFF
         frame = Frame(command, self._sequence, payload).encode()
-        for attempt in range(_TRIES):
+        for attempt, timeout in enumerate(timeouts):
             # zeros complete a frame the device may still be waiting for, and begin none
             self._link.send((bytes(protocol.FRAME_MAX) if attempt else b"") + frame)
-            reply = self._await(command, timeout or self._reply_timeout)
+            reply = self._await(command, timeout)
             if reply is not None:
                 return reply
         raise ToolError(
-            f"no answer to {command.name} in {_TRIES} tries",
+            f"no answer to {command.name} in {len(timeouts)} tries",
             hint="is the board flashed with this model's firmware, and the port the right one?",
         )
 
@@ -129,4 +137,9 @@ class Device:
 
 def refused_program(status: int) -> ProgramError:
     """The error for a program the device's dqa_load refused with `status` (dqa.h)."""
-    return ProgramError(f"the device refused the program at load: status {status}", hint="convert the model again, then build and flash it")
+    header = (resources.path("firmware") / "lib" / "dqa" / "include" / "dqa.h").read_text(encoding="utf-8")
+    name = re.search(rf"\bDQA_ERROR_(\w+) = {status}\b", header)
+    text = name[1].replace("_", " ").lower() if name else "unknown"
+    return ProgramError(
+        f"the device refused the program at load: status {status} ({text})", hint="convert the model again, then build and flash it"
+    )

@@ -91,13 +91,14 @@ class Simulator:
     def stop(self) -> None:
         """Ends QEMU; may be called again."""
         atexit.unregister(self.stop)
-        if self._link:
-            self._link.close()
-            self._link = None
         if self._process:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             self._process.wait()
+        # after QEMU's end, which wakes whoever waits for a byte
+        if self._link:
+            self._link.close()
+            self._link = None
 
     def wait(self) -> None:
         """Until QEMU ends; ToolError if it fails."""

@@ -1,0 +1,203 @@
+"""Runs samples on simulated or real boards and measures them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.device.boards import Board, list_boards, load_board
+from dqa.device.build import BuildResult, build, elf_path, result
+from dqa.device.client import Device, refused_program
+from dqa.device.link import SerialLink
+from dqa.device.protocol import Hello, RunReply
+from dqa.device.simulate import Simulator
+from dqa.errors import BoardError, DataError, InputError, ToolError
+
+Bytes = npt.NDArray[np.uint8]
+
+_SERIAL_BAUD = 115200
+_SIMULATED_REPLY_TIMEOUT = 20.0
+"""Seconds; a simulator that died is noticed at once, one on a busy host may be slow."""
+_CRC_AT = 12
+"""Where a program keeps its checksum (docs/format.md)."""
+
+
+@dataclass(frozen=True, eq=False)
+class DeviceResult:
+    """outputs (N, output bytes); sizes in bytes; None where the target cannot tell.
+
+    instructions: exact, of the first sample's inference (simulated boards). microseconds: mean of an inference (real boards).
+    stack: most ever used. dropped_rows: rows whose shifting errors did not fit, of all samples.
+    """
+
+    outputs: Bytes
+    ram_static: int
+    stack: int
+    dropped_rows: int
+    flash_code: int | None = None
+    flash_model: int | None = None
+    instructions: int | None = None
+    microseconds: float | None = None
+
+
+def run_samples(
+    target: str,
+    out: Path,
+    inputs: Bytes,
+    jobs: int = 2,
+    measure: bool = True,
+    progress: Callable[[int], None] | None = None,
+    runtime: str = "standalone",
+    tflm: Path | None = None,
+) -> DeviceResult:
+    """Runs `inputs` (N, input bytes) of the model OUT on "sim:BOARD" (built first) or on "serial:PORT" (flashed before).
+
+    jobs: simulators side by side. measure: on a simulated board, count the instructions of the first sample.
+    progress: called with 1 for each sample done. Raises BoardError, DataError, InputError, ProgramError, ToolError.
+    """
+    if inputs.ndim != 2 or not len(inputs):
+        raise DataError(f"inputs for a device: expected (N, bytes) with N > 0, got shape {inputs.shape}")
+    kind, _, place = target.partition(":")
+    step = progress or (lambda _done: None)
+    if kind == "sim" and place:
+        board = load_board(place)
+        if not board.simulated:
+            raise BoardError(f"board {place} is not simulated", hint="flash it and use --target serial:PORT")
+        return _simulate(board, out, build(out, place, runtime, tflm), inputs, jobs, measure, step)
+    if kind == "serial" and place:
+        return _on_serial(place, out, inputs, step, runtime)
+    raise InputError(f"unknown target {target!r}", hint="sim:BOARD or serial:PORT")
+
+
+def _simulate(
+    board: Board, out: Path, built: BuildResult, inputs: Bytes, jobs: int, measure: bool, step: Callable[[int], None]
+) -> DeviceResult:
+    assert board.qemu is not None
+    count = len(inputs)
+    replies: list[tuple[bytes, RunReply]] = [(b"", RunReply(0, 0))] * count
+    with ExitStack() as stack, _workers(max(1, jobs)) as pool:
+        # The first sample runs where instructions are counted, which is slower; the others run beside it.
+        counted = [0] if measure else []
+        rest = range(len(counted), count)
+        counter = [stack.enter_context(_simulated(board, built.elf, out, inputs, icount=True)) for _ in counted]
+        plain = [stack.enter_context(_simulated(board, built.elf, out, inputs, icount=False)) for _ in range(min(max(1, jobs), len(rest)))]
+        free: SimpleQueue[_Running] = SimpleQueue()
+        for running in plain:
+            free.put(running)
+
+        def run(index: int, own: _Running | None = None) -> None:
+            running = own or free.get()
+            try:
+                replies[index] = running.infer(inputs[index])
+            finally:
+                if own is None:
+                    free.put(running)
+
+        futures = [pool.submit(run, index, own) for index, own in zip(counted, counter, strict=True)]
+        futures += [pool.submit(run, index) for index in rest]
+        for future in as_completed(futures):
+            future.result()
+            step(1)
+        stats = [running.device.stats() for running in counter + plain]
+    ticks = replies[0][1].ticks
+    return DeviceResult(
+        outputs=_rows(replies),
+        ram_static=built.ram_static,
+        stack=max(s.stack_used for s in stats),
+        dropped_rows=sum(reply.dropped_rows for _, reply in replies),
+        flash_code=built.flash_code,
+        flash_model=built.flash_model,
+        instructions=round(ticks * 1e9 / board.counter_hz / 2**board.qemu.icount_shift) if measure else None,
+    )
+
+
+@dataclass
+class _Running:
+    """A simulator that answered."""
+
+    simulator: Simulator
+    device: Device
+    hello: Hello
+
+    def infer(self, sample: Bytes) -> tuple[bytes, RunReply]:
+        try:
+            return self.device.infer(self.hello, sample.tobytes())
+        except ToolError as error:
+            if not error.hint:
+                error.hint = self.simulator.messages()
+            raise
+
+
+@contextmanager
+def _simulated(board: Board, elf: Path, out: Path, inputs: Bytes, *, icount: bool) -> Iterator[_Running]:
+    with Simulator(board, elf, icount=icount) as simulator:
+        device = Device(simulator.link, reply_timeout=_SIMULATED_REPLY_TIMEOUT)
+        try:
+            hello = device.hello()
+        except ToolError as error:
+            raise ToolError(f"{board.name} did not start: {error.message}", hint=simulator.messages()) from error
+        _check(hello, out, inputs)
+        yield _Running(simulator, device, hello)
+
+
+@contextmanager
+def _workers(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that a failure does not wait for: what they wait for is ended after them, which frees them."""
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _on_serial(port: str, out: Path, inputs: Bytes, step: Callable[[int], None], runtime: str) -> DeviceResult:
+    device = Device(SerialLink(port, _SERIAL_BAUD))
+    try:
+        hello = device.hello()
+        _check(hello, out, inputs)
+        replies = []
+        for sample in inputs:
+            replies.append(device.infer(hello, sample.tobytes()))
+            step(1)
+        stats = device.stats()
+    finally:
+        device.close()
+    elf = elf_path(out, hello.board, runtime)
+    built = result(elf) if elf.is_file() else None
+    ticks = float(np.mean([reply.ticks for _, reply in replies]))
+    real = any(board.name == hello.board and not board.simulated for board in list_boards())
+    return DeviceResult(
+        outputs=_rows(replies),
+        ram_static=stats.static_ram,
+        stack=stats.stack_used,
+        dropped_rows=sum(reply.dropped_rows for _, reply in replies),
+        flash_code=built.flash_code if built else None,
+        flash_model=built.flash_model if built else None,
+        microseconds=ticks * 1e6 / hello.counter_hz if real else None,
+    )
+
+
+def _check(hello: Hello, out: Path, inputs: Bytes) -> None:
+    if hello.load_status != 0:
+        raise refused_program(hello.load_status)
+    try:
+        crc = struct.unpack_from("<I", (out / "model.dqa").read_bytes(), _CRC_AT)[0]
+    except (OSError, struct.error) as error:
+        raise InputError(f"{out / 'model.dqa'} cannot be read: {error}", hint="run dqa convert again") from error
+    if hello.program_crc != crc:
+        message = f"the board runs another model (program {hello.program_crc:#010x}, {out} is {crc:#010x})"
+        raise InputError(message, hint=f"build {out} again; a real board takes: dqa flash {out} --board {hello.board}")
+    if hello.input_size != inputs.shape[1]:
+        raise DataError(f"a sample has {inputs.shape[1]} bytes, the model on the board takes {hello.input_size}")
+
+
+def _rows(replies: list[tuple[bytes, RunReply]]) -> Bytes:
+    return np.stack([np.frombuffer(output, np.uint8) for output, _ in replies])

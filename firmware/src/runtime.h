@@ -1,0 +1,28 @@
+/* What runs the model: the executor alone (runtime_standalone.c), or TensorFlow Lite Micro (runtime_tflm.cc). */
+#ifndef RUNTIME_H
+#define RUNTIME_H
+
+#include "dqa.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Once, before all else. Unless it gives DQA_OK there are no inputs and outputs. */
+dqa_status runtime_load(void);
+/* Tensors, and where they lie; a run uses the inputs up, an output is valid until the next input is written. */
+unsigned runtime_inputs(void);
+unsigned runtime_outputs(void);
+uint8_t *runtime_input(unsigned index, uint32_t *size);
+const uint8_t *runtime_output(unsigned index, uint32_t *size);
+dqa_status runtime_run(void);
+/* Rows whose errors did not fit, since the start. */
+uint32_t runtime_dropped_rows(void);
+/* Bytes of the arena, and the program's checksum. */
+uint32_t runtime_arena_size(void);
+uint32_t runtime_crc(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
