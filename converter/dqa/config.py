@@ -46,7 +46,7 @@ class ConvertConfig:
     input_scale: Numbers = 1.0
     input_zero_point: Numbers = 0.0
     calibration_samples: int = 512
-    ranking: str = "energy"
+    ranking: str = "gain"
     seed: int = 0
     metric: str | None = None
 

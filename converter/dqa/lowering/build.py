@@ -8,9 +8,9 @@ import numpy as np
 
 from dqa.errors import ModelError
 from dqa.graph import Graph, Op
+from dqa.graph.functions import UNARY_KINDS, unary
 from dqa.lowering import arithmetic
 from dqa.lowering.supported import why_not
-from dqa.lowering.unary import apply_unary
 from dqa.planning.layout import plan
 from dqa.program import (
     Add,
@@ -32,7 +32,6 @@ from dqa.program import (
     Window,
 )
 from dqa.quantization.formats import TensorFormat
-from dqa.quantization.ties import UNARY
 from dqa.quantization.weights import FoldedWeights, fold
 
 
@@ -98,7 +97,7 @@ class _Lowering:
         self.target = formats[op.outputs[0]]
 
     def operator(self) -> Operator:
-        name = "unary" if self.op.kind in UNARY else self.op.kind.lower()
+        name = "unary" if self.op.kind in UNARY_KINDS else self.op.kind.lower()
         handler: Callable[[], Operator] = getattr(self, f"_{name}")
         return handler()
 
@@ -182,6 +181,6 @@ class _Lowering:
     def _unary(self) -> Operator:
         values = np.arange(-128, 128)
         real = (values - self.source.zero_points[0]) * self.source.scales[0]
-        result = apply_unary(self.op.kind, real, self.op.attrs) / self.target.scales[0] + self.target.zero_points[0]
+        result = unary(self.op.kind, self.op.attrs, real) / self.target.scales[0] + self.target.zero_points[0]
         table = np.clip(np.rint(result), self.target.low, self.target.high).astype(np.int8)
         return Lut(self.name, self.inputs, self.output, table)

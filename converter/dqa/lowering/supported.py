@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dqa.graph import Graph, Op
-from dqa.quantization.ties import UNARY
+from dqa.graph.functions import UNARY_KINDS
 
 FUSED = frozenset({"NONE", "RELU", "RELU6", "RELU_N1_TO_1"})
 MAX_WINDOW_ROWS = 64
@@ -26,7 +26,7 @@ KINDS = frozenset(
         "RESHAPE",
         "SOFTMAX",
     }
-    | UNARY
+    | UNARY_KINDS
 )
 
 

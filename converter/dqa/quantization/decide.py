@@ -10,13 +10,14 @@ import numpy as np
 from dqa.calibration import ChannelStatistics
 from dqa.config import ConvertConfig
 from dqa.graph import Graph
+from dqa.graph.functions import UNARY_KINDS
 from dqa.program import ErrorCoding
 from dqa.quantization.clipping import best_step, levels
 from dqa.quantization.formats import Floats, Reason, TensorFormat, packed, raw
 from dqa.quantization.histogram import Histogram
 from dqa.quantization.ranking import most_important, scores
 from dqa.quantization.sensitivity import sensitivities
-from dqa.quantization.ties import MOVES, TABLES, UNARY, Ties
+from dqa.quantization.ties import MOVES, TABLES, Ties
 
 SMALL_SHARE = 0.01
 """Edges with at most this share of all activations keep 8 bits: they cost nothing and often carry the answer."""
@@ -87,7 +88,7 @@ class _Group:
         if self.small:
             return self._maps(code_bits=8, extra_bits=0, reason=Reason.SMALL)
         # One table serves all channels of a unary function, so it cannot round some of them for a coarser step.
-        by_table = any(op is not None and op.kind in UNARY for op in self.producers.values())
+        by_table = any(op is not None and op.kind in UNARY_KINDS for op in self.producers.values())
         extra = self.config.extra_bits if self.config.method == "dqa" and not by_table else 0
         return self._maps(code_bits=self.config.bits, extra_bits=extra, reason=Reason.MAP)
 

@@ -13,13 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.graph import Graph, Op
+from dqa.graph.functions import UNARY_KINDS
 
 MOVES = frozenset({"MAX_POOL_2D", "PAD", "CONCATENATION", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE"})
-UNARY = frozenset(
-    {"LOGISTIC", "TANH", "SWISH", "HARD_SWISH", "LEAKY_RELU", "ELU", "GELU", "ABS", "EXP", "RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"}
-)
-"""Functions of one value, run by one table of 256 entries."""
-TABLES = UNARY | {"SOFTMAX"}
+TABLES = UNARY_KINDS | {"SOFTMAX"}
+"""Operators run by one table of 256 entries."""
 
 
 class _Sets:

@@ -1,0 +1,248 @@
+"""From graphs and statistics to programs: the integers follow the floats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dqa.calibration import ChannelStatistics
+from dqa.config import ConvertConfig
+from dqa.engine import mirror
+from dqa.errors import ModelError
+from dqa.graph import Graph, Op, Tensor
+from dqa.graph.execute import run
+from dqa.lowering.build import build, edge_order
+from dqa.lowering.scales import raise_to_useful
+from dqa.program import Program, Storage, read, write
+from dqa.quantization.decide import InputFormat, decide
+from dqa.quantization.serialize import from_mapping, to_mapping
+from dqa.report import stored_bits
+
+
+class Net:
+    """Builds small float graphs: every method adds an operator and gives its output's number."""
+
+    def __init__(self, seed: int, height: int, width: int, channels: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.graph = Graph({0: Tensor(0, "input", (1, height, width, channels))}, [], [0], [])
+
+    def tensor(self, shape: tuple[int, ...], data: np.ndarray | None = None) -> int:
+        index = len(self.graph.tensors)
+        self.graph.tensors[index] = Tensor(index, f"t{index}", shape, data)
+        return index
+
+    def constant(self, *shape: int, spread: float = 1.0) -> int:
+        return self.tensor(shape, (self.rng.normal(size=shape) * spread).astype(np.float32))
+
+    def op(self, kind: str, inputs: list[int], shape: tuple[int, ...], **attrs: Any) -> int:
+        output = self.tensor(shape)
+        self.graph.ops.append(Op(kind, f"{kind.lower()}_{output}", inputs, [output], attrs))
+        return output
+
+    def conv(self, x: int, channels: int, kernel: int = 3, stride: int = 1, activation: str = "RELU", dilation: int = 1) -> int:
+        _, h, w, c = self.graph.tensors[x].shape
+        weights = self.constant(channels, kernel, kernel, c, spread=1 / (kernel * np.sqrt(c)))
+        return self._window("CONV_2D", [x, weights, self.constant(channels)], h, w, channels, kernel, stride, activation, dilation)
+
+    def depthwise(self, x: int, multiplier: int = 1, kernel: int = 3, stride: int = 1, activation: str = "RELU6") -> int:
+        _, h, w, c = self.graph.tensors[x].shape
+        weights = self.constant(1, kernel, kernel, c * multiplier, spread=1 / kernel)
+        inputs = [x, weights, self.constant(c * multiplier)]
+        return self._window("DEPTHWISE_CONV_2D", inputs, h, w, c * multiplier, kernel, stride, activation, 1, depth_multiplier=multiplier)
+
+    def _window(
+        self,
+        kind: str,
+        inputs: list[int],
+        h: int,
+        w: int,
+        channels: int,
+        kernel: int,
+        stride: int,
+        activation: str,
+        dilation: int,
+        **more: Any,
+    ) -> int:
+        span = (kernel - 1) * dilation + 1
+        oh, ow = -(-h // stride), -(-w // stride)
+        ph, pw = max((oh - 1) * stride + span - h, 0), max((ow - 1) * stride + span - w, 0)
+        return self.op(
+            kind, inputs, (1, oh, ow, channels),
+            stride_h=stride, stride_w=stride, dilation_h=dilation, dilation_w=dilation,
+            pad_top=ph // 2, pad_bottom=ph - ph // 2, pad_left=pw // 2, pad_right=pw - pw // 2, activation=activation, **more,
+        )  # fmt: skip
+
+    def finish(self, x: int, classes: int = 5) -> Graph:
+        c = self.graph.tensors[x].shape[-1]
+        pooled = self.op("MEAN", [x], (1, c), axes=(1, 2), keep_dims=False)
+        weights, bias = self.constant(classes, c, spread=0.2), self.constant(classes)
+        logits = self.op("FULLY_CONNECTED", [pooled, weights, bias], (1, classes), activation="NONE")
+        self.graph.outputs = [self.op("SOFTMAX", [logits], (1, classes), beta=1.0)]
+        return self.graph
+
+
+def statistics_of(graph: Graph, x: np.ndarray) -> dict[int, ChannelStatistics]:
+    values = run(graph, x)
+    result = {}
+    for tensor in graph.activations():
+        rows = values[tensor.index].reshape(-1, tensor.shape[-1]).astype(np.float64)
+        low, high = rows.min(axis=0), rows.max(axis=0)
+        counts = np.stack([np.histogram(rows[:, c], 256, (low[c], max(high[c], low[c] + 1e-9)))[0] for c in range(rows.shape[1])])
+        result[tensor.index] = ChannelStatistics(low, high, rows.mean(axis=0), (rows**2).mean(axis=0), counts, len(rows))
+    return result
+
+
+def convert(graph: Graph, x: np.ndarray, config: ConvertConfig) -> tuple[Program, dict[int, Any]]:
+    given = InputFormat("uint8", np.full(x.shape[-1], 1 / 255), np.zeros(x.shape[-1]))
+    formats = raise_to_useful(graph, decide(graph, statistics_of(graph, x.astype(np.float32) / 255), {0: given}, config))
+    return build(graph, formats), formats
+
+
+def images(seed: int, count: int, graph: Graph) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, size=(count, *graph.tensors[0].shape[1:]), dtype=np.uint8)
+
+
+def residual(seed: int) -> Graph:
+    net = Net(seed, 9, 11, 3)
+    a = net.conv(0, 8)
+    b = net.conv(a, 8, activation="NONE")
+    c = net.op("ADD", [a, b], net.graph.tensors[a].shape, activation="RELU")
+    d = net.depthwise(c, multiplier=2, stride=2)
+    _, h, w, channels = net.graph.tensors[d].shape
+    e = net.op(
+        "MAX_POOL_2D", [d], (1, h // 2, w // 2, channels),
+        kernel_h=2, kernel_w=2, stride_h=2, stride_w=2, pad_top=0, pad_bottom=0, pad_left=0, pad_right=0, activation="NONE",
+    )  # fmt: skip
+    up = net.op("RESIZE_NEAREST_NEIGHBOR", [e], (1, h, w, channels), rows=[0, 0, 1, 1, 1][:h], columns=[0, 0, 1, 1, 2, 2][:w])
+    f = net.op("CONCATENATION", [up, d], (1, h, w, 2 * channels), axis=3, activation="NONE")
+    return net.finish(net.conv(f, 10, dilation=2))
+
+
+EIGHT = ConvertConfig(method="direct", bits=8, extra_bits=0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_eight_bit_programs_follow_the_float_network(seed: int):
+    graph = residual(seed)
+    x = images(seed, 24, graph)
+    program, formats = convert(graph, x, EIGHT)
+
+    expected = run(graph, x.astype(np.float32) / 255)
+    order = edge_order(graph)
+    for i in range(6):
+        got = mirror.run(program, [x[i]])
+        for tensor, values in zip(order[1:], got.edges[1:], strict=True):
+            fmt = formats[tensor]
+            real = (values.reshape(-1, len(fmt.scales)).astype(np.float64) - fmt.zero_points) * fmt.scales
+            reference = expected[tensor][i].reshape(real.shape)
+            spread = np.abs(expected[tensor]).max()
+            assert np.sqrt(np.mean((real - reference) ** 2)) < 0.02 * spread, graph.tensors[tensor].name
+
+
+@pytest.mark.parametrize(
+    "config", [ConvertConfig(), ConvertConfig(method="direct", extra_bits=0), ConvertConfig(bits=3, extra_bits=3, error_coding="raw")]
+)
+def test_programs_survive_being_written_and_read(config: ConvertConfig):
+    graph = residual(1)
+    x = images(1, 16, graph)
+    program, _ = convert(graph, x, config)
+    data = write(program)
+
+    assert write(read(data)) == data
+    again = mirror.run(read(data), [x[0]]).outputs[0]
+    assert np.array_equal(again, mirror.run(program, [x[0]]).outputs[0])
+
+
+def relative_error(graph: Graph, x: np.ndarray, config: ConvertConfig) -> float:
+    """Root mean square error of the activations, relative to each one's largest value."""
+    program, formats = convert(graph, x, config)
+    expected = run(graph, x.astype(np.float32) / 255)
+    errors = []
+    for i in range(4):
+        for tensor, values in zip(edge_order(graph), mirror.run(program, [x[i]]).edges, strict=True):
+            fmt = formats[tensor]
+            real = (values.reshape(-1, len(fmt.scales)).astype(np.float64) - fmt.zero_points) * fmt.scales
+            errors.append(np.sqrt(np.mean((real - expected[tensor][i].reshape(real.shape)) ** 2)) / np.abs(expected[tensor]).max())
+    return float(np.mean(errors))
+
+
+def test_more_bits_give_a_smaller_error():
+    graph = residual(2)
+    x = images(2, 24, graph)
+    two, four, six = (relative_error(graph, x, ConvertConfig(method="direct", bits=bits, extra_bits=0)) for bits in (2, 4, 6))
+
+    assert two > 2 * four > 4 * six
+
+
+def test_shifting_errors_make_codes_of_equal_width_better():
+    graph = residual(3)
+    x = images(3, 24, graph)
+    plain, some, every = (
+        relative_error(graph, x, ConvertConfig(bits=3, extra_bits=3, important=r, error_coding="raw")) for r in (0.0, 0.5, 1.0)
+    )
+
+    assert plain > 1.2 * some > 1.4 * every
+
+
+def test_direct_channels_are_rounded_without_bias():
+    graph = residual(4)
+    x = images(4, 16, graph)
+    program, formats = convert(graph, x, ConvertConfig(bits=4, extra_bits=1, important=0.0))
+    expected = run(graph, x.astype(np.float32) / 255)
+    first = edge_order(graph).index(graph.ops[0].outputs[0])
+    tensor = graph.ops[0].outputs[0]
+    fmt = formats[tensor]
+
+    errors = []
+    for i in range(8):
+        real = mirror.run(program, [x[i]]).edges[first].reshape(-1, 8) * fmt.scales
+        inside = expected[tensor][i].reshape(-1, 8)
+        keep = (inside > 0) & (inside < fmt.scales * fmt.high)
+        errors.append(((real - inside) / (2 * fmt.scales))[keep])
+
+    assert abs(np.concatenate(errors).mean()) < 0.05
+
+
+def test_the_recipes_edges_rebuild_the_same_program():
+    graph = residual(5)
+    x = images(5, 16, graph)
+    program, formats = convert(graph, x, ConvertConfig())
+
+    assert write(build(graph, from_mapping(graph, to_mapping(graph, formats)))) == write(program)
+
+
+def test_small_edges_and_borders_keep_eight_bits():
+    graph = residual(6)
+    program, _ = convert(graph, images(6, 16, graph), ConvertConfig())
+    storages = [edge.storage for edge in program.edges]
+
+    assert storages[0] is Storage.RAW_UINT8
+    assert storages[1] is Storage.RAW_INT8
+    assert stored_bits(program) < 6
+
+
+def test_an_operator_without_a_counterpart_is_named_with_its_layer():
+    net = Net(7, 4, 4, 2)
+    net.graph.outputs = [net.op("SPACE_TO_DEPTH", [0], (1, 2, 2, 8))]
+
+    with pytest.raises(ModelError, match=r"layer 'space_to_depth_1': SPACE_TO_DEPTH cannot be converted"):
+        build(net.graph, {})
+
+
+def test_an_almost_constant_channel_does_not_break_the_requantization():
+    net = Net(8, 6, 6, 3)
+    conv = net.conv(0, 4, activation="NONE")
+    weights, bias = (net.graph.tensors[t] for t in net.graph.ops[0].inputs[1:])
+    assert weights.data is not None and bias.data is not None
+    weights.data[1] = 0
+    weights.data[2] *= 1e-9
+    bias.data[1:3] = 0.75
+    graph = net.finish(net.conv(conv, 6))
+    x = images(8, 16, graph)
+
+    program, formats = convert(graph, x, ConvertConfig())
+    values = mirror.run(program, [x[0]]).edges[edge_order(graph).index(conv)].reshape(-1, 4)
+
+    assert np.abs(values[:, 1] * formats[conv].scales[1] - 0.75).max() < 0.1
