@@ -244,11 +244,7 @@ def test_an_unknown_board_is_answered_with_the_known_ones(dqa: Shell, tmp_path: 
     "target", ["nowhere", "sim:", "sim:no_such_board", "sim:nucleo_f446re", "serial:", "serial:/dev/no-such-port", "host:x"]
 )
 def test_an_unknown_target_is_refused(target: str, dqa: Shell, example_out: Path, noise_npz: Path) -> None:
-    done = dqa("evaluate", example_out, "--data", noise_npz, "--target", target, "--quiet")
-    assert done.err.startswith("error: ")
-    assert "Traceback" not in done.err
-    # A port that is not there is a failure, the rest is a wrong option.
-    assert done.code == (1 if target.startswith("serial:/") else 2), done.err
+    dqa.refuses("evaluate", example_out, "--data", noise_npz, "--target", target, "--quiet")
 
 
 # What a conversion wrote, damaged
@@ -307,7 +303,7 @@ def test_a_recipe_for_another_model_or_with_wrong_decisions_is_refused(
         return dqa.refuses("convert", example_h5, "--calibration", noise_npz, "--recipe", recipe, "-o", tmp_path / "again", "--quiet").err
 
     sha256 = json.loads((damaged / "report.json").read_text())["model"]["sha256"]
-    assert "another model" in refused(written.replace(sha256, "0" * 64))
+    assert "another model" in refused(written.replace(sha256, "f" * 64))
     head = written[: written.index("edges:")]
     refused(head + "edges:\n  no_such_edge: {code_bits: 4}\n")
     assert not (tmp_path / "again").exists()
