@@ -1,0 +1,105 @@
+"""The executor's C for tests: as a library with its inner functions, and as programs built with sanitizers."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+import subprocess
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa import program as p
+from dqa.engine.compile import build, executor_includes, executor_sources, shared_library
+
+SOURCES = Path(__file__).resolve().parent / "c"
+WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion")
+SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+@cache
+def exports() -> ctypes.CDLL:
+    """All functions of the executor and those of tests/c/exports.c."""
+    library = ctypes.CDLL(str(shared_library("dqa-test", [*executor_sources(), SOURCES / "exports.c"], executor_includes())))
+    pointer, u32, size = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_size_t
+    library.dqa_test_write.argtypes = [pointer, size, u32, pointer, pointer, pointer]
+    library.dqa_test_read.argtypes = [pointer, size, u32, pointer, u32, pointer]
+    library.dqa_test_scratch_bytes.argtypes = [pointer, size, u32]
+    for function in (library.dqa_test_write, library.dqa_test_read, library.dqa_test_scratch_bytes):
+        function.restype = ctypes.c_int64
+    library.dqa_plane_pack.argtypes = [pointer, u32, u32, pointer]
+    library.dqa_plane_unpack.argtypes = [pointer, u32, u32, u32, ctypes.c_int32, pointer]
+    library.dqa_plane_bytes.argtypes = [u32, u32]
+    library.dqa_plane_bytes.restype = u32
+    library.dqa_requantize.argtypes = [ctypes.c_int32, ctypes.c_int32, ctypes.c_uint]
+    library.dqa_requantize.restype = ctypes.c_int32
+    library.dqa_crc32.argtypes = [u32, pointer, size]
+    library.dqa_crc32.restype = u32
+    library.dqa_load.argtypes = [pointer, pointer, size, pointer, ctypes.c_int]
+    library.dqa_run.argtypes = [pointer, pointer, size, pointer, pointer, pointer]
+    library.dqa_status_name.restype = ctypes.c_char_p
+    return library
+
+
+@cache
+def sanitized(name: str) -> Path:
+    """tests/c/<name>.c and the executor, built with AddressSanitizer and UndefinedBehaviorSanitizer."""
+    sources = [SOURCES / f"{name}.c", *executor_sources()]
+    return build(name, "", sources, executor_includes(), [*WARNINGS, *SANITIZERS])
+
+
+@dataclass(frozen=True)
+class Case:
+    """A program's bytes, the bytes of its inputs, and the layout (0 internal, 1 external)."""
+
+    program: bytes
+    inputs: bytes
+    layout: int = 0
+
+
+def run_sanitized(cases: Sequence[Case], directory: Path) -> bytes:
+    """What tests/c/run_programs.c writes for the cases; fails with the sanitizer's report."""
+    path = directory / "cases"
+    path.write_bytes(b"".join(struct.pack("<III", len(c.program), len(c.inputs), c.layout) + c.program + c.inputs for c in cases))
+    result = subprocess.run([sanitized("run_programs"), path], capture_output=True, check=False, timeout=600)
+    assert result.returncode == 0, result.stderr.decode(errors="replace")
+    return result.stdout
+
+
+def flat(arrays: Sequence[npt.NDArray[np.generic]]) -> npt.NDArray[np.uint8]:
+    """Arrays one after the other, as bytes."""
+    return np.concatenate([np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in arrays])
+
+
+def sealed(data: bytes) -> bytes:
+    """The same program with the CRC of its present bytes."""
+    return data[:12] + struct.pack("<I", zlib.crc32(data[16:])) + data[16:]
+
+
+def patched(data: bytes, at: int, form: str, *values: int) -> bytes:
+    """A program with values written over it and the CRC made right again."""
+    changed = bytearray(data)
+    struct.pack_into(form, changed, at, *values)
+    return sealed(bytes(changed))
+
+
+def edge_at(data: bytes, number: int) -> int:
+    """Where the record of an edge begins."""
+    return int(struct.unpack_from("<I", data, 24)[0]) + 40 * number
+
+
+def operator_at(data: bytes, number: int) -> int:
+    """Where the record of an operator begins."""
+    return int(struct.unpack_from("<I", data, 28)[0]) + 24 * number
+
+
+def parameters_at(data: bytes, kind: p.Kind) -> int:
+    """Where the parameters of the program's first operator of a kind begin."""
+    count = struct.unpack_from("<H", data, 18)[0]
+    record = next(at for at in (operator_at(data, i) for i in range(count)) if data[at] == kind)
+    return int(struct.unpack_from("<I", data, record + 8)[0])
