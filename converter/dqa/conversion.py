@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dqa import __version__
 from dqa import data as datasets
 from dqa import recipe as recipes
 from dqa.calibration import ChannelStatistics, collect
@@ -89,7 +90,7 @@ def convert(
             raise RecipeError(f"the decisions do not make a valid program: {error}") from error
     interface = _interface(graph, formats, settings)
     report: dict[str, Any] = {
-        "dqa": metadata.version("dqa-convert"),
+        "dqa": __version__,
         "model": {"source": Path(float_model.source).name, "sha256": float_model.sha256},
         "config": recipes.as_mapping(settings),
         "interface": interface.to_json(),
@@ -156,8 +157,8 @@ def _interface(graph: Graph, formats: dict[int, TensorFormat], config: ConvertCo
 
 
 def _versions() -> dict[str, str]:
-    names = ("dqa-convert", "ai-edge-litert", "numpy")
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
+    libraries = {name: metadata.version(name) for name in ("ai-edge-litert", "numpy")}
+    return {"dqa": __version__, "python": platform.python_version(), **libraries}
 
 
 def _sha256(path: Path) -> str:

@@ -27,12 +27,17 @@ class Tensor:
         return self.data is not None
 
     @property
+    def is_map(self) -> bool:
+        """Whether the executor can see it as height x width x channels."""
+        return 1 <= len(self.shape) <= 4 and self.shape[0] == 1
+
+    @property
     def hwc(self) -> tuple[int, int, int]:
         """Height, width and channels as the executor sees them: (1, C) is 1 x 1 x C, (1, W, C) is 1 x W x C.
 
         Raises ValueError for a batch other than 1 or more than four dimensions.
         """
-        if len(self.shape) < 1 or len(self.shape) > 4 or self.shape[0] != 1:
+        if not self.is_map:
             raise ValueError(f"tensor '{self.name}' has shape {self.shape}; expected a batch of 1 and at most 4 dimensions")
         dims = self.shape[1:]
         padded = (1,) * (3 - len(dims)) + tuple(dims)
@@ -49,7 +54,11 @@ class Op:
         depth_multiplier (depthwise), activation.
       FULLY_CONNECTED, ADD, CONCATENATION: activation; CONCATENATION: axis (of the NHWC tensor, 1..3).
       PAD: paddings, ((before, after),) * 4 in NHWC. RESIZE_NEAREST_NEIGHBOR: rows, columns (source index of each output row/column).
-      MEAN: axes, keep_dims. SOFTMAX: beta. activation is one of NONE, RELU, RELU6, RELU_N1_TO_1, TANH.
+      MEAN: axes (of the NHWC tensor), keep_dims. SOFTMAX: beta. LEAKY_RELU: alpha. GELU: approximate.
+      activation is one of NONE, RELU, RELU6, RELU_N1_TO_1, TANH.
+    Inputs are the tensors that carry data (shapes, axes and paddings are attributes); CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED
+    always have three: x, weights, bias. FULLY_CONNECTED reads its whole input map, whatever its shape.
+    SWISH, x * LOGISTIC(x), is ours; the unary functions are in graph.functions. Other kinds keep TFLite's name, attrs is empty.
     """
 
     kind: str
@@ -83,3 +92,16 @@ class Graph:
         for op in self.ops:
             for index in op.outputs:
                 yield self.tensors[index]
+
+    def activation_names(self) -> dict[int, str]:
+        """A unique name for each activation: that of the operator that writes it, "input" for the inputs; numbered where names repeat."""
+        names: dict[int, str] = {}
+        for tensor in self.activations():
+            producer = self.producer(tensor.index)
+            base = producer.name if producer is not None else "input"
+            name, number = base, 1
+            while name in names.values():
+                number += 1
+                name = f"{base}.{number}"
+            names[tensor.index] = name
+        return names

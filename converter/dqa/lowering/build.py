@@ -51,7 +51,8 @@ def build(graph: Graph, formats: Mapping[int, TensorFormat]) -> Program:
             raise ModelError(f"layer '{op.name}': {op.kind} cannot be converted: {reason}")
     order = edge_order(graph)
     numbers = {tensor: i for i, tensor in enumerate(order)}
-    edges = tuple(formats[t].edge(graph.tensors[t].name, graph.tensors[t].hwc) for t in order)
+    names = graph.activation_names()
+    edges = tuple(formats[t].edge(names[t], graph.tensors[t].hwc) for t in order)
     ops = tuple(_Lowering(graph, formats, numbers, op).operator() for op in graph.ops)
     counts = (len(graph.inputs), len(graph.outputs))
     internal = plan(edges, ops, *counts, external=False)

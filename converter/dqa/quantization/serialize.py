@@ -19,20 +19,9 @@ _KEYS = {
 }  # fmt: skip
 
 
-def edge_names(graph: Graph) -> dict[int, str]:
-    """A unique name for each activation: the tensor's, with its number where names repeat."""
-    names: dict[int, str] = {}
-    seen: set[str] = set()
-    for tensor in graph.activations():
-        name = tensor.name if tensor.name not in seen else f"{tensor.name}#{tensor.index}"
-        seen.add(name)
-        names[tensor.index] = name
-    return names
-
-
 def to_mapping(graph: Graph, formats: Mapping[int, TensorFormat]) -> dict[str, dict[str, Any]]:
     """The recipe's `edges` section."""
-    return {name: _one(formats[index]) for index, name in edge_names(graph).items()}
+    return {name: _one(formats[index]) for index, name in graph.activation_names().items()}
 
 
 def _one(fmt: TensorFormat) -> dict[str, Any]:
@@ -66,7 +55,7 @@ def from_mapping(graph: Graph, edges: Mapping[str, Mapping[str, Any]]) -> dict[i
     Raises RecipeError for an edge that is missing, unknown or malformed; whether formats and graph make a valid program is checked when
     it is written.
     """
-    names = edge_names(graph)
+    names = graph.activation_names()
     for name in edges:
         if name not in names.values():
             raise RecipeError(f"edges: the model has no activation '{name}'", hint="the recipe belongs to another model")
