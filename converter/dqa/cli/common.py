@@ -110,11 +110,13 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(*columns, title=title, title_justify="left")
+    drawn = Table(*columns)
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
     console = Console()
     width = console.measure(drawn, options=console.options.update(max_width=1000)).maximum
     if not console.is_terminal:
         console.width = max(console.width, width)
+    if title:
+        print(title)
     console.print(drawn)

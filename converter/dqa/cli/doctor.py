@@ -23,6 +23,6 @@ def doctor(context: click.Context, quiet: bool, json_path: Path | None) -> None:
         for finding in findings:
             missing = "MISSING" if finding.required else "missing (optional)"
             rows.append([finding.name, finding.version or missing, finding.purpose, finding.get])
-        table("dqa doctor", ["tool", "found", "used for", "how to get it"], rows)
+        table("", ["tool", "found", "used for", "how to get it"], rows)
     if not checks.complete(findings):
         context.exit(1)

@@ -94,7 +94,7 @@ def compiler() -> str:
 def _run(folder: Path, board: Board, runtime: str, arguments: list[str], environment: dict[str, str], quiet: bool) -> None:
     if importlib.util.find_spec("platformio") is None:
         raise ToolError("PlatformIO is not installed", hint="pip install platformio scons")
-    state = folder / ".pio"
+    state = folder.resolve() / ".pio"  # PlatformIO takes relative paths from the project
     variables = os.environ | _QUIET | environment | {"PLATFORMIO_BUILD_DIR": str(state / runtime), "DQA_RUNTIME": runtime}
     variables.pop("DQA_MODEL", None)
     if board.simulated:
