@@ -26,7 +26,8 @@ class ChannelStatistics:
 
     minimum, maximum  float64 (C,), real numbers
     mean, energy      float64 (C,), mean of the values and of their squares
-    counts            int64 (C, bins): values in each of the equal bins between that channel's minimum and maximum (all in bin 0 if they are equal)
+    counts            int64 (C, bins): values in each of the equal bins between that channel's minimum and maximum
+                      (all in bin 0 if they are equal)
     samples           values per channel: the sum of each row of counts
     """
 
@@ -45,7 +46,7 @@ class ChannelStatistics:
         """(C, bins) the middle of each bin, a real number."""
         bins = self.counts.shape[1]
         steps = (np.arange(bins) + 0.5) / bins
-        return self.minimum[:, None] + (self.maximum - self.minimum)[:, None] * steps
+        return np.asarray(self.minimum[:, None] + (self.maximum - self.minimum)[:, None] * steps)
 
 
 class _Moments:

@@ -22,6 +22,8 @@ from dqa.frontend.saved_model import HINT, check_saved_model
 
 DAMAGED = "the file is damaged or incomplete; save or download it again"
 INSTALL = "pip install 'dqa-convert[keras]', or give a float32 .tflite, which needs no TensorFlow"
+SAVE_AGAIN = "save it again with model.save(...)"
+TOO_LARGE = f"models of up to {MAX_MODEL_BYTES >> 20} MiB are converted"
 ARCHIVE = {"metadata.json", "config.json", "model.weights.h5"}
 
 
@@ -57,9 +59,7 @@ def _check_archive(path: Path, name: str, workdir: Path) -> Any:
             if missing := sorted(ARCHIVE - set(sizes)):
                 raise ModelError(f"{name}: is not a .keras file: '{missing[0]}' is missing", hint=DAMAGED)
             if sizes["config.json"] > MAX_CONFIG_BYTES or sum(sizes.values()) > MAX_MODEL_BYTES:
-                raise ModelError(
-                    f"{name}: unpacks to {sum(sizes.values())} bytes", hint=f"models of up to {MAX_MODEL_BYTES >> 20} MiB are converted"
-                )
+                raise ModelError(f"{name}: unpacks to {sum(sizes.values())} bytes", hint=TOO_LARGE)
             config = json.loads(archive.read("config.json"))
             check_config(config, name)
             weights = archive.extract("model.weights.h5", workdir)
@@ -105,20 +105,16 @@ def _check_hdf5(path: Path, name: str) -> None:
                 for key in group:
                     link = group.get(key, getlink=True)
                     if not isinstance(link, h5py.HardLink):
-                        raise ModelError(f"{name}: holds a link ('{key}') to other data", hint="save it again with model.save(...)")
+                        raise ModelError(f"{name}: holds a link ('{key}') to other data", hint=SAVE_AGAIN)
                     item = group[key]
                     if isinstance(item, h5py.Group):
                         pending.append(item.name)
                     elif isinstance(item, h5py.Dataset):
                         if item.external or item.is_virtual:
-                            raise ModelError(
-                                f"{name}: dataset '{item.name}' lies in another file", hint="save it again with model.save(...)"
-                            )
+                            raise ModelError(f"{name}: dataset '{item.name}' lies in another file", hint=SAVE_AGAIN)
                         total += item.size * item.dtype.itemsize
             if total > MAX_MODEL_BYTES:
-                raise ModelError(
-                    f"{name}: holds {total} bytes of weights", hint=f"models of up to {MAX_MODEL_BYTES >> 20} MiB are converted"
-                )
+                raise ModelError(f"{name}: holds {total} bytes of weights", hint=TOO_LARGE)
     except (OSError, ValueError, KeyError, RuntimeError, AttributeError) as error:
         raise ModelError(f"{name}: damaged HDF5 file: {_line(error)}", hint=DAMAGED) from error
 
@@ -143,9 +139,7 @@ def _convert_keras(model: Any, name: str) -> bytes:
         fixed = keras.Model(entry, model(entry, training=False))
         return _run(tf.lite.TFLiteConverter.from_keras_model(fixed), name)
     except (ValueError, TypeError, tf.errors.OpError) as error:
-        raise ModelError(
-            f"{name}: TensorFlow cannot convert it: {_line(error)}", hint="convert it to a float32 .tflite yourself, and give that"
-        ) from error
+        raise ModelError(f"{name}: TensorFlow cannot convert it: {_line(error)}", hint="give a float32 .tflite instead") from error
 
 
 def _convert_saved_model(directory: Path, name: str, workdir: Path) -> list[str]:
@@ -188,7 +182,7 @@ def _check_fixed(shape: tuple[int | None, ...], name: str) -> None:
     if any(size is None for size in shape):
         raise ModelError(
             f"{name}: the input has shape {(None, *shape)}: its size is open",
-            hint="build the model with a fixed input size and save it again",
+            hint="build it with a fixed input size",
         )
 
 
@@ -196,9 +190,7 @@ def _run(converter: Any, name: str) -> bytes:
     try:
         return bytes(converter.convert())
     except Exception as error:  # the converter's own exception classes are private
-        raise ModelError(
-            f"{name}: TensorFlow Lite cannot express it: {_line(error)}", hint="use layers that TensorFlow Lite has builtin operators for"
-        ) from error
+        raise ModelError(f"{name}: TensorFlow Lite cannot express it: {_line(error)}", hint="use layers with builtin operators") from error
 
 
 def _write(data: bytes, workdir: Path) -> None:

@@ -12,138 +12,30 @@ from dqa.errors import ModelError
 
 Config = dict[str, Any]
 
-_LAYERS = [
-    "Activation",
-    "ActivityRegularization",
-    "Add",
-    "AlphaDropout",
-    "Average",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "BatchNormalization",
-    "Concatenate",
-    "Conv1D",
-    "Conv1DTranspose",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Cropping1D",
-    "Cropping2D",
-    "Dense",
-    "DepthwiseConv1D",
-    "DepthwiseConv2D",
-    "Dropout",
-    "ELU",
-    "Flatten",
-    "GaussianDropout",
-    "GaussianNoise",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GroupNormalization",
-    "Identity",
-    "InputLayer",
-    "InputSpec",
-    "LayerNormalization",
-    "LeakyReLU",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "Maximum",
-    "Minimum",
-    "Multiply",
-    "Normalization",
-    "PReLU",
-    "Permute",
-    "ReLU",
-    "Rescaling",
-    "Reshape",
-    "SeparableConv1D",
-    "SeparableConv2D",
-    "Softmax",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "Subtract",
-    "ThresholdedReLU",
-    "UnitNormalization",
-    "UpSampling1D",
-    "UpSampling2D",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "GlobalAvgPool1D",
-    "GlobalAvgPool2D",
-    "GlobalMaxPool1D",
-    "GlobalMaxPool2D",
-    "AvgPool1D",
-    "AvgPool2D",
-    "MaxPool1D",
-    "MaxPool2D",
-    "Functional",
-    "Model",
-    "Sequential",
-    "TimeDistributed",
-    "TFOpLambda",
-    "SlicingOpLambda",
-]
-_PARTS = [
-    "Constant",
-    "GlorotNormal",
-    "GlorotUniform",
-    "HeNormal",
-    "HeUniform",
-    "Identity",
-    "LecunNormal",
-    "LecunUniform",
-    "Ones",
-    "Orthogonal",
-    "RandomNormal",
-    "RandomUniform",
-    "TruncatedNormal",
-    "VarianceScaling",
-    "Zeros",
-    "L1",
-    "L1L2",
-    "L2",
-    "OrthogonalRegularizer",
-    "MaxNorm",
-    "MinMaxNorm",
-    "NonNeg",
-    "UnitNorm",
-    "DTypePolicy",
-    "Policy",
-    "FloatDTypePolicy",
-    "TensorShape",
-    "__tuple__",
-    "__numpy__",
-    "__tensor__",
-    "__keras_tensor__",
-    "__ellipsis__",
-]
-_CALLS = {"TFOpLambda", "SlicingOpLambda"}  # Keras 2's record of a TensorFlow function: Keras 3 has no class for it
-_ALLOWED = (set(_LAYERS) | set(_PARTS)) - _CALLS
-_FUNCTIONS = [
-    "celu",
-    "elu",
-    "exponential",
-    "gelu",
-    "glu",
-    "hard_sigmoid",
-    "hard_silu",
-    "hard_swish",
-    "leaky_relu",
-    "linear",
-    "log_softmax",
-    "mish",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "silu",
-    "softmax",
-    "softplus",
-    "softsign",
-    "swish",
-    "tanh",
-]
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LAYERS = _names("""
+Activation ActivityRegularization Add AlphaDropout Average AveragePooling1D AveragePooling2D BatchNormalization Concatenate Conv1D
+Conv1DTranspose Conv2D Conv2DTranspose Cropping1D Cropping2D Dense DepthwiseConv1D DepthwiseConv2D Dropout ELU Flatten GaussianDropout
+GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D GlobalMaxPooling2D GroupNormalization Identity InputLayer
+InputSpec LayerNormalization LeakyReLU MaxPooling1D MaxPooling2D Maximum Minimum Multiply Normalization PReLU Permute ReLU Rescaling
+Reshape SeparableConv1D SeparableConv2D Softmax SpatialDropout1D SpatialDropout2D Subtract ThresholdedReLU UnitNormalization
+UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D GlobalAvgPool1D GlobalAvgPool2D GlobalMaxPool1D GlobalMaxPool2D AvgPool1D
+AvgPool2D MaxPool1D MaxPool2D Functional Model Sequential TimeDistributed
+""")
+_PARTS = _names("""
+Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal RandomNormal RandomUniform
+TruncatedNormal VarianceScaling Zeros L1 L1L2 L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm DTypePolicy Policy
+FloatDTypePolicy TensorShape __tuple__ __numpy__ __tensor__ __keras_tensor__ __ellipsis__
+""")
+_ALLOWED = _LAYERS | _PARTS
+_FUNCTIONS = _names("""
+celu elu exponential gelu glu hard_sigmoid hard_silu hard_swish leaky_relu linear log_softmax mish relu relu6 selu sigmoid silu softmax
+softplus softsign swish tanh
+""")
 _CODE = {"Lambda", "__lambda__"}
 _MAX_DEPTH = 100
 
@@ -216,12 +108,9 @@ def _check_item(item: Config, layer: str, source: str) -> None:
         name = f"function {item.get('config')}"
     else:
         allowed = isinstance(name, str) and name in _ALLOWED
-    known_module = module is None or module in ("builtins", "numpy") or (isinstance(module, str) and module.split(".")[0] == "keras")
-    if (
-        not allowed
-        or not known_module
-        or item.get("registered_name") not in (None, name, "function", "Functional", item.get("config"), "DTypePolicy")
-    ):
+    known_module = module in (None, "builtins", "numpy") or (isinstance(module, str) and module.split(".")[0] == "keras")
+    known_alias = item.get("registered_name") in (None, "function", "DTypePolicy", item["class_name"], item.get("config"))
+    if not (allowed and known_module and known_alias):
         raise ModelError(
             f"{source}: {where} uses '{name}', which is not one of the built-in layers that dqa loads",
             hint="replace it by built-in layers, or convert the model to a float32 .tflite yourself and give that",

@@ -43,10 +43,10 @@ def load_model(path: Path) -> FloatModel:
             layers = run_worker("dqa.frontend.keras", path, name, workdir, CONVERT_SECONDS)["layers"]
             data = (workdir / "model.tflite").read_bytes()
         graph = read_graph(data, name)
-        unique_names(graph, layers)
         if kind == "tflite":
             run_worker("dqa.frontend.probe", path, name, workdir, PROBE_SECONDS)
     simplify(graph)
+    unique_names(graph, layers)
     return FloatModel(data, graph, name, _sha256(path))
 
 

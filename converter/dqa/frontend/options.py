@@ -59,7 +59,7 @@ class Request:
         return schema.ACTIVATIONS[code]
 
     def same_padding(self) -> bool:
-        return (0 if self.options is None else self.options.integer(0, "<b")) == schema.SAME
+        return self.options is None or self.options.integer(0, "<b") == schema.SAME
 
     def whole_numbers(self, position: int) -> list[int]:
         """A constant integer input, flattened."""
@@ -169,7 +169,7 @@ def nearest_sources(size: int, out: int, align_corners: bool, half_pixel_centers
     position = (np.arange(out, dtype=np.float32) + np.float32(0.5 if half_pixel_centers else 0.0)) * scale
     # std::round goes away from zero at a half; positions are never negative.
     source = np.floor(position + np.float32(0.5)) if align_corners else np.floor(position)
-    return np.clip(source.astype(np.int64), 0, size - 1)
+    return np.asarray(np.clip(source, 0, size - 1), np.int64)
 
 
 def resize_nearest_neighbor(request: Request) -> Answer:

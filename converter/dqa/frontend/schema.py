@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
@@ -13,11 +15,11 @@ def _names(enumeration: type) -> dict[int, str]:
 OPERATORS = _names(schema.BuiltinOperator)
 TYPES = _names(schema.TensorType)
 ACTIVATIONS = _names(schema.ActivationFunctionType)
-SAME = schema.Padding.SAME
+SAME: int = schema.Padding.SAME
 CUSTOM = schema.BuiltinOperator.CUSTOM
 
 # Types of a float32 network: its values, half-precision weights, and the integers that shapes are made of.
-NUMPY_TYPES = {
+NUMPY_TYPES: dict[int, np.dtype[Any]] = {
     schema.TensorType.FLOAT32: np.dtype(np.float32),
     schema.TensorType.FLOAT16: np.dtype(np.float16),
     schema.TensorType.INT32: np.dtype(np.int32),

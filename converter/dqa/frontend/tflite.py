@@ -15,7 +15,6 @@ import numpy.typing as npt
 from dqa.errors import ModelError
 from dqa.frontend import schema
 from dqa.frontend.flatbuffer import FlatbufferError, Table
-from dqa.frontend.names import unique_names
 from dqa.frontend.options import READERS, Request
 from dqa.graph.edit import add_constant
 from dqa.graph.model import Graph, Op, Tensor
@@ -65,7 +64,6 @@ class _Reader:
                 graph.ops.append(op)
         if missing := [index for index in outputs if index not in ready]:
             raise self._error(f"output tensor {missing[0]} is written by no operator")
-        unique_names(graph)
         return graph
 
     def _error(self, what: str, hint: str = "the file is corrupt or not made by a TensorFlow Lite converter") -> ModelError:
@@ -160,4 +158,4 @@ class _Reader:
 
 def _essence(kind: str, shape: tuple[int, ...]) -> list[int]:
     """What two shapes must have in common: dimensions other than 1, or just the size where the operator changes the shape."""
-    return [math.prod(shape)] if kind == "RESHAPE" else [size for size in shape if size != 1]
+    return [math.prod(shape)] if kind in ("RESHAPE", "FULLY_CONNECTED") else [size for size in shape if size != 1]

@@ -23,12 +23,12 @@ _erf = np.frompyfunc(math.erf, 1, 1)
 
 
 def _sigmoid(x: Float) -> Float:
-    return 0.5 * (np.tanh(0.5 * x) + 1)
+    return np.asarray(0.5 * (np.tanh(0.5 * x) + 1))
 
 
 def _gelu(x: Float, approximate: bool) -> Float:
     inner = np.tanh(_GELU_TANH * (x + 0.044715 * x**3)) if approximate else _erf(x / math.sqrt(2)).astype(x.dtype)
-    return 0.5 * x * (1 + inner)
+    return np.asarray(0.5 * x * (1 + inner))
 
 
 _UNARY: dict[str, Callable[[Float, dict[str, Any]], Float]] = {

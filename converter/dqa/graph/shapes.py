@@ -6,9 +6,18 @@ import math
 
 import numpy as np
 
+from dqa.graph.functions import UNARY_KINDS
 from dqa.graph.model import Graph, Op
 
 Shape = tuple[int, ...]
+
+
+def nhwc(shape: Shape) -> tuple[int, int, int, int]:
+    """A shape of at most four dimensions as NHWC; the missing ones come after the batch."""
+    if not 1 <= len(shape) <= 4:
+        raise ValueError(f"shape {shape} has {len(shape)} dimensions, expected at most 4")
+    batch, height, width, channels = shape[:1] + (1,) * (4 - len(shape)) + shape[1:]
+    return batch, height, width, channels
 
 
 def output_shape(op: Op, graph: Graph) -> Shape | None:
@@ -20,20 +29,20 @@ def output_shape(op: Op, graph: Graph) -> Shape | None:
     x = tensors[0]
     match op.kind:
         case "CONV_2D":
-            height, width, channels = x.hwc
+            batch, height, width, channels = nhwc(x.shape)
             out, kernel_h, kernel_w, group = tensors[1].shape
             if channels % group or out % (channels // group):
                 raise ValueError(f"weights of shape {tensors[1].shape} do not fit {channels} input channels")
-            return 1, *_windows(op, height, width, kernel_h, kernel_w), out
+            return batch, *_windows(op, height, width, kernel_h, kernel_w), out
         case "DEPTHWISE_CONV_2D":
-            height, width, channels = x.hwc
+            batch, height, width, channels = nhwc(x.shape)
             _, kernel_h, kernel_w, out = tensors[1].shape
             if out != channels * op.attrs["depth_multiplier"]:
                 raise ValueError(f"weights of shape {tensors[1].shape} do not fit {channels} input channels")
-            return 1, *_windows(op, height, width, kernel_h, kernel_w), out
+            return batch, *_windows(op, height, width, kernel_h, kernel_w), out
         case "AVERAGE_POOL_2D" | "MAX_POOL_2D":
-            height, width, channels = x.hwc
-            return 1, *_windows(op, height, width, op.attrs["kernel_h"], op.attrs["kernel_w"]), channels
+            batch, height, width, channels = nhwc(x.shape)
+            return batch, *_windows(op, height, width, op.attrs["kernel_h"], op.attrs["kernel_w"]), channels
         case "FULLY_CONNECTED":
             out, size = tensors[1].shape
             if math.prod(x.shape) % size:
@@ -43,34 +52,22 @@ def output_shape(op: Op, graph: Graph) -> Shape | None:
             return tuple(np.broadcast_shapes(x.shape, tensors[1].shape))
         case "CONCATENATION":
             axis = op.attrs["axis"]
-            shapes = [(1, *tensor.hwc) for tensor in tensors]
+            shapes = [nhwc(tensor.shape) for tensor in tensors]
             if len({shape[:axis] + shape[axis + 1 :] for shape in shapes}) != 1:
                 raise ValueError(f"inputs of shapes {shapes} do not fit along axis {axis}")
             return *shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :]
         case "PAD":
-            return tuple(size + before + after for size, (before, after) in zip((1, *x.hwc), op.attrs["paddings"], strict=True))
+            return tuple(size + before + after for size, (before, after) in zip(nhwc(x.shape), op.attrs["paddings"], strict=True))
         case "RESIZE_NEAREST_NEIGHBOR":
-            return 1, len(op.attrs["rows"]), len(op.attrs["columns"]), x.hwc[2]
+            batch, _, _, channels = nhwc(x.shape)
+            return batch, len(op.attrs["rows"]), len(op.attrs["columns"]), channels
         case "MEAN":
-            return tuple(1 if axis in op.attrs["axes"] else size for axis, size in enumerate((1, *x.hwc)))
+            return tuple(1 if axis in op.attrs["axes"] else size for axis, size in enumerate(nhwc(x.shape)))
         case "TILE":
             return tuple(size * count for size, count in zip(x.shape, op.attrs["repeats"], strict=True))
-        case "SOFTMAX" | "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS" | "DEQUANTIZE" | "SWISH":
+        case "SOFTMAX" | "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS" | "DEQUANTIZE":
             return x.shape
-        case (
-            "LEAKY_RELU"
-            | "GELU"
-            | "RELU"
-            | "RELU6"
-            | "RELU_N1_TO_1"
-            | "RELU_0_TO_1"
-            | "LOGISTIC"
-            | "TANH"
-            | "ELU"
-            | "HARD_SWISH"
-            | "ABS"
-            | "EXP"
-        ):
+        case kind if kind in UNARY_KINDS:
             return x.shape
     return None
 

@@ -37,7 +37,10 @@ PASSES: tuple[Callable[[Graph], bool], ...] = (
 def simplify(graph: Graph) -> None:
     """Applies all passes until the graph stays as it is."""
     prune(graph)
-    # A list, not any(): every pass has its turn in each round.
-    while any([apply(graph) for apply in PASSES]):
+    changed = True
+    while changed:
+        changed = False
+        for apply in PASSES:
+            changed |= apply(graph)
         prune(graph)
     prune(graph)

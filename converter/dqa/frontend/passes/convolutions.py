@@ -19,7 +19,7 @@ def dense_to_conv(graph: Graph) -> bool:
         if op.kind != "FULLY_CONNECTED":
             continue
         before, after = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
-        if max(len(before.shape), len(after.shape)) > 4 or after.shape[0] != 1 or before.shape[0] != 1:
+        if not before.is_map or not after.is_map:
             continue
         weights = constant(graph, op.inputs[1])
         if before.hwc[:2] != after.hwc[:2] or before.hwc[2] != weights.shape[1] or before.hwc[:2] == (1, 1):
@@ -36,7 +36,7 @@ def grouped_conv(graph: Graph) -> bool:
     for op in graph.ops:
         if op.kind != "CONV_2D":
             continue
-        channels = graph.tensors[op.inputs[0]].hwc[2]
+        channels = graph.tensors[op.inputs[0]].shape[-1]
         weights = constant(graph, op.inputs[1])
         out, height, width, group = weights.shape
         if group == channels:
@@ -61,6 +61,8 @@ def dilated_conv(graph: Graph) -> bool:
         if block is None or pads is None or _numbers(graph, gather.inputs[1], 2) != block or _numbers(graph, gather.inputs[2], 4) is None:
             continue
         if any(value != _POINTWISE[name] for name, value in conv.attrs.items() if name in _POINTWISE):
+            continue
+        if not graph.tensors[spread.inputs[0]].is_map or not graph.tensors[gather.outputs[0]].is_map:
             continue
         _, kernel_h, kernel_w, _ = graph.tensors[conv.inputs[1]].shape
         height, width, _ = graph.tensors[spread.inputs[0]].hwc

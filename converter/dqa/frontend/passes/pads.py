@@ -7,7 +7,7 @@ from dqa.graph.model import Graph, Op
 
 def pad_into_conv(graph: Graph) -> bool:
     for op in graph.ops:
-        if op.kind != "PAD" or op.outputs[0] in graph.outputs or op.attrs["paddings"][3] != (0, 0):
+        if op.kind != "PAD" or op.attrs["paddings"][0] != (0, 0) or op.outputs[0] in graph.outputs or op.attrs["paddings"][3] != (0, 0):
             continue
         readers = graph.consumers(op.outputs[0])
         if readers and all(_fits(graph, reader, op) for reader in readers):
@@ -37,4 +37,4 @@ def _fits(graph: Graph, reader: Op, pad: Op) -> bool:
     pads = _pads(reader, pad)
     reach_h = (kernel_h - 1) * reader.attrs["dilation_h"] + 1
     reach_w = (kernel_w - 1) * reader.attrs["dilation_w"] + 1
-    return max(pads["pad_top"], pads["pad_bottom"]) < reach_h and max(pads["pad_left"], pads["pad_right"]) < reach_w
+    return bool(max(pads["pad_top"], pads["pad_bottom"]) < reach_h and max(pads["pad_left"], pads["pad_right"]) < reach_w)

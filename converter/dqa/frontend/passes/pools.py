@@ -10,6 +10,8 @@ ROWS_AND_COLUMNS = (1, 2)
 def global_pool_to_mean(graph: Graph) -> bool:
     changed = False
     for place, op in enumerate(graph.ops):
+        if not all(graph.tensors[index].is_map for index in (*op.inputs, *op.outputs)):
+            continue
         if op.kind == "AVERAGE_POOL_2D" and _covers_map(graph, op):
             graph.ops[place] = Op("MEAN", op.name, op.inputs, op.outputs, {"axes": ROWS_AND_COLUMNS, "keep_dims": True})
             changed = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dqa.graph.edit import remove, replace_uses
-from dqa.graph.model import Graph, Op
+from dqa.graph.model import Graph, Op, Tensor
 
 RESHAPES = {"RESHAPE", "SQUEEZE", "EXPAND_DIMS"}
 
@@ -26,9 +26,7 @@ def drop_reshape(graph: Graph) -> bool:
 
 def _same_layout(graph: Graph, op: Op) -> bool:
     before, after = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
-    if len(before.shape) > 4 or len(after.shape) > 4 or before.shape[0] != 1 or after.shape[0] != 1:
-        return False
-    return before.hwc == after.hwc
+    return before.is_map and after.is_map and before.hwc == after.hwc
 
 
 def _flattens(graph: Graph, op: Op) -> bool:
@@ -38,10 +36,13 @@ def _flattens(graph: Graph, op: Op) -> bool:
     return (
         result not in graph.outputs
         and bool(readers)
-        and graph.tensors[op.inputs[0]].shape[0] == 1
-        and len(graph.tensors[op.inputs[0]].shape) <= 4
-        and all(reader.kind == "FULLY_CONNECTED" and graph.tensors[reader.outputs[0]].hwc[:2] == (1, 1) for reader in readers)
+        and graph.tensors[op.inputs[0]].is_map
+        and all(reader.kind == "FULLY_CONNECTED" and _is_vector(graph.tensors[reader.outputs[0]]) for reader in readers)
     )
+
+
+def _is_vector(tensor: Tensor) -> bool:
+    return tensor.is_map and tensor.hwc[:2] == (1, 1)
 
 
 def _drop(graph: Graph, op: Op) -> bool:

@@ -46,7 +46,7 @@ def sole_consumer_or_same(graph: Graph, tensor: int) -> Op | None:
 
 def _replace(graph: Graph, chain: list[Op]) -> bool:
     source, target = graph.tensors[chain[0].inputs[0]], graph.tensors[chain[-1].outputs[0]]
-    if source.is_constant or not (len(source.shape) == len(target.shape) == 4) or math.prod(target.shape) > _MAX_ELEMENTS:
+    if source.is_constant or not (len(source.shape) == len(target.shape) == 4 and source.is_map) or math.prod(target.shape) > _MAX_ELEMENTS:
         return False
     height, width, channels = source.hwc
     moved = np.arange(height * width * channels, dtype=np.int64).reshape(source.shape)
