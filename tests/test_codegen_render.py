@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
-from ports import ports_of
-from programs import operator_program, random_program
 
 from dqa import program as p
 from dqa.codegen import render
 from dqa.errors import ProgramError
+from ports import ports_of
+from programs import operator_program, random_program
 
 INCLUDE = Path(__file__).resolve().parents[1] / "firmware" / "lib" / "dqa" / "include"
 FLAGS = ["-Wall", "-Wextra", "-Werror", "-Wconversion", "-pedantic"]

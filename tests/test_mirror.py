@@ -8,7 +8,6 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 import pytest
-from programs import operator_program, random_inputs, random_program
 
 from dqa import program as p
 from dqa.coding import HuffmanTable
@@ -16,6 +15,7 @@ from dqa.engine.host import HostModel
 from dqa.engine.mirror import requantize, run
 from dqa.engine.mirror_map import decode, encode
 from dqa.errors import DataError, ProgramError
+from programs import operator_program, random_inputs, random_program
 
 
 def flat(arrays: list[npt.NDArray[np.generic]]) -> npt.NDArray[np.uint8]:

@@ -9,12 +9,12 @@ from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 import pytest
-from programs import finish, operator_program, random_program
 
 from dqa import program as p
 from dqa.coding import HuffmanTable
 from dqa.errors import ProgramError
 from dqa.program.layout import EDGE, HEADER, OPERATOR
+from programs import finish, operator_program, random_program
 
 
 def same(a: object, b: object) -> bool:

@@ -168,7 +168,8 @@ class TflmModel:
             self.arena_used = _load(self._process, tflite, program, arena_size)
         except _RefusedError as error:
             self._process.close()
-            raise ProgramError(f"TensorFlow Lite Micro refused the model: {error}", hint="convert the model again") from None
+            hint = "convert the model again" if arena_size is None else f"give it a larger arena than {arena_size} bytes"
+            raise ProgramError(f"TensorFlow Lite Micro refused the model: {error}", hint=hint) from None
         except DqaError:
             self._process.close()
             raise
