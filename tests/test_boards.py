@@ -1,0 +1,139 @@
+"""The board table, and that the firmware links for every board of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from dqa import resources
+from dqa.device import bare, boards, project
+from dqa.device.boards import Board
+from dqa.errors import BoardError, InputError
+from firmware import needs_compiler, write_out
+from programs import random_program
+
+NAMES = [board.name for board in boards.list_boards()]
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model, rendered."""
+    directory = tmp_path_factory.mktemp("boards") / "out"
+    write_out(directory, random_program(3))
+    return directory
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A board table of one valid board, to be spoiled."""
+    source = resources.path("boards") / "mps2_an386.json"
+    (tmp_path / "one.json").write_text(source.read_text())
+    monkeypatch.setattr(resources, "path", lambda name: tmp_path)
+    boards.list_boards.cache_clear()
+    yield tmp_path / "one.json"
+    boards.list_boards.cache_clear()
+
+
+def test_the_table_holds_simulated_and_real_boards() -> None:
+    assert {"mps2_an386", "mps2_an500", "mps3_an547", "netduinoplus2"} == {b.name for b in boards.list_boards() if b.simulated}
+    assert {"nucleo_f446re", "nrf52840_dk"} == {b.name for b in boards.list_boards() if not b.simulated}
+
+
+def test_an_unknown_board_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(BoardError) as caught:
+        boards.load_board("nucleo")
+    assert "'nucleo'" in caught.value.message and all(name in caught.value.hint for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"memory": {}},
+        {"memory": {"flash": {"origin": "0", "size": "4 MB"}, "ram": {"origin": "0", "size": "1K"}}},
+        {"cpu_flags": None},
+        {"uart": {"driver": "cmsdk"}},
+        {"speed": 3},
+        {"qemu": {"machine": "mps2-an386"}},
+        {"platformio": {"platform": "p", "board": "b", "upload_protocol": "u"}},
+    ],
+)
+def test_a_broken_board_file_is_named(table: Path, change: dict[str, object]) -> None:
+    table.write_text(json.dumps(json.loads(table.read_text()) | change))
+    with pytest.raises(BoardError, match=r"one\.json is broken"):
+        boards.list_boards()
+
+
+def test_a_board_file_that_is_no_json_is_named(table: Path) -> None:
+    table.write_text("{")
+    with pytest.raises(BoardError, match=r"one\.json is broken"):
+        boards.list_boards()
+
+
+def test_platformio_ini_of_the_checkout_is_rendered_from_the_table() -> None:
+    found = (resources.path("firmware") / "platformio.ini").read_text()
+    assert found == project.platformio_ini(), "run: python -m dqa.device.project"
+
+
+def test_a_directory_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no converted model"):
+        project.write(tmp_path)
+
+
+def test_the_project_is_refreshed_and_left_alone_where_nothing_changed(out: Path) -> None:
+    folder = project.write(out)
+    stale, kept = folder / "src" / "stale.c", folder / "src" / "main.c"
+    stale.write_text("int stale;")
+    kept.write_text(kept.read_text() + "\n")
+    untouched = (folder / "model" / "model.c").stat().st_mtime_ns
+    project.write(out)
+    assert not stale.exists()
+    assert kept.read_text() == (resources.path("firmware") / "src" / "main.c").read_text()
+    assert (folder / "model" / "model.c").stat().st_mtime_ns == untouched
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", NAMES)
+def test_the_firmware_links_into_the_memory_of_the_board(name: str, out: Path) -> None:
+    board = boards.load_board(name)
+    built = bare.build(out, name)
+    with built.elf.open("rb") as stream:
+        elf = ELFFile(stream)
+        sections = {s.name: (s["sh_addr"], s["sh_size"]) for s in elf.iter_sections() if s["sh_flags"] & 2}
+        symbols = {s.name: s["st_value"] for s in elf.get_section_by_name(".symtab").iter_symbols()}
+        vectors = elf.get_section_by_name(".text").data()[:64]
+        loads = [s for s in elf.iter_segments() if s["p_type"] == "PT_LOAD" and s["p_filesz"]]
+    # vectors first, with the initial stack pointer and the entry
+    assert sections[".text"][0] == board.flash.origin
+    words = [int.from_bytes(vectors[i : i + 4], "little") for i in range(0, 64, 4)]
+    assert words[0] == symbols["link_stack_top"]
+    assert words[1] == symbols["reset_handler"] | 1
+    assert all(word & 1 and inside(word, board.flash.origin, board.flash.size) for word in words[1:])
+    # the stack lies lowest, so that it cannot grow into data
+    assert sections[".stack"] == (board.ram.origin, boards.STACK_SIZE)
+    for name in (".data", ".bss"):
+        assert board.ram.origin + boards.STACK_SIZE <= sections[name][0] <= sum(sections[name]) <= board.ram.origin + board.ram.size
+    assert all(inside(s["p_paddr"], board.flash.origin, board.flash.size) for s in loads)
+    assert built.flash_model == (out / "model.dqa").stat().st_size
+    assert built.ram_static == sections[".data"][1] + sections[".bss"][1]
+    assert 1000 < built.flash_code < 40_000
+
+
+def inside(address: int, origin: int, size: int) -> bool:
+    return origin <= address < origin + size
+
+
+@needs_compiler
+def test_a_model_too_large_for_a_board_is_refused_with_the_missing_bytes(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from dqa.device.boards import Region
+
+    small: Board = replace(boards.load_board("netduinoplus2"), ram=Region(0x20000000, 4096), flash=Region(0x08000000, 1024))
+    monkeypatch.setattr(bare, "load_board", lambda name: small)
+    with pytest.raises(BoardError, match=r"does not fit board netduinoplus2: needs \d+ bytes of \w+ more") as caught:
+        bare.build(out, "netduinoplus2")
+    assert "4096 bytes of RAM and 1024 of flash" in caught.value.hint
