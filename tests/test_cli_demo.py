@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from cli import Shell
 
 needs_board = pytest.mark.skipif(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import time
 from pathlib import Path
 
 import click
@@ -32,6 +34,7 @@ def simulate(out: Path, board: str, port: int | None, quiet: bool, json_path: Pa
         firmware = build(out, board)
     port = port or free_port()
     with Simulator(target, firmware.elf, port=port) as simulator:
+        wait_until_served(port)
         address = f"socket://127.0.0.1:{port}"
         write_json({"board": board, "serial": address}, json_path)
         if talk(quiet, json_path):
@@ -47,3 +50,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def wait_until_served(port: int, patience: float = 10) -> None:
+    """Until something listens on the port, or `patience` seconds; the board starts with the simulator, not with a client."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
