@@ -1,0 +1,67 @@
+"""Rendered C, linked with the executor, answers what the mirror answers."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dqa import program as p
+from dqa.codegen import render
+from dqa.engine.compile import executor_includes, executor_sources
+from dqa.engine.mirror import run
+from ports import ports_of
+from programs import random_inputs, random_program
+
+# Three runs of one input: the arena is used again, and dropped rows are counted from the start.
+MAIN = r"""
+#include "model.h"
+#include <stdio.h>
+#include <string.h>
+
+int main(void) {
+  uint8_t data[DQA_MODEL_INPUT_SIZE];
+  const int8_t *output = NULL;
+  if (dqa_model_input() != NULL || dqa_model_load() != DQA_OK || fread(data, 1, sizeof data, stdin) != sizeof data) {
+    return 1;
+  }
+  for (int i = 0; i < 3; ++i) {
+    memcpy(dqa_model_input(), data, sizeof data);
+    if (dqa_model_run(&output) != DQA_OK) {
+      return 2;
+    }
+    fwrite(output, 1, DQA_MODEL_OUTPUT_SIZE, stdout);
+  }
+  fwrite(&dqa_model_dropped_rows, sizeof dqa_model_dropped_rows, 1, stdout);
+  return 0;
+}
+"""
+
+
+def build(program: p.Program, directory: Path) -> Path:
+    """The program as an executable of the host."""
+    render(program, p.write(program), directory, ports_of(program))
+    (directory / "main.c").write_text(MAIN)
+    includes = [f"-I{path}" for path in (directory, *executor_includes())]
+    sources = [directory / "main.c", directory / "model.c", *executor_sources()]
+    subprocess.run(["gcc", "-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", *includes, *sources, "-o", directory / "model"], check=True)
+    return directory / "model"
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+@pytest.mark.parametrize("drops", [False, True], ids=["nothing dropped", "rows dropped"])
+def test_rendered_c_gives_the_bytes_of_the_mirror(drops: bool, tmp_path: Path) -> None:
+    def wanted(program: p.Program, seed: int) -> bool:
+        return program.input_count == 1 and any(run(program, random_inputs(program, seed)).dropped) == drops
+
+    seed = next(seed for seed in range(100) if wanted(random_program(seed), seed))
+    program = random_program(seed)
+    inputs = random_inputs(program, seed)
+    expected = run(program, inputs)
+    assert bool(sum(expected.dropped)) == drops
+    printed = subprocess.run([build(program, tmp_path)], input=inputs[0].tobytes(), capture_output=True, check=True).stdout
+    assert printed[:-4] == 3 * expected.outputs[0].tobytes()
+    assert np.frombuffer(printed[-4:], "<u4")[0] == 3 * sum(expected.dropped)
