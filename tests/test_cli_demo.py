@@ -105,3 +105,9 @@ def test_control_c_ends_a_conversion_and_leaves_nothing(example_h5: Path, noise_
 def test_labels_that_are_not_there_are_asked_for(dqa: Shell, example_out: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", x=np.zeros((4, 28, 28, 1), np.uint8))
     assert "y" in dqa.refuses("evaluate", example_out, "--data", tmp_path / "x.npz", "--metric", "top1", "--quiet").err
+
+
+def test_quiet_is_silent_whatever_the_libraries_say(example_out: Path, noise_npz: Path) -> None:
+    command = [sys.executable, "-m", "dqa", "evaluate", str(example_out), "--data", str(noise_npz), "-q"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -24,6 +24,11 @@ def cell(result: dict[str, Any], *keys: str) -> str:
     return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def agreement(result: dict[str, Any]) -> str:
+    equal = result.get("agreement")
+    return f"{equal['equal']} of {equal['of']}" if equal else "-"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="One table of several evaluations.")
     parser.add_argument("results", type=Path, nargs="+")
@@ -36,9 +41,7 @@ def main() -> None:
     table.add_row(str(results[0]["metric"]), *(cell(result, "value") for result in results))
     table.add_row("float model", *(cell(result, "float_value") for result in results))
     table.add_row("bits per stored activation", *(cell(result, "stored_bits") for result in results))
-    table.add_row(
-        "equal to the host", *(f"{cell(result, 'agreement', 'equal')} of {cell(result, 'agreement', 'of')}" for result in results)
-    )
+    table.add_row("equal to the host", *(agreement(result) for result in results))
     table.add_row("RAM, bytes", *(cell(result, "ram", "static") for result in results))
     table.add_row("stack, bytes", *(cell(result, "ram", "stack") for result in results))
     table.add_row("flash, code", *(cell(result, "flash", "code") for result in results))

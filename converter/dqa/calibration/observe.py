@@ -82,6 +82,7 @@ class _Runner:
         """A copy of a tensor of the batch that ran last."""
         return np.asarray(self.interpreter.get_tensor(index), np.float32)
 
+    @quiet_stderr()
     def _largest_batch(self) -> int:
         size = min(BATCH, len(self.inputs))
         if size > 1 and self._batches_agree(size):
