@@ -19,7 +19,7 @@ from dqa.engine.compile import build, executor_includes, executor_sources, share
 
 SOURCES = Path(__file__).resolve().parent / "c"
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion")
-SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZERS = ("-DDQA_PORTABLE", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
 @cache
@@ -48,7 +48,10 @@ def exports() -> ctypes.CDLL:
 
 @cache
 def sanitized(name: str) -> Path:
-    """tests/c/<name>.c and the executor, built with AddressSanitizer and UndefinedBehaviorSanitizer."""
+    """tests/c/<name>.c and the executor, built with AddressSanitizer and UndefinedBehaviorSanitizer.
+
+    The library and the host engine use this processor's fast variants, these programs the readable ones.
+    """
     sources = [SOURCES / f"{name}.c", *executor_sources()]
     return build(name, "", sources, executor_includes(), [*WARNINGS, *SANITIZERS])
 

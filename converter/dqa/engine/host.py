@@ -23,9 +23,6 @@ _INTERNAL, _EXTERNAL = 0, 1
 _BATCH = 16
 """Samples a thread takes at a time."""
 
-_BLOCK = 32
-"""Channels a depthwise convolution sums at once: what this host's vectors like."""
-
 
 class _Model(ctypes.Structure):
     """dqa_model of dqa.h."""
@@ -45,7 +42,7 @@ class _Model(ctypes.Structure):
 
 @cache
 def _library() -> ctypes.CDLL:
-    path = shared_library("dqa", executor_sources(), executor_includes(), [f"-DDQA_CHANNEL_BLOCK={_BLOCK}"])
+    path = shared_library("dqa", executor_sources(), executor_includes())
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:

@@ -1,10 +1,10 @@
 /* dqa: CONV_2D. acc = bias + sum(weight * value) over the window, i8 weights[O][kernel_h][kernel_w][I].
  *
- * Two output channels and two output pixels at a time: four products for two weights and two values loaded, 2
+ * Two output channels and two output pixels at a time: four products for two weights and two values loaded, 2.5
  * instructions per product on Armv7E-M. Rows are padded, so no position needs a test. At an odd end the last one is
- * computed twice. Fast variants (SMLAD, MVE) belong beside sum_products, chosen by __ARM_FEATURE_DSP and
- * __ARM_FEATURE_MVE. */
+ * computed twice. */
 #include "dqa_internal.h"
+#include "products.h"
 
 enum { WEIGHTS = DQA_WINDOW_BYTES };
 
@@ -19,23 +19,14 @@ struct taps {
  */
 static inline void sum_products(const struct taps *taps, const int8_t *w0, const int8_t *w1, uint32_t at0, uint32_t at1,
                                 int32_t sums[4]) {
-  int32_t s00 = sums[0], s01 = sums[1], s10 = sums[2], s11 = sums[3];
-  const uint32_t length = taps->run_length;
   for (uint32_t k = 0; k < taps->row_count; ++k) {
     for (uint32_t r = 0; r < taps->run_count; ++r) {
-      const int8_t *v0 = taps->rows[k] + at0 + r * taps->run_step;
-      const int8_t *v1 = taps->rows[k] + at1 + r * taps->run_step;
-      for (uint32_t i = 0; i < length; ++i) {
-        s00 += w0[i] * v0[i];
-        s01 += w0[i] * v1[i];
-        s10 += w1[i] * v0[i];
-        s11 += w1[i] * v1[i];
-      }
-      w0 += length;
-      w1 += length;
+      const int8_t *row = taps->rows[k] + r * taps->run_step;
+      dqa_products_2x2(w0, w1, row + at0, row + at1, taps->run_length, sums);
+      w0 += taps->run_length;
+      w1 += taps->run_length;
     }
   }
-  sums[0] = s00, sums[1] = s01, sums[2] = s10, sums[3] = s11;
 }
 
 static void find_taps(const struct dqa_op *op, uint32_t y, const struct dqa_ring *ring, struct taps *taps) {
