@@ -9,7 +9,12 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-_TYPES = {"float32": schema.TensorType.FLOAT32, "float16": schema.TensorType.FLOAT16, "int32": schema.TensorType.INT32, "int8": schema.TensorType.INT8}
+_TYPES = {
+    "float32": schema.TensorType.FLOAT32,
+    "float16": schema.TensorType.FLOAT16,
+    "int32": schema.TensorType.INT32,
+    "int8": schema.TensorType.INT8,
+}
 
 
 def options(name: str, **fields: Any) -> tuple[int, Any]:
@@ -57,7 +62,9 @@ class Net:
     def shape(self, tensor: int) -> tuple[int, ...]:
         return tuple(self.graph.tensors[tensor].shape)
 
-    def op(self, kind: str, inputs: list[int], shape: tuple[int, ...], option: tuple[int, Any] | None = None, dtype: str = "float32") -> int:
+    def op(
+        self, kind: str, inputs: list[int], shape: tuple[int, ...], option: tuple[int, Any] | None = None, dtype: str = "float32"
+    ) -> int:
         code = schema.OperatorCodeT()
         number = getattr(schema.BuiltinOperator, kind)
         code.builtinCode, code.deprecatedBuiltinCode, code.version = number, min(number, 127), 1

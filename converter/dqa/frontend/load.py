@@ -7,6 +7,8 @@ import importlib.util
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from dqa.errors import ModelError, ToolError
 from dqa.frontend.limits import CONVERT_SECONDS, MAX_MODEL_BYTES, PROBE_SECONDS
 from dqa.frontend.model import FloatModel
@@ -45,7 +47,11 @@ def load_model(path: Path) -> FloatModel:
         graph = read_graph(data, name)
         if kind == "tflite":
             run_worker("dqa.frontend.probe", path, name, workdir, PROBE_SECONDS)
-    simplify(graph)
+    with np.errstate(over="ignore"):
+        simplify(graph)
+    for tensor in graph.tensors.values():
+        if tensor.data is not None and not np.isfinite(tensor.data).all():
+            raise ModelError(f"{name}: weights '{tensor.name}' pass the range of float32", hint="train or export the model again")
     unique_names(graph, layers)
     return FloatModel(data, graph, name, _sha256(path))
 

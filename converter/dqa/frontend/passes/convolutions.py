@@ -7,6 +7,7 @@ import numpy as np
 from dqa.graph.edit import add_constant, constant, sole_consumer
 from dqa.graph.model import Graph, Op
 
+_MAX_WEIGHTS = 1 << 24
 _POINTWISE = {
     **{"stride_h": 1, "stride_w": 1, "dilation_h": 1, "dilation_w": 1},
     **{"pad_top": 0, "pad_bottom": 0, "pad_left": 0, "pad_right": 0},
@@ -41,6 +42,9 @@ def grouped_conv(graph: Graph) -> bool:
         out, height, width, group = weights.shape
         if group == channels:
             continue
+        if weights.size // group * channels > _MAX_WEIGHTS:
+            op.kind = "GROUPED_CONV_2D"  # a kind nobody knows: reported as unsupported
+            return True
         wide = np.zeros((out, height, width, channels), np.float32)
         for number in range(channels // group):
             rows = slice(number * out * group // channels, (number + 1) * out * group // channels)
@@ -55,7 +59,7 @@ def dilated_conv(graph: Graph) -> bool:
     for spread in graph.ops:
         conv = sole_consumer(graph, spread.outputs[0]) if spread.kind == "SPACE_TO_BATCH_ND" else None
         gather = sole_consumer(graph, conv.outputs[0]) if conv is not None and conv.kind in ("CONV_2D", "DEPTHWISE_CONV_2D") else None
-        if conv is None or gather is None or gather.kind != "BATCH_TO_SPACE_ND":
+        if conv is None or gather is None or gather.kind != "BATCH_TO_SPACE_ND" or len(spread.inputs) != 3 or len(gather.inputs) != 3:
             continue
         block, pads = _numbers(graph, spread.inputs[1], 2), _numbers(graph, spread.inputs[2], 4)
         if block is None or pads is None or _numbers(graph, gather.inputs[1], 2) != block or _numbers(graph, gather.inputs[2], 4) is None:
