@@ -36,4 +36,25 @@ env.Append(
     CPPPATH=[str(model), str(project / "lib" / "dqa" / "include")],
 )
 env.Replace(LDSCRIPT_PATH=str(project / "bsp" / "link.ld"))
-env.BuildSources("$BUILD_DIR/model", str(model))
+
+if os.environ.get("DQA_RUNTIME") == "tflm":
+    advice = "Build with: dqa build OUT --board BOARD --runtime tflm --tflm DIR"
+    tflm = directory("DQA_TFLM_DIR", "", "tensorflow/lite/micro/micro_interpreter.h", advice)
+    tflite = directory("", project, "model.tflite", advice) / "model.tflite"
+    downloads = tflm / "tensorflow" / "lite" / "micro" / "tools" / "make" / "downloads"
+    places = [
+        tflm,
+        downloads / "flatbuffers" / "include",
+        downloads / "gemmlowp",
+        downloads / "ruy",
+        project / "lib" / "dqa_tflm" / "include",
+    ]
+    env.Append(
+        # TFLM's headers must be compiled as its library was
+        CPPDEFINES=["DQA_RUNTIME_TFLM", "TF_LITE_STATIC_MEMORY", "CMSIS_NN", ("DQA_MODEL_TFLITE", env.StringifyMacro(str(tflite)))],
+        CXXFLAGS=["-std=c++17", "-fno-threadsafe-statics"],
+        CPPPATH=[str(place) for place in places],
+        LIBS=[env.File(os.environ["DQA_TFLM_LIBRARY"]), "stdc++", "nosys"],
+    )
+else:
+    env.BuildSources("$BUILD_DIR/model", str(model))

@@ -10,7 +10,7 @@
 #define TEXT(x) TEXT_OF(x)
 
 static uint32_t clock_hz;
-static dqa_status load_status;
+static int load_status;                  /* of runtime_load */
 static uint32_t input_size, output_size; /* of all inputs, and all outputs, one after the other */
 static uint32_t written;                 /* bytes of the inputs in place, from the start */
 static bool output_valid;                /* since the last run nothing was written */
@@ -103,10 +103,10 @@ static uint16_t run(frame_buffer *reply, bool *ok) {
   output_valid = false;
   uint32_t dropped = runtime_dropped_rows();
   counter_start();
-  dqa_status status = runtime_run();
+  int status = runtime_run();
   uint64_t ticks = counter_stop();
   if (status != DQA_OK)
-    return refuse(reply, REFUSED_RUN, status);
+    return refuse(reply, REFUSED_RUN, (uint32_t)status);
   output_valid = true;
   uint8_t *at = frame_payload(reply);
   frame_put_u32(at, (uint32_t)ticks);
@@ -155,7 +155,7 @@ static uint16_t answer(frame_buffer *request, frame_buffer *reply, bool *ok) {
   if (type == COMMAND_STATS)
     return stats(reply, ok);
   if (load_status != DQA_OK)
-    return refuse(reply, REFUSED_MODEL, load_status);
+    return refuse(reply, REFUSED_MODEL, (uint32_t)load_status);
   if (type == COMMAND_WRITE_INPUT)
     return write_input(payload, length, reply, ok);
   if (type == COMMAND_RUN)

@@ -8,14 +8,18 @@
 extern "C" {
 #endif
 
-/* Once, before all else. Unless it gives DQA_OK there are no inputs and outputs. */
-dqa_status runtime_load(void);
+/* A status beside those of dqa_status: the interpreter refused the model, or its run. */
+enum { RUNTIME_REFUSED = 255 };
+
+/* Once, before all else. Unless it gives DQA_OK there are no inputs and outputs. Gives a dqa_status or RUNTIME_REFUSED.
+ */
+int runtime_load(void);
 /* Tensors, and where they lie; a run uses the inputs up, an output is valid until the next input is written. */
 unsigned runtime_inputs(void);
 unsigned runtime_outputs(void);
 uint8_t *runtime_input(unsigned index, uint32_t *size);
 const uint8_t *runtime_output(unsigned index, uint32_t *size);
-dqa_status runtime_run(void);
+int runtime_run(void);
 /* Rows whose errors did not fit, since the start. */
 uint32_t runtime_dropped_rows(void);
 /* Bytes of the arena, and the program's checksum. */

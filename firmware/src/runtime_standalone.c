@@ -4,7 +4,7 @@
 
 #include "model.h"
 
-dqa_status runtime_load(void) { return dqa_model_load(); }
+int runtime_load(void) { return dqa_model_load(); }
 
 unsigned runtime_inputs(void) { return dqa_model_instance.input_count; }
 
@@ -20,7 +20,7 @@ const uint8_t *runtime_output(unsigned index, uint32_t *size) {
   return (const uint8_t *)dqa_output(&dqa_model_instance, dqa_model_arena, index);
 }
 
-dqa_status runtime_run(void) { return dqa_model_run(NULL); }
+int runtime_run(void) { return dqa_model_run(NULL); }
 
 uint32_t runtime_dropped_rows(void) { return dqa_model_dropped_rows; }
 

@@ -22,6 +22,9 @@ RUN_TIMEOUT = 900.0
 """Seconds for one inference, unless the caller says otherwise."""
 
 
+_RUNTIME_REFUSED = 255
+"""Status of TensorFlow Lite Micro, beside those of dqa.h (firmware/src/runtime.h)."""
+
 _T = TypeVar("_T")
 
 
@@ -139,7 +142,7 @@ def refused_program(status: int) -> ProgramError:
     """The error for a program the device's dqa_load refused with `status` (dqa.h)."""
     header = (resources.path("firmware") / "lib" / "dqa" / "include" / "dqa.h").read_text(encoding="utf-8")
     name = re.search(rf"\bDQA_ERROR_(\w+) = {status}\b", header)
-    text = name[1].replace("_", " ").lower() if name else "unknown"
+    text = name[1].replace("_", " ").lower() if name else "refused by the interpreter" if status == _RUNTIME_REFUSED else "unknown"
     return ProgramError(
         f"the device refused the program at load: status {status} ({text})", hint="convert the model again, then build and flash it"
     )

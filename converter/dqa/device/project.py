@@ -42,6 +42,8 @@ def write(out: Path) -> Path:
     for name in _COPIED:
         _mirror(sources / name, project / name)
     _mirror(model, project / "model")
+    if (out / "model.tflite").is_file():
+        _put(project / "model.tflite", (out / "model.tflite").read_bytes())
     return project
 
 
