@@ -1,0 +1,118 @@
+"""Metrics against values worked out by hand, and their refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dqa import metrics
+from dqa.data import Dataset
+from dqa.errors import DataError
+
+
+def dataset(samples: int, y: object = None, group: object = None, shape: tuple[int, ...] = (4,)) -> Dataset:
+    x = np.zeros((samples, *shape), np.float32)
+    return Dataset(x, None if y is None else np.asarray(y), None if group is None else np.asarray(group, np.int64))
+
+
+def test_top1_counts_the_first_of_equal_scores() -> None:
+    scores = np.array([[0.1, 0.9], [0.5, 0.5], [0.5, 0.5], [0.8, 0.2]])
+    assert metrics.top1(scores, np.array([1, 0, 1, 1])) == 0.5
+
+
+def test_top1_refuses_labels_without_an_output() -> None:
+    with pytest.raises(DataError, match="labels go from 0 to 2"):
+        metrics.top1(np.zeros((2, 2)), np.array([0, 2]))
+
+
+def test_auc_is_the_share_of_pairs_in_order() -> None:
+    assert metrics.auc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1])) == 0.75
+    assert metrics.auc(np.array([1.0, 1.0, 1.0, 2.0]), np.array([0, 1, 1, 1])) == pytest.approx(2 / 3)
+
+
+def test_auc_equals_counting_all_pairs() -> None:
+    random = np.random.default_rng(0)
+    scores, y = random.integers(0, 9, 200).astype(float), random.integers(0, 2, 200)
+    pairs = scores[y == 1][:, None] - scores[y == 0][None]
+    assert metrics.auc(scores, y) == pytest.approx(((pairs > 0) + 0.5 * (pairs == 0)).mean())
+
+
+@pytest.mark.parametrize("y", [[0, 0, 0], [1, 1, 1]])
+def test_auc_of_one_class_is_refused(y: list[int]) -> None:
+    with pytest.raises(DataError, match="both classes"):
+        metrics.auc(np.arange(3.0), np.array(y))
+
+
+def test_auc_of_three_classes_is_refused() -> None:
+    with pytest.raises(DataError, match="labels 0 and 1"):
+        metrics.auc(np.arange(3.0), np.array([0, 1, 2]))
+
+
+def test_scores_are_averaged_per_group_before_auc() -> None:
+    # Clip 0 scores 1 and 3, clip 1 scores 2.5, clip 2 scores 0: by clip, class 1 (clips 0 and 2) wins no pair.
+    outputs = np.sqrt(np.array([1.0, 3.0, 2.5, 0.0]))[:, None] * np.ones((4, 4))
+    inputs = np.zeros((4, 4))
+    per_sample = dataset(4, [1, 1, 0, 1], [0, 0, 1, 2])
+    per_group = dataset(4, [1, 0, 1], [0, 0, 1, 2])
+    assert metrics.evaluate("auc", outputs, per_sample, inputs) == 0.0
+    assert metrics.evaluate("auc", outputs, per_group, inputs) == 0.0
+    assert metrics.evaluate("auc", outputs, dataset(4, [1, 1, 0, 1]), inputs) == pytest.approx(1 / 3)
+
+
+def test_a_group_with_two_labels_is_refused() -> None:
+    with pytest.raises(DataError, match="different labels"):
+        metrics.evaluate("auc", np.ones((2, 4)), dataset(2, [0, 1], [5, 5]), np.zeros((2, 4)))
+
+
+def test_two_scores_give_auc_by_their_difference() -> None:
+    outputs = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    assert metrics.evaluate("auc", outputs, dataset(3, [0, 1, 1]), np.zeros((3, 4))) == 1.0
+
+
+def test_mean_iou_leaves_out_labels_past_the_classes() -> None:
+    outputs = np.zeros((1, 2, 2, 2))
+    outputs[0, 0, :, 1] = 1  # answers: 1 1 / 0 0
+    y = np.array([[[1, 0], [0, 11]]])
+    data = dataset(1, y, shape=(2, 2, 3))
+    # class 0: 1 hit of 2; class 1: 1 hit of 2; the last pixel does not count
+    assert metrics.evaluate("miou", outputs, data, data.x) == 0.5
+    assert metrics.pixel_accuracy(metrics.confusion(outputs, y)) == pytest.approx(2 / 3)
+
+
+def test_classes_that_never_occur_do_not_lower_mean_iou() -> None:
+    assert metrics.mean_iou(np.array([[3, 0, 0], [0, 1, 0], [0, 0, 0]])) == 1.0
+
+
+def test_mse_compares_with_the_input_or_with_labels() -> None:
+    outputs = np.full((2, 4), 2.0)
+    assert metrics.evaluate("mse", outputs, dataset(2), np.ones((2, 4))) == 1.0
+    assert metrics.evaluate("mse", outputs, dataset(2, np.zeros((2, 4))), np.ones((2, 4))) == 4.0
+
+
+@pytest.mark.parametrize(
+    ("y", "shapes", "expected"),
+    [
+        ([0, 1, 2], ((1, 4), (1, 10)), "top1"),
+        ([0, 1, 1], ((1, 4), (1, 2)), "top1"),
+        ([0, 1, 1], ((1, 4), (1, 1)), "auc"),
+        ([0, 1, 1], ((1, 4), (1, 4)), "auc"),
+        (None, ((1, 4), (1, 4)), "mse"),
+        (np.zeros((3, 5)), ((1, 4), (1, 5)), "mse"),
+        (np.zeros((3, 2, 2), int), ((1, 4), (1, 2, 2, 5)), "miou"),
+    ],
+)
+def test_the_metric_follows_from_labels_and_shapes(y: object, shapes: tuple[tuple[int, ...], tuple[int, ...]], expected: str) -> None:
+    assert metrics.choose(dataset(3, y), *shapes) == expected
+
+
+def test_a_metric_can_be_named() -> None:
+    assert metrics.choose(dataset(3, [0, 1, 1]), (1, 4), (1, 2), "auc") == "auc"
+    with pytest.raises(DataError, match="not known"):
+        metrics.choose(dataset(3), (1, 4), (1, 2), "f1")
+
+
+def test_without_labels_there_is_no_accuracy() -> None:
+    with pytest.raises(DataError, match="no labels"):
+        metrics.choose(dataset(3), (1, 4), (1, 2))
+    with pytest.raises(DataError, match="no labels"):
+        metrics.evaluate("top1", np.zeros((3, 2)), dataset(3), np.zeros((3, 4)))
