@@ -17,16 +17,16 @@ BINS = 1024
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """counts and centers, both (BINS,)."""
+    """counts and centers, both (bins,)."""
 
     counts: Floats
     centers: Floats
 
     @classmethod
-    def of_channels(cls, statistics: ChannelStatistics) -> list[Histogram]:
+    def of_channels(cls, statistics: ChannelStatistics, bins: int = BINS) -> list[Histogram]:
         """One histogram per channel."""
         counts = statistics.counts.astype(np.float64)
-        return [cls._rebinned(c, x) for c, x in zip(counts, statistics.centers(), strict=True)]
+        return [cls._rebinned(c, x, bins) for c, x in zip(counts, statistics.centers(), strict=True)]
 
     @classmethod
     def zero(cls) -> Histogram:
@@ -36,15 +36,15 @@ class Histogram:
         return cls(counts, np.zeros(BINS))
 
     @classmethod
-    def _rebinned(cls, counts: Floats, centers: Floats) -> Histogram:
-        """The same distribution in BINS bins; each bin's center is the mean of what fell into it."""
-        if len(counts) == BINS:
+    def _rebinned(cls, counts: Floats, centers: Floats, bins: int = BINS) -> Histogram:
+        """The same distribution in that many bins; each bin's center is the mean of what fell into it."""
+        if len(counts) == bins:
             return cls(counts, centers)
         low, high = float(centers.min()), float(centers.max())
         width = (high - low) or 1.0
-        index = np.minimum(((centers - low) / width * BINS).astype(np.int64), BINS - 1)
-        merged = np.bincount(index, weights=counts, minlength=BINS).astype(np.float64)
-        sums = np.bincount(index, weights=counts * centers, minlength=BINS)
+        index = np.minimum(((centers - low) / width * bins).astype(np.int64), bins - 1)
+        merged = np.bincount(index, weights=counts, minlength=bins).astype(np.float64)
+        sums = np.bincount(index, weights=counts * centers, minlength=bins)
         return cls(merged, np.where(merged > 0, sums / np.maximum(merged, 1e-300), 0.0))
 
     def merged(self, other: Histogram) -> Histogram:
