@@ -46,6 +46,13 @@ def exports() -> ctypes.CDLL:
     return library
 
 
+def load(data: bytes, layout: int = 0) -> int:
+    """The status of dqa_load."""
+    model = ctypes.create_string_buffer(64)
+    operators = ctypes.addressof(ctypes.c_void_p.in_dll(exports(), "dqa_all_operators"))
+    return int(exports().dqa_load(model, data, len(data), operators, layout))
+
+
 @cache
 def sanitized(name: str) -> Path:
     """tests/c/<name>.c and the executor, built with AddressSanitizer and UndefinedBehaviorSanitizer.

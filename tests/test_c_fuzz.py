@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from c_tools import sanitized
+from c_tools import load, sanitized, sealed
 from dqa import program as p
+from dqa.errors import ProgramError
 from programs import operator_program, random_program
 
 
@@ -35,6 +38,36 @@ def test_corrupt_programs_of_every_operator_are_refused_or_run_without_a_finding
     unreachable = {"arena too small", "bad argument"}  # statuses of the caller, not of the bytes
     assert reached == set(found) - unreachable
     assert found["ran"] > 1000
+
+
+def corrupted(data: bytes, program: p.Program, rng: np.random.Generator) -> bytes:
+    """A program with one or two fields changed, mostly in its records, and a right CRC."""
+    records = 64 + 40 * len(program.edges) + 24 * len(program.ops)
+    changed = bytearray(data)
+    for _ in range(rng.integers(1, 3)):
+        at = int(rng.integers(16, records if rng.random() < 0.5 else len(data)))
+        match rng.integers(3):
+            case 0:
+                changed[at] = int(rng.choice([0, 1, 2, 3, 4, 8, 127, 128, 255, rng.integers(256)]))
+            case 1:
+                changed[at] ^= 1 << int(rng.integers(8))
+            case _:
+                numbers = [0, 1, 4, 64, 68, len(data) - 4, len(data), 1 << 20, 0x7FFFFFFC, 0xFFFFFFFF, rng.integers(4, len(data) // 4) * 4]
+                struct.pack_into("<I", changed, at & ~3, int(rng.choice(numbers)))
+    return sealed(bytes(changed))
+
+
+@pytest.mark.parametrize("seed", range(26))
+def test_the_loader_accepts_exactly_what_pythons_reader_accepts(seed: int) -> None:
+    program = random_program(seed) if seed % 2 else operator_program(p.Kind(1 + seed // 2), seed)
+    data, rng = p.write(program), np.random.default_rng(seed)
+    for candidate in (corrupted(data, program, rng) for _ in range(60)):
+        try:
+            p.read(candidate)
+            readable = True
+        except ProgramError:
+            readable = False
+        assert (load(candidate) == 0) == readable
 
 
 @pytest.mark.slow

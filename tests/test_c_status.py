@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from c_tools import Case, edge_at, exports, operator_at, parameters_at, patched, run_sanitized
+from c_tools import Case, edge_at, exports, load, operator_at, parameters_at, patched, run_sanitized
 from dqa import program as p
 from dqa.coding import HuffmanTable
 from programs import operator_program
@@ -22,13 +22,6 @@ OK, TRUNCATED, MAGIC, VERSION, CHECKSUM, HEADER, EDGE, TABLE, OPERATOR, UNKNOWN_
 K = p.Kind
 WINDOWED = [K.CONV_2D, K.DEPTHWISE_CONV_2D, K.AVERAGE_POOL_2D, K.MAX_POOL_2D]
 COPIES = [K.MAX_POOL_2D, K.PAD, K.CONCATENATION, K.RESIZE_NEAREST_NEIGHBOR, K.RESHAPE]
-
-
-def load(data: bytes, layout: int = 0) -> int:
-    """The status of dqa_load."""
-    model = ctypes.create_string_buffer(64)
-    operators = ctypes.addressof(ctypes.c_void_p.in_dll(exports(), "dqa_all_operators"))
-    return int(exports().dqa_load(model, data, len(data), operators, layout))
 
 
 @cache

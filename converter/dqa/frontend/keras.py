@@ -11,112 +11,37 @@ import json
 import os
 import shutil
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from dqa.errors import DqaError, ModelError, ToolError
-from dqa.frontend.keras_config import check_config, layer_names, modernize
-from dqa.frontend.limits import MAX_CONFIG_BYTES, MAX_MODEL_BYTES, limit_process
+from dqa.frontend.keras_config import layer_names
+from dqa.frontend.keras_files import DAMAGED, clean_archive, clean_hdf5, first_line
+from dqa.frontend.limits import limit_process
 from dqa.frontend.saved_model import HINT, check_saved_model
 
-DAMAGED = "the file is damaged or incomplete; save or download it again"
 INSTALL = "pip install 'dqa-convert[keras]', or give a float32 .tflite, which needs no TensorFlow"
-SAVE_AGAIN = "save it again with model.save(...)"
-TOO_LARGE = f"models of up to {MAX_MODEL_BYTES >> 20} MiB are converted"
-ARCHIVE = {"metadata.json", "config.json", "model.weights.h5"}
 
 
 def convert(source: Path, name: str, workdir: Path) -> list[str]:
     """Writes workdir/model.tflite, batch 1; gives the names of the layers. `name` is how errors call the source."""
     if source.is_dir():
         return _convert_saved_model(source, name, workdir)
-    copy = workdir / ("model" + (".keras" if zipfile.is_zipfile(source) else ".h5"))
+    with source.open("rb") as file:
+        is_archive = file.read(2) == b"PK"
+    copy = workdir / ("model.keras" if is_archive else "model.h5")
     shutil.copyfile(source, copy)
-    config = _check_archive(copy, name, workdir) if copy.suffix == ".keras" else _check_hdf5_model(copy, name)
+    config = clean_archive(copy, name) if is_archive else clean_hdf5(copy, name)
     try:
         import keras
 
         model = keras.models.load_model(copy, compile=False, safe_mode=True)
     except ImportError as error:
-        raise ToolError(f"TensorFlow cannot be imported: {_line(error)}", hint=INSTALL) from error
+        raise ToolError(f"TensorFlow cannot be imported: {first_line(error)}", hint=INSTALL) from error
     except Exception as error:
-        raise ModelError(f"{name}: Keras cannot load it: {_line(error)}", hint=_keras_hint(config)) from error
+        raise ModelError(f"{name}: Keras cannot load it: {first_line(error)}", hint=_keras_hint(config)) from error
     _write(_convert_keras(model, name), workdir)
     return layer_names(config)
-
-
-def _check_archive(path: Path, name: str, workdir: Path) -> Any:
-    """The configuration of a .keras file, once all of the file is found to be plain data."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-            if strange := sorted(set(sizes) - ARCHIVE):
-                raise ModelError(
-                    f"{name}: holds '{strange[0]}', which a .keras file of plain layers does not",
-                    hint="save it with Keras 3: model.save(...)",
-                )
-            if missing := sorted(ARCHIVE - set(sizes)):
-                raise ModelError(f"{name}: is not a .keras file: '{missing[0]}' is missing", hint=DAMAGED)
-            if sizes["config.json"] > MAX_CONFIG_BYTES or sum(sizes.values()) > MAX_MODEL_BYTES:
-                raise ModelError(f"{name}: unpacks to {sum(sizes.values())} bytes", hint=TOO_LARGE)
-            config = json.loads(archive.read("config.json"))
-            check_config(config, name)
-            weights = archive.extract("model.weights.h5", workdir)
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError, RecursionError, NotImplementedError) as error:
-        raise ModelError(f"{name}: damaged .keras file: {_line(error)}", hint=DAMAGED) from error
-    _check_hdf5(Path(weights), name)
-    return config
-
-
-def _check_hdf5_model(path: Path, name: str) -> Any:
-    """The configuration of a .h5 file, once it is found to be plain data; what Keras 3 refuses of Keras 2's is taken out of `path`."""
-    import h5py
-
-    _check_hdf5(path, name)
-    try:
-        with h5py.File(path, "r+") as file:
-            if "model_config" not in file.attrs:
-                raise ModelError(f"{name}: holds weights but no model", hint="save the whole model with model.save('model.h5')")
-            text = file.attrs["model_config"]
-            config = json.loads(text.decode() if isinstance(text, bytes) else str(text))
-            check_config(config, name)
-            file.attrs["model_config"] = json.dumps(modernize(config))
-            file.attrs.pop("training_config", None)
-    except (OSError, ValueError, KeyError, RuntimeError, RecursionError) as error:
-        raise ModelError(f"{name}: damaged HDF5 file: {_line(error)}", hint=DAMAGED) from error
-    return config
-
-
-def _check_hdf5(path: Path, name: str) -> None:
-    """Refuses links to other files, data kept in other files, and more data than a model may have."""
-    import h5py
-
-    total = 0
-    pending = ["/"]
-    try:
-        with h5py.File(path, "r") as file:
-            seen = set()
-            while pending:
-                group = file[pending.pop()]
-                if group.id in seen:
-                    continue
-                seen.add(group.id)
-                for key in group:
-                    link = group.get(key, getlink=True)
-                    if not isinstance(link, h5py.HardLink):
-                        raise ModelError(f"{name}: holds a link ('{key}') to other data", hint=SAVE_AGAIN)
-                    item = group[key]
-                    if isinstance(item, h5py.Group):
-                        pending.append(item.name)
-                    elif isinstance(item, h5py.Dataset):
-                        if item.external or item.is_virtual:
-                            raise ModelError(f"{name}: dataset '{item.name}' lies in another file", hint=SAVE_AGAIN)
-                        total += item.size * item.dtype.itemsize
-            if total > MAX_MODEL_BYTES:
-                raise ModelError(f"{name}: holds {total} bytes of weights", hint=TOO_LARGE)
-    except (OSError, ValueError, KeyError, RuntimeError, AttributeError) as error:
-        raise ModelError(f"{name}: damaged HDF5 file: {_line(error)}", hint=DAMAGED) from error
 
 
 def _keras_hint(config: Any) -> str:
@@ -139,7 +64,7 @@ def _convert_keras(model: Any, name: str) -> bytes:
         fixed = keras.Model(entry, model(entry, training=False))
         return _run(tf.lite.TFLiteConverter.from_keras_model(fixed), name)
     except (ValueError, TypeError, tf.errors.OpError) as error:
-        raise ModelError(f"{name}: TensorFlow cannot convert it: {_line(error)}", hint="give a float32 .tflite instead") from error
+        raise ModelError(f"{name}: TensorFlow cannot convert it: {first_line(error)}", hint="give a float32 .tflite instead") from error
 
 
 def _convert_saved_model(directory: Path, name: str, workdir: Path) -> list[str]:
@@ -147,17 +72,17 @@ def _convert_saved_model(directory: Path, name: str, workdir: Path) -> list[str]
         import tensorflow as tf
         from tensorflow.core.protobuf import saved_model_pb2
     except ImportError as error:
-        raise ToolError(f"TensorFlow cannot be imported: {_line(error)}", hint=INSTALL) from error
+        raise ToolError(f"TensorFlow cannot be imported: {first_line(error)}", hint=INSTALL) from error
     proto = saved_model_pb2.SavedModel()
     try:
         proto.ParseFromString((directory / "saved_model.pb").read_bytes())
     except Exception as error:
-        raise ModelError(f"{name}: saved_model.pb is damaged: {_line(error)}", hint=DAMAGED) from error
+        raise ModelError(f"{name}: saved_model.pb is damaged: {first_line(error)}", hint=DAMAGED) from error
     check_saved_model(proto, name)
     try:
         loaded = tf.saved_model.load(str(directory))
     except Exception as error:
-        raise ModelError(f"{name}: TensorFlow cannot load it: {_line(error)}", hint=HINT) from error
+        raise ModelError(f"{name}: TensorFlow cannot load it: {first_line(error)}", hint=HINT) from error
     if "serving_default" not in loaded.signatures:
         raise ModelError(f"{name}: has no signature 'serving_default'", hint="export it with model.export(...)")
     signature = loaded.signatures["serving_default"]
@@ -174,7 +99,7 @@ def _convert_saved_model(directory: Path, name: str, workdir: Path) -> list[str]
         converter = tf.lite.TFLiteConverter.from_concrete_functions([fixed.get_concrete_function()], loaded)
         _write(_run(converter, name), workdir)
     except (ValueError, TypeError, tf.errors.OpError) as error:
-        raise ModelError(f"{name}: TensorFlow cannot convert it: {_line(error)}", hint=HINT) from error
+        raise ModelError(f"{name}: TensorFlow cannot convert it: {first_line(error)}", hint=HINT) from error
     return []
 
 
@@ -190,17 +115,13 @@ def _run(converter: Any, name: str) -> bytes:
     try:
         return bytes(converter.convert())
     except Exception as error:  # the converter's own exception classes are private
-        raise ModelError(f"{name}: TensorFlow Lite cannot express it: {_line(error)}", hint="use layers with builtin operators") from error
+        raise ModelError(
+            f"{name}: TensorFlow Lite cannot express it: {first_line(error)}", hint="use layers with builtin operators"
+        ) from error
 
 
 def _write(data: bytes, workdir: Path) -> None:
     (workdir / "model.tflite").write_bytes(data)
-
-
-def _line(error: BaseException) -> str:
-    """The first telling line of an exception, at most 300 characters."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]
 
 
 def main(source: Path, name: str, workdir: Path) -> None:

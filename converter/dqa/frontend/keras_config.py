@@ -38,6 +38,7 @@ softplus softsign swish tanh
 """)
 _CODE = {"Lambda", "__lambda__"}
 _MAX_DEPTH = 100
+_UNCHECKED = ("compile_config",)  # taken out by clean_config
 
 
 def check_config(config: object, source: str) -> None:
@@ -55,14 +56,16 @@ def layer_names(config: object) -> list[str]:
     names: list[str] = []
     for item, _ in _items(config, "", 0, ""):
         inner = item.get("config")
-        if item["class_name"] in _LAYERS and isinstance(inner, dict) and isinstance(inner.get("name"), str):
+        if str(item["class_name"]) in _LAYERS and isinstance(inner, dict) and isinstance(inner.get("name"), str):
             names.append(inner["name"])
     return names
 
 
-def modernize(config: Config) -> Config:
-    """What Keras 2 wrote and Keras 3 refuses is taken out of the layers' configurations, in place."""
+def clean_config(config: Config) -> Config:
+    """Takes out of a checked configuration, in place, what was not checked (compile_config: optimizers and losses) and what
+    Keras 2 wrote but Keras 3 refuses."""
     for item, _ in _items(config, "", 0, ""):
+        item.pop("compile_config", None)
         inner = item.get("config")
         if isinstance(inner, dict) and item["class_name"] in ("DepthwiseConv2D", "DepthwiseConv1D", "SeparableConv2D", "SeparableConv1D"):
             for key in ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"):
@@ -83,7 +86,7 @@ def _items(node: object, layer: str, depth: int, source: str) -> Iterator[tuple[
         if "class_name" in node:
             yield node, layer
         for key, value in node.items():
-            if key not in ("compile_config", "build_config"):
+            if key not in _UNCHECKED:
                 yield from _items(value, layer, depth + 1, source)
     elif isinstance(node, list):
         for value in node:
@@ -91,7 +94,7 @@ def _items(node: object, layer: str, depth: int, source: str) -> Iterator[tuple[
 
 
 def _check_item(item: Config, layer: str, source: str) -> None:
-    name, module = item["class_name"], item.get("module")
+    name, module = str(item["class_name"]), item.get("module")
     where = f"layer '{layer}'" if layer else "the model"
     if name in _CODE:
         raise ModelError(
