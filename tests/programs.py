@@ -16,14 +16,17 @@ Rng = np.random.Generator
 
 def place(edges: list[p.Edge], ops: list[p.Operator], skip: int) -> p.Layout:
     """Buffers one after the other; the first `skip` edges are the caller's."""
-    at, places, scratch = 0, [], []
+    at, places, scratch, transient = 0, [], [], []
     for number, edge in enumerate(edges):
         places.append(None if number < skip else at)
         at += 0 if number < skip else p.align(edge.capacity)
     for op in ops:
         scratch.append(at)
         at += p.scratch_bytes(edges, op)
-    return p.Layout(at, tuple(places), tuple(scratch))
+        size = p.transient_bytes(edges, op)
+        transient.append(at if size else None)
+        at += size
+    return p.Layout(at, tuple(places), tuple(scratch), tuple(transient))
 
 
 def finish(edges: list[p.Edge], ops: list[p.Operator], inputs: list[int], outputs: list[int]) -> p.Program:

@@ -70,9 +70,9 @@ def test_the_header_is_the_one_of_the_format() -> None:
     assert data[:4] == b"DQAP"
     assert struct.unpack_from("<HHII", data, 4) == (1, 64, len(data), zlib.crc32(data[16:]))
     assert struct.unpack_from("<HHBBH", data, 16) == (len(program.edges), len(program.ops), 1, 1, 0)
-    assert struct.unpack_from("<II", data, 36) == (program.internal.arena_size, program.external.arena_size)
+    assert struct.unpack_from("<III", data, 36) == (program.internal.arena_size, program.external.arena_size, 0xFFFFFFFF)
     assert len(data) % 4 == 0
-    assert not any(data[44:64])
+    assert not any(data[48:64])
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -168,7 +168,8 @@ def test_a_wrong_field_is_refused(what: str, at: int, form: str, value: int) -> 
         (8, "<I", 0),
         (12, "<I", 4),
         (16, "<I", 0),
-        (20, "<I", 1),
+        (20, "<H", 0xFFFF),
+        (22, "<H", 1),
     ],
 )
 def test_a_wrong_operator_field_is_refused(at: int, form: str, value: int) -> None:
@@ -287,7 +288,7 @@ def test_scratch_follows_the_table_of_the_format() -> None:
     zeros = p.Requantization(np.zeros(5, np.int32), np.zeros(5, np.int32), np.ones(5, np.uint8))
     same_padding = p.Window(3, 3, pad_top=1, pad_left=1)
     conv = p.Conv2D("", (0,), 1, same_padding, np.zeros((5, 3, 3, 3), np.int8), zeros)
-    assert p.scratch_bytes(edges, conv) == 36 + 84 + 28  # 3 rows of 9 pixels of 3 channels; one of padding; 35 bytes out
+    assert p.scratch_bytes(edges, conv) == 16 + 8 + 84  # state; 3 rows of 9 pixels of 3 channels
     dense = p.FullyConnected("", (0,), 2, np.zeros((5, 189), np.int8), zeros)
-    assert p.scratch_bytes(edges, dense) == 8 + 24 + 20
-    assert p.scratch_bytes(edges, p.Reshape("", (0,), 3)) == 64 + 4 * 21
+    assert p.scratch_bytes(edges, dense) == 16 + 8 + 20  # rows are read where they lie
+    assert p.scratch_bytes(edges, p.Reshape("", (0,), 3)) == 16 + 8 + 4 * 21

@@ -56,6 +56,7 @@ def _header(data: bytes) -> list[Block]:
         (4, "offset of the layout table"),
         (4, "arena bytes, internal layout"),
         (4, "arena bytes, external layout"),
+        (4, "arena bytes, pushed layout"),
     )
     lines, at = [], 0
     for size, name in names:
@@ -68,9 +69,9 @@ def _header(data: bytes) -> list[Block]:
 
 def _layouts(program: Program, data: bytes) -> Iterator[Block]:
     edges, ops = len(program.edges), len(program.ops)
-    for layout, name in enumerate(("internal", "external")):
-        start = 4 * layout * (edges + ops)
-        for count, what in ((edges, "edges"), (ops, "scratch of the operators")):
+    start = 0
+    for name in ("internal", "external", "pushed"):
+        for count, what in ((edges, "edges"), (ops, "scratch of the operators"), (ops, "transient rows of the operators")):
             yield Block([f"{name} layout: arena offsets of {what}"], _lines(data[start : start + 4 * count]))
             start += 4 * count
 

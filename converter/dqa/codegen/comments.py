@@ -40,17 +40,21 @@ def _storage(edge: Edge) -> str:
         return "int8"
     if edge.storage is Storage.RAW_UINT8:
         return "uint8"
+    if edge.storage is Storage.RING:
+        padding = f" with padding {edge.ring_left} left, {edge.ring_right} right" if edge.ring_left or edge.ring_right else ""
+        return f"ring of {edge.ring_rows} rows of int8{padding}, values {edge.low}..{edge.high}"
     errors = f", {len(edge.important)} channels keep errors ({edge.error_coding.name.lower()})" if edge.important else ""
-    return f"map of {edge.code_bits} + {edge.extra_bits} bits, values {edge.low}..{edge.high}{errors}"
+    kind = f"ring of {edge.ring_rows} packed rows" if edge.ring_rows else "map"
+    return f"{kind} of {edge.code_bits} + {edge.extra_bits} bits, values {edge.low}..{edge.high}{errors}"
 
 
 def operator_comment(program: Program, number: int) -> str:
     """One line about an operator."""
     op = program.ops[number]
     edges = f"edges {numbers(op.inputs)} -> {op.output}"
-    return comment(
-        f"operator {number} '{op.name}': {kind_of(op).name}, {edges}{_window(op)}, {scratch_bytes(program.edges, op)} bytes of scratch"
-    )
+    scratch = f"{scratch_bytes(program.edges, op)} bytes of scratch"
+    phase = program.op_phases[number]
+    return comment(f"operator {number} '{op.name}' of phase {phase}: {kind_of(op).name}, {edges}{_window(op)}, {scratch}")
 
 
 def _window(op: Operator) -> str:

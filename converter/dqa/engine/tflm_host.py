@@ -138,7 +138,7 @@ def _self_test(process: _Process) -> None:
     ends = tuple(Edge(name, 1, 1, 4, Storage.RAW_INT8, 8, 0, -128, 0, 4) for name in ("in", "out"))
     op = Lut("table", (0,), 1, np.arange(127, -129, -1, dtype=np.int8))
     size = scratch_bytes(ends, op)
-    program = Program(ends, (op,), 1, 1, Layout(8 + size, (0, 4), (8,)), Layout(size, (None, None), (0,)))
+    program = Program(ends, (op,), 1, 1, Layout(8 + size, (0, 4), (8,), (None,)), Layout(size, (None, None), (0,), (None,)))
     samples = np.array([[-128, -1, 0, 127], [1, 2, 3, 4]], np.int8)
     try:
         port = _TestPort()

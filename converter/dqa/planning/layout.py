@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dqa.planning.buffers import Buffer, place
-from dqa.program import Edge, Layout, Operator, scratch_bytes
+from dqa.program import Edge, Layout, Operator, scratch_bytes, transient_bytes
 
 
 def lifetimes(edge_count: int, ops: Sequence[Operator], input_count: int, output_count: int) -> list[tuple[int, int]]:
@@ -31,8 +31,11 @@ def plan(edges: Sequence[Edge], ops: Sequence[Operator], input_count: int, outpu
     owned = [i for i in range(len(edges)) if not (external and i < border)]
     buffers = [Buffer(edges[i].capacity, *spans[i]) for i in owned]
     buffers += [Buffer(scratch_bytes(edges, op), step, step) for step, op in enumerate(ops)]
+    packing = [i for i, op in enumerate(ops) if transient_bytes(edges, op)]
+    buffers += [Buffer(transient_bytes(edges, ops[step]), step, step) for step in packing]
     offsets, size = place(buffers)
     places: list[int | None] = [None] * len(edges)
     for i, offset in zip(owned, offsets, strict=False):
         places[i] = offset
-    return Layout(size, tuple(places), tuple(offsets[len(owned) :]))
+    scratch, transient = offsets[len(owned) : len(owned) + len(ops)], dict(zip(packing, offsets[len(owned) + len(ops) :], strict=True))
+    return Layout(size, tuple(places), tuple(scratch), tuple(transient.get(step) for step in range(len(ops))))

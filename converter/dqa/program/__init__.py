@@ -27,7 +27,8 @@ from dqa.program.model import (
     Window,
 )
 from dqa.program.reader import read
-from dqa.program.scratch import dilated_kernel, padding_after, scratch_bytes
+from dqa.program.rows import InputView, accumulates, dilated_kernel, input_view, padding_after, span
+from dqa.program.scratch import scratch_bytes, transient_bytes
 from dqa.program.writer import Image, Section, assemble, write
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "ErrorCoding",
     "FullyConnected",
     "Image",
+    "InputView",
     "Kind",
     "Layout",
     "Lut",
@@ -57,17 +59,21 @@ __all__ = [
     "Softmax",
     "Storage",
     "Window",
+    "accumulates",
     "align",
     "assemble",
     "base_row_bytes",
     "check_program",
     "dilated_kernel",
     "has_errors",
+    "input_view",
     "kind_of",
     "minimum_capacity",
     "padding_after",
     "read",
     "row_bytes",
     "scratch_bytes",
+    "span",
+    "transient_bytes",
     "write",
 ]

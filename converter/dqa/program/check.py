@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,7 +11,7 @@ from dqa.errors import ProgramError
 from dqa.program.maps import has_errors, minimum_capacity
 from dqa.program.model import Edge, ErrorCoding, Layout, Operator, Program, Storage
 from dqa.program.operators import check_operator
-from dqa.program.scratch import scratch_bytes
+from dqa.program.scratch import scratch_bytes, transient_bytes
 
 MAX_VALUES = 1 << 24
 MAX_ROW_VALUES = 1 << 18
@@ -17,6 +19,7 @@ MAX_CAPACITY = 1 << 24
 MAX_COUNT = 4096
 MAX_ENDS = 8
 MAX_INPUTS = 16
+MAX_ARENA = 0xFFFFFFFF
 
 
 def _require(condition: bool, message: str) -> None:
@@ -33,18 +36,27 @@ def check_edge(edge: Edge, what: str) -> None:
     _require(all(1 <= n <= 0xFFFF for n in (edge.height, edge.width, edge.channels)), f"{what}: a dimension is not 1..65535")
     _require(edge.values <= MAX_VALUES, f"{what}: more than {MAX_VALUES} values")
     _require(edge.row_values <= MAX_ROW_VALUES, f"{what}: more than {MAX_ROW_VALUES} values in a row")
-    if edge.storage is Storage.MAP:
-        _require(1 <= edge.code_bits <= 8 and 0 <= edge.extra_bits <= 4 and edge.bits <= 8, f"{what}: code or extra bits out of range")
-        _require(edge.low >= -128 and edge.high <= 127, f"{what}: values outside int8")
-        _require(minimum_capacity(edge) <= edge.capacity <= MAX_CAPACITY, f"{what}: a capacity of {edge.capacity} bytes")
-    else:
-        _require((edge.code_bits, edge.extra_bits, edge.low) == (8, 0, -128), f"{what}: raw storage holds 8-bit values from -128")
-        _require(edge.capacity == edge.values, f"{what}: {edge.capacity} bytes for {edge.values} raw values")
+    _require(1 <= edge.code_bits <= 8 and 0 <= edge.extra_bits <= 4 and edge.bits <= 8, f"{what}: code or extra bits out of range")
+    _require(edge.low >= -128 and edge.high <= 127, f"{what}: values outside int8")
+    _check_storage(edge, what)
     _require(edge.low <= edge.zero_point <= edge.high, f"{what}: zero point {edge.zero_point} is not a value")
     if edge.zero_points is not None:
         _require(edge.zero_points.shape == (edge.channels,), f"{what}: not one zero point per channel")
         _require(_in_range(edge.zero_points, edge), f"{what}: a channel's zero point is not a value")
     _check_errors(edge, what)
+
+
+def _check_storage(edge: Edge, what: str) -> None:
+    raw, ring = edge.storage in (Storage.RAW_INT8, Storage.RAW_UINT8), edge.storage is Storage.RING
+    _require(not raw or (edge.code_bits, edge.extra_bits) == (8, 0), f"{what}: raw storage holds 8-bit values from -128")
+    _require(not ring or (edge.extra_bits == 0 and edge.zero_points is None), f"{what}: a ring has extra bits or zero points per channel")
+    rows = 0 <= edge.ring_rows <= 0xFFFF and not (raw and edge.ring_rows) and not (ring and not edge.ring_rows)
+    _require(rows, f"{what}: {edge.ring_rows} rows of a ring")
+    columns = 0 <= edge.ring_left <= 255 and 0 <= edge.ring_right <= 255
+    _require(columns if ring else not (edge.ring_left or edge.ring_right), f"{what}: padding of a ring's rows")
+    least = minimum_capacity(edge)
+    most = MAX_CAPACITY if edge.storage is Storage.MAP and not edge.ring_rows else least
+    _require(least <= edge.capacity <= min(most, MAX_CAPACITY), f"{what}: a capacity of {edge.capacity} bytes")
 
 
 def _check_errors(edge: Edge, what: str) -> None:
@@ -55,6 +67,7 @@ def _check_errors(edge: Edge, what: str) -> None:
         _require(unused, f"{what}: has no errors to code, but an error coding")
         return
     _require(edge.error_coding is not ErrorCoding.NONE, f"{what}: important channels without an error coding")
+    _require(not edge.ring_rows, f"{what}: a ring has no errors")
     _require(0 <= edge.expected_extra <= 0xFFFF, f"{what}: expected_extra is not 0..65535")
     if edge.error_coding is ErrorCoding.HUFFMAN:
         fits = edge.huffman is not None and edge.huffman.symbol_bits == edge.extra_bits
@@ -76,24 +89,38 @@ def _check_order(program: Program) -> None:
     _require(len(written) == len(program.edges), "an edge is never written")
 
 
-def check_layout(program: Program, layout: Layout, owned_ends: bool, what: str) -> None:
-    """Raises ProgramError where a buffer does not lie in the arena; owned_ends: inputs and outputs lie in it."""
-    ends = program.input_count + program.output_count
-    _require(0 <= layout.arena_size <= 0xFFFFFFFF, f"{what}: arena size {layout.arena_size}")
-    _require(len(layout.edges) == len(program.edges) and len(layout.scratch) == len(program.ops), f"{what}: not one place per buffer")
-    for number, (edge, place) in enumerate(zip(program.edges, layout.edges, strict=True)):
-        in_arena = owned_ends or number >= ends
-        _require((place is not None) == in_arena, f"{what}: edge {number} has {'no' if in_arena else 'a'} place in the arena")
-        _check_place(place, edge.capacity, layout, f"{what}: edge {number}")
-    for number, (op, place) in enumerate(zip(program.ops, layout.scratch, strict=True)):
-        _check_place(place, scratch_bytes(program.edges, op), layout, f"{what}: scratch of operator {number}")
+def _check_phases(program: Program) -> None:
+    """Phases begin at 0 and rise by steps of 1; who writes and who reads a ring run together."""
+    phases = program.op_phases
+    _require(len(phases) == len(program.ops), "not one phase for each operator")
+    rising = phases[0] == 0 and all(after - before in (0, 1) for before, after in pairwise(phases))
+    _require(rising, "the phases of the operators are not 0, 1, ... in order")
+    writer = {op.output: phase for op, phase in zip(program.ops, phases, strict=True)}
+    for number, (op, phase) in enumerate(zip(program.ops, phases, strict=True)):
+        for edge in op.inputs:
+            together = not program.edges[edge].ring_rows or writer[edge] == phase
+            _require(together, f"operator {number}: reads ring {edge}, which another phase writes")
+
+
+def check_layout(program: Program, layout: Layout, outside: int, what: str) -> None:
+    """Raises ProgramError where a buffer does not lie in the arena, or one of the first `outside` edges does."""
+    edges, ops = program.edges, program.ops
+    _require(0 <= layout.arena_size <= MAX_ARENA, f"{what}: arena size {layout.arena_size}")
+    counts = len(layout.edges), len(layout.scratch), len(layout.transient)
+    _require(counts == (len(edges), len(ops), len(ops)), f"{what}: not one place per buffer")
+    for number, place in enumerate(layout.edges):
+        _check_place(place, edges[number].capacity if number >= outside else 0, layout, f"{what}: edge {number}")
+    for number, op in enumerate(ops):
+        _check_place(layout.scratch[number], scratch_bytes(edges, op), layout, f"{what}: scratch of operator {number}")
+        _check_place(layout.transient[number], transient_bytes(edges, op), layout, f"{what}: transient row of operator {number}")
 
 
 def _check_place(place: int | None, size: int, layout: Layout, what: str) -> None:
+    """size: 0 if the buffer has no place in the arena."""
+    _require((place is None) == (size == 0), f"{what} has {'no' if size else 'a'} place in the arena")
     if place is not None:
-        _require(
-            place >= 0 and place % 4 == 0 and place + size <= layout.arena_size, f"{what} does not lie in the arena at a multiple of 4"
-        )
+        fits = place >= 0 and place % 4 == 0 and place + size <= layout.arena_size
+        _require(fits, f"{what} does not lie in the arena at a multiple of 4")
 
 
 def check_program(program: Program) -> None:
@@ -104,12 +131,18 @@ def check_program(program: Program) -> None:
     _require(ends <= len(edges), "the program has fewer edges than inputs and outputs")
     for number, edge in enumerate(edges):
         check_edge(edge, f"edge {number}")
-        _require(number >= ends or edge.storage is not Storage.MAP, f"edge {number}: inputs and outputs have raw storage")
+        raw = edge.storage in (Storage.RAW_INT8, Storage.RAW_UINT8)
+        _require(number >= ends or raw, f"edge {number}: inputs and outputs have raw storage")
     _check_order(program)
+    _check_phases(program)
     for number, op in enumerate(program.ops):
         _check_op(edges, op, number)
-    check_layout(program, program.internal, True, "internal layout")
-    check_layout(program, program.external, False, "external layout")
+    check_layout(program, program.internal, 0, "internal layout")
+    check_layout(program, program.external, ends, "external layout")
+    if program.pushed is not None:
+        _require(program.input_count == 1, "rows can be pushed into one input only")
+        _require(program.pushed.arena_size < MAX_ARENA, "pushed layout: an arena size that says there is none")
+        check_layout(program, program.pushed, program.input_count, "pushed layout")
 
 
 def _check_op(edges: tuple[Edge, ...], op: Operator, number: int) -> None:

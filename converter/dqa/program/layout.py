@@ -7,15 +7,16 @@ from struct import Struct
 MAGIC = 0x50415144
 VERSION = 1
 OUTSIDE = 0xFFFFFFFF
-"""The place of an input or output that the caller owns."""
+"""The place of a buffer that is not in the arena; the arena size of a layout that does not exist."""
 
-HEADER = Struct("<IHHIIHHBBHIIIII20x")
+HEADER = Struct("<IHHIIHHBBHIIIIII16x")
 """magic, version, header size, size, CRC-32; edges, operators, inputs, outputs, 0; offsets of edges, operators, layouts; arena sizes."""
 CHECKED_FROM = 16
 """The first byte the CRC-32 covers."""
-EDGE = Struct("<HHHBBBBbbIIIHHI8x")
+EDGE = Struct("<HHHBBBBbbIIIHHIHBBI")
 """height, width, channels, storage, error coding, code bits, extra bits, low, zero point, capacity;
-offsets of zero points and important channels, important count, expected extra, offset of the Huffman table."""
-OPERATOR = Struct("<BBHIIIII")
-"""kind, input count, output edge; offsets of inputs and parameters, their size; scratch, 0."""
+offsets of zero points and important channels, important count, expected extra, offset of the Huffman table;
+rows, left and right padding of a ring, 0."""
+OPERATOR = Struct("<BBHIIIIHH")
+"""kind, input count, output edge; offsets of inputs and parameters, their size; scratch, phase, 0."""
 WINDOW = Struct("<8B")

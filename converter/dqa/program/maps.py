@@ -1,4 +1,4 @@
-"""Sizes of stored edges in bytes (docs/format.md, section 2)."""
+"""Sizes of edges in bytes (docs/format.md, section 2)."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ def has_errors(edge: Edge) -> bool:
 
 
 def base_row_bytes(edge: Edge) -> int:
-    """A row with an empty error plane; of a raw edge, a row."""
+    """A row of a map with an empty error plane; of a ring, a row with its padding; of a raw edge, a row."""
+    if edge.storage is Storage.RING:
+        return (edge.ring_left + edge.width + edge.ring_right) * edge.channels
     if edge.storage is not Storage.MAP:
         return edge.row_values
     return row_bytes(edge.row_values, edge.code_bits, 0 if has_errors(edge) else None)
 
 
 def minimum_capacity(edge: Edge) -> int:
-    """The least `capacity` of an edge: every row with an empty error plane."""
-    return edge.height * base_row_bytes(edge)
+    """The least `capacity` of an edge, and the only one of a raw edge or a ring: every stored row with an empty error plane."""
+    return (edge.ring_rows or edge.height) * base_row_bytes(edge)

@@ -26,6 +26,7 @@ class Storage(IntEnum):
     RAW_INT8 = 0
     RAW_UINT8 = 1
     MAP = 2
+    RING = 3
 
 
 class ErrorCoding(IntEnum):
@@ -38,7 +39,10 @@ class ErrorCoding(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class Edge:
-    """A tensor between operators, `height x width x channels` values."""
+    """A tensor between operators, `height x width x channels` values.
+
+    ring_rows > 0: not the whole map is stored but a ring of its latest rows, each with ring_left and ring_right columns of padding.
+    """
 
     name: str
     height: int
@@ -55,6 +59,9 @@ class Edge:
     error_coding: ErrorCoding = ErrorCoding.NONE
     expected_extra: int = 0
     huffman: HuffmanTable | None = None
+    ring_rows: int = 0
+    ring_left: int = 0
+    ring_right: int = 0
 
     @property
     def bits(self) -> int:
@@ -73,6 +80,11 @@ class Edge:
     @property
     def values(self) -> int:
         return self.height * self.width * self.channels
+
+    @property
+    def pads_with_zeros(self) -> bool:
+        """Whether the zero points of all channels are 0, so that padding adds nothing to a sum."""
+        return self.zero_point == 0 if self.zero_points is None else not self.zero_points.any()
 
 
 @dataclass(frozen=True)
@@ -203,16 +215,21 @@ class Softmax(Operator):
 
 @dataclass(frozen=True)
 class Layout:
-    """Arena offsets: of each edge (None: owned by the caller) and of each operator's scratch."""
+    """Arena offsets in bytes: of each edge, of each operator's scratch and of its transient row; None: not in the arena."""
 
     arena_size: int
     edges: tuple[int | None, ...]
     scratch: tuple[int, ...]
+    transient: tuple[int | None, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Edges 0..input_count-1 are the inputs, the next output_count the outputs; operators run in order."""
+    """Edges 0..input_count-1 are the inputs, the next output_count the outputs.
+
+    phases: of each operator; operators of one phase run together, phases one after the other. None: one operator per phase.
+    pushed: the layout for input rows that come one by one, None if there is none.
+    """
 
     edges: tuple[Edge, ...]
     ops: tuple[Operator, ...]
@@ -221,6 +238,13 @@ class Program:
     internal: Layout
     external: Layout
     notes: dict[str, str] = field(default_factory=dict)
+    phases: tuple[int, ...] | None = None
+    pushed: Layout | None = None
+
+    @property
+    def op_phases(self) -> tuple[int, ...]:
+        """The phase of each operator."""
+        return tuple(range(len(self.ops))) if self.phases is None else self.phases
 
     @property
     def inputs(self) -> tuple[Edge, ...]:

@@ -28,7 +28,7 @@ from dqa.program.model import (
     Softmax,
     Window,
 )
-from dqa.program.scratch import dilated_kernel, padding_after
+from dqa.program.rows import dilated_kernel, padding_after
 
 MAX_DILATED_ROWS = 64
 MAX_POOLED = 1 << 15

@@ -54,7 +54,7 @@ def _header(data: bytes) -> tuple[int, ...]:
         raise ProgramError(f"the program says it has {size} bytes, but there are {len(data)}")
     if zlib.crc32(data[CHECKED_FROM:]) != crc:
         raise ProgramError("the program's checksum differs: its bytes changed")
-    if header_size != HEADER.size or size % 4 or fields[4] or any(data[44:64]):
+    if header_size != HEADER.size or size % 4 or fields[4] or any(data[48:64]):
         raise ProgramError("the program's header is not one of version 1")
     return tuple(fields)
 
@@ -79,8 +79,8 @@ def _edge(source: _Source, offset: int, number: int) -> Edge:
     what = f"edge {number}"
     record = source.take(offset, EDGE.size, what)
     height, width, channels, storage, coding, code_bits, extra_bits, low, zero_point, *rest = EDGE.unpack(record)
-    capacity, zero_points, important, count, expected_extra, table = rest
-    if any(record[32:]) or storage not in set(Storage) or coding not in set(ErrorCoding):
+    capacity, zero_points, important, count, expected_extra, table, ring_rows, ring_left, ring_right, zero = rest
+    if zero or storage not in set(Storage) or coding not in set(ErrorCoding):
         raise ProgramError(f"{what}: a field this version does not know")
     if count > channels or bool(count) != bool(important):
         raise ProgramError(f"{what}: {count} important channels of {channels}")
@@ -100,6 +100,9 @@ def _edge(source: _Source, offset: int, number: int) -> Edge:
         error_coding=ErrorCoding(coding),
         expected_extra=expected_extra,
         huffman=_huffman(source, table, f"{what}: Huffman table") if table else None,
+        ring_rows=ring_rows,
+        ring_left=ring_left,
+        ring_right=ring_right,
     )
     check_edge(edge, what)
     return edge
@@ -208,10 +211,10 @@ def _build(kind: Kind, name: str, inputs: tuple[int, ...], output: int, edges: l
             return model.Softmax(name, inputs, output, p.uint16((256,), "table"))
 
 
-def _operator(source: _Source, offset: int, number: int, edges: list[Edge]) -> tuple[Operator, int]:
-    """An operator and the scratch it asks for."""
+def _operator(source: _Source, offset: int, number: int, edges: list[Edge]) -> tuple[Operator, int, int]:
+    """An operator, the scratch it asks for, and its phase."""
     what = f"operator {number}"
-    kind, count, output, inputs_at, parameters, size, scratch, zero = OPERATOR.unpack(source.take(offset, OPERATOR.size, what))
+    kind, count, output, inputs_at, parameters, size, scratch, phase, zero = OPERATOR.unpack(source.take(offset, OPERATOR.size, what))
     if kind not in set(Kind) or zero or not 1 <= count <= MAX_INPUTS:
         raise ProgramError(f"{what}: kind {kind} with {count} inputs")
     what = f"{what} ({Kind(kind).name})"
@@ -219,12 +222,16 @@ def _operator(source: _Source, offset: int, number: int, edges: list[Edge]) -> t
     if any(i >= len(edges) for i in (*inputs, output)):
         raise ProgramError(f"{what}: an edge that does not exist")
     fields = _Parameters(source, parameters, size, PARAMETER_BYTES[Kind(kind)], what)
-    return _build(Kind(kind), f"{number} {Kind(kind).name}", inputs, output, edges, fields), scratch
+    return _build(Kind(kind), f"{number} {Kind(kind).name}", inputs, output, edges, fields), scratch, phase
 
 
-def _layout(places: list[int], arena_size: int, edge_count: int) -> Layout:
-    edges = tuple(None if place == OUTSIDE else place for place in places[:edge_count])
-    return Layout(arena_size, edges, tuple(places[edge_count:]))
+def _layout(places: list[int], arena_size: int, edge_count: int, op_count: int) -> Layout:
+    """A layout of the table: the places of the edges, of scratch, of transient rows."""
+    scratch = tuple(places[edge_count : edge_count + op_count])
+    edges, transient = (
+        tuple(None if place == OUTSIDE else place for place in part) for part in (places[:edge_count], places[edge_count + op_count :])
+    )
+    return Layout(arena_size, edges, scratch, transient)
 
 
 def read(data: bytes) -> Program:
@@ -236,26 +243,31 @@ def read(data: bytes) -> Program:
 
 
 def _read(data: bytes) -> Program:
-    edge_count, op_count, input_count, output_count, _, edges_at, ops_at, layouts_at, internal, external = _header(data)
+    edge_count, op_count, input_count, output_count, _, edges_at, ops_at, layouts_at, *arenas = _header(data)
     if not (1 <= edge_count <= MAX_COUNT and 1 <= op_count <= MAX_COUNT and 1 <= input_count <= MAX_ENDS and 1 <= output_count <= MAX_ENDS):
         raise ProgramError("the program has no or too many edges, operators, inputs or outputs")
     source = _Source(data)
     source.take(edges_at, edge_count * EDGE.size, "the edge table")
     source.take(ops_at, op_count * OPERATOR.size, "the operator table")
-    stride = edge_count + op_count
-    places = source.array(layouts_at, "uint32", (2 * stride,), "the layout table").tolist()
+    stride = edge_count + 2 * op_count
+    places = source.array(layouts_at, "uint32", (len(arenas), stride), "the layout table").tolist()
     edges = [_edge(source, edges_at + i * EDGE.size, i) for i in range(edge_count)]
-    pairs = [_operator(source, ops_at + i * OPERATOR.size, i, edges) for i in range(op_count)]
+    records = [_operator(source, ops_at + i * OPERATOR.size, i, edges) for i in range(op_count)]
+    layouts = [_layout(row, arena, edge_count, op_count) for row, arena in zip(places, arenas, strict=True)]
+    phases = tuple(phase for _, _, phase in records)
+    pushed = arenas[2] != OUTSIDE or any(place != OUTSIDE for place in places[2])
     program = Program(
         edges=tuple(edges),
-        ops=tuple(op for op, _ in pairs),
+        ops=tuple(op for op, _, _ in records),
         input_count=input_count,
         output_count=output_count,
-        internal=_layout(places[:stride], internal, edge_count),
-        external=_layout(places[stride:], external, edge_count),
+        internal=layouts[0],
+        external=layouts[1],
+        phases=None if phases == tuple(range(op_count)) else phases,
+        pushed=layouts[2] if pushed else None,
     )
     check_program(program)
-    for number, (op, scratch) in enumerate(pairs):
+    for number, (op, scratch, _) in enumerate(records):
         if scratch != scratch_bytes(edges, op):
             raise ProgramError(f"operator {number}: {scratch} bytes of scratch; expected {scratch_bytes(edges, op)}")
     return program

@@ -157,26 +157,37 @@ def _edge(image: _Image, edge: Edge, what: str) -> bytes:
         len(edge.important),
         edge.expected_extra,
         table,
+        edge.ring_rows,
+        edge.ring_left,
+        edge.ring_right,
+        0,
     )
 
 
-def _operator(image: _Image, edges: Sequence[Edge], op: Operator, what: str) -> bytes:
+def _operator(image: _Image, edges: Sequence[Edge], op: Operator, phase: int, what: str) -> bytes:
     inputs = image.array(np.array(op.inputs, np.uint16), f"{what}: input edges")
     parameters = _parameters(image, op, what)
     place = image.place(parameters, "parameters", f"{what}: parameters") if parameters else 0
-    return OPERATOR.pack(kind_of(op), len(op.inputs), op.output, inputs, place, len(parameters), scratch_bytes(edges, op), 0)
+    return OPERATOR.pack(kind_of(op), len(op.inputs), op.output, inputs, place, len(parameters), scratch_bytes(edges, op), phase, 0)
 
 
 def _layouts(layouts: Sequence[Layout]) -> bytes:
-    places = [OUTSIDE if place is None else place for layout in layouts for place in (*layout.edges, *layout.scratch)]
-    return np.array(places, "<u4").tobytes()
+    places = [place for layout in layouts for place in (*layout.edges, *layout.scratch, *layout.transient)]
+    return np.array([OUTSIDE if place is None else place for place in places], "<u4").tobytes()
+
+
+def _no_layout(program: Program) -> Layout:
+    """What stands for a layout that does not exist: nothing has a place."""
+    count = len(program.ops)
+    return Layout(OUTSIDE, (None,) * len(program.edges), (OUTSIDE,) * count, (None,) * count)
 
 
 def assemble(program: Program) -> Image:
     """The bytes of a program with their meaning. Raises ProgramError for a program that breaks the format."""
     check_program(program)
     image = _Image()
-    layouts = _layouts((program.internal, program.external))
+    all_layouts = program.internal, program.external, program.pushed or _no_layout(program)
+    layouts = _layouts(all_layouts)
     header_at = image.reserve(HEADER.size, "header")
     edges_at = image.reserve(EDGE.size * len(program.edges), "edge table")
     ops_at = image.reserve(OPERATOR.size * len(program.ops), "operator table")
@@ -184,12 +195,13 @@ def assemble(program: Program) -> Image:
     image.data[layouts_at : layouts_at + len(layouts)] = layouts
     edges = [_edge(image, edge, f"edge {i} '{edge.name}'") for i, edge in enumerate(program.edges)]
     image.data[edges_at : edges_at + EDGE.size * len(edges)] = b"".join(edges)
-    ops = [_operator(image, program.edges, op, f"operator {i} '{op.name}'") for i, op in enumerate(program.ops)]
+    pairs = zip(program.ops, program.op_phases, strict=True)
+    ops = [_operator(image, program.edges, op, phase, f"operator {i} '{op.name}'") for i, (op, phase) in enumerate(pairs)]
     image.data[ops_at : ops_at + OPERATOR.size * len(ops)] = b"".join(ops)
 
     def header(crc: int) -> bytes:
         counts = (len(edges), len(ops), program.input_count, program.output_count, 0)
-        arenas = (program.internal.arena_size, program.external.arena_size)
+        arenas = [layout.arena_size for layout in all_layouts]
         return HEADER.pack(MAGIC, VERSION, HEADER.size, len(image.data), crc, *counts, edges_at, ops_at, layouts_at, *arenas)
 
     image.data[header_at : header_at + HEADER.size] = header(0)
