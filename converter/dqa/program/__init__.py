@@ -27,8 +27,10 @@ from dqa.program.model import (
     Window,
 )
 from dqa.program.reader import read
+from dqa.program.rings import packed_ring, reader_padding, value_ring
 from dqa.program.rows import InputView, accumulates, dilated_kernel, input_view, padding_after, span
 from dqa.program.scratch import scratch_bytes, transient_bytes
+from dqa.program.schedule import Schedule, simulate
 from dqa.program.writer import Image, Section, assemble, write
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "Requantization",
     "Reshape",
     "ResizeNearestNeighbor",
+    "Schedule",
     "Section",
     "Softmax",
     "Storage",
@@ -69,11 +72,15 @@ __all__ = [
     "input_view",
     "kind_of",
     "minimum_capacity",
+    "packed_ring",
     "padding_after",
     "read",
+    "reader_padding",
     "row_bytes",
     "scratch_bytes",
+    "simulate",
     "span",
     "transient_bytes",
+    "value_ring",
     "write",
 ]
