@@ -47,8 +47,8 @@ def random_format(rng: Rng) -> tuple[int, int]:
     return bits, lows[rng.integers(3)]
 
 
-def random_edge(rng: Rng, name: str, shape: tuple[int, int, int], bits: int, low: int) -> p.Edge:
-    """An edge of n + m = bits with random storage, split, important channels, coding, zero points and capacity."""
+def random_edge(rng: Rng, name: str, shape: tuple[int, int, int], bits: int, low: int, *, exact: bool = False) -> p.Edge:
+    """An edge of n + m = bits with random storage, split, important channels, coding, zero points and capacity; exact: m = 0."""
     height, width, channels = shape
     high = low + (1 << bits) - 1
     zero_points = rng.integers(low, high + 1, channels).astype(np.int8) if rng.random() < 0.25 else None
@@ -57,7 +57,7 @@ def random_edge(rng: Rng, name: str, shape: tuple[int, int, int], bits: int, low
     if raw:
         storage = p.Storage(int(rng.integers(2)))
         return p.Edge(name, height, width, channels, storage, 8, 0, -128, zero_point, height * width * channels, zero_points)
-    extra_bits = int(rng.integers(0, min(4, bits - 1) + 1))
+    extra_bits = 0 if exact else int(rng.integers(0, min(4, bits - 1) + 1))
     chosen = rng.random(channels) < rng.choice([0.0, 0.3, 0.7, 1.0])
     important = tuple(np.flatnonzero(chosen).tolist()) if extra_bits else ()
     coding = p.ErrorCoding(int(rng.integers(1, 3))) if important else p.ErrorCoding.NONE
@@ -99,7 +99,9 @@ def random_requantization(rng: Rng, output: p.Edge, deviation: float) -> p.Requa
 class Builder:
     """Grows a program operator by operator; edge numbers are final only after `finish`."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, exact: float = 0.0) -> None:
+        """exact: the share of edges that lose nothing of their values."""
+        self.exact = exact
         self.rng = np.random.default_rng(seed)
         self.edges: list[p.Edge] = []
         self.ops: list[p.Operator] = []
@@ -117,7 +119,8 @@ class Builder:
     def edge(self, shape: tuple[int, int, int], like: int | None = None) -> int:
         """A random edge; `like` gives its range to it."""
         bits, low = random_format(self.rng) if like is None else (self.edges[like].bits, self.edges[like].low)
-        self.edges.append(random_edge(self.rng, f"map {len(self.edges)}", shape, bits, low))
+        exact = self.exact > 0 and bool(self.rng.random() < self.exact)
+        self.edges.append(random_edge(self.rng, f"map {len(self.edges)}", shape, bits, low, exact=exact))
         return len(self.edges) - 1
 
     def shape(self, edge: int) -> tuple[int, int, int]:
@@ -150,7 +153,11 @@ class Builder:
     def conv_2d(self, source: int) -> int:
         window, height, width = self._window(source, True)
         weights = self._weights(self.between(1, 9), window.kernel_h, window.kernel_w, self.shape(source)[2])
-        out = self.edge((height, width, weights.shape[0]))
+        return self.convolve(source, window, weights, (height, width))
+
+    def convolve(self, source: int, window: p.Window, weights: npt.NDArray[np.int8], size: tuple[int, int]) -> int:
+        """A convolution with these weights (O, kernel_h, kernel_w, I); `size` of the output in rows and columns."""
+        out = self.edge((*size, weights.shape[0]))
         requantization = random_requantization(self.rng, self.edges[out], 4000 * weights[0].size ** 0.5)
         self.ops.append(p.Conv2D("conv", (source,), out, window, weights, requantization))
         return out
@@ -171,7 +178,10 @@ class Builder:
         return out
 
     def add(self, source: int) -> int:
-        other = self.twin(source)
+        return self.join(source, self.twin(source))
+
+    def join(self, source: int, other: int) -> int:
+        """The sum of two edges of one shape."""
         out = self.edge(self.shape(source))
         a, b = (self.rng.integers(-(2**15), 2**15, self.shape(source)[2]).astype(np.int16) for _ in range(2))
         inputs = (source, other) if self.rng.random() < 0.5 else (other, source)
@@ -258,9 +268,9 @@ class Builder:
 GROWERS: dict[p.Kind, Callable[[Builder, int], int]] = {kind: getattr(Builder, kind.name.lower()) for kind in p.Kind}
 
 
-def operator_program(kind: p.Kind, seed: int = 0) -> p.Program:
+def operator_program(kind: p.Kind, seed: int = 0, *, exact: float = 0.0) -> p.Program:
     """A raw input, a LUT into a random stored edge, one operator of a kind, a raw output."""
-    builder = Builder(1000 * seed + kind)
+    builder = Builder(1000 * seed + kind, exact=exact)
     source = builder.input((builder.between(1, 8), builder.between(1, 8), builder.between(1, 8)))
     GROWERS[kind](builder, builder.lut(source))
     return builder.finish()

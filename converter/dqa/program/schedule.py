@@ -1,7 +1,8 @@
 """The schedule of a program without its data: whether rings are large enough, and how large they must be (docs/format.md, section 6).
 
-An operator may write its next row when its input rows are there and its output has room. Whatever may be written stays so until it is written,
-so the order in which operators run decides nothing about completion: rings large enough for the order taken here are large enough for the executor.
+An operator may write its next row when its input rows are there and its output has room. A row that may be written stays so
+until it is written: the order in which operators run decides nothing about completion, and rings that are large enough for
+the order taken here are large enough for the executor.
 """
 
 from __future__ import annotations
