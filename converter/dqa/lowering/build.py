@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from dqa.graph import Graph, Op
 from dqa.graph.functions import UNARY_KINDS, unary
 from dqa.lowering import arithmetic
 from dqa.lowering.supported import why_not
-from dqa.planning.layout import plan
+from dqa.planning.layout import Ends, plan
 from dqa.program import (
     Add,
     AveragePool2D,
@@ -31,6 +32,7 @@ from dqa.program import (
     Softmax,
     Window,
 )
+from dqa.program.schedule import simulate
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.weights import FoldedWeights, fold
 
@@ -41,8 +43,8 @@ def edge_order(graph: Graph) -> list[int]:
     return border + [t.index for t in graph.activations() if t.index not in border]
 
 
-def build(graph: Graph, formats: Mapping[int, TensorFormat]) -> Program:
-    """The program of a graph with the formats of `decide`.
+def build(graph: Graph, formats: Mapping[int, TensorFormat], phases: Sequence[int] | None = None) -> Program:
+    """The program of a graph with the formats of `decide`; phases: of each operator, None: each by itself.
 
     Raises ModelError naming the layer if an operator cannot be converted.
     """
@@ -54,10 +56,14 @@ def build(graph: Graph, formats: Mapping[int, TensorFormat]) -> Program:
     names = graph.activation_names()
     edges = tuple(formats[t].edge(names[t], graph.tensors[t].hwc) for t in order)
     ops = tuple(_Lowering(graph, formats, numbers, op).operator() for op in graph.ops)
-    counts = (len(graph.inputs), len(graph.outputs))
-    internal = plan(edges, ops, *counts, external=False)
-    external = plan(edges, ops, *counts, external=True)
-    return Program(edges, ops, *counts, internal, external)
+    steps = tuple(phases) if phases is not None else tuple(range(len(ops)))
+    ends = Ends(len(graph.inputs), len(graph.outputs))
+    internal, external = (plan(edges, ops, steps, e) for e in (ends, replace(ends, inputs_inside=False, outputs_inside=False)))
+    pushed = None
+    rings: dict[int, int | None] = {i: edge.ring_rows for i, edge in enumerate(edges) if edge.ring_rows}
+    if ends.inputs == 1 and simulate(edges, ops, steps, rings, pushed=True).complete:
+        pushed = plan(edges, ops, steps, replace(ends, inputs_inside=False))
+    return Program(edges, ops, ends.inputs, ends.outputs, internal, external, phases=None if phases is None else steps, pushed=pushed)
 
 
 def folded_weights(graph: Graph, op: Op, formats: Mapping[int, TensorFormat]) -> FoldedWeights:

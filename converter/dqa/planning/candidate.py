@@ -14,12 +14,19 @@ ENCODE, DECODE = 14, 8
 
 @dataclass(frozen=True)
 class Stored:
-    """An edge that is stored whole and may have several sizes: alive in phases first..last."""
+    """An edge that is stored whole: alive in phases first..last, read in the phases `readers`, one for each consumer."""
 
     index: int
     edge: PlanEdge
     first: int
     last: int
+    readers: tuple[int, ...]
+
+    def weight(self, option: int, phase: int) -> int:
+        """Bytes that an option takes in a phase: the edge itself while it is alive, and its readers' private rows."""
+        chosen = self.edge.options[option]
+        size = chosen.size if self.first <= phase <= self.last else 0
+        return size + sum(d for reader, d in zip(self.readers, chosen.decode, strict=True) if reader == phase)
 
 
 class Candidate:
@@ -52,23 +59,20 @@ class Candidate:
         phases = self.phases
         first = phases[edge.producer] if edge.producer is not None else 0
         last = max((phases[c] for c in edge.consumers), default=first)
-        if edge.border and edge.producer is not None:
+        if edge.border:
             last = len(self.fixed) - 1
-        if edge.raw is not None:
-            for phase in range(first, last + 1):
-                self.fixed[phase] += edge.raw
-        elif first == last and edge.prefers_ring:
+        if first == last and edge.prefers_ring:
+            assert edge.ring is not None
             self.rings.append(index)
             self.fixed[first] += edge.ring
             return
-        else:
-            self.stored.append(Stored(index, edge, first, last))
+        readers = tuple(phases[c] for c in edge.consumers)
+        self.stored.append(Stored(index, edge, first, last, readers))
+        packed = not all(o.plain for o in edge.options)
+        if packed:
             self.work += edge.values * (ENCODE + DECODE * len(edge.consumers))
-            if edge.producer is not None:
-                op = self.problem.operators[edge.producer]
-                transient[first] = max(transient[first], op.transient)
-        for consumer, decode in zip(edge.consumers, edge.decode, strict=True):
-            self.fixed[phases[consumer]] += decode
+        if packed and edge.producer is not None:
+            transient[first] = max(transient[first], self.problem.operators[edge.producer].transient)
 
     @cached_property
     def ring_loss(self) -> float:
@@ -83,9 +87,8 @@ class Candidate:
         """Bytes alive in each phase, `chosen` giving the option of each stored edge."""
         total = list(self.fixed)
         for stored, option in zip(self.stored, chosen, strict=True):
-            size = stored.edge.options[option].size
             for phase in range(stored.first, stored.last + 1):
-                total[phase] += size
+                total[phase] += stored.weight(option, phase)
         return total
 
     def loss(self, chosen: Sequence[int]) -> float:
@@ -98,26 +101,31 @@ class Candidate:
             return None
         chosen = [len(s.edge.options) - 1 for s in self.stored]
         total = self.used(chosen)
-        while (over := max(range(len(total)), key=lambda p: total[p])) is not None and total[over] > budget:
+        while total[over := max(range(len(total)), key=lambda p: total[p])] > budget:
             best, price = -1, 0.0
             for i, s in enumerate(self.stored):
                 if chosen[i] == 0 or not s.first <= over <= s.last:
                     continue
                 now, less = s.edge.options[chosen[i]], s.edge.options[chosen[i] - 1]
-                cost = (less.loss - now.loss) / max(now.size - less.size, 1)
+                freed = s.weight(chosen[i], over) - s.weight(chosen[i] - 1, over)
+                if freed <= 0:
+                    continue
+                cost = (less.loss - now.loss) / freed
                 if best < 0 or cost < price:
                     best, price = i, cost
-            assert best >= 0, "the fewest bits fit, so a phase above the budget has bits to give"
+            if best < 0:  # smaller options that decode into more rows: only the fewest bits are left to try
+                chosen = [0] * len(self.stored)
+                total = self.used(chosen)
+                break
             self._move(chosen, total, best, -1)
         self._raise(chosen, total, budget)
         return self.loss(chosen), chosen
 
     def _move(self, chosen: list[int], total: list[int], i: int, step: int) -> None:
         s = self.stored[i]
-        change = s.edge.options[chosen[i] + step].size - s.edge.options[chosen[i]].size
-        chosen[i] += step
         for phase in range(s.first, s.last + 1):
-            total[phase] += change
+            total[phase] += s.weight(chosen[i] + step, phase) - s.weight(chosen[i], phase)
+        chosen[i] += step
 
     def _raise(self, chosen: list[int], total: list[int], budget: int) -> None:
         while True:
@@ -126,7 +134,8 @@ class Candidate:
                 if chosen[i] + 1 == len(s.edge.options):
                     continue
                 now, more = s.edge.options[chosen[i]], s.edge.options[chosen[i] + 1]
-                fits = all(total[p] + more.size - now.size <= budget for p in range(s.first, s.last + 1))
+                up = chosen[i] + 1
+                fits = all(total[p] + s.weight(up, p) - s.weight(chosen[i], p) <= budget for p in range(s.first, s.last + 1))
                 if fits and now.loss - more.loss > gain:
                     best, gain = i, now.loss - more.loss
             if best < 0:

@@ -11,44 +11,52 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Option:
-    """One way to store an edge whole: codes of `bits` bits, `size` bytes, predicted `loss` (see dqa.quantization.loss)."""
+    """One way to store an edge whole.
 
-    bits: int
+    size: bytes. loss: predicted (dqa.quantization.loss). code_bits, extra_bits, important: the codes; plain: bytes instead of a packed map.
+    decode: bytes of private rows that each consumer needs to read it.
+    """
+
     size: int
     loss: float
+    code_bits: int
+    decode: tuple[int, ...]
+    extra_bits: int = 0
+    important: float = 0.0
+    plain: bool = False
 
 
 @dataclass(frozen=True)
 class PlanEdge:
     """An activation.
 
-    producer: operator number, None for an input of the model. consumers: operator numbers. raw: bytes if it is kept as plain bytes whatever the
-    plan (borders of the model, tables, single small vectors), else None. ring: bytes of a ring that is long enough, with its predicted loss.
-    options: ways to store it whole, fewest bits first. decode: bytes of private rows that each consumer needs to read it stored.
+    producer: operator number, None for an input of the model. consumers: operator numbers. ring: bytes of a ring that is long enough, None if
+    it must be stored, with its predicted loss. options: ways to store it whole, smallest first; a single one where there is no choice (borders of
+    the model, tables, small vectors). border: an output, alive to the end.
     """
 
     name: str
     values: int
     producer: int | None
     consumers: tuple[int, ...]
-    raw: int | None
-    ring: int
+    ring: int | None
     ring_loss: float
     options: tuple[Option, ...]
-    decode: tuple[int, ...]
     border: bool = False
 
     @property
     def prefers_ring(self) -> bool:
-        """Whether, inside one phase, the ring is smaller than the map with 6-bit codes (a long skip's is not)."""
-        six = next((o.size for o in self.options if o.bits >= 6), None)
+        """Whether, inside one phase, the ring is smaller than the map with 6-bit codes (that of a long skip is not)."""
+        if self.ring is None:
+            return False
+        six = min((o.size for o in self.options if o.code_bits + o.extra_bits >= 6), default=None)
         return six is None or self.ring <= six
 
 
 @dataclass(frozen=True)
 class PlanOperator:
-    """base: bytes of state, accumulators and rows it always needs through its phase. transient: bytes of an output row if its output is packed.
-    work: instructions of one inference, for the trade-off shown to the user."""
+    """base: bytes of state and accumulators through its phase. transient: bytes of an output row if its output is packed.
+    work: instructions of one inference, estimated for the trade-off shown to the user."""
 
     name: str
     base: int
@@ -58,7 +66,7 @@ class PlanOperator:
 
 @dataclass(frozen=True)
 class Problem:
-    """pushed: the rows of the input are pushed, so that inputs take no room."""
+    """A network to plan."""
 
     operators: tuple[PlanOperator, ...]
     edges: tuple[PlanEdge, ...]

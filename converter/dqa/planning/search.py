@@ -1,15 +1,17 @@
 """Finds the phases and bits of least predicted loss within a RAM budget.
 
-All ways to cut are tried for graphs of up to 16 operators; longer ones are cut at most 4 times (3 beyond 40 operators), which is more than any
-budget seen has needed: every cut costs a stored edge. For each way the bits are allocated greedily; for the best few they are then chosen
-exactly, as an integer program (SciPy's HiGHS).
+Graphs of up to 12 operators: all ways to cut them are tried. Longer ones: all ways with few cuts (every cut costs stored edges, so few are best),
+then the best are improved by adding, dropping and moving single cuts until nothing helps. For each way the bits are allocated greedily; for
+the best few they are then chosen exactly, as an integer program (SciPy's HiGHS).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import comb
+from typing import Any
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -18,7 +20,9 @@ from dqa.errors import BoardError
 from dqa.planning.candidate import Candidate
 from dqa.planning.problem import Problem
 
-EXHAUSTIVE = 16
+EXHAUSTIVE = 12
+MOST_TRIED = 5000
+"""Candidates of the first round at most, which limits their number of cuts."""
 EXACT = 8
 """So many of the best candidates get their bits from the integer program."""
 
@@ -47,25 +51,43 @@ class Search:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.candidates = [Candidate(problem, cuts) for cuts in _cuts(len(problem.operators))]
-        self.smallest = min(self.candidates, key=lambda c: (c.least, len(c.cuts), c.cuts))
+        self._known = {cuts: Candidate(problem, cuts) for cuts in _cuts(len(problem.operators))}
+        smallest = min(self._known.values(), key=_size)
+        self.smallest = self._improve(smallest, _size)
 
     def within(self, budget: int) -> Solution:
         """The plan of least loss (then least work) whose phases fit the budget in bytes.
 
         Raises BoardError with the smallest feasible number, and the layers that set it, if there is none.
         """
-        found = []
-        for candidate in self.candidates:
-            if (result := candidate.allocate(budget)) is not None:
-                found.append((result[0], candidate.work, candidate.cuts, candidate, result[1]))
-        if not found:
+        if self.smallest.least > budget:
             raise BoardError(
                 f"a budget of {budget:,} B of RAM is too small: the least is {self.smallest.least:,} B", hint=self.limit(self.smallest)
             )
-        found.sort(key=lambda item: item[:3])
-        solutions = [self._exact(candidate, chosen, budget) for _, _, _, candidate, chosen in found[:EXACT]]
+
+        def price(candidate: Candidate) -> tuple[float, int, tuple[int, ...]]:
+            found = candidate.allocate(budget)
+            return (found[0] if found else float("inf"), candidate.work, candidate.cuts)
+
+        ranked = sorted((c for c in self._known.values() if c.least <= budget), key=price)[:EXACT] or [self.smallest]
+        improved = {c.cuts: c for c in (self._improve(c, price) for c in ranked[:3])}
+        solutions = [self._exact(c, budget) for c in {**{c.cuts: c for c in ranked}, **improved}.values()]
         return min(solutions, key=lambda s: (s.loss, s.candidate.work, s.candidate.cuts))
+
+    def _candidate(self, cuts: tuple[int, ...]) -> Candidate:
+        if cuts not in self._known:
+            self._known[cuts] = Candidate(self.problem, cuts)
+        return self._known[cuts]
+
+    def _improve(self, start: Candidate, price: Callable[[Candidate], Any]) -> Candidate:
+        """The best that single cuts added, dropped or moved lead to, step by step."""
+        best, worth = start, price(start)
+        while True:
+            neighbours = [self._candidate(cuts) for cuts in _neighbours(best.cuts, len(self.problem.operators))]
+            step = min(neighbours, key=price, default=best)
+            if not price(step) < worth:
+                return best
+            best, worth = step, price(step)
 
     def limit(self, candidate: Candidate) -> str:
         """The layers of the phase that sets a candidate's size."""
@@ -77,39 +99,27 @@ class Search:
     def front(self, points: int = 12) -> list[Solution]:
         """Plans from the smallest feasible budget to the one where more RAM gains nothing, fewest bytes first; dominated ones left out."""
         least = self.smallest.least
-        most = max(least + 1, self._unbounded())
-        budgets = np.unique(np.geomspace(least, most, points).astype(int))
+        most = max(least + 1, self.within(sum(max(o.size for o in e.options) for e in self.problem.edges) + 2 * least).arena)
         front: list[Solution] = []
-        for budget in budgets:
+        for budget in np.unique(np.geomspace(least, most, points).astype(int)):
             solution = self.within(int(budget))
             if not front or solution.loss < front[-1].loss * (1 - 1e-6):
                 front.append(solution)
         return front
 
-    def _unbounded(self) -> int:
-        """The arena of the plan of least loss when RAM is no object."""
-        return min(
-            (c.loss([len(s.edge.options) - 1 for s in c.stored]), max(c.used([len(s.edge.options) - 1 for s in c.stored])))
-            for c in self.candidates
-        )[1]
-
-    def _exact(self, candidate: Candidate, start: Sequence[int], budget: int) -> Solution:
+    def _exact(self, candidate: Candidate, budget: int) -> Solution:
         """The bits of least loss for given phases: one 0/1 variable for each option of each stored edge."""
+        found = candidate.allocate(budget)
+        assert found is not None, "only candidates that fit get here"
+        start = found[1]
         greedy = Solution(candidate, tuple(start), candidate.loss(start))
         if not candidate.stored:
             return greedy
         options = [(i, o) for i, s in enumerate(candidate.stored) for o in range(len(s.edge.options))]
         losses = np.array([candidate.stored[i].edge.options[o].loss for i, o in options])
         one_each = np.array([[1.0 if i == edge else 0.0 for i, _ in options] for edge in range(len(candidate.stored))])
-        sizes = np.array(
-            [
-                [
-                    float(candidate.stored[i].edge.options[o].size) if candidate.stored[i].first <= phase <= candidate.stored[i].last else 0.0
-                    for i, o in options
-                ]
-                for phase in range(len(candidate.fixed))
-            ]
-        )
+        phases = range(len(candidate.fixed))
+        sizes = np.array([[float(candidate.stored[i].weight(o, phase)) for i, o in options] for phase in phases])
         room = np.array([budget - fixed for fixed in candidate.fixed], dtype=float)
         scale = max(float(losses.max()), 1e-12)
         constraints = [LinearConstraint(one_each, 1, 1), LinearConstraint(sizes, -np.inf, room)]
@@ -134,8 +144,27 @@ def knee(front: Sequence[Solution]) -> Solution:
     return front[int(np.argmin(x + y))]
 
 
+def _size(candidate: Candidate) -> tuple[int, int, tuple[int, ...]]:
+    return candidate.least, len(candidate.cuts), candidate.cuts
+
+
 def _cuts(count: int) -> Iterator[tuple[int, ...]]:
-    positions = range(1, count)
-    most = count - 1 if count <= EXHAUSTIVE else 4 if count <= 40 else 3
-    for cuts in range(most + 1):
-        yield from combinations(positions, cuts)
+    """All ways to cut a short graph; of a long one those with few cuts."""
+    tried = 0
+    for cuts in range(count):
+        tried += comb(count - 1, cuts)
+        if count > EXHAUSTIVE and tried > MOST_TRIED:
+            return
+        yield from combinations(range(1, count), cuts)
+
+
+def _neighbours(cuts: tuple[int, ...], count: int) -> Iterator[tuple[int, ...]]:
+    """Cuts that differ by one added, dropped or moved."""
+    free = [position for position in range(1, count) if position not in cuts]
+    for position in free:
+        yield tuple(sorted((*cuts, position)))
+    for cut in cuts:
+        rest = tuple(c for c in cuts if c != cut)
+        yield rest
+        for position in free:
+            yield tuple(sorted((*rest, position)))

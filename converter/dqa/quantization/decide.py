@@ -11,9 +11,9 @@ from dqa.calibration import ChannelStatistics
 from dqa.config import ConvertConfig
 from dqa.graph import Graph
 from dqa.graph.functions import UNARY_KINDS
-from dqa.program import ErrorCoding
+from dqa.program import ErrorCoding, Storage
 from dqa.quantization.clipping import best_step, levels
-from dqa.quantization.formats import Floats, Reason, TensorFormat, packed, raw
+from dqa.quantization.formats import Floats, Reason, TensorFormat, packed, raw, value_range, whole
 from dqa.quantization.histogram import Histogram
 from dqa.quantization.ranking import most_important, scores
 from dqa.quantization.sensitivity import sensitivities
@@ -37,20 +37,33 @@ class InputFormat:
     zero_points: Floats
 
 
+@dataclass(frozen=True)
+class EdgeChoice:
+    """A planner's choice for one activation: a ring of rows, plain bytes, or a packed map of code_bits + extra_bits."""
+
+    storage: Storage
+    code_bits: int = 8
+    extra_bits: int = 0
+    important: float = 0.0
+
+
 def decide(
-    graph: Graph, statistics: Mapping[int, ChannelStatistics], inputs: Mapping[int, InputFormat], config: ConvertConfig
+    graph: Graph,
+    statistics: Mapping[int, ChannelStatistics],
+    inputs: Mapping[int, InputFormat],
+    config: ConvertConfig,
+    choices: Mapping[int, EdgeChoice] | None = None,
 ) -> dict[int, TensorFormat]:
     """The format of each activation tensor, by tensor number.
 
-    Tied tensors (see `ties`) get one value range and tied channels one scale. Small edges, the inputs of tables and the borders of the
-    model keep
-    8 bits; the others become packed maps of config.bits + config.extra_bits.
+    Tied tensors (see `ties`) get one value range and tied channels one scale. Small edges, the inputs of tables and the borders of
+    the model keep 8 bits; the others become packed maps of config.bits + config.extra_bits, or what `choices` (by tensor) says.
     """
     ties = Ties(graph)
     total = sum(int(np.prod(t.hwc)) for t in graph.activations() if t.index not in graph.inputs)
     formats: dict[int, TensorFormat] = {}
     for members in ties.groups().values():
-        formats.update(_Group(graph, ties, members, statistics, config, total).formats(inputs))
+        formats.update(_Group(graph, ties, members, statistics, config, total).formats(inputs, choices))
     return formats
 
 
@@ -72,7 +85,7 @@ class _Group:
         # Values come into being only here; the other members hold copies.
         self.roots = [t for t in members if (op := self.producers[t]) is None or op.kind not in MOVES]
 
-    def formats(self, inputs: Mapping[int, InputFormat]) -> dict[int, TensorFormat]:
+    def formats(self, inputs: Mapping[int, InputFormat], choices: Mapping[int, EdgeChoice] | None) -> dict[int, TensorFormat]:
         given = [t for t in self.members if t in self.graph.inputs]
         if given:
             return self._from_input(inputs)
@@ -85,12 +98,37 @@ class _Group:
             return self._uniform(Reason.OUTPUT, *self._affine())
         if any(op.kind in TABLES for t in self.members for op in self.graph.consumers(t)):
             return self._uniform(Reason.TABLE_INPUT, *self._affine())
+        if choices is not None:
+            return self._planned({t: choices[t] for t in self.members})
         if self.small:
-            return self._maps(code_bits=8, extra_bits=0, reason=Reason.SMALL)
+            return self._maps(code_bits=8, extra_bits=0, important=0.0, reason=Reason.SMALL)
         # One table serves all channels of a unary function, so it cannot round some of them for a coarser step.
         by_table = any(op is not None and op.kind in UNARY_KINDS for op in self.producers.values())
         extra = self.config.extra_bits if self.config.method == "dqa" and not by_table else 0
-        return self._maps(code_bits=self.config.bits, extra_bits=extra, reason=Reason.MAP)
+        return self._maps(code_bits=self.config.bits, extra_bits=extra, important=self.config.important, reason=Reason.MAP)
+
+    def _planned(self, choices: Mapping[int, EdgeChoice]) -> dict[int, TensorFormat]:
+        """The formats a planner chose. Members of one group share the range of 7 bits (8 if signed), of which a packed member keeps fewer."""
+        signed = self._signed()
+        if len(self.members) == 1:
+            choice = choices[self.members[0]]
+            if choice.storage is Storage.MAP:
+                return self._maps(
+                    code_bits=choice.code_bits, extra_bits=choice.extra_bits, important=choice.important, reason=Reason.PLANNED
+                )
+        bits = 8 if signed or any(c.storage is Storage.RAW_INT8 for c in choices.values()) else 7
+        kept = min(min(c.code_bits for c in choices.values()), bits)
+        steps = self._steps(kept, signed) / (1 << (bits - kept))
+        low, zero = value_range(bits, signed)
+        result = {}
+        for tensor, choice in choices.items():
+            scales = steps[self._rows[tensor]]
+            zeros = np.full(len(scales), float(zero))
+            code_bits = choice.code_bits if choice.storage is Storage.MAP else bits
+            result[tensor] = whole(
+                self._shape(tensor), choice.storage, code_bits, bits - code_bits, low, zeros, scales, reason=Reason.PLANNED
+            )
+        return result
 
     def _shape(self, tensor: int) -> tuple[int, int, int]:
         return self.graph.tensors[tensor].hwc
@@ -141,50 +179,57 @@ class _Group:
                 found.setdefault(int(variable), Histogram.zero())
         return found
 
-    def _maps(self, *, code_bits: int, extra_bits: int, reason: Reason) -> dict[int, TensorFormat]:
-        signed = self._signed()
-        config = self.config
+    def _prepare(self) -> None:
+        """Histograms of all scale variables, and where each tensor's channels find theirs."""
         histograms = self._histograms()
         order = sorted(histograms)
-        row = {variable: i for i, variable in enumerate(order)}
-        counts, centers = Histogram.stack([histograms[v] for v in order])
+        place = {variable: i for i, variable in enumerate(order)}
+        self._rows = {t: np.array([place[int(v)] for v in self.ties.channels(t)]) for t in self.members}
+        self._counts, self._centers = Histogram.stack([histograms[v] for v in order])
+
+    def _steps(self, bits: int, signed: bool) -> Floats:
+        """The best step of each scale variable for codes of that many bits."""
+        self._prepare()
+        return best_step(self._counts, self._centers, bits, signed)[0]
+
+    def _maps(self, *, code_bits: int, extra_bits: int, important: float, reason: Reason) -> dict[int, TensorFormat]:
+        signed = self._signed()
+        config = self.config
+        self._prepare()
+        counts, centers, rows = self._counts, self._centers, self._rows
         fine_step, fine_error = best_step(counts, centers, code_bits + extra_bits, signed)
         coarse_step, coarse_error = fine_step, fine_error
-        chosen: dict[int, tuple[int, ...]] = dict.fromkeys(self.members, ())
+        chosen: dict[int, tuple[int, ...]] = {t: () for t in self.members}
         if extra_bits:
             coarse_step, coarse_error = best_step(counts, centers, code_bits, signed)
             energy = (counts * centers * centers).sum(axis=1) / np.maximum(counts.sum(axis=1), 1)
             gain = np.maximum(coarse_error - fine_error, 0)
             for tensor in self.members:
-                rows = [row[int(v)] for v in self.ties.channels(tensor)]
                 score = scores(
                     config.ranking,
-                    energy=energy[rows],
-                    gain=gain[rows],
+                    energy=energy[rows[tensor]],
+                    gain=gain[rows[tensor]],
                     sensitivity=sensitivities(self.graph, tensor),
                     seed=config.seed + tensor,
                 )
-                chosen[tensor] = most_important(score, config.important)
-        kept = np.zeros(len(order), dtype=bool)
+                chosen[tensor] = most_important(score, important)
+        kept = np.zeros(len(counts), dtype=bool)
         for tensor in self.roots:
-            variables = self.ties.channels(tensor)
-            kept[[row[int(variables[c])] for c in chosen[tensor]]] = True
+            kept[rows[tensor][list(chosen[tensor])]] = True
         steps = np.where(kept, fine_step, coarse_step / (1 << extra_bits))
         low, high = levels(code_bits + extra_bits, signed)
         codes = np.clip(np.rint(centers / steps[:, None]), low, high).astype(np.int64) - low
         result = {}
         for tensor in self.members:
-            rows_of = np.array([row[int(v)] for v in self.ties.channels(tensor)])
-            kept_rows = rows_of[list(chosen[tensor])] if chosen[tensor] else rows_of[:0]
-            errors = np.bincount(
-                (codes[kept_rows] & ((1 << extra_bits) - 1)).ravel(), weights=counts[kept_rows].ravel(), minlength=1 << extra_bits
-            )
+            own = rows[tensor][list(chosen[tensor])]
+            symbols = (codes[own] & ((1 << extra_bits) - 1)).ravel()
+            errors = np.bincount(symbols, weights=counts[own].ravel(), minlength=1 << extra_bits)
             result[tensor] = packed(
                 self._shape(tensor),
                 code_bits=code_bits,
                 extra_bits=extra_bits,
                 signed=signed,
-                scales=steps[rows_of],
+                scales=steps[rows[tensor]],
                 important=chosen[tensor],
                 error_coding=ErrorCoding.RAW if config.error_coding == "raw" else ErrorCoding.HUFFMAN,
                 error_counts=errors.astype(np.float64),

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.coding.huffman import HuffmanTable
-from dqa.program import Edge, ErrorCoding, Storage, base_row_bytes
+from dqa.program import Edge, ErrorCoding, Storage, base_row_bytes, row_bytes
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,6 +26,7 @@ class Reason(StrEnum):
     TABLE_INPUT = "input of a table operator, one scale"
     SMALL = "small: under 1 % of the activations"
     MAP = "packed map"
+    PLANNED = "planned"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,7 @@ class TensorFormat:
 
     scales: float64 (C,), real units per value. zero_points: float64 (C,), the (real-valued) value of real zero.
     important: channel numbers whose shifting error is kept. expected_extra: bytes of a row's error plane the writer plans for.
-    capacity: bytes of the stored edge.
+    capacity: bytes of the stored edge. ring_rows, ring_left, ring_right: rows and columns of padding of a ring, else 0.
     """
 
     storage: Storage
@@ -49,6 +50,9 @@ class TensorFormat:
     huffman: HuffmanTable | None = None
     expected_extra: int = 0
     capacity: int = 0
+    ring_rows: int = 0
+    ring_left: int = 0
+    ring_right: int = 0
 
     @property
     def bits(self) -> int:
@@ -86,6 +90,9 @@ class TensorFormat:
             error_coding=self.error_coding,
             expected_extra=self.expected_extra,
             huffman=self.huffman,
+            ring_rows=self.ring_rows,
+            ring_left=self.ring_left,
+            ring_right=self.ring_right,
         )
 
 
@@ -93,6 +100,23 @@ def raw(reason: Reason, shape: tuple[int, int, int], scales: Floats, zero_points
     """An edge of plain bytes, 8 bits."""
     storage = Storage.RAW_UINT8 if unsigned_bytes else Storage.RAW_INT8
     return TensorFormat(storage, 8, 0, -128, zero_points, scales, reason, capacity=shape[0] * shape[1] * shape[2])
+
+
+def whole(
+    shape: tuple[int, int, int],
+    storage: Storage,
+    code_bits: int,
+    extra_bits: int,
+    low: int,
+    zero_points: Floats,
+    scales: Floats,
+    *,
+    reason: Reason,
+) -> TensorFormat:
+    """An edge without shifting errors: plain bytes, codes that the writer rounds, or a ring (whose rows the lowering adds)."""
+    height, width, channels = shape
+    size = height * row_bytes(width * channels, code_bits, None) if storage is Storage.MAP else height * width * channels
+    return TensorFormat(storage, code_bits, extra_bits, low, zero_points, scales, reason, capacity=size)
 
 
 def value_range(bits: int, signed: bool) -> tuple[int, int]:

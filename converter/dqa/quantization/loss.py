@@ -16,19 +16,42 @@ from dqa.calibration import ChannelStatistics
 from dqa.graph import Graph
 from dqa.quantization.clipping import best_step
 from dqa.quantization.decide import non_negative
+from dqa.quantization.formats import Floats
 from dqa.quantization.histogram import Histogram
+from dqa.quantization.ranking import most_important
 from dqa.quantization.sensitivity import sensitivities
 
-BITS = range(2, 9)
 
+class EdgeLoss:
+    """Noise-to-signal ratio that an activation adds to its consumers' sums, for any number of bits."""
 
-def edge_losses(graph: Graph, statistics: Mapping[int, ChannelStatistics], tensor: int) -> dict[int, float]:
-    """Noise-to-signal ratio of the consumers' sums for codes of 2 to 8 bits, by number of bits."""
-    counts, centers = Histogram.stack(Histogram.of_channels(statistics[tensor], bins=256))
-    total = np.maximum(counts.sum(axis=1), 1)
-    weights = sensitivities(graph, tensor)
-    signal = float(((counts * centers * centers).sum(axis=1) / total * weights).sum())
-    signed = not non_negative(graph, tensor)
-    if signal <= 0:
-        return dict.fromkeys(BITS, 0.0)
-    return {bits: float((best_step(counts, centers, bits, signed)[1] / total * weights).sum()) / signal for bits in BITS}
+    def __init__(self, graph: Graph, statistics: Mapping[int, ChannelStatistics], tensor: int) -> None:
+        self._counts, self._centers = Histogram.stack(Histogram.of_channels(statistics[tensor], bins=256))
+        self._total = np.maximum(self._counts.sum(axis=1), 1)
+        self._weights = sensitivities(graph, tensor)
+        self._signed = not non_negative(graph, tensor)
+        self._signal = float((self._power(self._centers) * self._weights).sum())
+        self._noise: dict[int, Floats] = {}
+
+    def _power(self, values: Floats) -> Floats:
+        return np.asarray((self._counts * values * values).sum(axis=1) / self._total)
+
+    def _of(self, bits: int) -> Floats:
+        """Noise per channel at the consumers, for codes of that many bits."""
+        if bits not in self._noise:
+            self._noise[bits] = best_step(self._counts, self._centers, bits, self._signed)[1] / self._total * self._weights
+        return self._noise[bits]
+
+    def direct(self, bits: int) -> float:
+        """All channels with codes of `bits` bits."""
+        return float(self._of(bits).sum()) / self._signal if self._signal > 0 else 0.0
+
+    def dqa(self, code_bits: int, extra_bits: int, ratio: float) -> float:
+        """The share `ratio` of the channels, those that gain most, with extra bits."""
+        if self._signal <= 0:
+            return 0.0
+        coarse, fine = self._of(code_bits), self._of(code_bits + extra_bits)
+        noise = coarse.copy()
+        kept = list(most_important(coarse - fine, ratio))
+        noise[kept] = fine[kept]
+        return float(noise.sum()) / self._signal
