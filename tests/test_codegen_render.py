@@ -17,6 +17,7 @@ from dqa.codegen import render
 from dqa.errors import ProgramError
 from ports import ports_of
 from programs import operator_program, random_program
+from streams import ladder, streamed
 
 INCLUDE = Path(__file__).resolve().parents[1] / "firmware" / "lib" / "dqa" / "include"
 FLAGS = ["-Wall", "-Wextra", "-Werror", "-Wconversion", "-pedantic"]
@@ -25,9 +26,9 @@ HOSTILE = "x */ int hack; /* \" ' \\\n#error ??/ \\\r\n // \u2028 \x00 %s {{ 7 *
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 
 
-def compiled(directory: Path, standard: str = "c99") -> ELFFile:
+def compiled(directory: Path, standard: str = "c99", *defines: str) -> ELFFile:
     """model.c as an object file."""
-    command = ["gcc", f"-std={standard}", *FLAGS, f"-I{INCLUDE}", "-c", "model.c", "-o", "model.o"]
+    command = ["gcc", f"-std={standard}", *FLAGS, *defines, f"-I{INCLUDE}", "-c", "model.c", "-o", "model.o"]
     result = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return ELFFile(io.BytesIO((directory / "model.o").read_bytes()))
@@ -63,6 +64,30 @@ def test_only_operators_in_use_are_linked(tmp_path: Path) -> None:
     render(program, p.write(program), tmp_path, ports_of(program))
     names = {entry.name for entry in compiled(tmp_path).get_section_by_name(".symtab").iter_symbols()}
     assert {name for name in names if name.startswith("dqa_op_")} == {"dqa_op_max_pool_2d", "dqa_op_lut"}
+
+
+@needs_gcc
+def test_the_smaller_arena_and_the_functions_for_pushed_rows_are_chosen_by_a_macro(tmp_path: Path) -> None:
+    program = next(q for q in (streamed(ladder(seed), seed) for seed in range(100)) if q.pushed is not None)
+    assert program.pushed is not None and program.pushed.arena_size < program.internal.arena_size
+    render(program, p.write(program), tmp_path, ports_of(program))
+    for defines, layout, own in (
+        ([], program.internal, {"input", "run"}),
+        (["-DDQA_MODEL_PUSHED=0"], program.internal, {"input", "run"}),
+        (["-DDQA_MODEL_PUSHED=1"], program.pushed, {"begin", "push_row", "end"}),
+    ):
+        elf = compiled(tmp_path, "c99", *defines)
+        assert len(symbol(elf, "dqa_model_arena")[0]) == layout.arena_size
+        functions = {s.name for s in elf.get_section_by_name(".symtab").iter_symbols() if s["st_info"]["type"] == "STT_FUNC"}
+        assert {name for name in functions if name.startswith("dqa_model_")} == {f"dqa_model_{name}" for name in own | {"load"}}
+
+
+@needs_gcc
+def test_a_model_that_takes_no_pushed_rows_says_so_when_compiled(tmp_path: Path) -> None:
+    program = operator_program(p.Kind.ADD)
+    render(program, p.write(program), tmp_path, ports_of(program))
+    with pytest.raises(AssertionError, match="without a layout for pushed rows"):
+        compiled(tmp_path, "c99", "-DDQA_MODEL_PUSHED=1")
 
 
 @needs_gcc
