@@ -13,7 +13,7 @@ from dqa.lowering.build import build, edge_order
 from dqa.lowering.scales import raise_to_useful
 from dqa.planning.describe import describe, ring_edge
 from dqa.planning.search import Search, Solution, knee
-from dqa.program import Operator, Program, Storage
+from dqa.program import Edge, Operator, Program, Storage
 from dqa.program.schedule import simulate
 from dqa.quantization.decide import EdgeChoice, InputFormat, decide
 from dqa.quantization.formats import TensorFormat
@@ -54,14 +54,29 @@ class Planner:
         packed = {t: EdgeChoice(Storage.MAP, 7) for t in self.order}
         self.base = build(graph, raise_to_useful(graph, decide(graph, statistics, inputs, config, packed)))
         maps = [number for number, edge in enumerate(self.base.edges) if edge.storage is Storage.MAP]
-        one = [0] * len(self.base.ops)
-        # Rings that take pushed rows at once are long enough for rows that lie ready.
-        single = self.base.input_count == 1
-        self.ring_rows = simulate(self.base.edges, self.base.ops, one, dict.fromkeys(maps), pushed=single).ring_rows
+        self.readers: dict[int, list[Operator]] = {}
+        for op in self.base.ops:
+            for number in op.inputs:
+                self.readers.setdefault(number, []).append(op)
+        self.ring_rows = self._ring_rows(maps)
         losses = {number: EdgeLoss(graph, statistics, self.order[number]) for number in maps}
         self.search = Search(
             describe(self.base, losses, self.ring_rows, self._tied(maps), config, inputs_inside=not pushed, outputs_inside=True)
         )
+
+    def _ring_rows(self, maps: list[int]) -> dict[int, int]:
+        """Rows that the ring of each edge needs when everything flows in one phase, which is enough for any phases.
+
+        Rows are pushed: rings that take pushed rows at once are long enough for rows that lie ready.
+        """
+        edges = list(self.base.edges)
+        for number in maps:
+            edges[number] = self._ring(number, edges[number].height)
+        one = [0] * len(self.base.ops)
+        return simulate(edges, self.base.ops, one, dict.fromkeys(maps), pushed=self.base.input_count == 1).ring_rows
+
+    def _ring(self, number: int, rows: int) -> Edge:
+        return ring_edge(self.base, self.base.edges[number], self.readers.get(number, []), rows)
 
     def _tied(self, maps: list[int]) -> dict[int, int]:
         """Edges whose value range others share: 7 bits, 8 if signed."""
@@ -100,12 +115,8 @@ class Planner:
             storage = Storage.RAW_INT8 if chosen.plain else Storage.MAP
             choices[self.order[stored.index]] = EdgeChoice(storage, chosen.code_bits, chosen.extra_bits, chosen.important)
         formats = raise_to_useful(self.graph, decide(self.graph, self.statistics, self.inputs, self.config, choices))
-        readers: dict[int, list[Operator]] = {}
-        for op in self.base.ops:
-            for number in op.inputs:
-                readers.setdefault(number, []).append(op)
         for number in candidate.rings:
-            ring = ring_edge(self.base, self.base.edges[number], readers.get(number, []), self.ring_rows[number])
+            ring = self._ring(number, self.ring_rows[number])
             tensor = self.order[number]
             formats[tensor] = replace(
                 formats[tensor], capacity=ring.capacity, ring_rows=ring.ring_rows, ring_left=ring.ring_left, ring_right=ring.ring_right
