@@ -11,6 +11,7 @@ from dqa.errors import BoardError
 from dqa.graph import Graph
 from dqa.lowering.build import build, edge_order
 from dqa.lowering.scales import raise_to_useful
+from dqa.planning.candidate import Candidate
 from dqa.planning.describe import describe, ring_edge
 from dqa.planning.search import Search, Solution, knee
 from dqa.program import Edge, Operator, Program, Storage
@@ -25,12 +26,19 @@ _ATTEMPTS = 6
 
 @dataclass(frozen=True, eq=False)
 class Planned:
-    """formats and phases: what `build` takes. solution: the plan. front: plans from the smallest budget up, if they were asked for."""
+    """formats and phases: what `build` takes. solution: the plan. front: plans from the smallest budget up, if they were asked for.
+
+    smallest: the phases of the smallest feasible budget. pushed: whether the input's rows are pushed in the layout that was planned.
+    budget: bytes, None if the planner chose.
+    """
 
     formats: dict[int, TensorFormat]
     phases: tuple[int, ...]
     program: Program
     solution: Solution
+    smallest: Candidate
+    pushed: bool = False
+    budget: int | None = None
     front: tuple[Solution, ...] = ()
 
 
@@ -90,7 +98,7 @@ class Planner:
         for _ in range(_ATTEMPTS):
             planned = self.realize(self.search.within(target))
             if self.arena(planned.program) <= budget:
-                return planned
+                return replace(planned, budget=budget)
             target -= self.arena(planned.program) - budget
         raise BoardError(
             f"a budget of {budget:,} B of RAM is too small by a few bytes: the buffers do not pack",
@@ -122,4 +130,4 @@ class Planner:
                 formats[tensor], capacity=ring.capacity, ring_rows=ring.ring_rows, ring_left=ring.ring_left, ring_right=ring.ring_right
             )
         phases = tuple(candidate.phases)
-        return Planned(formats, phases, build(self.graph, formats, phases), solution)
+        return Planned(formats, phases, build(self.graph, formats, phases), solution, self.search.smallest, self.pushed)

@@ -95,8 +95,10 @@ class Candidate:
         return self.ring_loss + sum(s.edge.options[o].loss for s, o in zip(self.stored, chosen, strict=True))
 
     def allocate(self, budget: int) -> tuple[float, list[int]] | None:
-        """Greedy choice of bits within a budget: from the most bits down, always the step that costs the least loss per byte freed where it is
-        needed; then up again where room is left. None if even the fewest bits do not fit."""
+        """Greedy choice of bits within a budget; None if even the fewest do not fit.
+
+        From the most bits down, always the step that costs the least loss per byte freed where it is needed; then up where room is left.
+        """
         if self.least > budget:
             return None
         chosen = [len(s.edge.options) - 1 for s in self.stored]

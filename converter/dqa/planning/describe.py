@@ -45,8 +45,8 @@ def describe(
     """The planning problem of a program with every edge stored.
 
     losses: by edge number, for edges that may be packed; the others stay plain bytes. ring_rows: rows that a ring of each edge needs.
-    tied: bits of the value range shared with other edges, by edge number, where an edge is tied. inputs_inside, outputs_inside: whether they take
-    room in the arena.
+    tied: bits of the value range shared with other edges, by edge number, where an edge is tied. inputs_inside, outputs_inside: whether
+    they take room in the arena.
     """
     readers: dict[int, list[tuple[int, Operator]]] = {number: [] for number in range(len(program.edges))}
     producers: dict[int, int] = {}

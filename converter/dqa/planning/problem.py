@@ -30,8 +30,10 @@ class Option:
 class PlanEdge:
     """An activation.
 
-    producer: operator number, None for an input of the model. consumers: operator numbers. ring: bytes of a ring that is long enough, None if
-    it must be stored, with its predicted loss. options: ways to store it whole, smallest first; a single one where there is no choice (borders of
+    producer: operator number, None for an input of the model. consumers: operator numbers. ring: bytes of a ring that is long enough,
+    None if
+    it must be stored, with its predicted loss. options: ways to store it whole, smallest first; a single one where there is no choice
+    (borders of
     the model, tables, small vectors). border: an output, alive to the end.
     """
 

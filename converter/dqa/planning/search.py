@@ -1,6 +1,7 @@
 """Finds the phases and bits of least predicted loss within a RAM budget.
 
-Graphs of up to 12 operators: all ways to cut them are tried. Longer ones: all ways with few cuts (every cut costs stored edges, so few are best),
+Graphs of up to 12 operators: all ways to cut them are tried. Longer ones: all ways with few cuts (every cut costs stored edges, so few
+are best),
 then the best are improved by adding, dropping and moving single cuts until nothing helps. For each way the bits are allocated greedily; for
 the best few they are then chosen exactly, as an integer program (SciPy's HiGHS).
 """
@@ -29,7 +30,8 @@ EXACT = 8
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """candidate: the phases. chosen: the option of each stored edge. arena: the sum of what is alive in the fullest phase. loss: predicted."""
+    """candidate: the phases. chosen: the option of each stored edge. arena: the sum of what is alive in the fullest phase. loss:
+    predicted."""
 
     candidate: Candidate
     chosen: tuple[int, ...]

@@ -108,7 +108,8 @@ class _Group:
         return self._maps(code_bits=self.config.bits, extra_bits=extra, important=self.config.important, reason=Reason.MAP)
 
     def _planned(self, choices: Mapping[int, EdgeChoice]) -> dict[int, TensorFormat]:
-        """The formats a planner chose. Members of one group share the range of 7 bits (8 if signed), of which a packed member keeps fewer."""
+        """The formats a planner chose. Members of one group share the range of 7 bits (8 if signed), of which a packed member keeps
+        fewer."""
         signed = self._signed()
         if len(self.members) == 1:
             choice = choices[self.members[0]]
@@ -199,7 +200,7 @@ class _Group:
         counts, centers, rows = self._counts, self._centers, self._rows
         fine_step, fine_error = best_step(counts, centers, code_bits + extra_bits, signed)
         coarse_step, coarse_error = fine_step, fine_error
-        chosen: dict[int, tuple[int, ...]] = {t: () for t in self.members}
+        chosen: dict[int, tuple[int, ...]] = dict.fromkeys(self.members, ())
         if extra_bits:
             coarse_step, coarse_error = best_step(counts, centers, code_bits, signed)
             energy = (counts * centers * centers).sum(axis=1) / np.maximum(counts.sum(axis=1), 1)

@@ -1,7 +1,9 @@
 """Predicted cost in accuracy of storing an activation with few bits.
 
-Rounding errors act as noise of known power on the sums that read them. With e[c] the mean squared rounding error of channel c, a[c] its mean
-square and g[c] the sum of the squared weights that multiply it, the ratio sum(e g) / sum(a g) is the noise that the edge adds to its consumers'
+Rounding errors act as noise of known power on the sums that read them. With e[c] the mean squared rounding error of channel c, a[c] its
+mean
+square and g[c] the sum of the squared weights that multiply it, the ratio sum(e g) / sum(a g) is the noise that the edge adds to its
+consumers'
 sums, relative to their power. Noises of different edges are independent to first order, so the losses of the edges of a network add up; the
 planner compares sums, it does not predict percentages.
 """

@@ -1,0 +1,107 @@
+"""Phases and bits: the search against brute force, on small made-up problems."""
+
+from __future__ import annotations
+
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+
+from dqa.errors import BoardError
+from dqa.planning.candidate import Candidate
+from dqa.planning.problem import Option, PlanEdge, PlanOperator, Problem
+from dqa.planning.search import Search, knee
+
+
+def random_problem(seed: int, operators: int = 6) -> Problem:
+    """A chain with a few skips; sizes and losses fall and rise with the bits as real ones do."""
+    rng = np.random.default_rng(seed)
+    edges = [PlanEdge("input", 100, None, (0,), None, 0.0, (Option(100, 0.0, 8, (30,), plain=True),))]
+    for step in range(operators):
+        consumers = [step + 1] if step + 1 < operators else []
+        if step + 3 < operators and rng.random() < 0.4:
+            consumers.append(step + 3)
+        values = int(rng.integers(200, 2000))
+        loss = float(rng.uniform(0.01, 1))
+        decode = tuple(int(rng.integers(20, 200)) for _ in consumers)
+        options = tuple(Option(values * bits // 8, loss * 4.0**-bits, bits, decode) for bits in (2, 4, 6))
+        if not consumers:
+            options = (Option(40, 0.0, 8, (), plain=True),)
+        ring = int(values * rng.uniform(0.1, 0.6)) if consumers else None
+        edges.append(PlanEdge(f"e{step}", values, step, tuple(consumers), ring, loss * 4.0**-7, options, border=not consumers))
+    ops = tuple(
+        PlanOperator(f"op{i}", int(rng.integers(16, 60)), int(rng.integers(10, 90)), int(rng.integers(1, 99))) for i in range(operators)
+    )
+    return Problem(ops, tuple(edges))
+
+
+def brute_force(problem: Problem, budget: int) -> float | None:
+    """The least loss over all cuts and all bits."""
+    best = None
+    count = len(problem.operators)
+    for cuts in (c for n in range(count) for c in combinations(range(1, count), n)):
+        candidate = Candidate(problem, cuts)
+        for chosen in product(*(range(len(s.edge.options)) for s in candidate.stored)):
+            if max(candidate.used(chosen)) <= budget:
+                loss = candidate.loss(chosen)
+                best = loss if best is None or loss < best else best
+    return best
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_small_graphs_are_planned_exactly(seed: int):
+    problem = random_problem(seed)
+    search = Search(problem)
+    least = search.smallest.least
+    for factor in (1.0, 1.2, 1.6, 3.0):
+        budget = int(least * factor)
+        solution = search.within(budget)
+
+        assert solution.arena <= budget
+        assert solution.loss == pytest.approx(brute_force(problem, budget), rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_least_budget_is_the_least(seed: int):
+    problem = random_problem(seed)
+    least = Search(problem).smallest.least
+
+    assert brute_force(problem, least) is not None
+    assert brute_force(problem, least - 1) is None
+
+
+def test_a_budget_below_the_least_is_refused_with_the_number_and_the_layers():
+    search = Search(random_problem(1))
+
+    with pytest.raises(BoardError) as refusal:
+        search.within(search.smallest.least - 1)
+
+    assert f"{search.smallest.least:,} B" in refusal.value.message
+    assert "op" in refusal.value.hint
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_more_ram_never_costs_accuracy(seed: int):
+    front = Search(random_problem(seed, operators=9)).front()
+
+    assert [s.arena for s in front] == sorted(s.arena for s in front)
+    assert all(a.loss > b.loss for a, b in zip(front, front[1:], strict=False))
+    assert knee(front) in front
+
+
+def test_long_graphs_are_improved_beyond_the_cuts_tried_first():
+    problem = random_problem(3, operators=24)
+    search = Search(problem)
+    smallest = search.smallest
+
+    for cuts in combinations(range(1, 24), 1):
+        assert Candidate(problem, cuts).least >= smallest.least
+    solution = search.within(int(smallest.least * 1.1))
+
+    assert solution.arena <= smallest.least * 1.1
+
+
+def test_equal_problems_get_equal_plans():
+    first, second = (Search(random_problem(5)).within(4000) for _ in range(2))
+
+    assert (first.candidate.cuts, first.chosen) == (second.candidate.cuts, second.chosen)
