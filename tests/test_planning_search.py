@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
@@ -85,7 +85,7 @@ def test_more_ram_never_costs_accuracy(seed: int):
     front = Search(random_problem(seed, operators=9)).front()
 
     assert [s.arena for s in front] == sorted(s.arena for s in front)
-    assert all(a.loss > b.loss for a, b in zip(front, front[1:], strict=False))
+    assert all(a.loss > b.loss for a, b in pairwise(front))
     assert knee(front) in front
 
 
