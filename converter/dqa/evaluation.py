@@ -26,7 +26,8 @@ Bytes = npt.NDArray[np.uint8]
 class EvaluateResult:
     """What one evaluation found; None where the target cannot tell.
 
-    value: the metric of the converted model, float_value that of the float model on the same samples. agreement: samples whose output
+    value: the metric of the converted model (None if a limited run has too few samples for it), float_value that of the float model on
+    the same samples. agreement: samples whose output
     bytes equal
     the host's, of how many. stored_bits: RAM bits per stored activation. ram, flash: bytes. instructions: of one inference, simulated
     boards.
@@ -34,7 +35,7 @@ class EvaluateResult:
     """
 
     metric: str
-    value: float
+    value: float | None
     samples: int
     target: str
     stored_bits: float
@@ -123,18 +124,30 @@ def evaluate(
         floats = float_outputs(load_model(out / "float.tflite"), real)
     return EvaluateResult(
         metric=chosen,
-        value=metrics.evaluate(chosen, outputs, dataset, real),
+        value=_value(chosen, outputs, dataset, real, limit),
         samples=len(inputs),
         target=target,
         stored_bits=stored_bits(program),
         outputs=outputs,
         answers=answers(chosen, outputs, real, dataset),
         details=_details(chosen, outputs, floats, dataset),
-        float_value=metrics.evaluate(chosen, floats, dataset, real),
+        float_value=_value(chosen, floats, dataset, real, limit),
         agreement=agreement,
         dropped_rows=run.dropped_rows,
         **(run.measured or {}),
     )
+
+
+def _value(
+    metric: str, outputs: npt.NDArray[np.float32], dataset: datasets.Dataset, real: npt.NDArray[np.float32], limit: int | None
+) -> float | None:
+    """The metric; None where the few samples of a limited run cannot give it (an AUC of one class), which the agreement can do without."""
+    try:
+        return metrics.evaluate(metric, outputs, dataset, real)
+    except DataError:
+        if limit is None:
+            raise
+        return None
 
 
 def model_inputs(interface: Interface, dataset: datasets.Dataset) -> tuple[npt.NDArray[np.float32], Bytes]:
