@@ -26,6 +26,7 @@ class Reason(StrEnum):
     TABLE_INPUT = "input of a table operator, one scale"
     SMALL = "small: under 1 % of the activations"
     MAP = "packed map"
+    BORDER = "between DQA groups, or at a TFLite builtin"
 
 
 @dataclass(frozen=True, eq=False)
