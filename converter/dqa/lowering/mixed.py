@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dqa.frontend.schema import OPERATORS
 from dqa.graph import Graph
 from dqa.lowering.builtins import QuantizedBuiltins
-from dqa.lowering.tflite_writer import TfliteBuilder
+from dqa.lowering.tflite_writer import TfliteBuilder, describe
 from dqa.program import Program
 from dqa.program.port import Port
 
@@ -37,11 +36,10 @@ def write_mixed(
     inputs: Sequence[int],
     outputs: Sequence[int],
     ports: Mapping[int, Port],
-    description: str,
+    meta: Mapping[str, str],
 ) -> bytes:
     """The file. inputs, outputs: the graph's. ports: of the graph's tensors that a group or a builtin gives to another, and of its ends.
-
-    Raises ValueError if the operators wait for each other.
+    meta: goes into the file's description. Raises ValueError if the operators wait for each other.
     """
     model = TfliteBuilder()
     numbers = {t: model.tensor(port.name, [1, *port.shape], port.dtype, port=port) for t, port in ports.items()}
@@ -58,7 +56,7 @@ def write_mixed(
         if len(waiting) == len(steps):
             raise ValueError("operators that wait for each other")
         steps = waiting
-    return model.finish([numbers[t] for t in inputs], [numbers[t] for t in outputs], description)
+    return model.finish([numbers[t] for t in inputs], [numbers[t] for t in outputs], describe(meta))
 
 
 def _dqa_step(model: TfliteBuilder, group: BuiltGroup, numbers: Mapping[int, int]) -> _Step:
@@ -84,8 +82,3 @@ def _builtin_steps(model: TfliteBuilder, builtins: QuantizedBuiltins, numbers: M
 
 def _append(model: TfliteBuilder, op: object, code: object, inputs: list[int], outputs: list[int]) -> Callable[[], None]:
     return lambda: model.adopt_operator(op, code, inputs, outputs)
-
-
-def builtin_kinds(builtins: QuantizedBuiltins) -> list[str]:
-    """What TensorFlow Lite Micro must register beside DQA, sorted."""
-    return sorted({OPERATORS[builtins.codes[op.opcodeIndex].builtinCode] for op in builtins.subgraph.operators})

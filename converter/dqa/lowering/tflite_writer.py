@@ -140,5 +140,9 @@ def write_tflite(
     tensors = [model.tensor(port.name, [1, *port.shape], port.dtype, port=port) for port in (*inputs, *outputs)]
     ends = tensors[: len(inputs)], tensors[len(inputs) :]
     model.dqa(program_bytes, program, *ends)
-    description = "; ".join(["dqa", *(f"{key}: {value}" for key, value in sorted((meta or {}).items()))])
-    return model.finish(*ends, description)
+    return model.finish(*ends, describe(meta or {}))
+
+
+def describe(meta: Mapping[str, str]) -> str:
+    """The description of a file."""
+    return "; ".join(["dqa", *(f"{key}: {value}" for key, value in sorted(meta.items()))])
