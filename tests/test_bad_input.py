@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import zipfile
@@ -17,6 +19,7 @@ import numpy as np
 import pytest
 
 from cli import Shell
+from firmware import needs_compiler
 
 needs_tensorflow = pytest.mark.skipif(find_spec("tensorflow") is None, reason="reading Keras files needs TensorFlow")
 
@@ -247,6 +250,25 @@ def test_an_unknown_target_is_refused(target: str, dqa: Shell, example_out: Path
     dqa.refuses("evaluate", example_out, "--data", noise_npz, "--target", target, "--quiet")
 
 
+@needs_tensorflow
+@pytest.mark.parametrize("target", ["host", "tflm-host"])
+def test_a_runtime_is_refused_where_there_is_no_board(target: str, dqa: Shell, example_out: Path, noise_npz: Path) -> None:
+    dqa.refuses("evaluate", example_out, "--data", noise_npz, "--target", target, "--runtime", "tflm", "--quiet")
+
+
+@needs_tensorflow
+def test_labels_that_do_not_fit_are_refused_before_a_board_works(dqa: Shell, example_out: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x=IMAGES, y=np.full(8, 10))
+    target = "serial:/dev/no-such-port"
+    assert "labels" in dqa.refuses("evaluate", example_out, "--data", tmp_path / "x.npz", "--target", target, "--limit", "4", "--quiet").err
+
+
+def test_a_port_in_use_is_refused(dqa: Shell, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert str(port) in dqa.refuses("simulate", tmp_path, "--board", "mps2_an386", "--port", str(port), "--quiet").err
+
+
 # What a conversion wrote, damaged
 
 
@@ -278,10 +300,51 @@ def test_a_program_that_was_cut_is_refused(length: int, dqa: Shell, damaged: Pat
 
 
 @needs_tensorflow
-@pytest.mark.parametrize("name", ["model.dqa", "report.json"])
+@pytest.mark.parametrize("target", ["host", "tflm-host"])
+def test_a_tflite_with_other_options_or_another_size_of_program_is_refused(target: str, dqa: Shell, damaged: Path, noise_npz: Path) -> None:
+    tflite = damaged / "model.tflite"
+    written, size = tflite.read_bytes(), (damaged / "model.dqa").stat().st_size
+    lengths = [at for at in range(0, len(written) - 3, 4) if int.from_bytes(written[at : at + 4], "little") == size]
+    for at in (*(written.index(b"DQAO") + field for field in range(0, 20, 4)), *lengths):
+        tflite.write_bytes(written)
+        flip(tflite, at)
+        assert ".tflite" in dqa.refuses("evaluate", damaged, "--data", noise_npz, "--target", target, "--quiet").err
+    assert len(lengths) >= 2  # of the tensor, of its buffer, in the program itself
+
+
+@needs_tensorflow
+def test_a_tflite_of_another_conversion_is_refused(dqa: Shell, damaged: Path, example_h5: Path, noise_npz: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    assert dqa("convert", example_h5, "--calibration", noise_npz, "--bits", "3", "-o", other, "--quiet").code == 0
+    shutil.copy(other / "model.tflite", damaged / "model.tflite")
+    assert "different programs" in dqa.refuses("evaluate", damaged, "--data", noise_npz, "--quiet").err
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("name", ["model.dqa", "model.tflite", "float.tflite", "report.json"])
 def test_a_file_of_the_conversion_that_is_missing_is_named(name: str, dqa: Shell, damaged: Path, noise_npz: Path) -> None:
     (damaged / name).unlink()
     assert name in dqa.refuses("evaluate", damaged, "--data", noise_npz, "--quiet").err
+
+
+@needs_tensorflow
+@needs_compiler
+def test_a_model_too_large_for_a_board_is_refused_with_the_missing_bytes(dqa: Shell, damaged: Path) -> None:
+    header = damaged / "src" / "model.h"
+    text, count = re.subn(r"(DQA_MODEL_ARENA_SIZE) \d+u", r"\1 200000u", header.read_text())
+    assert count == 1
+    header.write_text(text)
+    done = dqa.refuses("build", damaged, "--board", "netduinoplus2", "--quiet")
+    missing = re.search(r"does not fit board netduinoplus2: needs (\d+) bytes of RAM more", done.err)
+    assert missing and 200_000 - 131_072 < int(missing[1]) < 200_000 - 131_072 + 10_000, done.err
+    assert "131072 bytes of RAM" in done.err
+
+
+@needs_tensorflow
+def test_a_project_that_cannot_be_written_is_refused(dqa: Shell, damaged: Path) -> None:
+    shutil.rmtree(damaged / "firmware")
+    (damaged / "firmware").touch()
+    assert "firmware" in dqa.refuses("build", damaged, "--board", "mps2_an386", "--quiet").err
 
 
 @needs_tensorflow

@@ -10,7 +10,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from dqa import resources
-from dqa.device import bare, boards, project
+from dqa.device import bare, boards, evaluate, project
 from dqa.device.boards import Board
 from dqa.errors import BoardError, InputError
 from firmware import needs_compiler, write_out
@@ -41,6 +41,10 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_the_table_holds_simulated_and_real_boards() -> None:
     assert {"mps2_an386", "mps2_an500", "mps3_an547", "netduinoplus2"} == {b.name for b in boards.list_boards() if b.simulated}
     assert {"nucleo_f446re", "nrf52840_dk"} == {b.name for b in boards.list_boards() if not b.simulated}
+
+
+def test_a_serial_target_speaks_at_every_boards_rate() -> None:
+    assert {board.uart.baud for board in boards.list_boards()} == {evaluate._SERIAL_BAUD}
 
 
 def test_an_unknown_board_is_refused_with_the_known_ones() -> None:

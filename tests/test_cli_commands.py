@@ -35,6 +35,12 @@ def test_help_lists_every_command_and_every_command_has_help(dqa: Shell) -> None
         assert f"dqa {name}" in page.out
 
 
+def test_without_a_command_there_is_the_overview(dqa: Shell) -> None:
+    done = dqa()
+    assert (done.code, done.err) == (0, "")
+    assert "evaluate" in done.out
+
+
 def test_version_is_the_package_s(dqa: Shell) -> None:
     assert package.__version__ in dqa("--version").out
 
@@ -100,7 +106,9 @@ def test_json_goes_to_standard_output_alone_or_to_a_file(dqa: Shell, converted: 
     done = dqa("convert", "m.h5", "--json", tmp_path / "r.json")
     assert json.loads((tmp_path / "r.json").read_text()) == {"stored_bits": 4.5}
     assert "wrote out/m" in done.out
-    dqa.refuses("convert", "m.h5", "--quiet", "--json", tmp_path / "absent" / "r.json", code=1)
+    calls = len(converted)
+    assert "absent" in dqa.refuses("convert", "m.h5", "--quiet", "--json", tmp_path / "absent" / "r.json").err
+    assert len(converted) == calls  # said before the work, not after it
 
 
 def raising(error: BaseException) -> Callable[..., Any]:

@@ -131,6 +131,28 @@ def test_counted_instructions_repeat(name: str, out: Path, host: HostModel) -> N
     assert max(counts) - min(counts) <= 1  # half a tick of rounding
 
 
+@pytest.mark.slow
+def test_a_counter_that_wraps_counts_on(out: Path, tmp_path: Path) -> None:
+    rounds = 700_000_000  # of two instructions and 6.4 ticks: past 2^32
+    long = tmp_path / "out"
+    write_out(long, random_program(3))
+    loop = f'__asm volatile("ldr r0, ={rounds}\\n1: subs r0, r0, #1\\nbne 1b" ::: "r0", "cc");'
+    replace_run(long, loop)
+    with Simulator(BOARD, bare.build(long, BOARD.name).elf, icount=True) as simulator:
+        device = Device(simulator.link, reply_timeout=20)
+        hello = device.hello()
+        ticks = device.infer(hello, bytes(hello.input_size))[1].ticks
+    assert 2 * rounds * 3.2 < ticks < 2 * rounds * 3.2 + 100_000
+
+
+def replace_run(out: Path, first: str) -> None:
+    """Puts a statement before what dqa_model_run does."""
+    source = out / "src" / "model.c"
+    head = "dqa_status dqa_model_run(const int8_t **output) {\n"
+    before, after = source.read_text().split(head)
+    source.write_text(before + head + f"  {first}\n" + after)
+
+
 @pytest.mark.usefixtures("bare_build")
 def test_a_corrupt_program_is_reported_over_serial(out: Path, tmp_path: Path) -> None:
     spoiled = tmp_path / "out"
@@ -155,14 +177,7 @@ def test_a_corrupt_program_is_reported_over_serial(out: Path, tmp_path: Path) ->
 def test_a_fault_is_reported_and_not_silent(out: Path, tmp_path: Path) -> None:
     faulty = tmp_path / "out"
     write_out(faulty, random_program(3))
-    source = faulty / "src" / "model.c"
-    text = source.read_text()
-    cut = text.index("dqa_status dqa_model_run")
-    source.write_text(
-        text[:cut]
-        + "dqa_status dqa_model_run(const int8_t **output) {\n  *(volatile int *)0xF0000000u = 1;"
-        + text[text.index("\n", cut) :]
-    )
+    replace_run(faulty, "*(volatile int *)0xF0000000u = 1;")
     with Simulator(BOARD, bare.build(faulty, BOARD.name).elf) as simulator:
         device = Device(simulator.link, reply_timeout=20)
         hello = device.hello()
@@ -216,6 +231,13 @@ def test_the_device_answers_after_any_noise(raw: Raw) -> None:
         while replies[-1].type == ERROR:
             replies += raw.send(b"", 1)
         assert (replies[-1].type, replies[-1].sequence) == (Command.STATS | protocol.REPLY, sequence)
+
+
+def test_a_missing_simulator_is_named_with_a_remedy(elf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(ToolError, match="qemu-system-arm is not installed") as caught:
+        Simulator(BOARD, elf)
+    assert "apt-get install qemu-system-arm" in caught.value.hint
 
 
 @pytest.mark.usefixtures("bare_build")

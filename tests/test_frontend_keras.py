@@ -6,6 +6,7 @@ import base64
 import json
 import marshal
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -223,3 +224,24 @@ def test_a_saved_model_that_reads_files_is_refused(files: Path) -> None:
     tf.saved_model.save(module, str(files / "reader"), signatures=module.__call__)
     with pytest.raises(ModelError, match="ReadFile"):
         load_model(files / "reader")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "operators"),
+    [
+        ("unet_camvid.h5", {"CONV_2D": 15, "MAX_POOL_2D": 3, "RESIZE_NEAREST_NEIGHBOR": 3, "CONCATENATION": 3}),
+        ("cifar10_resnet32.h5", {"CONV_2D": 31, "ADD": 15, "MAX_POOL_2D": 2, "PAD": 2, "MEAN": 1, "FULLY_CONNECTED": 1}),
+        ("mltk_kws_mobilenetv2.h5", {"CONV_2D": 35, "DEPTHWISE_CONV_2D": 17, "ADD": 12, "MEAN": 1, "FULLY_CONNECTED": 1, "SOFTMAX": 1}),
+        ("orig_vww_96_keras2.4.h5", {"CONV_2D": 14, "DEPTHWISE_CONV_2D": 13, "MEAN": 1, "FULLY_CONNECTED": 1, "SOFTMAX": 1}),
+        ("mlperf_ad01_autoencoder.h5", {"FULLY_CONNECTED": 10}),
+    ],
+)
+def test_real_networks_keep_their_outputs(shared: Path, name: str, operators: dict[str, int]) -> None:
+    pytest.importorskip("tensorflow")
+    model = load_model(shared / "models" / name)
+    assert Counter(op.kind for op in model.graph.ops) == operators
+    x = np.random.default_rng(4).uniform(-1, 1, (2, *model.input.shape[1:])).astype(np.float32)
+    expected = float_outputs(model, x)
+    actual = run(model.graph, x)[model.output.index]
+    assert np.abs(actual - expected).max() <= 1e-4 * np.abs(expected).max()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from dqa.graph import Graph, Op, Tensor
 from dqa.quantization import clipping, multiplier, weights
 from dqa.quantization.ties import Ties
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 def graph_of(shapes: dict[int, tuple[int, ...]], ops: list[Op], inputs: list[int], outputs: list[int]) -> Graph:

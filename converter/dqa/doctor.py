@@ -145,6 +145,13 @@ TOOLS: tuple[Tool, ...] = (
         _package("tflite-micro"),
         {"": "no wheel for this system; use Linux on x86-64", "Linux": 'pip install "dqa-convert[tflm]"'},
     ),
+    Tool(
+        "AI Edge Quantizer",
+        "models with operators that stay TFLite builtins",
+        False,
+        _package("ai-edge-quantizer"),
+        {"": 'pip install "dqa-convert[builtins]"'},
+    ),
     Tool("arm-none-eabi-gcc", "building firmware for the simulated boards", False, _command("arm-none-eabi-gcc"), ARM_TOOLCHAIN),
     Tool("newlib for Arm", "building firmware for the simulated boards", False, _arm_libc, ARM_TOOLCHAIN),
     Tool(

@@ -13,8 +13,9 @@ from dqa import data as datasets
 from dqa import metrics
 from dqa.calibration import float_outputs
 from dqa.engine.host import HostModel
-from dqa.errors import DataError, InputError
+from dqa.errors import DataError, InputError, ProgramError
 from dqa.frontend import load_model
+from dqa.lowering.tflite_reader import read_tflite
 from dqa.program import read
 from dqa.progress import Progress, SilentProgress
 from dqa.report import Interface, load_interface, stored_bits
@@ -26,15 +27,14 @@ Bytes = npt.NDArray[np.uint8]
 class EvaluateResult:
     """What one evaluation found; None where the target cannot tell.
 
-    value: the metric of the converted model, float_value that of the float model on the same samples. agreement: samples whose output
-    bytes equal
-    the host's, of how many. stored_bits: RAM bits per stored activation. ram, flash: bytes. instructions: of one inference, simulated
-    boards.
+    value: the metric of the converted model (None if a limited run has too few samples for it), float_value that of the float model on
+    the same samples. agreement: samples whose output bytes equal the host's, of how many. stored_bits: RAM bits per stored activation.
+    runtime: of a board. ram, flash: bytes. instructions: of one inference, simulated boards. microseconds: of one inference, real boards.
     outputs: real numbers, (N, *output shape). answers: per sample, see `answers`. details: further figures of the metric.
     """
 
     metric: str
-    value: float
+    value: float | None
     samples: int
     target: str
     stored_bits: float
@@ -43,6 +43,7 @@ class EvaluateResult:
     details: dict[str, float]
     float_value: float | None = None
     agreement: tuple[int, int] | None = None
+    runtime: str | None = None
     dropped_rows: int | None = None
     ram: dict[str, int] | None = None
     flash: dict[str, int] | None = None
@@ -56,6 +57,7 @@ class EvaluateResult:
             "value": self.value,
             "samples": self.samples,
             "target": self.target,
+            "runtime": self.runtime,
             "agreement": {"equal": self.agreement[0], "of": self.agreement[1]} if self.agreement else None,
             "stored_bits": round(self.stored_bits, 4),
             "float_value": self.float_value,
@@ -86,18 +88,22 @@ def evaluate(
     limit: int | None = None,
     metric: str | None = None,
     *,
+    runtime: str = "standalone",
+    tflm: Path | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> EvaluateResult:
     """Evaluates OUT on the samples of an .npz.
 
     target: "host", "tflm-host", "sim:BOARD" or "serial:PORT". limit: the first so many samples. metric: top1, auc, miou, mse or None for
-    the
-    model's own or the task's usual one. Raises InputError, DataError, BoardError, ToolError.
+    the model's own or the task's usual one. runtime: of a board's firmware, "standalone" or "tflm"; tflm: see dqa.device.build.
+    Raises InputError, DataError, ProgramError, BoardError, ToolError.
     """
     progress = progress or SilentProgress()
     interface = load_interface(out)
     program_bytes = _read(out / "model.dqa")
+    if read_tflite(_read(out / "model.tflite")) != program_bytes:
+        raise ProgramError(f"model.tflite and model.dqa in '{out}' hold different programs", hint="run dqa convert again")
     program = read(program_bytes)
     dataset = datasets.load(data)
     datasets.check_shape(dataset, (1, *interface.inputs[0].shape))
@@ -108,40 +114,61 @@ def evaluate(
     real, inputs = model_inputs(interface, dataset)
     host = HostModel(program_bytes)
     kind, _, place = target.partition(":")
-    runner = {"host": _on_host, "tflm-host": _on_tflm, "sim": _on_device, "serial": _on_device}.get(kind)
-    if runner is None or bool(place) != (kind in {"sim", "serial"}):
+    on_board = kind in {"sim", "serial"}
+    if (kind not in {"host", "tflm-host"} and not on_board) or bool(place) != on_board:
         raise InputError(f"target: expected host, tflm-host, sim:BOARD or serial:PORT, got '{target}'")
-    run = runner(out, target, host, inputs, jobs, progress)
-    agreement = None
-    if target != "host":
-        reference = _on_host(out, "host", host, inputs, jobs, progress).outputs
-        agreement = int(np.all(run.outputs == reference, axis=1).sum()), len(inputs)
+    if runtime != "standalone" and not on_board:
+        raise InputError(f"target {target} takes no runtime", hint="runtime is of a board's firmware: sim:BOARD or serial:PORT")
     output = interface.outputs[0]
-    outputs = output.to_real(run.outputs[:, : int(np.prod(output.shape))].view(np.int8))
     chosen = metric or interface.metric or metrics.choose(dataset, (1, *interface.inputs[0].shape), (1, *output.shape))
+    # The float model first: labels that do not fit are refused before a board works for minutes.
     with progress.task("Float model", None):
         floats = float_outputs(load_model(out / "float.tflite"), real)
+    float_value = _value(chosen, floats, dataset, real, limit)
+    reference = _on_host(host, inputs, jobs, progress)
+    if on_board:
+        run = _on_device(out, target, runtime, tflm, inputs, jobs, progress)
+    else:
+        run = reference if kind == "host" else _on_tflm(out, inputs, progress)
+    equal = int(np.all(run.outputs == reference.outputs, axis=1).sum())
+    outputs = output.to_real(run.outputs[:, : int(np.prod(output.shape))].view(np.int8))
     return EvaluateResult(
         metric=chosen,
-        value=metrics.evaluate(chosen, outputs, dataset, real),
+        value=_value(chosen, outputs, dataset, real, limit),
         samples=len(inputs),
         target=target,
         stored_bits=stored_bits(program),
         outputs=outputs,
         answers=answers(chosen, outputs, real, dataset),
         details=_details(chosen, outputs, floats, dataset),
-        float_value=metrics.evaluate(chosen, floats, dataset, real),
-        agreement=agreement,
+        float_value=float_value,
+        agreement=(equal, len(inputs)) if target != "host" else None,
+        runtime=runtime if on_board else None,
         dropped_rows=run.dropped_rows,
         **(run.measured or {}),
     )
 
 
+def _value(
+    metric: str, outputs: npt.NDArray[np.float32], dataset: datasets.Dataset, real: npt.NDArray[np.float32], limit: int | None
+) -> float | None:
+    """The metric; None where the few samples of a limited run cannot give it (an AUC of one class), which the agreement can do without."""
+    try:
+        return metrics.evaluate(metric, outputs, dataset, real)
+    except metrics.OneClassError:
+        if limit is None:
+            raise
+        return None
+
+
 def model_inputs(interface: Interface, dataset: datasets.Dataset) -> tuple[npt.NDArray[np.float32], Bytes]:
     """The float model's inputs (N, *shape) and the converted model's bytes (N, bytes)."""
-    real = datasets.InputMapping.of(interface.data_scale, interface.data_zero_point).to_float(dataset.x)
-    port = interface.inputs[0]
-    if dataset.x.dtype.name == port.dtype:
+    mapping, port = datasets.InputMapping.of(interface.data_scale, interface.data_zero_point), interface.inputs[0]
+    real = mapping.to_float(dataset.x)
+    scale, zero_point = mapping.per_channel(dataset.x.shape[-1])
+    # int8 data are not the device's bytes where a calibration with float data chose another scale
+    same = np.allclose(scale, port.scale, rtol=1e-6, atol=0) and np.allclose(zero_point, port.zero_point)
+    if dataset.x.dtype.name == port.dtype and same:
         return real, np.ascontiguousarray(dataset.x).reshape(len(dataset.x), -1).view(np.uint8)
     return real, port.to_bytes(real)
 
@@ -174,13 +201,13 @@ def _read(path: Path) -> bytes:
         raise InputError(f"'{path}': {error.strerror}", hint="make it with dqa convert ... -o OUT") from error
 
 
-def _on_host(out: Path, target: str, host: HostModel, inputs: Bytes, jobs: int | None, progress: Progress) -> _Run:
+def _on_host(host: HostModel, inputs: Bytes, jobs: int | None, progress: Progress) -> _Run:
     with progress.task("Host", len(inputs)) as step:
         result = host.run(inputs, jobs=jobs, progress=step)
     return _Run(result.outputs.view(np.uint8), int(result.dropped.sum()))
 
 
-def _on_tflm(out: Path, target: str, host: HostModel, inputs: Bytes, jobs: int | None, progress: Progress) -> _Run:
+def _on_tflm(out: Path, inputs: Bytes, progress: Progress) -> _Run:
     from dqa.engine.tflm_host import TflmModel
 
     with progress.task("TensorFlow Lite Micro", len(inputs)) as step:
@@ -190,14 +217,15 @@ def _on_tflm(out: Path, target: str, host: HostModel, inputs: Bytes, jobs: int |
     return _Run(outputs.view(np.uint8), measured={"ram": ram})
 
 
-def _on_device(out: Path, target: str, host: HostModel, inputs: Bytes, jobs: int | None, progress: Progress) -> _Run:
+def _on_device(out: Path, target: str, runtime: str, tflm: Path | None, inputs: Bytes, jobs: int | None, progress: Progress) -> _Run:
     from dqa.device.evaluate import run_samples
 
     with progress.task(target, len(inputs)) as step:
-        result = run_samples(target, out, inputs, jobs=jobs or 2, progress=step)
+        result = run_samples(target, out, inputs, jobs=jobs or 2, progress=step, runtime=runtime, tflm=tflm)
     if len(result.outputs) != len(inputs):
         raise DataError(f"{target} answered {len(result.outputs)} of {len(inputs)} samples")
     measured: dict[str, Any] = {"instructions": result.instructions, "microseconds": result.microseconds}
     measured["ram"] = {"static": result.ram_static, "stack": result.stack}
-    measured["flash"] = {"code": result.flash_code, "model": result.flash_model}
+    if result.flash_code is not None:  # a board flashed from elsewhere cannot tell
+        measured["flash"] = {"code": result.flash_code, "model": result.flash_model}
     return _Run(result.outputs, result.dropped_rows, measured)

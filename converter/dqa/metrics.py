@@ -18,6 +18,10 @@ NAMES = ("top1", "auc", "miou", "mse")
 HIGHER_IS_BETTER = {"top1": True, "auc": True, "miou": True, "mse": False}
 
 
+class OneClassError(DataError):
+    """An AUC of samples of one class, as the first few of a sorted file are."""
+
+
 def choose(dataset: Dataset, input_shape: Sequence[int], output_shape: Sequence[int], override: str | None = None) -> str:
     """The metric of a task, by its labels and shapes (batch included): a name of NAMES.
 
@@ -113,7 +117,7 @@ def auc(scores: Float64, y: Array, name: str = "data") -> float:
         raise DataError(f"{name}: AUC needs labels 0 and 1, found {np.unique(labels)[:5].tolist()}", hint="choose the metric top1")
     positives, negatives = int((labels == 1).sum()), int((labels == 0).sum())
     if not positives or not negatives:
-        raise DataError(
+        raise OneClassError(
             f"{name}: AUC needs samples of both classes, found {negatives} of class 0 and {positives} of class 1", hint="use more samples"
         )
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)

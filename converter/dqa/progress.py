@@ -35,6 +35,10 @@ class RichProgress:
         columns = (SpinnerColumn(finished_text="✓"), text, *steps, TimeElapsedColumn())
         with Bars(*columns, console=Console(stderr=True)) as bars:
             number = bars.add_task(title, total=total)
-            yield lambda done: bars.advance(number, done)
+            try:
+                yield lambda done: bars.advance(number, done)
+            except BaseException:
+                bars.live.transient = True  # what went wrong is said by the error alone
+                raise
             if total is None:
                 bars.update(number, total=1, completed=1)

@@ -8,6 +8,7 @@ Only `config` need be there; a recipe written by hand, for use with any model, h
     calibration: {sha256: ...}     the data they were made from
     versions: {dqa: 0.1.0, ...}    what made them
     edges: {NAME: {...}}           what was decided for each edge; the keys are those of dqa.quantization
+    builtins: {t3: [-1, 2.5]}      with TFLite builtins: the range of each tensor they read or write, by its number in the float .tflite
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from dqa.errors import RecipeError
 VERSION = 1
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 16
-SECTIONS = ("dqa_recipe", "config", "model", "calibration", "versions", "edges")
+SECTIONS = ("dqa_recipe", "config", "model", "calibration", "versions", "edges", "builtins")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Recipe:
     calibration_sha256: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     edges: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    builtins: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def check_inputs(self, model_sha256: str, calibration_sha256: str | None) -> None:
         """Refuses (RecipeError) decisions that were made for another model or from other calibration data."""
@@ -91,6 +93,7 @@ def parse(text: str) -> Recipe:
         calibration_sha256=_sha256("calibration", data.get("calibration")),
         versions={name: _text(f"versions.{name}", value) for name, value in _mapping("versions", data.get("versions", {})).items()},
         edges={name: _mapping(f"edges.{name}", value) for name, value in _mapping("edges", data.get("edges", {})).items()},
+        builtins={name: _range(f"builtins.{name}", value) for name, value in _mapping("builtins", data.get("builtins", {})).items()},
     )
 
 
@@ -105,6 +108,8 @@ def dump(recipe: Recipe) -> str:
         data["versions"] = dict(recipe.versions)
     if recipe.edges:
         data["edges"] = recipe.edges
+    if recipe.builtins:
+        data["builtins"] = recipe.builtins
     return yaml.dump(_plain(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
 
 
@@ -192,6 +197,15 @@ def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise RecipeError(f"{name}: expected text, got {value!r:.40}", hint="put quotes around it")
     return value
+
+
+def _range(name: str, value: object) -> tuple[float, float]:
+    ends = value if isinstance(value, list) else []
+    if len(ends) != 2 or not all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in ends):
+        raise RecipeError(f"{name}: expected the lowest and the highest value, got {value!r:.40}")
+    if ends[0] > ends[1]:
+        raise RecipeError(f"{name}: the lowest value, {ends[0]!r}, is above the highest, {ends[1]!r}")
+    return float(ends[0]), float(ends[1])
 
 
 def _plain(value: Any) -> Any:

@@ -35,8 +35,9 @@ def observe(
         for tensor in tensors:
             data = runner.tensor(tensor)
             if not np.isfinite(data).all():
+                known = model.graph.tensors.get(tensor)
                 raise DataError(
-                    f"{model.source}: '{model.graph.tensors[tensor].name}' becomes NaN or infinite on these samples",
+                    f"{model.source}: '{known.name if known else f'tensor {tensor}'}' becomes NaN or infinite on these samples",
                     hint="check the input scale",
                 )
             reducer(tensor, data)

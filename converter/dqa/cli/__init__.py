@@ -19,15 +19,18 @@ from dqa.cli.simulate import simulate
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(context_settings=CONTEXT, invoke_without_command=True)
 @click.version_option(dqa.__version__, prog_name="dqa")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context, /) -> None:
     """Deep-quantized activations for Keras models on Cortex-M.
 
     \b
       dqa convert model.h5 --calibration x.npz -o out/model
       dqa evaluate out/model --data test.npz --target sim:mps2_an386
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 for command in (convert, evaluate, build, flash, simulate, boards, doctor):

@@ -6,16 +6,13 @@ from pathlib import Path
 
 import click
 
-from dqa.cli.common import board_option, out_argument, output_options, progress, table, talk, write_json
+from dqa.cli.common import board_option, out_argument, output_options, progress, runtime_options, table, talk, write_json
 
 
 @click.command()
 @out_argument
 @board_option
-@click.option(
-    "--runtime", default="standalone", show_default=True, metavar="RUNTIME", help="standalone, or tflm: in TensorFlow Lite Micro."
-)
-@click.option("--tflm", type=click.Path(path_type=Path), envvar="DQA_TFLM_DIR", metavar="DIR", help="Tree of TensorFlow Lite Micro, made.")
+@runtime_options
 @click.option("-v", "--verbose", is_flag=True, help="Show PlatformIO's output.")
 @output_options
 def build(out: Path, board: str, runtime: str, tflm: Path | None, verbose: bool, quiet: bool, json_path: Path | None) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from dqa.errors import DqaError
+from dqa.errors import DqaError, InputError
 from dqa.progress import Progress, RichProgress, SilentProgress
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -58,6 +58,13 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
 
 
+def _writable(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Refuses a place for the result before the work, not after it."""
+    if path is not None and path != STDOUT and not path.parent.is_dir():
+        raise InputError(f"--json {path}: there is no directory '{path.parent}'")
+    return path
+
+
 def output_options(function: F) -> F:
     """--quiet, and --json with an optional file (None: not given, "-": standard output)."""
     quiet = click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary.")
@@ -67,6 +74,7 @@ def output_options(function: F) -> F:
         is_flag=False,
         flag_value="-",
         type=click.Path(path_type=Path, dir_okay=False),
+        callback=_writable,
         metavar="[FILE]",
         help="Write the result as JSON to FILE, or, without FILE, to standard output.",
     )
@@ -79,6 +87,17 @@ def out_argument(function: F) -> F:
 
 def board_option(function: F) -> F:
     return click.option("--board", required=True, metavar="BOARD", help="A board of `dqa boards`.")(function)
+
+
+def runtime_options(function: F) -> F:
+    """--runtime and --tflm, of firmware."""
+    runtime = click.option(
+        "--runtime", default="standalone", show_default=True, metavar="RUNTIME", help="standalone, or tflm: in TensorFlow Lite Micro."
+    )
+    tree = click.option(
+        "--tflm", type=click.Path(path_type=Path), envvar="DQA_TFLM_DIR", metavar="DIR", help="Tree of TensorFlow Lite Micro, made."
+    )
+    return runtime(tree(function))
 
 
 def progress(quiet: bool) -> Progress:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dqa.cli.common import out_argument, output_options, progress, table, talk, write_json
+from dqa.cli.common import out_argument, output_options, progress, runtime_options, table, talk, write_json
 from dqa.config import METRICS
 
 
@@ -15,14 +15,25 @@ from dqa.config import METRICS
 @out_argument
 @click.option("--data", type=click.Path(path_type=Path), required=True, metavar="X.npz", help="Samples `x`, answers `y`, clips `group`.")
 @click.option("--target", default="host", show_default=True, metavar="TARGET", help="host, tflm-host, sim:BOARD or serial:PORT.")
+@runtime_options
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Use the first N samples.")
 @click.option("--metric", type=click.Choice(METRICS), help="Of the answers.  [default: by the kind of task]")
 @output_options
-def evaluate(out: Path, data: Path, target: str, limit: int | None, metric: str | None, quiet: bool, json_path: Path | None) -> None:
+def evaluate(
+    out: Path,
+    data: Path,
+    target: str,
+    runtime: str,
+    tflm: Path | None,
+    limit: int | None,
+    metric: str | None,
+    quiet: bool,
+    json_path: Path | None,
+) -> None:
     """Evaluate OUT, a directory of `dqa convert`, and compare every answer with this machine's."""
     from dqa import api
 
-    result = api.evaluate(out, data, target, limit, metric, progress=progress(quiet)).to_json()
+    result = api.evaluate(out, data, target, limit, metric, runtime=runtime, tflm=tflm, progress=progress(quiet)).to_json()
     write_json(result, json_path)
     if talk(quiet, json_path):
         table(f"{out} on {target}", ["", ""], [[name, value] for name, value in rows(result)])

@@ -6,21 +6,24 @@ from pathlib import Path
 
 import click
 
-from dqa.cli.common import board_option, out_argument, output_options, progress, talk, write_json
+from dqa.cli.common import board_option, out_argument, output_options, progress, runtime_options, talk, write_json
 
 
 @click.command()
 @out_argument
 @board_option
+@runtime_options
 @click.option("--port", metavar="PORT", help="Of the programmer, where it has one.  [default: found by PlatformIO]")
 @click.option("-v", "--verbose", is_flag=True, help="Show PlatformIO's output.")
 @output_options
-def flash(out: Path, board: str, port: str | None, verbose: bool, quiet: bool, json_path: Path | None) -> None:
+def flash(
+    out: Path, board: str, runtime: str, tflm: Path | None, port: str | None, verbose: bool, quiet: bool, json_path: Path | None
+) -> None:
     """Build the firmware of OUT and write it to the connected board."""
     from dqa.device.flash import flash as flash_firmware
 
     with progress(quiet or verbose).task(f"Building for {board} and flashing", None):
-        flash_firmware(out, board, port, quiet=not verbose)
-    write_json({"board": board, "flashed": True}, json_path)
+        flash_firmware(out, board, port, runtime, tflm, quiet=not verbose)
+    write_json({"board": board, "runtime": runtime, "flashed": True}, json_path)
     if talk(quiet, json_path):
         print(f"flashed {board}; next: dqa evaluate {out} --data TEST.npz --target serial:PORT")

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import click
 
-from dqa.cli.common import board_option, out_argument, output_options, progress, talk, write_json
+from dqa.cli.common import board_option, out_argument, output_options, progress, runtime_options, talk, write_json
+from dqa.errors import BoardError, InputError
 
 
 @click.command()
 @out_argument
 @board_option
+@runtime_options
 @click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="TCP port for the board's serial port.  [default: a free one]")
 @output_options
-def simulate(out: Path, board: str, port: int | None, quiet: bool, json_path: Path | None) -> None:
+def simulate(out: Path, board: str, runtime: str, tflm: Path | None, port: int | None, quiet: bool, json_path: Path | None) -> None:
     """Build the firmware of OUT and run it on a simulated board until Ctrl-C.
 
     The board's serial port is served on a TCP port of this machine, to one client at a time.
@@ -25,14 +27,13 @@ def simulate(out: Path, board: str, port: int | None, quiet: bool, json_path: Pa
     from dqa.device.boards import load_board
     from dqa.device.build import build
     from dqa.device.simulate import Simulator
-    from dqa.errors import BoardError
 
     target = load_board(board)
     if not target.simulated:
         raise BoardError(f"board '{board}' is not a simulated one", hint="see dqa boards; a real one takes dqa flash")
+    port = usable_port(port)
     with progress(quiet).task(f"Building for {board}", None):
-        firmware = build(out, board)
-    port = port or free_port()
+        firmware = build(out, board, runtime, tflm)
     with Simulator(target, firmware.elf, port=port) as simulator:
         wait_until_served(port)
         address = f"socket://127.0.0.1:{port}"
@@ -45,11 +46,13 @@ def simulate(out: Path, board: str, port: int | None, quiet: bool, json_path: Pa
         simulator.wait()
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def usable_port(port: int | None) -> int:
+    """A TCP port of 127.0.0.1 nothing listens on now: the one given, else a free one. InputError if the given one is taken."""
+    try:
+        with socket.create_server(("127.0.0.1", port or 0)) as probe:
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise InputError(f"TCP port {port} cannot be served: {error.strerror}", hint="choose another --port, or none") from error
 
 
 def wait_until_served(port: int, patience: float = 10) -> None:

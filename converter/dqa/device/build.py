@@ -41,12 +41,7 @@ def build(out: Path, board: str, runtime: str = "standalone", tflm: Path | None 
     OUT/firmware/.pio/BOARD.log only, else to stderr as well.
     BoardError: unknown board, or the model does not fit. ToolError: something is not installed, or the build failed.
     """
-    chosen = load_board(board)
-    if runtime not in RUNTIMES:
-        raise RecipeError(f"unknown runtime {runtime!r}", hint=f"one of: {', '.join(RUNTIMES)}")
-    environment = tflm_tree.environment(chosen, tflm) if runtime == "tflm" else {}
-    folder = project.write(out)
-    _run(folder, chosen, runtime, [], environment, quiet)
+    _make(out, load_board(board), runtime, tflm, [], quiet)
     return result(elf_path(out, board, runtime))
 
 
@@ -61,10 +56,9 @@ def result(elf: Path) -> BuildResult:
     return BuildResult(elf, sizes.flash_code, sizes.flash_model, sizes.ram_static, elf.with_suffix(".map"))
 
 
-def upload(out: Path, board: Board, port: str | None, quiet: bool) -> None:
+def upload(out: Path, board: Board, port: str | None, runtime: str, tflm: Path | None, quiet: bool) -> None:
     """Builds OUT/firmware and writes it to a connected board with the board's upload tool."""
-    arguments = ["-t", "upload"] + (["--upload-port", port] if port else [])
-    _run(project.write(out), board, "standalone", arguments, {}, quiet)
+    _make(out, board, runtime, tflm, ["-t", "upload", *(["--upload-port", port] if port else [])], quiet)
 
 
 def overflow(log: str, board: Board) -> BoardError | None:
@@ -89,6 +83,13 @@ def compiler() -> str:
         )
         raise ToolError(f"{COMPILER} is not installed", hint=hint)
     return found
+
+
+def _make(out: Path, board: Board, runtime: str, tflm: Path | None, arguments: list[str], quiet: bool) -> None:
+    if runtime not in RUNTIMES:
+        raise RecipeError(f"unknown runtime {runtime!r}", hint=f"one of: {', '.join(RUNTIMES)}")
+    environment = tflm_tree.environment(board, tflm) if runtime == "tflm" else {}
+    _run(project.write(out), board, runtime, arguments, environment, quiet)
 
 
 def _run(folder: Path, board: Board, runtime: str, arguments: list[str], environment: dict[str, str], quiet: bool) -> None:

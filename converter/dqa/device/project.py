@@ -32,19 +32,27 @@ def write(out: Path) -> Path:
 
     Files that did not change are left alone, so that a rebuild is quick.
     """
-    model = out / "src"
-    if not (model / "model.h").is_file():
+    if not (out / "src" / "model.h").is_file():
         raise InputError(f"{out} holds no converted model", hint="run dqa convert first and give its output directory")
     project = out / "firmware"
+    try:
+        _write(out, project)
+    except OSError as error:
+        raise InputError(
+            f"cannot write the firmware project '{project}': {error.strerror}", hint="is something else of that name there?"
+        ) from error
+    return project
+
+
+def _write(out: Path, project: Path) -> None:
     project.mkdir(exist_ok=True)
     _put(project / "platformio.ini", platformio_ini().encode())
     sources = resources.path("firmware")
     for name in _COPIED:
         _mirror(sources / name, project / name)
-    _mirror(model, project / "model")
+    _mirror(out / "src", project / "model")
     if (out / "model.tflite").is_file():
         _put(project / "model.tflite", (out / "model.tflite").read_bytes())
-    return project
 
 
 def _put(target: Path, content: bytes) -> None:

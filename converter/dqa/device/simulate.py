@@ -45,6 +45,7 @@ class Simulator:
         if board.qemu is None:
             names = "a simulated board has a machine in boards/*.json"
             raise BoardError(f"board {board.name} cannot be simulated", hint=f"see: dqa boards ({names})")
+        self._qemu = qemu()
         self.board = board
         self._elf = elf
         self._icount = icount
@@ -112,7 +113,7 @@ class Simulator:
 
     def _command(self, serial: str) -> list[str]:
         assert self.board.qemu is not None
-        command = [qemu(), "-M", self.board.qemu.machine, "-kernel", str(self._elf), "-display", "none", "-monitor", "none"]
+        command = [self._qemu, "-M", self.board.qemu.machine, "-kernel", str(self._elf), "-display", "none", "-monitor", "none"]
         command += ["-chardev", f"socket,id=serial,{serial}", "-serial", "chardev:serial"]
         if self._icount:
             command += ["-icount", f"shift={self.board.qemu.icount_shift},sleep=off"]

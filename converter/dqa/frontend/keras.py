@@ -20,6 +20,7 @@ from dqa.frontend.keras_files import DAMAGED, clean_archive, clean_hdf5, first_l
 from dqa.frontend.limits import limit_process
 from dqa.frontend.saved_model import HINT, check_saved_model
 
+OTHER_WAY = "if Keras 2 saved it, save it again as .h5; or give a float32 .tflite"
 INSTALL = "pip install 'dqa-convert[keras]', or give a float32 .tflite, which needs no TensorFlow"
 
 
@@ -39,27 +40,22 @@ def convert(source: Path, name: str, workdir: Path) -> list[str]:
     except ImportError as error:
         raise ToolError(f"TensorFlow cannot be imported: {first_line(error)}", hint=INSTALL) from error
     except Exception as error:
-        raise ModelError(f"{name}: Keras cannot load it: {first_line(error)}", hint=_keras_hint(config)) from error
+        raise ModelError(f"{name}: Keras cannot load it: {first_line(error)}", hint=OTHER_WAY) from error
     _write(_convert_keras(model, name), workdir)
     return layer_names(config)
-
-
-def _keras_hint(config: Any) -> str:
-    if "Input 0 of layer" in str(config):
-        return DAMAGED
-    return "if it was saved by Keras 2, save it again as .h5, or give a float32 .tflite"
 
 
 def _convert_keras(model: Any, name: str) -> bytes:
     import keras
     import tensorflow as tf
 
-    if len(model.inputs) != 1:
-        raise ModelError(f"{name}: the model has {len(model.inputs)} inputs, expected 1", hint="dqa converts models with one input")
-    shape = tuple(model.inputs[0].shape[1:])
+    inputs = getattr(model, "inputs", None) or []
+    if len(inputs) != 1:
+        raise ModelError(f"{name}: the model has {len(inputs)} inputs, expected 1", hint="build it with one input of a fixed size")
+    shape = tuple(inputs[0].shape[1:])
     _check_fixed(shape, name)
     # A batch of 1 in the graph itself: with an open batch size, flattening becomes arithmetic on shapes.
-    entry = keras.Input(batch_shape=(1, *shape), dtype=model.inputs[0].dtype)
+    entry = keras.Input(batch_shape=(1, *shape), dtype=inputs[0].dtype)
     try:
         fixed = keras.Model(entry, model(entry, training=False))
         return _run(tf.lite.TFLiteConverter.from_keras_model(fixed), name)

@@ -46,7 +46,9 @@ def load_model(path: Path) -> FloatModel:
             data = (workdir / "model.tflite").read_bytes()
         graph = read_graph(data, name)
         if kind == "tflite":
-            run_worker("dqa.frontend.probe", path, name, workdir, PROBE_SECONDS)
+            tried = workdir / "model.tflite"
+            tried.write_bytes(data)
+            run_worker("dqa.frontend.probe", tried, name, workdir, PROBE_SECONDS)
     with np.errstate(over="ignore"):
         simplify(graph)
     for tensor in graph.tensors.values():

@@ -9,6 +9,12 @@ import numpy.typing as npt
 
 from dqa.graph.model import Graph, Op, Tensor
 
+UNIT_WINDOW = {
+    **{"stride_h": 1, "stride_w": 1, "dilation_h": 1, "dilation_w": 1, "depth_multiplier": 1},
+    **{"pad_top": 0, "pad_bottom": 0, "pad_left": 0, "pad_right": 0},
+}
+"""Attributes of a DEPTHWISE_CONV_2D of 1 x 1 that works on each channel alone."""
+
 
 def add_constant(graph: Graph, name: str, data: npt.NDArray[Any]) -> int:
     """A new constant tensor, numbered past all others."""

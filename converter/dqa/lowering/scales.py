@@ -12,7 +12,7 @@ from dqa.lowering.build import folded_weights
 from dqa.quantization.formats import Reason, TensorFormat
 from dqa.quantization.ties import Ties
 
-_FIXED = frozenset({Reason.INPUT, Reason.TABLE})
+_FIXED = frozenset({Reason.INPUT, Reason.TABLE, Reason.BORDER})
 
 
 def raise_to_useful(graph: Graph, formats: dict[int, TensorFormat]) -> dict[int, TensorFormat]:

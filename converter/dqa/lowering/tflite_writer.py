@@ -45,7 +45,7 @@ class TfliteBuilder:
     def __init__(self) -> None:
         self._model = schema.ModelT(version=SCHEMA_VERSION, operatorCodes=[], buffers=[_Buffer()])
         self._graph = schema.SubGraphT(tensors=[], operators=[], name="main")
-        self._codes: dict[tuple[int, str | None], int] = {}
+        self._codes: dict[tuple[int, str | None, int], int] = {}
 
     def tensor(self, name: str, shape: Sequence[int], dtype: str, *, data: bytes | None = None, port: Port | None = None) -> int:
         """The number of a new tensor; `data` makes it a constant, `port` gives it scales and zero points."""
@@ -69,6 +69,25 @@ class TfliteBuilder:
         constant = self.tensor("dqa_program", [len(program_bytes)], "uint8", data=program_bytes)
         self.custom(OPERATOR_NAME, [*inputs, constant], outputs, custom_options(program_bytes, program))
 
+    def adopt_tensor(self, tensor: Any, name: str, data: bytes | None) -> int:
+        """The number of a copy of another model's tensor, with its quantization; `data` makes it a constant."""
+        number = self.tensor(name, tensor.shape if tensor.shape is not None else [], "int8", data=data)
+        self._graph.tensors[number].type, self._graph.tensors[number].quantization = tensor.type, tensor.quantization
+        return number
+
+    def adopt_operator(self, operator: Any, code: Any, inputs: Sequence[int], outputs: Sequence[int]) -> None:
+        """Appends a copy of another model's builtin operator, with its options."""
+        copy = schema.OperatorT(
+            opcodeIndex=self._code(code.builtinCode, None, code.version),
+            inputs=list(inputs),
+            outputs=list(outputs),
+            builtinOptionsType=operator.builtinOptionsType,
+            builtinOptions=operator.builtinOptions,
+            builtinOptions2Type=operator.builtinOptions2Type,
+            builtinOptions2=operator.builtinOptions2,
+        )
+        self._graph.operators.append(copy)
+
     def finish(self, inputs: Sequence[int], outputs: Sequence[int], description: str) -> bytes:
         """The file."""
         self._graph.inputs, self._graph.outputs = list(inputs), list(outputs)
@@ -78,11 +97,11 @@ class TfliteBuilder:
         builder.Finish(self._model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
 
-    def _code(self, builtin: int, name: str | None) -> int:
-        key = (builtin, name)
+    def _code(self, builtin: int, name: str | None, version: int = 1) -> int:
+        key = (builtin, name, version)
         if key not in self._codes:
             self._codes[key] = len(self._codes)
-            code = schema.OperatorCodeT(deprecatedBuiltinCode=min(builtin, 127), builtinCode=builtin, customCode=name, version=1)
+            code = schema.OperatorCodeT(deprecatedBuiltinCode=min(builtin, 127), builtinCode=builtin, customCode=name, version=version)
             self._model.operatorCodes.append(code)
         return self._codes[key]
 
@@ -121,5 +140,9 @@ def write_tflite(
     tensors = [model.tensor(port.name, [1, *port.shape], port.dtype, port=port) for port in (*inputs, *outputs)]
     ends = tensors[: len(inputs)], tensors[len(inputs) :]
     model.dqa(program_bytes, program, *ends)
-    description = "; ".join(["dqa", *(f"{key}: {value}" for key, value in sorted((meta or {}).items()))])
-    return model.finish(*ends, description)
+    return model.finish(*ends, describe(meta or {}))
+
+
+def describe(meta: Mapping[str, str]) -> str:
+    """The description of a file."""
+    return "; ".join(["dqa", *(f"{key}: {value}" for key, value in sorted(meta.items()))])

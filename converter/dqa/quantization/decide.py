@@ -30,11 +30,12 @@ _NON_NEGATIVE = frozenset({"RELU", "RELU6"})
 
 @dataclass(frozen=True, eq=False)
 class InputFormat:
-    """What the emitted model takes: bytes of `dtype` ("uint8" or "int8"), float input = (byte - zero_point) * scale, per channel (C,)."""
+    """Bytes as the outside has them: `dtype` is "uint8" or "int8", real = (byte - zero_point) * scale, per channel (C,)."""
 
     dtype: str
     scales: Floats
     zero_points: Floats
+    reason: Reason = Reason.INPUT
 
 
 @dataclass(frozen=True)
@@ -52,18 +53,21 @@ def decide(
     statistics: Mapping[int, ChannelStatistics],
     inputs: Mapping[int, InputFormat],
     config: ConvertConfig,
+    outputs: Mapping[int, InputFormat] | None = None,
     choices: Mapping[int, EdgeChoice] | None = None,
 ) -> dict[int, TensorFormat]:
     """The format of each activation tensor, by tensor number.
 
     Tied tensors (see `ties`) get one value range and tied channels one scale. Small edges, the inputs of tables and the borders of
     the model keep 8 bits; the others become packed maps of config.bits + config.extra_bits, or what `choices` (by tensor) says.
+    inputs: the formats of all the graph's inputs. outputs: of outputs whose readers ask for one (one scale for all channels); tensors
+    tied to them must bear it (dqa.lowering.copies sees to that).
     """
     ties = Ties(graph)
     total = sum(int(np.prod(t.hwc)) for t in graph.activations() if t.index not in graph.inputs)
     formats: dict[int, TensorFormat] = {}
     for members in ties.groups().values():
-        formats.update(_Group(graph, ties, members, statistics, config, total).formats(inputs, choices))
+        formats.update(_Group(graph, ties, members, statistics, config, total).formats(inputs, outputs or {}, choices))
     return formats
 
 
@@ -85,10 +89,14 @@ class _Group:
         # Values come into being only here; the other members hold copies.
         self.roots = [t for t in members if (op := self.producers[t]) is None or op.kind not in MOVES]
 
-    def formats(self, inputs: Mapping[int, InputFormat], choices: Mapping[int, EdgeChoice] | None) -> dict[int, TensorFormat]:
+    def formats(
+        self, inputs: Mapping[int, InputFormat], outputs: Mapping[int, InputFormat], choices: Mapping[int, EdgeChoice] | None
+    ) -> dict[int, TensorFormat]:
         given = [t for t in self.members if t in self.graph.inputs]
         if given:
             return self._from_input(inputs)
+        if wanted := next((outputs[t] for t in self.members if t in outputs), None):
+            return self._uniform(wanted.reason, float(wanted.scales[0]), float(wanted.zero_points[0]))
         for tensor in self.roots:
             op = self.producers[tensor]
             if op is not None and op.kind in TABLE_OUTPUTS:
@@ -144,13 +152,14 @@ class _Group:
                 for variable, scale, zero in zip(self.ties.channels(tensor), given.scales, given.zero_points, strict=True):
                     scales[int(variable)], zeros[int(variable)] = float(scale), float(zero) - shift
         first = next(iter(scales))
+        reason = next(inputs[t].reason for t in self.members if t in inputs)
         result = {}
         for tensor in self.members:
             variables = self.ties.channels(tensor)
             s = np.array([scales.get(int(v), scales[first]) for v in variables])
             z = np.array([zeros.get(int(v), zeros[first]) for v in variables])
             unsigned = tensor in inputs and inputs[tensor].dtype == "uint8"
-            result[tensor] = raw(Reason.INPUT, self._shape(tensor), s, z, unsigned_bytes=unsigned)
+            result[tensor] = raw(reason, self._shape(tensor), s, z, unsigned_bytes=unsigned)
         return result
 
     def _uniform(self, reason: Reason, scale: float, zero: float) -> dict[int, TensorFormat]:

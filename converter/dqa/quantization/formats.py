@@ -27,6 +27,7 @@ class Reason(StrEnum):
     SMALL = "small: under 1 % of the activations"
     MAP = "packed map"
     PLANNED = "planned"
+    BORDER = "between DQA groups, or at a TFLite builtin"
 
 
 @dataclass(frozen=True, eq=False)

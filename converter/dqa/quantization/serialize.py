@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,8 @@ _KEYS = {
 
 
 def to_mapping(graph: Graph, formats: Mapping[int, TensorFormat]) -> dict[str, dict[str, Any]]:
-    """The recipe's `edges` section."""
-    return {name: _one(formats[index]) for index, name in graph.activation_names().items()}
+    """The recipe's `edges` section: the tensors that have a format."""
+    return {name: _one(formats[index]) for index, name in graph.activation_names().items() if index in formats}
 
 
 def _one(fmt: TensorFormat) -> dict[str, Any]:
@@ -51,13 +51,13 @@ def _shorten(values: Floats) -> float | list[float]:
     return float(values[0]) if np.all(values == values[0]) else [float(v) for v in values]
 
 
-def from_mapping(graph: Graph, edges: Mapping[str, Mapping[str, Any]]) -> dict[int, TensorFormat]:
-    """Formats from the recipe's `edges` section.
+def from_mapping(graph: Graph, edges: Mapping[str, Mapping[str, Any]], tensors: Collection[int] | None = None) -> dict[int, TensorFormat]:
+    """Formats from the recipe's `edges` section: of these tensors, by default of all activations.
 
     Raises RecipeError for an edge that is missing, unknown or malformed; whether formats and graph make a valid program is checked when
     it is written.
     """
-    names = graph.activation_names()
+    names = {index: name for index, name in graph.activation_names().items() if tensors is None or index in tensors}
     for name in edges:
         if name not in names.values():
             raise RecipeError(f"edges: the model has no activation '{name}'", hint="the recipe belongs to another model")

@@ -2,5 +2,6 @@
 
 from dqa.report.content import build_report, stored_bits
 from dqa.report.interface import Interface, Port, load_interface
+from dqa.report.mixed import build_mixed_report
 
-__all__ = ["Interface", "Port", "build_report", "load_interface", "stored_bits"]
+__all__ = ["Interface", "Port", "build_mixed_report", "build_report", "load_interface", "stored_bits"]

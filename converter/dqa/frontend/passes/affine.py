@@ -8,14 +8,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from dqa.graph.edit import add_constant, constant, remove, sole_consumer
+from dqa.graph.edit import UNIT_WINDOW, add_constant, constant, remove, sole_consumer
 from dqa.graph.model import Graph, Op
 
 _LINEAR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-_UNIT_WINDOW = {
-    **{"stride_h": 1, "stride_w": 1, "dilation_h": 1, "dilation_w": 1, "depth_multiplier": 1},
-    **{"pad_top": 0, "pad_bottom": 0, "pad_left": 0, "pad_right": 0},
-}
 Float64 = npt.NDArray[np.float64]
 
 
@@ -26,7 +22,7 @@ def affine_to_depthwise(graph: Graph) -> bool:
         x, scale, offset = parts
         weights = add_constant(graph, f"{op.name}/weights", scale.reshape(1, 1, 1, -1).astype(np.float32))
         bias = add_constant(graph, f"{op.name}/bias", offset.astype(np.float32))
-        attributes = {**_UNIT_WINDOW, "activation": op.attrs["activation"]}
+        attributes = {**UNIT_WINDOW, "activation": op.attrs["activation"]}
         graph.ops[place] = Op("DEPTHWISE_CONV_2D", op.name, [x, weights, bias], op.outputs, attributes)
         return True
     return False
@@ -101,7 +97,7 @@ def _scale_and_offset(graph: Graph, op: Op) -> tuple[int, Float64, Float64] | No
 def _is_affine(graph: Graph, op: Op) -> bool:
     if op.kind != "DEPTHWISE_CONV_2D" or graph.tensors[op.inputs[1]].shape[:3] != (1, 1, 1):
         return False
-    return all(op.attrs[name] == value for name, value in _UNIT_WINDOW.items())
+    return all(op.attrs[name] == value for name, value in UNIT_WINDOW.items())
 
 
 def _parameters(graph: Graph, op: Op) -> tuple[Float64, Float64]:

@@ -1,0 +1,32 @@
+"""The range of whole activations, for operators that have one scale per tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dqa.calibration.observe import Float32, observe
+from dqa.errors import DataError
+from dqa.frontend.model import FloatModel
+from dqa.progress import Progress, SilentProgress
+
+
+def tensor_ranges(
+    model: FloatModel, x_float: Float32, tensors: Sequence[int], progress: Progress | None = None
+) -> dict[int, tuple[float, float]]:
+    """Lowest and highest value of each tensor, by number in the .tflite; (0, 1) of a tensor that is always 0.
+
+    x_float  float32 (N, input shape without batch); N >= 1
+    Raises DataError if the samples do not fit the model or make an activation NaN or infinite.
+    """
+    if not len(x_float):
+        raise DataError("calibration needs at least one sample", hint="give a file with samples")
+    found: dict[int, tuple[float, float]] = {}
+
+    def add(tensor: int, values: Float32) -> None:
+        low, high = float(values.min()), float(values.max())
+        before = found.get(tensor, (low, high))
+        found[tensor] = min(low, before[0]), max(high, before[1])
+
+    with (progress or SilentProgress()).task("Calibrating: builtins", len(x_float)) as done:
+        observe(model, x_float, tensors, add, done)
+    return {tensor: ends if ends != (0.0, 0.0) else (0.0, 1.0) for tensor, ends in found.items()}

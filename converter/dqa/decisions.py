@@ -1,0 +1,97 @@
+"""Decides the format of every activation, from calibration data or from a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa import data as datasets
+from dqa.calibration import ChannelStatistics, collect, tensor_ranges
+from dqa.config import ConvertConfig
+from dqa.errors import RecipeError
+from dqa.frontend import FloatModel
+from dqa.lowering.extract import tensor_name
+from dqa.lowering.scales import raise_to_useful
+from dqa.lowering.split import Ranges, Split, split
+from dqa.progress import Progress
+from dqa.quantization.decide import InputFormat, decide
+from dqa.quantization.formats import Reason, TensorFormat, raw
+from dqa.quantization.serialize import from_mapping
+from dqa.recipe import Recipe
+
+Formats = dict[int, TensorFormat]
+
+
+def from_calibration(model: FloatModel, dataset: datasets.Dataset, config: ConvertConfig, progress: Progress) -> tuple[Split, Formats]:
+    """How the network is split, and the format of each activation of split.part.
+
+    Raises ModelError, DataError or ToolError.
+    """
+    chosen = subset(len(dataset.x), config.calibration_samples)
+    x = datasets.InputMapping.of(config.input_scale, config.input_zero_point).to_float(dataset.x[chosen])
+    cut = split(model, lambda tensors: tensor_ranges(model, x, tensors, progress))
+    activations = [tensor.index for tensor in cut.part.activations()]
+    seen = {t: cut.origin.get(t, t) for t in activations}
+    statistics = collect(model, model.graph, x, progress, tensors=list(dict.fromkeys(seen.values())))
+    with progress.task("Choosing formats", None):
+        entry = model.graph.inputs[0]
+        given = cut.builtins.formats if cut.builtins is not None else {}
+        inputs = {t: given[t] for t in cut.part.inputs if t in given}
+        inputs[entry] = _input_format(dataset.x.dtype, statistics[entry], model.graph.tensors[entry].hwc[2], config)
+        outputs = {t: given[t] for t in cut.part.outputs if t in given}
+        formats = decide(cut.part, {t: statistics[source] for t, source in seen.items()}, inputs, config, outputs)
+        formats = raise_to_useful(cut.part, formats)
+    for tensor in set(cut.part.outputs).difference(cut.graph.outputs):
+        formats[tensor] = replace(formats[tensor], reason=Reason.BORDER)
+    return cut, formats
+
+
+def from_recipe(model: FloatModel, recipe: Recipe) -> tuple[Split, Formats]:
+    """As from_calibration. Raises RecipeError where the recipe does not fit the network, ModelError, ToolError."""
+
+    def ranges_of(tensors: Sequence[int]) -> Ranges:
+        if missing := [tensor_name(t) for t in tensors if tensor_name(t) not in recipe.builtins]:
+            raise RecipeError(f"builtins: '{missing[0]}' is missing", hint="remove the edges and builtins sections to decide anew")
+        return {t: recipe.builtins[tensor_name(t)] for t in tensors}
+
+    cut = split(model, ranges_of)
+    tensors = [tensor.index for tensor in cut.part.activations()]
+    formats = from_mapping(cut.graph, recipe.edges, tensors)
+    names = cut.graph.activation_names()
+    for tensor, given in (cut.builtins.formats if cut.builtins is not None else {}).items():
+        fmt = formats.get(tensor)
+        if fmt is not None and not (np.array_equal(fmt.scales, given.scales) and np.array_equal(fmt.zero_points, given.zero_points)):
+            raise RecipeError(
+                f"edges.{names[tensor]}: the builtin beside it has scale {given.scales[0]:.9g} and zero point {given.zero_points[0]:g}",
+                hint="these follow from the ranges in the builtins section",
+            )
+    return cut, formats
+
+
+def border_formats(cut: Split, formats: Formats) -> Formats:
+    """The formats of all tensors that cross a border, those that builtins alone write included."""
+    given = cut.builtins.formats if cut.builtins is not None else {}
+    ends = [*cut.graph.inputs, *cut.graph.outputs, *(t for group in cut.groups for t in [*group.inputs, *group.outputs]), *given]
+    return {t: formats[t] if t in formats else _raw(cut, t, given[t]) for t in ends}
+
+
+def _raw(cut: Split, tensor: int, given: InputFormat) -> TensorFormat:
+    return raw(given.reason, cut.graph.tensors[tensor].hwc, given.scales, given.zero_points)
+
+
+def subset(count: int, limit: int) -> npt.NDArray[np.int64]:
+    """At most `limit` of `count` sample numbers, evenly spread, so that sorted files are represented."""
+    return np.unique(np.linspace(0, count - 1, min(count, limit)).astype(np.int64))
+
+
+def _input_format(dtype: np.dtype[Any], statistics: ChannelStatistics, channels: int, config: ConvertConfig) -> InputFormat:
+    """uint8 and int8 data are taken as they are; wider data get an int8 scale from calibration."""
+    if dtype in (np.uint8, np.int8):
+        return InputFormat(dtype.name, *datasets.InputMapping.of(config.input_scale, config.input_zero_point).per_channel(channels))
+    low, high = min(0.0, float(statistics.minimum.min())), max(0.0, float(statistics.maximum.max()))
+    scale = (high - low) / 255 or 1.0
+    return InputFormat("int8", np.full(channels, scale), np.full(channels, np.rint(-128 - low / scale)))

@@ -1,0 +1,89 @@
+"""The data preparation of examples/mlperf_tiny: the benchmark runner's files, CIFAR-10's binary files, and windows of clips."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dqa import data, recipe
+from dqa.metrics import choose
+
+
+@pytest.fixture
+def prepare(root: Path, tmp_path: Path):  # type: ignore[no-untyped-def]
+    def run(task: str, source: Path, *options: str) -> Path:
+        out = tmp_path / "prepared"
+        command = [sys.executable, str(root / "examples/mlperf_tiny/prepare.py"), task, str(source), str(out), *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        return out
+
+    return run
+
+
+def runner_files(directory: Path, arrays: list[np.ndarray], labels: list[int], extra: str = "") -> Path:
+    directory.mkdir()
+    lines = []
+    for i, (array, label) in enumerate(zip(arrays, labels, strict=True)):
+        array.tofile(directory / f"tst_{i}.bin")
+        lines.append(f"tst_{i}.bin, 12, {label}{extra}\n")
+    (directory / "y_labels.csv").write_text("".join(lines))
+    return directory
+
+
+def test_runner_files_become_samples_in_the_order_of_their_labels(prepare, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    features = np.random.default_rng(0).integers(-128, 128, (7, 49, 10, 1)).astype(np.int8)
+    out = prepare("kws", runner_files(tmp_path / "kws01", list(features), [3, 1, 4, 1, 5, 9, 2]), "--samples", "2")
+    calibration, test = data.load(out / "calibration.npz"), data.load(out / "test.npz")
+    assert np.array_equal(np.concatenate([calibration.x, test.x]), features) and len(calibration) == 2
+    assert test.y is not None and test.y.tolist() == [4, 1, 5, 9, 2]
+    assert choose(test, (1, 49, 10, 1), (1, 12)) == "top1"
+
+
+def test_cifar_records_become_images_with_channels_last(prepare, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    source = tmp_path / "cifar"
+    source.mkdir()
+    images = np.random.default_rng(1).integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
+    records = np.concatenate([np.array([[6], [2], [0], [9]], np.uint8), images.transpose(0, 3, 1, 2).reshape(4, -1)], axis=1)
+    records.tofile(source / "test_batch.bin")
+    records[:2].tofile(source / "data_batch_1.bin")
+    out = prepare("ic", source)
+    test = data.load(out / "test.npz")
+    assert np.array_equal(test.x, images) and test.y is not None and test.y.tolist() == [6, 2, 0, 9]
+    assert len(data.load(out / "calibration.npz")) == 2
+
+
+def test_clips_become_windows_of_five_frames_grouped_by_clip(prepare, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    clips = np.random.default_rng(2).uniform(-60, 10, (13, 9, 128)).astype(np.float32)
+    source = runner_files(tmp_path / "ad01", list(clips), [0] * 11 + [1, 1], ", 2560, 512")
+    out = prepare("ad", source, "--samples", "6")
+    calibration, test = data.load(out / "calibration.npz"), data.load(out / "test.npz")
+    assert calibration.x.shape == (6, 640) and test.x.shape == (3 * 5, 640) and test.x.dtype == np.int16
+    assert test.group is not None and test.group.tolist() == [0] * 5 + [1] * 5 + [2] * 5
+    assert test.y is not None and test.y.tolist() == [0] * 5 + [1] * 10
+    np.testing.assert_allclose(test.x[6] / 16, clips[11, 1:6].reshape(-1), atol=1 / 32)
+    assert choose(test, (1, 640), (1, 640)) == "auc"
+
+
+def test_missing_files_are_named(prepare, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    source = runner_files(tmp_path / "kws01", [np.zeros(490, np.int8)] * 2, [0, 1])
+    (source / "tst_1.bin").unlink()
+    with pytest.raises(RuntimeError, match=r"tst_1\.bin"):
+        prepare("kws", source)
+    with pytest.raises(RuntimeError, match=r"vww01_test\.npz"):
+        prepare("vww", source.parent)
+
+
+@pytest.mark.parametrize("task", ["ic", "kws", "vww", "ad"])
+def test_the_recipe_maps_the_data_to_the_range_the_model_was_trained_with(root: Path, task: str) -> None:
+    config = recipe.load(root / f"examples/mlperf_tiny/{task}.yaml").config
+    ends = {"ic": (0, 255), "kws": (-128, 127), "vww": (0, 255), "ad": (-16 * 80, 0)}[task]
+    expected = {"ic": (0, 255), "kws": (-123.372, 25.727), "vww": (0, 1), "ad": (-80, 0)}[task]
+    x = np.array([ends], np.int16)[..., np.newaxis]
+    mapped = data.InputMapping.of(config.input_scale, config.input_zero_point).to_float(x).reshape(-1)
+    np.testing.assert_allclose(mapped, expected, atol=1e-3)
