@@ -35,6 +35,8 @@ class ConvertConfig:
     calibration_samples  at most so many samples of the calibration file are used, >= 1
     ranking            what orders the channels by importance; the names are those of dqa.quantization
     seed               of every random choice, >= 0
+    ram                bytes of the arena that the plan must fit; "auto": where more RAM stops paying; None: every activation is stored
+    push_rows          the caller hands over the input row by row, so that it takes no room in the arena
     metric             top1, auc, miou or mse; None: by the kind of task
     """
 
@@ -49,6 +51,8 @@ class ConvertConfig:
     ranking: str = "gain"
     seed: int = 0
     metric: str | None = None
+    ram: int | Literal["auto"] | None = None
+    push_rows: bool = False
 
     def __post_init__(self) -> None:
         _one_of("method", self.method, METHODS)
@@ -68,10 +72,24 @@ class ConvertConfig:
         _whole("seed", self.seed, 0, 2**32 - 1)
         if self.metric is not None:
             _one_of("metric", self.metric, METRICS)
+        object.__setattr__(self, "ram", ram_budget(self.ram))
+        if not isinstance(self.push_rows, bool):
+            raise RecipeError(f"push_rows: expected true or false, got {self.push_rows!r}")
         # Whole numbers and lists are taken as well; the settings of two equal recipes are equal.
         object.__setattr__(self, "important", float(self.important))
         object.__setattr__(self, "input_scale", numbers("input_scale", self.input_scale, positive=True))
         object.__setattr__(self, "input_zero_point", numbers("input_zero_point", self.input_zero_point))
+
+
+def ram_budget(value: object) -> int | Literal["auto"] | None:
+    """Bytes from a number or a text such as "16k" (1 k = 1024) or "auto"."""
+    if value is None or value == "auto":
+        return value
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,9})\s*([kK]i?[bB]?|[bB])?", value.strip())):
+        value = int(match[1]) * (1024 if (match[2] or "").lower().startswith("k") else 1)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 1 << 31:
+        raise RecipeError(f"ram: expected bytes, a size like 16k, or auto, got {value!r}")
+    return value
 
 
 def numbers(name: str, value: object, *, positive: bool = False) -> Numbers:

@@ -77,15 +77,18 @@ def convert(
     if saved is not None and decided:
         saved.check_inputs(float_model.sha256, calibration_hash)
         calibration_hash = saved.calibration_sha256
-        cut, formats = decisions.from_recipe(float_model, saved)
+        choice = decisions.from_recipe(float_model, saved)
     else:
         assert dataset is not None
-        cut, formats = decisions.from_calibration(float_model, dataset, settings, progress)
+        choice = decisions.from_calibration(float_model, dataset, settings, progress)
+    cut, formats = choice.cut, choice.formats
     with progress.task("Building the program", None):
-        groups = [_build(group, formats) for group in cut.groups]
+        groups = [_build(group, formats, choice.phases) for group in cut.groups]
+    if settings.push_rows and (cut.builtins is not None or groups[0].program.pushed is None):
+        raise RecipeError("push_rows: the input of this model cannot be pushed row by row", hint="convert it without --push-rows")
     ports = {t: _port(cut.graph.tensors[t], fmt) for t, fmt in decisions.border_formats(cut, formats).items()}
     ends = tuple(ports[t] for t in cut.graph.inputs), tuple(ports[t] for t in cut.graph.outputs)
-    interface = Interface(*ends, settings.input_scale, settings.input_zero_point, settings.metric)
+    interface = Interface(*ends, settings.input_scale, settings.input_zero_point, settings.metric, settings.push_rows)
     source = Path(float_model.source).name
     with progress.task("Writing", None):
         tflite = _tflite(cut, groups, ports, source)
@@ -104,14 +107,15 @@ def convert(
             _versions(cut),
             to_mapping(cut.graph, formats),
             {tensor_name(t): found for t, found in cut.ranges.items()},
+            choice.phases,
         )
         output.write(out, tflite, float_model.tflite, None if cut.builtins is not None else groups[0], interface, made, report)
     return ConvertResult(out, report)
 
 
-def _build(group: Graph, formats: Formats) -> BuiltGroup:
+def _build(group: Graph, formats: Formats, phases: Sequence[int] | None) -> BuiltGroup:
     try:
-        program = build(group, formats)
+        program = build(group, formats, phases)
         return BuiltGroup(group, program, write(program))
     except ValueError as error:
         raise RecipeError(f"the decisions do not make a valid program: {error}") from error

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from dqa.config import ConvertConfig
 from dqa.errors import RecipeError
 from dqa.frontend import FloatModel
 from dqa.lowering.extract import tensor_name
+from dqa.lowering.planned import Planned, Planner
 from dqa.lowering.scales import raise_to_useful
 from dqa.lowering.split import Ranges, Split, split
 from dqa.progress import Progress
@@ -26,10 +27,23 @@ from dqa.recipe import Recipe
 Formats = dict[int, TensorFormat]
 
 
-def from_calibration(model: FloatModel, dataset: datasets.Dataset, config: ConvertConfig, progress: Progress) -> tuple[Split, Formats]:
-    """How the network is split, and the format of each activation of split.part.
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """cut: how the network is split. formats: of each activation of cut.part. phases: of each operator, None: each by itself.
 
-    Raises ModelError, DataError or ToolError.
+    planned: the plan within a RAM budget, if one was made here.
+    """
+
+    cut: Split
+    formats: Formats
+    phases: tuple[int, ...] | None = None
+    planned: Planned | None = None
+
+
+def from_calibration(model: FloatModel, dataset: datasets.Dataset, config: ConvertConfig, progress: Progress) -> Decisions:
+    """Decisions from what calibration sees.
+
+    Raises ModelError, DataError, ToolError, BoardError (a RAM budget that no plan fits).
     """
     chosen = subset(len(dataset.x), config.calibration_samples)
     x = datasets.InputMapping.of(config.input_scale, config.input_zero_point).to_float(dataset.x[chosen])
@@ -43,14 +57,28 @@ def from_calibration(model: FloatModel, dataset: datasets.Dataset, config: Conve
         inputs = {t: given[t] for t in cut.part.inputs if t in given}
         inputs[entry] = _input_format(dataset.x.dtype, statistics[entry], model.graph.tensors[entry].hwc[2], config)
         outputs = {t: given[t] for t in cut.part.outputs if t in given}
-        formats = decide(cut.part, {t: statistics[source] for t, source in seen.items()}, inputs, config, outputs)
-        formats = raise_to_useful(cut.part, formats)
+        known = {t: statistics[source] for t, source in seen.items()}
+        if config.ram is None:
+            formats = raise_to_useful(cut.part, decide(cut.part, known, inputs, config, outputs))
+    if config.ram is not None:
+        return _planned(cut, known, inputs, config, progress)
     for tensor in set(cut.part.outputs).difference(cut.graph.outputs):
         formats[tensor] = replace(formats[tensor], reason=Reason.BORDER)
-    return cut, formats
+    return Decisions(cut, formats)
 
 
-def from_recipe(model: FloatModel, recipe: Recipe) -> tuple[Split, Formats]:
+def _planned(
+    cut: Split, statistics: Mapping[int, ChannelStatistics], inputs: Mapping[int, InputFormat], config: ConvertConfig, progress: Progress
+) -> Decisions:
+    if cut.builtins is not None:
+        raise RecipeError("ram: a model with operators that stay TFLite builtins cannot be planned", hint="convert it without --ram")
+    with progress.task("Planning", None):
+        planner = Planner(cut.part, statistics, inputs, config, pushed=config.push_rows)
+        planned = planner.auto() if config.ram == "auto" else planner.within(int(config.ram or 0))
+    return Decisions(cut, planned.formats, planned.phases, planned)
+
+
+def from_recipe(model: FloatModel, recipe: Recipe) -> Decisions:
     """As from_calibration. Raises RecipeError where the recipe does not fit the network, ModelError, ToolError."""
 
     def ranges_of(tensors: Sequence[int]) -> Ranges:
@@ -69,7 +97,11 @@ def from_recipe(model: FloatModel, recipe: Recipe) -> tuple[Split, Formats]:
                 f"edges.{names[tensor]}: the builtin beside it has scale {given.scales[0]:.9g} and zero point {given.zero_points[0]:g}",
                 hint="these follow from the ranges in the builtins section",
             )
-    return cut, formats
+    if recipe.phases is not None and (cut.builtins is not None or len(recipe.phases) != len(cut.part.ops)):
+        raise RecipeError(
+            f"phases: {len(recipe.phases)} for a model of {len(cut.part.ops)} operators", hint="the recipe belongs to another model"
+        )
+    return Decisions(cut, formats, recipe.phases)
 
 
 def border_formats(cut: Split, formats: Formats) -> Formats:

@@ -8,6 +8,7 @@ Only `config` need be there; a recipe written by hand, for use with any model, h
     calibration: {sha256: ...}     the data they were made from
     versions: {dqa: 0.1.0, ...}    what made them
     edges: {NAME: {...}}           what was decided for each edge; the keys are those of dqa.quantization
+    phases: [0, 0, 1]              with a RAM plan: the phase of each operator
     builtins: {t3: [-1, 2.5]}      with TFLite builtins: the range of each tensor they read or write, by its number in the float .tflite
 """
 
@@ -18,6 +19,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from dqa.errors import RecipeError
 VERSION = 1
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 16
-SECTIONS = ("dqa_recipe", "config", "model", "calibration", "versions", "edges", "builtins")
+SECTIONS = ("dqa_recipe", "config", "model", "calibration", "versions", "edges", "phases", "builtins")
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Recipe:
     versions: Mapping[str, str] = field(default_factory=dict)
     edges: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     builtins: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    phases: tuple[int, ...] | None = None
 
     def check_inputs(self, model_sha256: str, calibration_sha256: str | None) -> None:
         """Refuses (RecipeError) decisions that were made for another model or from other calibration data."""
@@ -93,6 +96,7 @@ def parse(text: str) -> Recipe:
         calibration_sha256=_sha256("calibration", data.get("calibration")),
         versions={name: _text(f"versions.{name}", value) for name, value in _mapping("versions", data.get("versions", {})).items()},
         edges={name: _mapping(f"edges.{name}", value) for name, value in _mapping("edges", data.get("edges", {})).items()},
+        phases=_phases(data.get("phases")),
         builtins={name: _range(f"builtins.{name}", value) for name, value in _mapping("builtins", data.get("builtins", {})).items()},
     )
 
@@ -108,6 +112,8 @@ def dump(recipe: Recipe) -> str:
         data["versions"] = dict(recipe.versions)
     if recipe.edges:
         data["edges"] = recipe.edges
+    if recipe.phases is not None:
+        data["phases"] = list(recipe.phases)
     if recipe.builtins:
         data["builtins"] = recipe.builtins
     return yaml.dump(_plain(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
@@ -191,6 +197,16 @@ def _sha256(name: str, value: object) -> str | None:
     if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
         raise RecipeError(f"{name}.sha256: expected 64 hexadecimal digits, got {digest!r:.80}")
     return digest
+
+
+def _phases(value: object) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    numbers = value if isinstance(value, list) and value else [None]
+    steps = [b - a for a, b in pairwise([0, *numbers])] if all(type(n) is int for n in numbers) else [-1]
+    if any(step not in (0, 1) for step in steps):
+        raise RecipeError(f"phases: expected whole numbers that begin at 0 and rise by at most 1, got {value!r:.60}")
+    return tuple(numbers)
 
 
 def _text(name: str, value: object) -> str:

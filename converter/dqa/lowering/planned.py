@@ -60,7 +60,7 @@ class Planner:
         self.graph, self.statistics, self.inputs, self.config, self.pushed = graph, statistics, inputs, config, pushed
         self.order = edge_order(graph)
         packed = {t: EdgeChoice(Storage.MAP, 7) for t in self.order}
-        self.base = build(graph, raise_to_useful(graph, decide(graph, statistics, inputs, config, packed)))
+        self.base = build(graph, raise_to_useful(graph, decide(graph, statistics, inputs, config, choices=packed)))
         maps = [number for number, edge in enumerate(self.base.edges) if edge.storage is Storage.MAP]
         self.readers: dict[int, list[Operator]] = {}
         for op in self.base.ops:
@@ -122,7 +122,7 @@ class Planner:
             chosen = stored.edge.options[option]
             storage = Storage.RAW_INT8 if chosen.plain else Storage.MAP
             choices[self.order[stored.index]] = EdgeChoice(storage, chosen.code_bits, chosen.extra_bits, chosen.important)
-        formats = raise_to_useful(self.graph, decide(self.graph, self.statistics, self.inputs, self.config, choices))
+        formats = raise_to_useful(self.graph, decide(self.graph, self.statistics, self.inputs, self.config, choices=choices))
         for number in candidate.rings:
             ring = self._ring(number, self.ring_rows[number])
             tensor = self.order[number]

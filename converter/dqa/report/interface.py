@@ -40,13 +40,17 @@ class Port:
 
 @dataclass(frozen=True)
 class Interface:
-    """The model's ports, and the mapping of the data: float input = (x - data_zero_point) * data_scale."""
+    """The model's ports, and the mapping of the data: float input = (x - data_zero_point) * data_scale.
+
+    push_rows: the device takes the input row by row.
+    """
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     data_scale: float | tuple[float, ...]
     data_zero_point: float | tuple[float, ...]
     metric: str | None
+    push_rows: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -73,9 +77,8 @@ def load_interface(out: Path) -> Interface:
             )
             for key in ("inputs", "outputs")
         }
-        return Interface(
-            ports["inputs"], ports["outputs"], _numbers(section["data_scale"]), _numbers(section["data_zero_point"]), section["metric"]
-        )
+        mapping = _numbers(section["data_scale"]), _numbers(section["data_zero_point"])
+        return Interface(ports["inputs"], ports["outputs"], *mapping, section["metric"], bool(section.get("push_rows", False)))
     except OSError as error:
         raise InputError(
             f"'{out}' holds no converted model: {path.name}: {error.strerror}", hint="make it with dqa convert ... -o OUT"
