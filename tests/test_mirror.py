@@ -16,6 +16,7 @@ from dqa.engine.mirror import requantize, run
 from dqa.engine.mirror_map import decode, encode
 from dqa.errors import DataError, ProgramError
 from programs import operator_program, random_inputs, random_program
+from streams import streamed
 
 
 def flat(arrays: list[npt.NDArray[np.generic]]) -> npt.NDArray[np.uint8]:
@@ -28,8 +29,8 @@ def assert_equal(program: p.Program, seed: int, samples: int = 3) -> int:
     inputs = [random_inputs(program, 100 * seed + i) for i in range(samples)]
     expected = [run(program, sample) for sample in inputs]
     dropped = np.sum([result.dropped for result in expected], axis=0)
-    for external in (False, True):
-        result = HostModel(p.write(program), external=external).run(np.stack([flat(sample) for sample in inputs]), jobs=1)
+    for layout in ("internal", "external"):
+        result = HostModel(p.write(program), layout).run(np.stack([flat(sample) for sample in inputs]), jobs=1)
         assert np.array_equal(result.outputs.view(np.uint8), np.stack([flat(sample.outputs) for sample in expected]))
         assert np.array_equal(result.dropped, dropped)
     return int(dropped.sum())
@@ -48,7 +49,8 @@ def test_random_programs_give_the_same_bytes_in_numpy_and_c(block: int) -> None:
 
 @pytest.mark.parametrize("seed", range(60))
 def test_reader_and_loader_refuse_the_same_programs(seed: int) -> None:
-    data = p.write(random_program(seed) if seed % 2 else operator_program(p.Kind(seed // 2 % len(p.Kind) + 1), seed))
+    program = random_program(seed) if seed % 2 else operator_program(p.Kind(seed // 2 % len(p.Kind) + 1), seed)
+    data = p.write(streamed(program, seed) if seed % 3 else program)
     rng = np.random.default_rng(seed)
     tables = struct.unpack_from("<I", data, 32)[0] + 200  # header, edges, operators, some of the rest
     for _ in range(60):

@@ -171,6 +171,16 @@ def test_rows_are_pushed_into_one_input_only() -> None:
         p.write(replace(program, pushed=place(list(program.edges), list(program.ops), 2)))
 
 
+def test_the_input_whose_rows_are_pushed_is_read_in_phase_0_only() -> None:
+    ends = [p.Edge(name, 2, 2, 1, p.Storage.RAW_INT8, 8, 0, -128, 0, 4) for name in ("in", "out", "other out")]
+    ops: list[p.Operator] = [p.Lut(name, (0,), output, np.zeros(256, np.int8)) for name, output in (("a", 1), ("b", 2))]
+    layouts = [place(ends, ops, skip) for skip in (0, 3, 1)]
+    program = p.Program(tuple(ends), tuple(ops), 1, 2, layouts[0], layouts[1], phases=(0, 0), pushed=layouts[2])
+    assert p.read(p.write(program)).pushed is not None
+    with pytest.raises(ProgramError, match="phase 0"):
+        p.write(replace(program, phases=(0, 1)))
+
+
 def test_only_edges_that_can_be_rings_become_rings() -> None:
     raw, ring = chain().edges[0], chain().edges[2]
     with pytest.raises(ProgramError, match="no map"):

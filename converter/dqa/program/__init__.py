@@ -29,8 +29,8 @@ from dqa.program.model import (
 from dqa.program.reader import read
 from dqa.program.rings import packed_ring, reader_padding, value_ring
 from dqa.program.rows import InputView, accumulates, dilated_kernel, input_view, padding_after, span
-from dqa.program.scratch import scratch_bytes, transient_bytes
 from dqa.program.schedule import Schedule, simulate
+from dqa.program.scratch import scratch_bytes, transient_bytes
 from dqa.program.writer import Image, Section, assemble, write
 
 __all__ = [

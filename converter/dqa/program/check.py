@@ -142,6 +142,8 @@ def check_program(program: Program) -> None:
     if program.pushed is not None:
         _require(program.input_count == 1, "rows can be pushed into one input only")
         _require(program.pushed.arena_size < MAX_ARENA, "pushed layout: an arena size that says there is none")
+        early = all(phase == 0 for op, phase in zip(program.ops, program.op_phases, strict=True) if 0 in op.inputs)
+        _require(early, "rows are pushed in phase 0, but a later one reads the input")
         check_layout(program, program.pushed, program.input_count, "pushed layout")
 
 
