@@ -13,8 +13,8 @@ from dqa.quantization.formats import TensorFormat
 
 
 def stored_bits(program: Program) -> float:
-    """RAM bits per stored activation: capacity (headers and error planes included) over values, of all edges but the model's inputs."""
-    edges = program.edges[program.input_count :]
+    """RAM bits per stored activation: capacity (headers and error planes included) over values, of all edges but inputs and rings."""
+    edges = [edge for edge in program.edges[program.input_count :] if not edge.ring_rows]
     return 8.0 * sum(e.capacity for e in edges) / sum(e.values for e in edges)
 
 
