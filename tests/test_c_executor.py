@@ -14,7 +14,7 @@ from c_tools import Case, flat, run_sanitized
 from dqa import program as p
 from dqa.engine import mirror
 from dqa.engine.host import HostModel
-from programs import Builder, operator_program, random_inputs, random_program
+from programs import Builder, operator_program, place, random_inputs, random_program
 
 
 def check(programs: Sequence[p.Program], directory: Path) -> None:
@@ -25,7 +25,7 @@ def check(programs: Sequence[p.Program], directory: Path) -> None:
         want = mirror.run(program, inputs)
         outputs = flat(want.outputs)
         for layout in (0, 1):
-            result = HostModel(data, external=layout == 1).run(flat(inputs)[None], jobs=1)
+            result = HostModel(data, "external" if layout else "internal").run(flat(inputs)[None], jobs=1)
             np.testing.assert_array_equal(result.outputs[0].view(np.uint8), outputs)
             assert result.dropped.tolist() == want.dropped
             cases.append(Case(data, flat(inputs).tobytes(), layout))
@@ -79,10 +79,7 @@ def identity_conv(window: p.Window, source: p.Edge, out: tuple[int, int]) -> p.P
     one = p.Requantization(np.zeros(1, np.int32), np.array([2**30], np.int32), np.array([1], np.uint8))
     op = p.Conv2D("sum", (0,), 1, window, weights * 8, one)  # 8 * 2^30 / 2^33 = 1
     edges = (source, output)
-    sizes = [p.align(e.capacity) for e in edges]
-    internal = p.Layout(sum(sizes) + p.scratch_bytes(edges, op), (0, sizes[0]), (sum(sizes),))
-    external = p.Layout(p.scratch_bytes(edges, op), (None, None), (0,))
-    return p.Program(edges, (op,), 1, 1, internal, external)
+    return p.Program(edges, (op,), 1, 1, place(list(edges), [op], 0), place(list(edges), [op], 2))
 
 
 def test_a_convolution_by_hand() -> None:

@@ -15,7 +15,7 @@ import pytest
 from c_tools import Case, edge_at, exports, load, operator_at, parameters_at, patched, run_sanitized
 from dqa import program as p
 from dqa.coding import HuffmanTable
-from programs import operator_program
+from programs import operator_program, place
 
 OK, TRUNCATED, MAGIC, VERSION, CHECKSUM, HEADER, EDGE, TABLE, OPERATOR, UNKNOWN_OPERATOR, LAYOUT, ARENA, ARGUMENT = range(13)
 
@@ -44,10 +44,7 @@ def coded() -> bytes:
     raw = [replace(shape, storage=p.Storage.RAW_INT8, name=name) for name in ("in", "out")]
     edges = (*raw, edge)
     ops = (p.Lut("a", (0,), 2, np.zeros(256, np.int8)), p.Lut("b", (2,), 1, np.zeros(256, np.int8)))
-    sizes = [p.align(e.capacity) for e in edges] + [p.scratch_bytes(edges, op) for op in ops]
-    at = np.cumsum([0, *sizes]).tolist()
-    layouts = p.Layout(at[5], tuple(at[:3]), tuple(at[3:5])), p.Layout(at[5], (None, None, at[2]), tuple(at[3:5]))
-    return p.write(p.Program(edges, ops, 1, 1, *layouts))
+    return p.write(p.Program(edges, ops, 1, 1, place(list(edges), list(ops), 0), place(list(edges), list(ops), 2)))
 
 
 def find(kind: p.Kind, fits: Callable[[p.Edge, p.Edge], bool]) -> p.Program:

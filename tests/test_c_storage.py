@@ -15,7 +15,7 @@ from c_tools import exports
 from dqa import program as p
 from dqa.coding import pack, plane_bytes
 from dqa.engine import mirror_map
-from programs import operator_program, random_edge, random_format, random_program
+from programs import operator_program, place, random_edge, random_format, random_program
 
 
 @settings(max_examples=500, deadline=None)
@@ -61,10 +61,7 @@ def program_with_map(edge: p.Edge) -> bytes:
     table = np.full(256, edge.low, np.int8)
     ops = (p.Lut("to", (0,), 2, table), p.Lut("from", (2,), 1, table))
     edges = (*raw, edge)
-    places = np.cumsum([0, *(p.align(e.capacity) for e in edges), *(p.scratch_bytes(edges, op) for op in ops)]).tolist()
-    internal = p.Layout(places[5], tuple(places[:3]), tuple(places[3:5]))
-    external = p.Layout(places[5], (None, None, places[2]), tuple(places[3:5]))
-    return p.write(p.Program(edges, ops, 1, 1, internal, external))
+    return p.write(p.Program(edges, ops, 1, 1, place(list(edges), list(ops), 0), place(list(edges), list(ops), 2)))
 
 
 def random_map(seed: int) -> tuple[p.Edge, np.ndarray]:

@@ -1,27 +1,26 @@
 /* Inner functions of the executor as plain functions of a program, for tests that compare them with numpy. */
-#include "dqa_internal.h"
+#include "storage.h"
 
 static bool load(dqa_model *model, const void *program, size_t size) {
   return dqa_load(model, program, size, dqa_all_operators, DQA_LAYOUT_INTERNAL) == DQA_OK;
 }
 
-/* Stores values (height, width, channels) as edge `number` of a program is stored; values are changed.
+/* Stores values (height, width, channels) as the whole map `number` of a program is stored; values are changed.
  * Returns the bytes used, -1 for a bad program; *dropped: rows without their errors. */
 int64_t dqa_test_write(const void *program, size_t size, uint32_t number, int8_t *values, uint8_t *map,
                        uint32_t *dropped) {
   dqa_model model;
   struct dqa_edge edge;
-  struct dqa_writer writer;
+  struct dqa_writer writer = {0, 0, 0};
   if (!load(&model, program, size) || number >= model.edge_count) {
     return -1;
   }
   dqa_edge_at(&model, number, &edge);
-  dqa_writer_start(&writer, map);
   for (uint32_t y = 0; y < edge.height; ++y) {
-    dqa_write_row(&writer, &edge, values + y * edge.row_values);
+    dqa_map_write_row(&writer, &edge, map, values + y * edge.row_values);
   }
   *dropped = writer.dropped;
-  return writer.next - map;
+  return (int64_t)edge.height * dqa_map_base_bytes(&edge) + writer.extra;
 }
 
 /* Reads them back; rows y with y % skip_every == 0 are skipped (0: none) and left as they are. */
@@ -29,17 +28,16 @@ int64_t dqa_test_read(const void *program, size_t size, uint32_t number, const u
                       int8_t *values) {
   dqa_model model;
   struct dqa_edge edge;
-  struct dqa_reader reader;
+  const uint8_t *row = map;
   if (!load(&model, program, size) || number >= model.edge_count) {
     return -1;
   }
   dqa_edge_at(&model, number, &edge);
-  dqa_reader_start(&reader, &edge, map);
   for (uint32_t y = 0; y < edge.height; ++y) {
     const bool skip = skip_every != 0 && y % skip_every == 0;
-    dqa_read_row(&reader, &edge, skip ? NULL : values + y * edge.row_values);
+    row = dqa_map_read_row(&edge, row, map + edge.capacity, skip ? NULL : values + y * edge.row_values);
   }
-  return reader.next - map;
+  return row - map;
 }
 
 int64_t dqa_test_scratch_bytes(const void *program, size_t size, uint32_t number) {

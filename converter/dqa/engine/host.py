@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,8 @@ from dqa.errors import DataError, ProgramError, ToolError
 Int8 = npt.NDArray[np.int8]
 UInt8 = npt.NDArray[np.uint8]
 
-_INTERNAL, _EXTERNAL = 0, 1
+LayoutName = Literal["internal", "external", "pushed"]
+_LAYOUTS: tuple[LayoutName, ...] = ("internal", "external", "pushed")
 _BATCH = 16
 """Samples a thread takes at a time."""
 
@@ -74,20 +76,20 @@ class HostResult:
 class HostModel:
     """A program that the executor accepted.
 
-    Raises ProgramError with the executor's status if it refuses the program.
-    external: inputs and outputs lie outside of the arena (layout 1), as in TensorFlow Lite Micro; the answers are the same.
+    Raises ProgramError with the executor's status if it refuses the program, or if the program is without this layout.
+    layout: "internal": inputs and outputs lie in the arena; "external": both outside of it, as in TensorFlow Lite Micro;
+    "pushed": the input's rows are handed over one by one. The answers are the same.
     """
 
-    def __init__(self, program: bytes, *, external: bool = False) -> None:
+    def __init__(self, program: bytes, layout: LayoutName = "internal") -> None:
         library = _library()
         self._program = np.frombuffer(program, np.uint8).copy()
         self._model = _Model()
         operators = ctypes.addressof(ctypes.c_void_p.in_dll(library, "dqa_all_operators"))
-        layout = _EXTERNAL if external else _INTERNAL
-        status = library.dqa_load(self._model, self._program.ctypes.data, len(program), operators, layout)
+        status = library.dqa_load(self._model, self._program.ctypes.data, len(program), operators, _LAYOUTS.index(layout))
         if status:
             raise ProgramError(f"the program was refused: {_status_name(status)}", hint="convert the model again")
-        self._external = external
+        self._layout = layout
         self.input_sizes = tuple(library.dqa_input_size(self._model, i) for i in range(self._model.input_count))
         self.output_sizes = tuple(library.dqa_output_size(self._model, i) for i in range(self._model.output_count))
 
@@ -130,31 +132,27 @@ class HostModel:
         arena = np.zeros(-(-self.arena_size // 8) or 1, np.uint64).view(np.uint8)
         dropped = np.zeros(self._model.edge_count, np.uint32)
         for sample, output in zip(samples, outputs, strict=True):
-            status = (
-                self._run_external(arena, sample, output, dropped) if self._external else self._run_internal(arena, sample, output, dropped)
-            )
+            status = self._run_sample(arena, sample, output, dropped)
             if status:
                 raise ToolError(f"the executor failed: {_status_name(status)}")
         return dropped, len(samples)
 
-    def _run_internal(self, arena: UInt8, sample: UInt8, output: Int8, dropped: npt.NDArray[np.uint32]) -> int:
+    def _run_sample(self, arena: UInt8, sample: UInt8, output: Int8, dropped: npt.NDArray[np.uint32]) -> int:
+        """Copies inputs into the arena and outputs out of it where they lie there, else passes their places."""
         library, base = _library(), arena.ctypes.data
-        for i, (at, size) in enumerate(zip(_starts(self.input_sizes), self.input_sizes, strict=True)):
-            ctypes.memmove(library.dqa_input(self._model, base, i), sample.ctypes.data + at, size)
-        status = int(library.dqa_run(self._model, base, self.arena_size, None, None, dropped.ctypes.data))
-        for i, (at, size) in enumerate(zip(_starts(self.output_sizes), self.output_sizes, strict=True)):
-            ctypes.memmove(output.ctypes.data + at, library.dqa_output(self._model, base, i), size)
+        sources, targets = _places(sample, self.input_sizes), _places(output, self.output_sizes)
+        for i, size in enumerate(self.input_sizes if self._layout == "internal" else ()):
+            ctypes.memmove(library.dqa_input(self._model, base, i), sources[i], size)
+        status = int(library.dqa_run(self._model, base, self.arena_size, sources, targets, dropped.ctypes.data))
+        for i, size in enumerate(self.output_sizes if self._layout != "external" else ()):
+            ctypes.memmove(targets[i], library.dqa_output(self._model, base, i), size)
         return status
 
-    def _run_external(self, arena: UInt8, sample: UInt8, output: Int8, dropped: npt.NDArray[np.uint32]) -> int:
-        sources = (ctypes.c_void_p * len(self.input_sizes))(*(sample.ctypes.data + at for at in _starts(self.input_sizes)))
-        targets = (ctypes.c_void_p * len(self.output_sizes))(*(output.ctypes.data + at for at in _starts(self.output_sizes)))
-        return int(_library().dqa_run(self._model, arena.ctypes.data, self.arena_size, sources, targets, dropped.ctypes.data))
 
-
-def _starts(sizes: tuple[int, ...]) -> list[int]:
-    """Where each part begins when they lie one after the other."""
-    return list(accumulate(sizes, initial=0))[:-1]
+def _places(parts: npt.NDArray[np.generic], sizes: tuple[int, ...]) -> ctypes.Array[ctypes.c_void_p]:
+    """The address of each part when they lie one after the other."""
+    starts = list(accumulate(sizes, initial=parts.ctypes.data))[:-1]
+    return (ctypes.c_void_p * len(sizes))(*starts)
 
 
 def _processors() -> int:

@@ -35,11 +35,13 @@ typedef enum {
   DQA_ERROR_UNKNOWN_OPERATOR = 9, /* kind not known, or not linked in */
   DQA_ERROR_LAYOUT = 10,          /* a buffer that does not lie inside the arena */
   DQA_ERROR_ARENA = 11,           /* the arena given to dqa_run is too small, null or not aligned to 4 bytes */
-  DQA_ERROR_ARGUMENT = 12         /* a null pointer where one is needed, or an index out of range */
+  DQA_ERROR_ARGUMENT = 12,        /* a null pointer where one is needed, an index out of range, a call out of turn */
+  DQA_ERROR_STALLED = 13          /* no operator can go on: rings too small, or buffers that overlap */
 } dqa_status;
 
-/* Where inputs and outputs live; each has its own placement of buffers. */
-enum { DQA_LAYOUT_INTERNAL = 0, DQA_LAYOUT_EXTERNAL = 1 };
+/* Where inputs and outputs live; each has its own placement of buffers. PUSHED: the input comes row by row and lies
+ * nowhere, the outputs lie in the arena; a program may be without this layout. */
+enum { DQA_LAYOUT_INTERNAL = 0, DQA_LAYOUT_EXTERNAL = 1, DQA_LAYOUT_PUSHED = 2 };
 
 /* Operators that may appear in a program; the rendered table lists those a
  * model uses, so that the linker drops the rest. */
@@ -68,18 +70,25 @@ typedef struct {
  * write outside the program, the arena and the given inputs and outputs. */
 dqa_status dqa_load(dqa_model *model, const void *program, size_t size, dqa_operator_table operators, int layout);
 
-/* Runs once. The arena is aligned to 4 bytes. With DQA_LAYOUT_EXTERNAL, inputs[i] and outputs[i] are the
- * caller's buffers of dqa_input_size / dqa_output_size bytes; otherwise both
- * may be NULL. dropped: NULL, or one counter per edge, increased by the
- * number of rows whose errors did not fit. */
+/* Runs once. The arena is aligned to 4 bytes. inputs[i] and outputs[i] are the caller's buffers of dqa_input_size and
+ * dqa_output_size bytes: both with DQA_LAYOUT_EXTERNAL, inputs alone with DQA_LAYOUT_PUSHED, else they may be NULL.
+ * dropped: NULL, or one counter per edge, increased by the number of rows whose errors did not fit. */
 dqa_status dqa_run(const dqa_model *model, void *arena, size_t arena_size, const void *const *inputs,
                    void *const *outputs, uint32_t *dropped);
+
+/* The same with DQA_LAYOUT_PUSHED, the rows of the input handed over as they come: dqa_begin, then every row from top
+ * to bottom, then dqa_end, after which dqa_output is valid. A row has dqa_input_size / height bytes and is needed
+ * during the call only. All state is in the arena: nothing else may write there from dqa_begin until the outputs are
+ * read. Rows too many and an end too early are DQA_ERROR_ARGUMENT; after an error, begin again. */
+dqa_status dqa_begin(const dqa_model *model, void *arena, size_t arena_size);
+dqa_status dqa_push_row(const dqa_model *model, void *arena, const void *row);
+dqa_status dqa_end(const dqa_model *model, void *arena, uint32_t *dropped);
 
 /* Bytes of input or output i, 0 if there is none. */
 uint32_t dqa_input_size(const dqa_model *model, unsigned index);
 uint32_t dqa_output_size(const dqa_model *model, unsigned index);
 
-/* Where input or output i lies in the arena (DQA_LAYOUT_INTERNAL), else NULL.
+/* Where input or output i lies in the arena (inputs: DQA_LAYOUT_INTERNAL; outputs: also DQA_LAYOUT_PUSHED), else NULL.
  * The memory of an input is reused during dqa_run: write it before each run. */
 void *dqa_input(const dqa_model *model, void *arena, unsigned index);
 const int8_t *dqa_output(const dqa_model *model, void *arena, unsigned index);

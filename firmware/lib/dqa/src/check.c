@@ -47,7 +47,7 @@ static dqa_status check_header(dqa_model *model) {
   model->op_count = dqa_u16(bytes + DQA_HEADER_OP_COUNT);
   model->input_count = bytes[DQA_HEADER_INPUT_COUNT];
   model->output_count = bytes[DQA_HEADER_OUTPUT_COUNT];
-  model->arena_size = dqa_u32(bytes + DQA_HEADER_ARENA_SIZES + 4 * model->layout);
+  model->arena_size = dqa_arena_size(model, model->layout);
   const bool counts = model->edge_count >= 1 && model->edge_count <= DQA_MAX_COUNT && model->op_count >= 1 &&
                       model->op_count <= DQA_MAX_COUNT && model->input_count >= 1 &&
                       model->input_count <= DQA_MAX_ENDS && model->output_count >= 1 &&
@@ -56,66 +56,48 @@ static dqa_status check_header(dqa_model *model) {
   const bool tables =
       dqa_in_program(model, dqa_u32(bytes + DQA_HEADER_EDGES), model->edge_count, DQA_EDGE_BYTES) &&
       dqa_in_program(model, dqa_u32(bytes + DQA_HEADER_OPERATORS), model->op_count, DQA_OPERATOR_BYTES) &&
-      dqa_in_program(model, layouts, 2u * (uint32_t)(model->edge_count + model->op_count), 4);
+      dqa_in_program(model, layouts, DQA_LAYOUTS * (model->edge_count + 2u * model->op_count), 4);
   const bool reserved = dqa_all_zero(bytes + DQA_HEADER_RESERVED_1, 2) &&
                         dqa_all_zero(bytes + DQA_HEADER_RESERVED_2, DQA_HEADER_BYTES - DQA_HEADER_RESERVED_2);
   return counts && tables && reserved ? DQA_OK : DQA_ERROR_HEADER;
 }
 
-static bool written_before(const dqa_model *model, uint32_t edge, uint32_t op_number) {
-  const uint8_t *ops = model->bytes + dqa_u32(model->bytes + DQA_HEADER_OPERATORS);
-  for (uint32_t i = 0; i < op_number; ++i) {
-    if (dqa_u16(ops + i * DQA_OPERATOR_BYTES + DQA_OPERATOR_OUTPUT) == edge) {
-      return true;
-    }
+/* The operator before this one that writes an edge; this one if there is none. */
+static uint32_t writer_before(const dqa_model *model, uint32_t edge, uint32_t op_number) {
+  uint32_t number = 0;
+  while (number < op_number && dqa_u16(dqa_op_record(model, number) + DQA_OPERATOR_OUTPUT) != edge) {
+    ++number;
   }
-  return false;
+  return number;
 }
 
-/* Every edge but the inputs is written by one operator, and before it is read. */
+/* An edge is an input or written before it is read; a ring is read in the phase that writes it. */
+static bool input_valid(const dqa_model *model, uint32_t edge, uint32_t op_number) {
+  const uint32_t writer = writer_before(model, edge, op_number);
+  const bool is_ring = dqa_u16(dqa_edge_record(model, edge) + DQA_EDGE_RING_ROWS) > 0;
+  return edge < model->input_count ||
+         (writer < op_number && (!is_ring || dqa_op_phase(model, writer) == dqa_op_phase(model, op_number)));
+}
+
+/* Every edge but the inputs is written by one operator, and before it is read; phases are 0, 1, ... */
 static bool order_valid(const dqa_model *model) {
+  uint32_t next_phase = 0; /* the highest an operator may have */
   if (model->edge_count - model->input_count != model->op_count) {
     return false;
   }
   for (uint32_t number = 0; number < model->op_count; ++number) {
+    const uint32_t phase = dqa_op_phase(model, number);
     struct dqa_op op;
     dqa_op_at(model, number, &op);
-    if (op.output_number < model->input_count || written_before(model, op.output_number, number)) {
+    if (op.output_number < model->input_count || writer_before(model, op.output_number, number) < number ||
+        phase > next_phase || phase + 1 < next_phase) {
       return false;
     }
+    next_phase = phase + 1;
     for (uint32_t i = 0; i < op.input_count; ++i) {
-      const uint32_t edge = dqa_op_input(&op, i);
-      if (edge >= model->input_count && !written_before(model, edge, number)) {
+      if (!input_valid(model, dqa_op_input(&op, i), number)) {
         return false;
       }
-    }
-  }
-  return true;
-}
-
-static bool place_valid(uint32_t place, uint32_t bytes, uint32_t arena_size) {
-  return (place & 3u) == 0 && place <= arena_size && bytes <= arena_size - place;
-}
-
-/* Every buffer of a layout lies inside its arena. */
-static bool layout_valid(const dqa_model *model, uint32_t layout) {
-  const uint32_t arena_size = dqa_u32(model->bytes + DQA_HEADER_ARENA_SIZES + 4 * layout);
-  const uint32_t ends = (uint32_t)model->input_count + model->output_count;
-  const uint32_t buffers = (uint32_t)model->edge_count + model->op_count;
-  const uint8_t *places = model->bytes + dqa_u32(model->bytes + DQA_HEADER_LAYOUTS) + 4 * layout * buffers;
-  for (uint32_t number = 0; number < model->edge_count; ++number, places += 4) {
-    struct dqa_edge edge;
-    dqa_edge_at(model, number, &edge);
-    const bool callers = layout == DQA_LAYOUT_EXTERNAL && number < ends;
-    if (callers ? dqa_u32(places) != DQA_CALLERS_BUFFER : !place_valid(dqa_u32(places), edge.capacity, arena_size)) {
-      return false;
-    }
-  }
-  for (uint32_t number = 0; number < model->op_count; ++number, places += 4) {
-    struct dqa_op op;
-    dqa_op_at(model, number, &op);
-    if (!place_valid(dqa_u32(places), op.scratch_bytes, arena_size)) {
-      return false;
     }
   }
   return true;
@@ -132,15 +114,11 @@ static dqa_status check_records(const dqa_model *model) {
   if (status == DQA_OK && !order_valid(model)) {
     return DQA_ERROR_OPERATOR;
   }
-  if (status == DQA_OK && !(layout_valid(model, DQA_LAYOUT_INTERNAL) && layout_valid(model, DQA_LAYOUT_EXTERNAL))) {
-    return DQA_ERROR_LAYOUT;
-  }
-  return status;
+  return status == DQA_OK && !dqa_layouts_valid(model) ? DQA_ERROR_LAYOUT : status;
 }
 
 dqa_status dqa_load(dqa_model *model, const void *program, size_t size, dqa_operator_table operators, int layout) {
-  if (model == NULL || program == NULL || operators == NULL ||
-      (layout != DQA_LAYOUT_INTERNAL && layout != DQA_LAYOUT_EXTERNAL)) {
+  if (model == NULL || program == NULL || operators == NULL || layout < 0 || layout >= DQA_LAYOUTS) {
     return DQA_ERROR_ARGUMENT;
   }
   memset(model, 0, sizeof *model);

@@ -1,5 +1,5 @@
 /* dqa: checks the record and the tables of an edge. */
-#include "dqa_internal.h"
+#include "storage.h"
 
 bool dqa_same_shape(const struct dqa_edge *a, const struct dqa_edge *b) {
   return a->height == b->height && a->width == b->width && a->channels == b->channels;
@@ -13,10 +13,24 @@ static bool record_valid(const dqa_model *model, const uint8_t *record) {
     return false;
   }
   const int32_t high = low + (1 << (code_bits + extra_bits)) - 1;
-  return high <= 127 && zero_point >= low && zero_point <= high && record[DQA_EDGE_STORAGE] <= DQA_MAP &&
+  return high <= 127 && zero_point >= low && zero_point <= high && record[DQA_EDGE_STORAGE] <= DQA_RING &&
          record[DQA_EDGE_ERROR_CODING] <= DQA_ERRORS_HUFFMAN && dqa_u32(record + DQA_EDGE_ZERO_POINTS) <= model->size &&
          dqa_u32(record + DQA_EDGE_IMPORTANT) <= model->size && dqa_u32(record + DQA_EDGE_HUFFMAN) <= model->size &&
          dqa_all_zero(record + DQA_EDGE_RESERVED, DQA_EDGE_BYTES - DQA_EDGE_RESERVED);
+}
+
+static uint32_t padded_row_bytes(const struct dqa_edge *edge) { /* below 2^26 */
+  return ((uint32_t)edge->ring_left + edge->width + edge->ring_right) * edge->channels;
+}
+
+static bool ring_fits(const struct dqa_edge *edge, uint32_t row_bytes) {
+  return edge->ring_rows > 0 && edge->capacity <= DQA_MAX_CAPACITY && edge->ring_rows <= edge->capacity / row_bytes &&
+         edge->capacity == edge->ring_rows * row_bytes;
+}
+
+static bool map_fits(const struct dqa_edge *edge) {
+  return edge->capacity <= DQA_MAX_CAPACITY &&
+         edge->capacity >= edge->height * dqa_map_base_bytes(edge); /* <= 2^24 + 2^16 * 16 */
 }
 
 static bool shape_valid(const struct dqa_edge *edge, bool is_end) {
@@ -24,12 +38,16 @@ static bool shape_valid(const struct dqa_edge *edge, bool is_end) {
       edge->row_values > (uint32_t)DQA_MAX_VALUES / edge->height) {
     return false;
   }
-  if (edge->storage == DQA_MAP) {
-    return !is_end && edge->capacity <= DQA_MAX_CAPACITY &&
-           edge->capacity >= edge->height * dqa_map_base_bytes(edge); /* <= 2^24 + 2^16 * 16 */
+  const bool padded = edge->ring_left > 0 || edge->ring_right > 0;
+  switch (edge->storage) {
+  case DQA_RING:
+    return !is_end && edge->extra_bits == 0 && edge->zero_points == NULL && ring_fits(edge, padded_row_bytes(edge));
+  case DQA_MAP:
+    return !is_end && !padded && (edge->ring_rows > 0 ? ring_fits(edge, dqa_map_base_bytes(edge)) : map_fits(edge));
+  default:
+    return edge->code_bits == 8 && edge->extra_bits == 0 && edge->low == -128 && edge->ring_rows == 0 && !padded &&
+           edge->capacity == edge->height * edge->row_values;
   }
-  return edge->code_bits == 8 && edge->extra_bits == 0 && edge->low == -128 &&
-         edge->capacity == edge->height * edge->row_values;
 }
 
 static bool zero_points_valid(const dqa_model *model, uint32_t offset, const struct dqa_edge *edge) {
@@ -49,7 +67,8 @@ static bool zero_points_valid(const dqa_model *model, uint32_t offset, const str
 }
 
 static bool important_valid(const dqa_model *model, uint32_t offset, const struct dqa_edge *edge) {
-  const bool errors = edge->storage == DQA_MAP && edge->important_count > 0 && edge->extra_bits > 0;
+  const bool errors =
+      edge->storage == DQA_MAP && edge->ring_rows == 0 && edge->important_count > 0 && edge->extra_bits > 0;
   if (!errors) {
     return edge->error_coding == DQA_ERRORS_NONE && edge->important_count == 0 && offset == 0 &&
            edge->expected_extra == 0;
@@ -86,7 +105,7 @@ static dqa_status check_huffman(const dqa_model *model, uint32_t offset, const s
 }
 
 dqa_status dqa_check_edge(const dqa_model *model, uint32_t number) {
-  const uint8_t *record = model->bytes + dqa_u32(model->bytes + DQA_HEADER_EDGES) + number * DQA_EDGE_BYTES;
+  const uint8_t *record = dqa_edge_record(model, number);
   const bool is_end = number < (uint32_t)model->input_count + model->output_count;
   struct dqa_edge edge;
   if (!record_valid(model, record)) {

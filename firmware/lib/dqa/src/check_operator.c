@@ -15,7 +15,7 @@ static dqa_status check_record(const dqa_model *model, const uint8_t *record) {
   const uint32_t parameter_bytes = dqa_u32(record + DQA_OPERATOR_PARAMETER_BYTES);
   if (input_count < methods->min_inputs || input_count > methods->max_inputs ||
       parameter_bytes != methods->parameter_bytes || dqa_u16(record + DQA_OPERATOR_OUTPUT) >= model->edge_count ||
-      !dqa_in_program(model, inputs, input_count, 2) || dqa_u32(record + DQA_OPERATOR_RESERVED) != 0) {
+      !dqa_in_program(model, inputs, input_count, 2) || dqa_u16(record + DQA_OPERATOR_RESERVED) != 0) {
     return DQA_ERROR_OPERATOR;
   }
   if (!(parameter_bytes == 0 && parameters == 0) && !dqa_in_program(model, parameters, parameter_bytes, 1)) {
@@ -92,7 +92,7 @@ static bool ranges_equal(const struct dqa_op *op) {
 }
 
 dqa_status dqa_check_operator(const dqa_model *model, uint32_t number) {
-  const uint8_t *record = model->bytes + dqa_u32(model->bytes + DQA_HEADER_OPERATORS) + number * DQA_OPERATOR_BYTES;
+  const uint8_t *record = dqa_op_record(model, number);
   struct dqa_op op;
   const dqa_status status = check_record(model, record);
   if (status != DQA_OK) {

@@ -1,7 +1,7 @@
 /* Inside dqa: views of a program's records, and what operators and storage promise each other.
  *
- * Operators work on rows of int8 values and know nothing of storage. The executor gives them rings of input rows and
- * a place for an output row; readers fill rings from stored edges, a writer stores output rows.
+ * Operators work on rows of int8 values and know nothing of storage. They see rings of input rows and get a place for
+ * an output row; run.h says how rows come and go.
  *
  * Assumptions: little-endian; >> of a negative number is arithmetic (every compiler for these machines).
  * Everything below trusts a program that dqa_load accepted; only check*.c reads an unchecked one. */
@@ -30,7 +30,8 @@ enum {
   DQA_MAX_ERROR_BYTES = 4095
 };
 
-enum dqa_storage { DQA_RAW_INT8 = 0, DQA_RAW_UINT8 = 1, DQA_MAP = 2 };
+enum dqa_storage { DQA_RAW_INT8 = 0, DQA_RAW_UINT8 = 1, DQA_MAP = 2, DQA_RING = 3 };
+enum { DQA_LAYOUTS = 3 };
 enum dqa_error_coding { DQA_ERRORS_NONE = 0, DQA_ERRORS_RAW = 1, DQA_ERRORS_HUFFMAN = 2 };
 
 /* Where the fields of the records are (docs/format.md, sections 3 to 5). */
@@ -50,7 +51,7 @@ enum dqa_header_field {
   DQA_HEADER_OPERATORS = 28,
   DQA_HEADER_LAYOUTS = 32,
   DQA_HEADER_ARENA_SIZES = 36, /* of each layout */
-  DQA_HEADER_RESERVED_2 = 44
+  DQA_HEADER_RESERVED_2 = 48
 };
 enum dqa_edge_field {
   DQA_EDGE_HEIGHT = 0,
@@ -68,7 +69,10 @@ enum dqa_edge_field {
   DQA_EDGE_IMPORTANT_COUNT = 24,
   DQA_EDGE_EXPECTED_EXTRA = 26,
   DQA_EDGE_HUFFMAN = 28,
-  DQA_EDGE_RESERVED = 32
+  DQA_EDGE_RING_ROWS = 32,
+  DQA_EDGE_RING_LEFT = 34,
+  DQA_EDGE_RING_RIGHT = 35,
+  DQA_EDGE_RESERVED = 36
 };
 enum dqa_operator_field {
   DQA_OPERATOR_KIND = 0,
@@ -78,13 +82,15 @@ enum dqa_operator_field {
   DQA_OPERATOR_PARAMETERS = 8,
   DQA_OPERATOR_PARAMETER_BYTES = 12,
   DQA_OPERATOR_SCRATCH_BYTES = 16,
-  DQA_OPERATOR_RESERVED = 20
+  DQA_OPERATOR_PHASE = 20,
+  DQA_OPERATOR_RESERVED = 22
 };
 enum dqa_huffman_field { DQA_HUFFMAN_MAX_LENGTH = 0, DQA_HUFFMAN_SYMBOL_BITS = 1, DQA_HUFFMAN_LENGTHS = 4 };
 
 #define DQA_MAGIC 0x50415144u
 #define DQA_VERSION 1u
-#define DQA_CALLERS_BUFFER 0xFFFFFFFFu /* arena offset of an edge the caller owns */
+#define DQA_NOWHERE                                                                                                    \
+  0xFFFFFFFFu /* arena offset of a buffer not in the arena; arena size of a layout that is not there */
 
 /* Loads from the program or the arena at any alignment. */
 static inline uint16_t dqa_u16(const uint8_t *from) {
@@ -109,6 +115,11 @@ static inline int16_t dqa_i16(const uint8_t *from) {
 }
 static inline void dqa_put_u32(uint8_t *to, uint32_t value) { memcpy(to, &value, sizeof value); }
 
+/* The arena size of a layout; DQA_NOWHERE if the program is without it. */
+static inline uint32_t dqa_arena_size(const dqa_model *model, uint32_t layout) {
+  return dqa_u32(model->bytes + DQA_HEADER_ARENA_SIZES + 4 * layout);
+}
+
 static inline uint32_t dqa_align(uint32_t bytes) { return (bytes + 3u) & ~3u; }
 
 /* ---- Edges ---- */
@@ -121,16 +132,44 @@ struct dqa_edge {
   uint32_t capacity;
   uint16_t height, width, channels;
   uint16_t important_count, expected_extra;
+  uint16_t ring_rows;            /* slots of a ring, 0: the whole edge is stored */
+  uint8_t ring_left, ring_right; /* columns of padding of each slot */
   uint8_t storage, error_coding, code_bits, extra_bits;
   int8_t low, high, zero_point;
 };
 
 void dqa_edge_at(const dqa_model *model, uint32_t number, struct dqa_edge *edge);
 
+static inline const uint8_t *dqa_edge_record(const dqa_model *model, uint32_t number) {
+  return model->bytes + dqa_u32(model->bytes + DQA_HEADER_EDGES) + number * DQA_EDGE_BYTES;
+}
+static inline uint32_t dqa_edge_height(const dqa_model *model, uint32_t number) {
+  return dqa_u16(dqa_edge_record(model, number) + DQA_EDGE_HEIGHT);
+}
+
+/* Whether rows follow each other at their packed length, so that they are found only one after the other. */
+static inline bool dqa_is_whole_map(const struct dqa_edge *edge) {
+  return edge->storage == DQA_MAP && edge->ring_rows == 0;
+}
+
+/* Rows of a ring, or of the whole edge. */
+static inline uint32_t dqa_edge_slots(const struct dqa_edge *edge) {
+  return edge->ring_rows > 0 ? edge->ring_rows : edge->height;
+}
+
+/* Where the first value of row y lies in an edge that is no whole map. */
+static inline uint32_t dqa_row_offset(const struct dqa_edge *edge, uint32_t y) {
+  const uint32_t slots = dqa_edge_slots(edge);
+  return y % slots * (edge->capacity / slots) + (uint32_t)edge->ring_left * edge->channels;
+}
+
 /* The zero point of a channel. */
 static inline int32_t dqa_zero_point(const struct dqa_edge *edge, uint32_t channel) {
   return edge->zero_points ? (int8_t)edge->zero_points[channel] : edge->zero_point;
 }
+
+/* Whether all zero points are 0, so that padding adds nothing to a sum. */
+bool dqa_pads_with_zeros(const struct dqa_edge *edge);
 
 /* Sets pixels * channels values to the zero points. */
 void dqa_fill_zero_points(const struct dqa_edge *edge, int8_t *values, uint32_t pixels);
@@ -147,15 +186,16 @@ static inline uint32_t dqa_window_columns(const struct dqa_window *w) {
   return (w->kernel_w - 1u) * w->dilation_w + 1u;
 }
 
-/* One operator of a program, parsed when it starts. */
+/* One operator of a program, parsed when its turn comes. */
 struct dqa_op {
   const dqa_model *model;
+  const struct dqa_run *run; /* NULL outside of a run */
   const struct dqa_operator *methods;
   const uint8_t *inputs; /* u16[input_count]: edge numbers */
   const uint8_t *parameters;
   const uint8_t *bias, *multiplier, *shift; /* of each output channel, where it requantizes */
   uint32_t scratch_bytes;
-  uint16_t output_number;
+  uint16_t number, output_number;
   uint8_t input_count;
   struct dqa_window window; /* all 1, pads 0, where it has none */
   struct dqa_edge input;    /* input 0 */
@@ -164,6 +204,13 @@ struct dqa_op {
 
 void dqa_op_at(const dqa_model *model, uint32_t number, struct dqa_op *op);
 
+static inline const uint8_t *dqa_op_record(const dqa_model *model, uint32_t number) {
+  return model->bytes + dqa_u32(model->bytes + DQA_HEADER_OPERATORS) + number * DQA_OPERATOR_BYTES;
+}
+static inline uint32_t dqa_op_phase(const dqa_model *model, uint32_t number) {
+  return dqa_u16(dqa_op_record(model, number) + DQA_OPERATOR_PHASE);
+}
+
 static inline uint32_t dqa_op_input(const struct dqa_op *op, uint32_t index) { return dqa_u16(op->inputs + 2 * index); }
 
 /* A table the parameters name by its offset. */
@@ -171,11 +218,11 @@ static inline const uint8_t *dqa_op_table(const struct dqa_op *op, uint32_t para
   return op->model->bytes + dqa_u32(op->parameters + parameter);
 }
 
-/* The latest rows of an input: row y lies in slot y modulo rows. */
+/* The rows of an input as an operator sees them: row y lies in slot y modulo rows. */
 struct dqa_ring {
-  int8_t *slots;
-  const int8_t *padding; /* a row of zero points, or NULL */
-  uint32_t row_bytes;    /* of a slot, padded columns included */
+  int8_t *slots;         /* padded columns of the operator's own come first */
+  const int8_t *padding; /* a row of zero points, or NULL: there is none, or all of it is 0 */
+  uint32_t row_bytes;    /* from one slot to the next */
   uint32_t rows;         /* slots */
   uint32_t height;       /* rows of the input */
 };
@@ -196,10 +243,11 @@ struct dqa_span {
 };
 
 enum dqa_traits {
-  DQA_WINDOW = 1,      /* parameters begin with a window */
-  DQA_PADDED = 2,      /* its rows are padded left and right, and above and below by a row of padding */
-  DQA_REQUANTIZES = 4, /* parameters end with a requantization */
-  DQA_COPIES = 8       /* input and output values have one range */
+  DQA_WINDOW = 1,          /* parameters begin with a window */
+  DQA_PADDED = 2,          /* its rows are padded left and right, and above and below by a row of padding */
+  DQA_REQUANTIZES = 4,     /* parameters end with a requantization */
+  DQA_COPIES = 8,          /* input and output values have one range */
+  DQA_ONE_ROW_AT_ONCE = 16 /* of an input of one row it accumulates nothing */
 };
 
 /* The methods of a kind of operator. */
@@ -214,11 +262,17 @@ struct dqa_operator {
   struct dqa_span (*span)(const struct dqa_op *op, uint32_t input, uint32_t y);
   /* Rows of an input's ring; NULL: those of the window (1 without one). */
   uint32_t (*ring_rows)(const struct dqa_op *op);
-  /* NULL, or: takes input row y (0, 1, ... all in order); acc holds an int32 per output channel, begun at row 0. */
+  /* NULL, or: takes input row y (0, 1, ... all in order); acc holds an int32 per output channel, begun at row 0. The
+   * output has one row. */
   void (*accumulate)(const struct dqa_op *op, uint32_t y, const int8_t *row, int32_t *acc);
-  /* Writes output row y; rings holds one per input, acc is NULL unless it accumulates. */
-  void (*row)(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out);
+  /* Writes output row y from the rows of dqa_ring_of, or from acc if it accumulates (else NULL). */
+  void (*row)(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out);
 };
+
+/* Whether it takes input rows as they come, into sums. */
+static inline bool dqa_accumulates(const struct dqa_op *op) {
+  return op->methods->accumulate != NULL && !(op->input.height == 1 && op->methods->traits & DQA_ONE_ROW_AT_ONCE);
+}
 
 /* The rows of an input that output row y needs; neither end decreases with y. */
 struct dqa_span dqa_op_span(const struct dqa_op *op, uint32_t input, uint32_t y);
@@ -234,16 +288,39 @@ static inline struct dqa_range dqa_window_inside(uint32_t kernel, uint32_t strid
   return range;
 }
 
-/* An input's rows as its ring holds them. */
-struct dqa_ring_shape {
-  uint32_t rows, row_bytes;
-  uint32_t left_bytes; /* padding before the row's values */
-  bool has_padding_row;
+/* How an operator sees an input. */
+struct dqa_view {
+  uint32_t rows;       /* that one output row needs at most: slots of a ring of its own */
+  uint32_t row_bytes;  /* padded columns included */
+  uint32_t left_bytes; /* of them before the row's values */
+  bool direct;         /* rows are read where they lie; otherwise they are copied into a ring of its own */
+  bool padding_row;    /* a row of zero points stands for the rows above and below */
 };
-void dqa_ring_shape_of(const struct dqa_op *op, const struct dqa_edge *input, struct dqa_ring_shape *shape);
+void dqa_view_of(const struct dqa_op *op, const struct dqa_edge *input, struct dqa_view *view);
 
-/* Scratch an operator needs (docs/format.md, section 7). */
+/* Bytes of a view's own ring and of its row of padding. */
+static inline uint32_t dqa_view_ring_bytes(const struct dqa_view *view) {
+  return view->direct ? 0 : dqa_align(view->rows * view->row_bytes);
+}
+static inline uint32_t dqa_view_padding_bytes(const struct dqa_view *view) {
+  return view->padding_row ? dqa_align(view->row_bytes) : 0;
+}
+
+/* Scratch an operator keeps through its phase, and the row it needs while it writes a map (docs/format.md, section 7).
+ */
 uint32_t dqa_scratch_bytes(const struct dqa_op *op);
+uint32_t dqa_transient_bytes(const struct dqa_op *op);
+
+/* The rows of an input; only in a run. */
+void dqa_ring_of(const struct dqa_op *op, uint32_t input, struct dqa_ring *ring);
+
+/* The rows under a kernel's window at output row y: rows[i] is that of kernel row first + i. Rows of padding that add
+ * nothing are left out. */
+struct dqa_taps {
+  const int8_t *rows[DQA_MAX_KERNEL_ROWS];
+  uint32_t first, count;
+};
+void dqa_taps_of(const struct dqa_op *op, uint32_t y, struct dqa_taps *taps);
 
 /* ---- Requantization ---- */
 
@@ -278,64 +355,6 @@ static inline int32_t dqa_reciprocal(uint32_t count) { return (int32_t)((32768u 
 #define DQA_PRODUCT (1u << 14)
 #define DQA_MAX_PRODUCTS ((1u << 17) - 1u) /* per output: their sum stays below 2^31 */
 
-/* ---- Storage ---- */
-
-/* Bytes of the code plane of a row. */
-uint32_t dqa_plane_bytes(uint32_t values, uint32_t code_bits);
-/* values[i] = low + (code[i] << extra_bits). */
-void dqa_plane_unpack(const uint8_t *plane, uint32_t count, uint32_t code_bits, uint32_t extra_bits, int32_t low,
-                      int8_t *values);
-void dqa_plane_pack(const uint8_t *codes, uint32_t count, uint32_t code_bits, uint8_t *plane);
-
-/* Whether the rows of an edge have a header and an error plane. */
-static inline bool dqa_has_errors(const struct dqa_edge *edge) { return edge->error_coding != DQA_ERRORS_NONE; }
-/* Bytes of a row of a map with an empty error plane. */
-uint32_t dqa_map_base_bytes(const struct dqa_edge *edge);
-
-/* Bits of an error plane, most significant first. Past the end come zeros. */
-struct dqa_bit_reader {
-  const uint8_t *next, *end;
-  uint32_t bits; /* the lowest `count` are not yet taken */
-  uint32_t count;
-};
-struct dqa_bit_writer {
-  uint8_t *next, *end;
-  uint32_t bits;
-  uint32_t count;
-  bool full; /* a byte did not fit */
-};
-void dqa_bit_put(struct dqa_bit_writer *writer, uint32_t bits, uint32_t count);
-void dqa_bit_flush(struct dqa_bit_writer *writer);
-
-/* Writes the errors of a row's important channels: the lowest extra_bits of value - low. */
-void dqa_errors_write(const struct dqa_edge *edge, const int8_t *row, struct dqa_bit_writer *writer);
-/* Adds them. */
-void dqa_errors_read(const struct dqa_edge *edge, struct dqa_bit_reader *reader, int8_t *row);
-
-/* Bytes of a table, padding included, and whether it is canonical and complete; `table` holds at least 4 bytes. */
-uint32_t dqa_huffman_bytes(const uint8_t *table);
-bool dqa_huffman_valid(const uint8_t *table);
-
-/* Reads the rows of a stored edge in order. */
-struct dqa_reader {
-  const uint8_t *next, *end;
-};
-void dqa_reader_start(struct dqa_reader *reader, const struct dqa_edge *edge, const uint8_t *data);
-/* The next row to values[row_values]; NULL skips it. */
-void dqa_read_row(struct dqa_reader *reader, const struct dqa_edge *edge, int8_t *values);
-void dqa_map_read_row(struct dqa_reader *reader, const struct dqa_edge *edge, int8_t *values);
-
-/* Writes the rows of a stored edge in order. */
-struct dqa_writer {
-  uint8_t *data, *next;
-  uint32_t row;     /* rows written */
-  uint32_t dropped; /* of these, without their errors */
-};
-void dqa_writer_start(struct dqa_writer *writer, uint8_t *data);
-/* Stores the next row; may change values[row_values]. */
-void dqa_write_row(struct dqa_writer *writer, const struct dqa_edge *edge, int8_t *values);
-void dqa_map_write_row(struct dqa_writer *writer, const struct dqa_edge *edge, int8_t *values);
-
 /* ---- Checks (check*.c) ---- */
 
 /* Whether count elements of `size` >= 1 bytes lie in the program at a multiple of 4 behind the header. */
@@ -344,6 +363,7 @@ bool dqa_all_zero(const uint8_t *bytes, uint32_t count);
 bool dqa_same_shape(const struct dqa_edge *a, const struct dqa_edge *b);
 dqa_status dqa_check_edge(const dqa_model *model, uint32_t number);
 dqa_status dqa_check_operator(const dqa_model *model, uint32_t number);
+bool dqa_layouts_valid(const dqa_model *model);
 /* Whether no bias lets a sum of at most `largest` leave int32. */
 bool dqa_biases_fit(const struct dqa_op *op, uint32_t largest);
 

@@ -2,7 +2,7 @@
  *
  * Codewords have at most 8 bits, so one table of at most 256 bytes decodes a symbol in one look. The code is complete:
  * any bits decode, and a reader stays inside its row whatever the bits are. */
-#include "dqa_internal.h"
+#include "storage.h"
 
 void dqa_bit_put(struct dqa_bit_writer *writer, uint32_t bits, uint32_t count) {
   writer->bits = writer->bits << count | bits;

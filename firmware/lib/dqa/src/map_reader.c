@@ -1,13 +1,8 @@
-/* dqa: reads stored edges row by row (docs/format.md, section 2).
+/* dqa: reads edges row by row (docs/format.md, section 2).
  *
  * The executor wrote the maps it reads, but a layout may overlap buffers: a reader clamps what a row header says to the
  * map's capacity, so that wrong bytes give wrong values and nothing else. */
-#include "dqa_internal.h"
-
-void dqa_reader_start(struct dqa_reader *reader, const struct dqa_edge *edge, const uint8_t *data) {
-  reader->next = data;
-  reader->end = data + edge->capacity;
-}
+#include "storage.h"
 
 uint32_t dqa_map_base_bytes(const struct dqa_edge *edge) {
   return dqa_plane_bytes(edge->row_values, edge->code_bits) + (dqa_has_errors(edge) ? 4u : 0u);
@@ -26,48 +21,43 @@ static void centre_dropped(const struct dqa_edge *edge, int8_t *row) {
   }
 }
 
-void dqa_map_read_row(struct dqa_reader *reader, const struct dqa_edge *edge, int8_t *values) {
+const uint8_t *dqa_map_read_row(const struct dqa_edge *edge, const uint8_t *row, const uint8_t *end, int8_t *values) {
   const uint32_t plane_bytes = dqa_plane_bytes(edge->row_values, edge->code_bits);
-  const uint8_t *row = reader->next;
-  const uint32_t left = (uint32_t)(reader->end - row);
+  const uint32_t left = (uint32_t)(end - row);
   if (left < dqa_map_base_bytes(edge)) { /* an overwritten map */
     if (values != NULL) {
       dqa_fill_zero_points(edge, values, edge->width);
     }
-    return;
+    return row;
   }
   if (values != NULL) {
     dqa_plane_unpack(row, edge->row_values, edge->code_bits, edge->extra_bits, edge->low, values);
   }
-  reader->next = row + plane_bytes;
-  if (dqa_has_errors(edge)) {
-    const uint8_t *errors = row + plane_bytes + 2;
-    const uint32_t header = dqa_u16(row + plane_bytes);
-    uint32_t bytes = header >> 4;
-    bytes = bytes > left - plane_bytes - 2 ? left - plane_bytes - 2 : bytes;
-    if (values != NULL && (header & 15u) != 0) {
-      centre_dropped(edge, values);
-    } else if (values != NULL) {
-      struct dqa_bit_reader bits = {errors, errors + bytes, 0, 0};
-      dqa_errors_read(edge, &bits, values);
-    }
-    const uint32_t total = plane_bytes + dqa_align(2 + bytes);
-    reader->next = row + (total < left ? total : left);
+  if (!dqa_has_errors(edge)) {
+    return row + plane_bytes;
   }
+  const uint8_t *errors = row + plane_bytes + 2;
+  const uint32_t header = dqa_u16(row + plane_bytes);
+  uint32_t bytes = header >> 4;
+  bytes = bytes > left - plane_bytes - 2 ? left - plane_bytes - 2 : bytes;
+  if (values != NULL && (header & 15u) != 0) {
+    centre_dropped(edge, values);
+  } else if (values != NULL) {
+    struct dqa_bit_reader bits = {errors, errors + bytes, 0, 0};
+    dqa_errors_read(edge, &bits, values);
+  }
+  const uint32_t total = plane_bytes + dqa_align(2 + bytes);
+  return row + (total < left ? total : left);
 }
 
-void dqa_read_row(struct dqa_reader *reader, const struct dqa_edge *edge, int8_t *values) {
-  const uint8_t *row = reader->next;
+void dqa_read_row(const struct dqa_edge *edge, const uint8_t *row, int8_t *values) {
   if (edge->storage == DQA_MAP) {
-    dqa_map_read_row(reader, edge, values);
-    return;
-  }
-  reader->next = row + edge->row_values;
-  if (values != NULL && edge->storage == DQA_RAW_INT8) {
-    memmove(values, row, edge->row_values); /* a wrong layout may overlap them */
-  } else if (values != NULL) {
+    dqa_plane_unpack(row, edge->row_values, edge->code_bits, edge->extra_bits, edge->low, values);
+  } else if (edge->storage == DQA_RAW_UINT8) {
     for (uint32_t i = 0; i < edge->row_values; ++i) {
       values[i] = (int8_t)(row[i] - 128);
     }
+  } else {
+    memmove(values, row, edge->row_values); /* a wrong layout may overlap them */
   }
 }

@@ -1,19 +1,13 @@
-/* dqa: writes stored edges row by row; decides for each row of a map whether its errors fit (docs/format.md, section
+/* dqa: writes maps row by row; decides for each row of a map whether its errors fit (docs/format.md, section
  * 2).
  *
  * `capacity >= height * base` is checked at load. A row takes base + extra bytes with extra <= pool - used, so the rows
  * to come always have their base: a map cannot overflow, whatever the values are. */
-#include "dqa_internal.h"
-
-void dqa_writer_start(struct dqa_writer *writer, uint8_t *data) {
-  writer->data = writer->next = data;
-  writer->row = writer->dropped = 0;
-}
+#include "storage.h"
 
 /* The bytes an error plane of this row may have, or -1 if even an empty one counts as dropped. */
 static int32_t error_room(const struct dqa_writer *writer, const struct dqa_edge *edge, uint32_t base) {
-  const uint32_t pool = edge->capacity - edge->height * base;
-  const uint32_t used = (uint32_t)(writer->next - writer->data) - writer->row * base;
+  const uint32_t pool = edge->capacity - edge->height * base, used = writer->extra;
   const uint32_t expected = (edge->height - 1u - writer->row) * edge->expected_extra; /* <= 65534 * 65535 */
   if (expected > pool - used) {
     return -1;
@@ -23,10 +17,10 @@ static int32_t error_room(const struct dqa_writer *writer, const struct dqa_edge
   return extra + 2 < DQA_MAX_ERROR_BYTES ? (int32_t)extra + 2 : DQA_MAX_ERROR_BYTES;
 }
 
-/* Writes header, errors if they fit, and padding behind the code plane. Returns the row's end. */
-static uint8_t *write_errors(struct dqa_writer *writer, const struct dqa_edge *edge, const int8_t *values) {
+/* Writes header, errors if they fit, and padding behind the code plane of a row. */
+static void write_errors(struct dqa_writer *writer, const struct dqa_edge *edge, uint8_t *row, const int8_t *values) {
   const uint32_t base = dqa_map_base_bytes(edge);
-  uint8_t *header = writer->next + base - 4;
+  uint8_t *header = row + base - 4;
   struct dqa_bit_writer bits = {header + 2, header + 2, 0, 0, true};
   const int32_t room = error_room(writer, edge, base);
   if (room >= 0) {
@@ -43,7 +37,7 @@ static uint8_t *write_errors(struct dqa_writer *writer, const struct dqa_edge *e
   for (uint32_t i = 2 + bytes; i < dqa_align(2 + bytes); ++i) {
     header[i] = 0;
   }
-  return header + dqa_align(2 + bytes);
+  writer->extra += dqa_align(2 + bytes) - 4;
 }
 
 /* Clears the errors of the important channels: rounding then leaves their codes as they are. */
@@ -67,27 +61,17 @@ static void to_codes(const struct dqa_edge *edge, int8_t *row) {
   }
 }
 
-void dqa_map_write_row(struct dqa_writer *writer, const struct dqa_edge *edge, int8_t *values) {
-  uint8_t *plane = writer->next;
+void dqa_map_write_row(struct dqa_writer *writer, const struct dqa_edge *edge, uint8_t *data, int8_t *values) {
+  uint8_t *row = data + writer->row * dqa_map_base_bytes(edge) + writer->extra;
   if (dqa_has_errors(edge)) {
-    writer->next = write_errors(writer, edge, values);
+    write_errors(writer, edge, row, values);
     clear_errors(edge, values);
-  } else {
-    writer->next = plane + dqa_map_base_bytes(edge);
   }
-  to_codes(edge, values);
-  dqa_plane_pack((const uint8_t *)values, edge->row_values, edge->code_bits, plane);
+  dqa_packed_write_row(edge, row, values);
+  ++writer->row;
 }
 
-void dqa_write_row(struct dqa_writer *writer, const struct dqa_edge *edge, int8_t *values) {
-  if (edge->storage == DQA_MAP) {
-    dqa_map_write_row(writer, edge, values);
-  } else {
-    const uint8_t flip = edge->storage == DQA_RAW_UINT8 ? 128 : 0;
-    for (uint32_t i = 0; i < edge->row_values; ++i) {
-      writer->next[i] = (uint8_t)((uint8_t)values[i] ^ flip);
-    }
-    writer->next += edge->row_values;
-  }
-  writer->row += 1;
+void dqa_packed_write_row(const struct dqa_edge *edge, uint8_t *row, int8_t *values) {
+  to_codes(edge, values);
+  dqa_plane_pack((const uint8_t *)values, edge->row_values, edge->code_bits, row);
 }

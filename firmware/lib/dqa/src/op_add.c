@@ -4,11 +4,14 @@
 
 enum { WEIGHTS_A = 0, WEIGHTS_B = 4 };
 
-static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
-  const int8_t *a = dqa_ring_row(&rings[0], (int32_t)y), *b = dqa_ring_row(&rings[1], (int32_t)y);
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   const uint8_t *weights_a = dqa_op_table(op, WEIGHTS_A), *weights_b = dqa_op_table(op, WEIGHTS_B);
   const uint32_t channels = op->output.channels, count = op->output.row_values;
+  struct dqa_ring ring_a, ring_b;
   (void)acc;
+  dqa_ring_of(op, 0, &ring_a);
+  dqa_ring_of(op, 1, &ring_b);
+  const int8_t *a = dqa_ring_slot(&ring_a, y), *b = dqa_ring_slot(&ring_b, y);
   for (uint32_t o = 0; o < channels; ++o) {
     const int32_t wa = dqa_i16(weights_a + 2 * o), wb = dqa_i16(weights_b + 2 * o);
     struct dqa_channel c;

@@ -1,11 +1,13 @@
 /* dqa: AVERAGE_POOL_2D. acc = bias + sum * dqa_reciprocal(count) over the elements inside the input. */
 #include "dqa_internal.h"
 
-static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   const uint32_t channels = op->output.channels;
   const struct dqa_range rows =
       dqa_window_inside(op->window.kernel_h, op->window.stride_h, op->window.pad_top, op->input.height, y);
+  struct dqa_ring ring;
   (void)acc;
+  dqa_ring_of(op, 0, &ring);
   for (uint32_t x = 0; x < op->output.width; ++x) {
     const struct dqa_range columns =
         dqa_window_inside(op->window.kernel_w, op->window.stride_w, op->window.pad_left, op->input.width, x);
@@ -13,7 +15,7 @@ static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *ring
     for (uint32_t o = 0; o < channels; ++o) {
       int32_t sum = 0;
       for (uint32_t r = rows.first; r < rows.end; ++r) {
-        const int8_t *values = dqa_ring_slot(rings, r);
+        const int8_t *values = dqa_ring_slot(&ring, r);
         for (uint32_t i = columns.first; i < columns.end; ++i) {
           sum += values[i * channels + o];
         }

@@ -20,17 +20,21 @@ static struct dqa_span span(const struct dqa_op *op, uint32_t input, uint32_t y)
 }
 
 /* Each input gives one part of the row: of every pixel along channels, else of the whole row. */
-static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   const bool by_pixel = op->parameters[AXIS] == CHANNELS;
   const uint32_t pixels = by_pixel ? op->output.width : 1u;
   (void)acc;
   for (uint32_t i = 0; i < op->input_count; ++i) {
     const uint32_t from = y - rows_before(op, i); /* wraps to a large number above the input's first row */
-    if (from >= rings[i].height) {
+    struct dqa_edge edge;
+    dqa_edge_at(op->model, dqa_op_input(op, i), &edge);
+    if (from >= edge.height) {
       continue;
     }
-    const int8_t *values = dqa_ring_slot(&rings[i], from);
-    const uint32_t part = rings[i].row_bytes / pixels;
+    struct dqa_ring ring;
+    dqa_ring_of(op, i, &ring);
+    const int8_t *values = dqa_ring_slot(&ring, from);
+    const uint32_t part = edge.row_values / pixels;
     int8_t *to = out;
     for (uint32_t x = 0; x < pixels; ++x, values += part, to += op->output.channels) {
       memcpy(to, values, part);

@@ -9,47 +9,44 @@
 enum { WEIGHTS = DQA_WINDOW_BYTES };
 
 /* A kernel row as runs of neighbouring values: one, unless columns are dilated. */
-struct taps {
-  const int8_t *rows[DQA_MAX_KERNEL_ROWS];
-  uint32_t row_count, run_count, run_length;
-  uint32_t run_step; /* values from one run to the next */
+struct runs {
+  struct dqa_taps taps;
+  uint32_t count, length;
+  uint32_t step; /* values from one run to the next */
 };
 
 /* sums: channel 0 at pixels 0 and 1, channel 1 at pixels 0 and 1; at0, at1: values before the pixel's first in a row.
  */
-static inline void sum_products(const struct taps *taps, const int8_t *w0, const int8_t *w1, uint32_t at0, uint32_t at1,
+static inline void sum_products(const struct runs *runs, const int8_t *w0, const int8_t *w1, uint32_t at0, uint32_t at1,
                                 int32_t sums[4]) {
-  for (uint32_t k = 0; k < taps->row_count; ++k) {
-    for (uint32_t r = 0; r < taps->run_count; ++r) {
-      const int8_t *row = taps->rows[k] + r * taps->run_step;
-      dqa_products_2x2(w0, w1, row + at0, row + at1, taps->run_length, sums);
-      w0 += taps->run_length;
-      w1 += taps->run_length;
+  for (uint32_t k = 0; k < runs->taps.count; ++k) {
+    for (uint32_t r = 0; r < runs->count; ++r) {
+      const int8_t *row = runs->taps.rows[k] + r * runs->step;
+      dqa_products_2x2(w0, w1, row + at0, row + at1, runs->length, sums);
+      w0 += runs->length;
+      w1 += runs->length;
     }
   }
 }
 
-static void find_taps(const struct dqa_op *op, uint32_t y, const struct dqa_ring *ring, struct taps *taps) {
+static void find_runs(const struct dqa_op *op, uint32_t y, struct runs *runs) {
   const struct dqa_window *w = &op->window;
-  const int32_t top = (int32_t)(y * w->stride_h) - w->pad_top;
   const bool dilated = w->dilation_w > 1;
-  taps->row_count = w->kernel_h;
-  taps->run_count = dilated ? w->kernel_w : 1u;
-  taps->run_length = (dilated ? 1u : w->kernel_w) * op->input.channels;
-  taps->run_step = (uint32_t)w->dilation_w * op->input.channels;
-  for (uint32_t k = 0; k < taps->row_count; ++k) {
-    taps->rows[k] = dqa_ring_row(ring, top + (int32_t)(k * w->dilation_h));
-  }
+  dqa_taps_of(op, y, &runs->taps);
+  runs->count = dilated ? w->kernel_w : 1u;
+  runs->length = (dilated ? 1u : w->kernel_w) * op->input.channels;
+  runs->step = (uint32_t)w->dilation_w * op->input.channels;
 }
 
-static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   const uint32_t channels = op->output.channels, width = op->output.width;
   const uint32_t step = (uint32_t)op->window.stride_w * op->input.channels;
   const uint32_t kernel = (uint32_t)op->window.kernel_h * op->window.kernel_w * op->input.channels;
   const int8_t *weights = (const int8_t *)dqa_op_table(op, WEIGHTS);
-  struct taps taps;
+  struct runs runs;
   (void)acc;
-  find_taps(op, y, rings, &taps);
+  find_runs(op, y, &runs);
+  weights += runs.taps.first * op->window.kernel_w * op->input.channels;
   for (uint32_t o0 = 0; o0 < channels; o0 += 2) {
     const uint32_t o1 = o0 + 1 < channels ? o0 + 1 : o0;
     struct dqa_channel c0, c1;
@@ -58,7 +55,7 @@ static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *ring
     for (uint32_t x0 = 0; x0 < width; x0 += 2) {
       const uint32_t x1 = x0 + 1 < width ? x0 + 1 : x0;
       int32_t sums[4] = {c0.bias, c0.bias, c1.bias, c1.bias};
-      sum_products(&taps, weights + o0 * kernel, weights + o1 * kernel, x0 * step, x1 * step, sums);
+      sum_products(&runs, weights + o0 * kernel, weights + o1 * kernel, x0 * step, x1 * step, sums);
       out[x0 * channels + o0] = dqa_finish(&c0, sums[0]);
       out[x1 * channels + o0] = dqa_finish(&c0, sums[1]);
       out[x0 * channels + o1] = dqa_finish(&c1, sums[2]);

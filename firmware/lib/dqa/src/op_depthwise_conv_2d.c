@@ -7,21 +7,21 @@
 enum { WEIGHTS = DQA_WINDOW_BYTES, BLOCK = 4 };
 
 /* What the blocks of an output row share. */
-struct taps {
-  const int8_t *rows[DQA_MAX_KERNEL_ROWS];
-  const int8_t *weights;
-  uint32_t row_count, column_count, channels;
+struct kernel {
+  struct dqa_taps taps;
+  const int8_t *weights; /* of the first tap */
+  uint32_t column_count, channels;
   uint32_t column_step; /* values from one column of the kernel to the next */
 };
 
 /* sums[j] += the products of output channel o + j and input channel c + j * step, for a whole block of channels.
  * at: values before the pixel's first in a row. step: 1, or 0 where the block's channels share an input channel. */
-static inline void sum_block(const struct taps *taps, uint32_t o, uint32_t at, uint32_t step, int32_t sums[BLOCK]) {
-  const int8_t *w = taps->weights + o;
+static inline void sum_block(const struct kernel *kernel, uint32_t o, uint32_t at, uint32_t step, int32_t sums[BLOCK]) {
+  const int8_t *w = kernel->weights + o;
   int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
-  for (uint32_t k = 0; k < taps->row_count; ++k) {
-    const int8_t *v = taps->rows[k] + at;
-    for (uint32_t i = 0; i < taps->column_count; ++i, v += taps->column_step, w += taps->channels) {
+  for (uint32_t k = 0; k < kernel->taps.count; ++k) {
+    const int8_t *v = kernel->taps.rows[k] + at;
+    for (uint32_t i = 0; i < kernel->column_count; ++i, v += kernel->column_step, w += kernel->channels) {
       s0 += w[0] * v[0];
       s1 += w[1] * v[step];
       s2 += w[2] * v[2 * step];
@@ -32,12 +32,13 @@ static inline void sum_block(const struct taps *taps, uint32_t o, uint32_t at, u
 }
 
 /* The same for fewer channels. */
-static void sum_rest(const struct taps *taps, uint32_t o, uint32_t count, uint32_t at, uint32_t step, int32_t *sums) {
+static void sum_rest(const struct kernel *kernel, uint32_t o, uint32_t count, uint32_t at, uint32_t step,
+                     int32_t *sums) {
   for (uint32_t j = 0; j < count; ++j) {
-    const int8_t *w = taps->weights + o + j;
-    for (uint32_t k = 0; k < taps->row_count; ++k) {
-      const int8_t *v = taps->rows[k] + at + j * step;
-      for (uint32_t i = 0; i < taps->column_count; ++i, v += taps->column_step, w += taps->channels) {
+    const int8_t *w = kernel->weights + o + j;
+    for (uint32_t k = 0; k < kernel->taps.count; ++k) {
+      const int8_t *v = kernel->taps.rows[k] + at + j * step;
+      for (uint32_t i = 0; i < kernel->column_count; ++i, v += kernel->column_step, w += kernel->channels) {
         sums[j] += *w * *v;
       }
     }
@@ -45,7 +46,7 @@ static void sum_rest(const struct taps *taps, uint32_t o, uint32_t count, uint32
 }
 
 /* Output channels o .. o + count - 1 of all pixels; they begin at input channel `channel`. */
-static void block(const struct dqa_op *op, const struct taps *taps, uint32_t o, uint32_t count, uint32_t channel,
+static void block(const struct dqa_op *op, const struct kernel *kernel, uint32_t o, uint32_t count, uint32_t channel,
                   uint32_t step, int8_t *out) {
   const uint32_t pixel_step = (uint32_t)op->window.stride_w * op->input.channels;
   struct dqa_channel c[BLOCK];
@@ -59,38 +60,35 @@ static void block(const struct dqa_op *op, const struct taps *taps, uint32_t o, 
       sums[j] = c[j].bias;
     }
     if (count < BLOCK) {
-      sum_rest(taps, o, count, at, step, sums);
+      sum_rest(kernel, o, count, at, step, sums);
     } else if (step == 1) { /* a constant step is folded into the loads */
-      sum_block(taps, o, at, 1, sums);
+      sum_block(kernel, o, at, 1, sums);
     } else {
-      sum_block(taps, o, at, 0, sums);
+      sum_block(kernel, o, at, 0, sums);
     }
     for (uint32_t j = 0; j < count; ++j) {
-      out[x * taps->channels + o + j] = dqa_finish(&c[j], sums[j]);
+      out[x * kernel->channels + o + j] = dqa_finish(&c[j], sums[j]);
     }
   }
 }
 
-static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   const struct dqa_window *w = &op->window;
-  const int32_t top = (int32_t)(y * w->stride_h) - w->pad_top;
   const uint32_t multiplier = (uint32_t)op->output.channels / op->input.channels;
-  struct taps taps;
+  struct kernel kernel;
   (void)acc;
-  taps.weights = (const int8_t *)dqa_op_table(op, WEIGHTS);
-  taps.row_count = w->kernel_h;
-  taps.column_count = w->kernel_w;
-  taps.channels = op->output.channels;
-  taps.column_step = (uint32_t)w->dilation_w * op->input.channels;
-  for (uint32_t k = 0; k < taps.row_count; ++k) {
-    taps.rows[k] = dqa_ring_row(rings, top + (int32_t)(k * w->dilation_h));
-  }
+  dqa_taps_of(op, y, &kernel.taps);
+  kernel.column_count = w->kernel_w;
+  kernel.channels = op->output.channels;
+  kernel.column_step = (uint32_t)w->dilation_w * op->input.channels;
+  kernel.weights =
+      (const int8_t *)dqa_op_table(op, WEIGHTS) + kernel.taps.first * kernel.column_count * kernel.channels;
   /* Blocks do not cross groups: with one output channel per input channel there is a single group. */
-  const uint32_t group = multiplier == 1 ? taps.channels : multiplier;
-  for (uint32_t first = 0; first < taps.channels; first += group) {
+  const uint32_t group = multiplier == 1 ? kernel.channels : multiplier;
+  for (uint32_t first = 0; first < kernel.channels; first += group) {
     for (uint32_t o = 0; o < group; o += BLOCK) {
       const uint32_t count = group - o < BLOCK ? group - o : BLOCK;
-      block(op, &taps, first + o, count, (first + o) / multiplier, multiplier == 1, out);
+      block(op, &kernel, first + o, count, (first + o) / multiplier, multiplier == 1, out);
     }
   }
 }

@@ -1,36 +1,60 @@
 /* dqa: FULLY_CONNECTED over the whole input map, i8 weights[O][H * W * I]; output 1 x 1 x O.
  *
- * Takes input rows as they come: acc[o] grows by the products of that row. Two outputs at a time share a value's load.
- */
+ * Takes input rows as they come: acc[o] grows by the products of that row; an input of one row needs no acc. Two
+ * outputs at a time share a value's load. */
 #include "dqa_internal.h"
 
 enum { WEIGHTS = 0 };
 
-static void accumulate(const struct dqa_op *op, uint32_t y, const int8_t *values, int32_t *acc) {
-  const uint32_t channels = op->output.channels, length = op->input.row_values;
-  const uint32_t inputs = op->input.height * length;
+/* sums[0], sums[1] += the products of input row y and the weights of outputs o0 and o1. */
+static inline void sum_products(const struct dqa_op *op, uint32_t y, const int8_t *values, uint32_t o0, uint32_t o1,
+                                int32_t sums[2]) {
+  const uint32_t length = op->input.row_values, inputs = op->input.height * length;
   const int8_t *weights = (const int8_t *)dqa_op_table(op, WEIGHTS) + y * length;
+  const int8_t *w0 = weights + o0 * inputs, *w1 = weights + o1 * inputs;
+  int32_t s0 = sums[0], s1 = sums[1];
+  for (uint32_t i = 0; i < length; ++i) {
+    s0 += w0[i] * values[i];
+    s1 += w1[i] * values[i];
+  }
+  sums[0] = s0;
+  sums[1] = s1;
+}
+
+static void accumulate(const struct dqa_op *op, uint32_t y, const int8_t *values, int32_t *acc) {
+  const uint32_t channels = op->output.channels;
   for (uint32_t o0 = 0; o0 < channels; o0 += 2) {
     const uint32_t o1 = o0 + 1 < channels ? o0 + 1 : o0;
-    const int8_t *w0 = weights + o0 * inputs, *w1 = weights + o1 * inputs;
-    int32_t s0 = y == 0 ? dqa_i32(op->bias + 4 * o0) : acc[o0];
-    int32_t s1 = y == 0 ? dqa_i32(op->bias + 4 * o1) : acc[o1];
-    for (uint32_t i = 0; i < length; ++i) {
-      s0 += w0[i] * values[i];
-      s1 += w1[i] * values[i];
+    int32_t sums[2] = {acc[o0], acc[o1]};
+    if (y == 0) {
+      sums[0] = dqa_i32(op->bias + 4 * o0);
+      sums[1] = dqa_i32(op->bias + 4 * o1);
     }
-    acc[o0] = s0;
-    acc[o1] = s1;
+    sum_products(op, y, values, o0, o1, sums);
+    acc[o0] = sums[0];
+    acc[o1] = sums[1];
   }
 }
 
-static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
+  const uint32_t channels = op->output.channels;
+  struct dqa_ring ring;
   (void)y;
-  (void)rings;
-  for (uint32_t o = 0; o < op->output.channels; ++o) {
-    struct dqa_channel c;
-    dqa_channel_at(op, o, &c);
-    out[o] = dqa_finish(&c, acc[o]);
+  dqa_ring_of(op, 0, &ring);
+  for (uint32_t o0 = 0; o0 < channels; o0 += 2) {
+    const uint32_t o1 = o0 + 1 < channels ? o0 + 1 : o0;
+    struct dqa_channel c0, c1;
+    dqa_channel_at(op, o0, &c0);
+    dqa_channel_at(op, o1, &c1);
+    int32_t sums[2] = {c0.bias, c1.bias};
+    if (acc != NULL) {
+      sums[0] = acc[o0];
+      sums[1] = acc[o1];
+    } else {
+      sum_products(op, 0, dqa_ring_slot(&ring, 0), o0, o1, sums);
+    }
+    out[o0] = dqa_finish(&c0, sums[0]);
+    out[o1] = dqa_finish(&c1, sums[1]);
   }
 }
 
@@ -44,7 +68,7 @@ static bool check(const struct dqa_op *op) {
 const struct dqa_operator dqa_op_fully_connected = {.parameter_bytes = 4 + DQA_REQUANTIZATION_BYTES,
                                                     .min_inputs = 1,
                                                     .max_inputs = 1,
-                                                    .traits = DQA_REQUANTIZES,
+                                                    .traits = DQA_REQUANTIZES | DQA_ONE_ROW_AT_ONCE,
                                                     .check = check,
                                                     .accumulate = accumulate,
                                                     .row = row};

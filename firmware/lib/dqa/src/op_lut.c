@@ -3,10 +3,12 @@
 
 enum { TABLE = 0 };
 
-static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
-  const int8_t *values = dqa_ring_slot(rings, y);
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   const uint8_t *table = dqa_op_table(op, TABLE);
+  struct dqa_ring ring;
   (void)acc;
+  dqa_ring_of(op, 0, &ring);
+  const int8_t *values = dqa_ring_slot(&ring, y);
   for (uint32_t i = 0; i < op->output.row_values; ++i) {
     out[i] = (int8_t)table[values[i] + 128];
   }

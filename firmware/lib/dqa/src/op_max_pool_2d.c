@@ -1,17 +1,19 @@
 /* dqa: MAX_POOL_2D. The largest of the elements inside the input; values are copied. */
 #include "dqa_internal.h"
 
-static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   const uint32_t channels = op->output.channels;
   const struct dqa_range rows =
       dqa_window_inside(op->window.kernel_h, op->window.stride_h, op->window.pad_top, op->input.height, y);
+  struct dqa_ring ring;
   (void)acc;
+  dqa_ring_of(op, 0, &ring);
   for (uint32_t x = 0; x < op->output.width; ++x, out += channels) {
     const struct dqa_range columns =
         dqa_window_inside(op->window.kernel_w, op->window.stride_w, op->window.pad_left, op->input.width, x);
     memset(out, -128, channels);
     for (uint32_t r = rows.first; r < rows.end; ++r) {
-      const int8_t *values = dqa_ring_slot(rings, r) + columns.first * channels;
+      const int8_t *values = dqa_ring_slot(&ring, r) + columns.first * channels;
       for (uint32_t i = columns.first; i < columns.end; ++i, values += channels) {
         for (uint32_t o = 0; o < channels; ++o) {
           out[o] = values[o] > out[o] ? values[o] : out[o];

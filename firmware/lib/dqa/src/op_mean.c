@@ -15,10 +15,9 @@ static void accumulate(const struct dqa_op *op, uint32_t y, const int8_t *values
   }
 }
 
-static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   const int32_t reciprocal = dqa_reciprocal((uint32_t)op->input.height * op->input.width);
   (void)y;
-  (void)rings;
   for (uint32_t o = 0; o < op->output.channels; ++o) {
     struct dqa_channel c;
     dqa_channel_at(op, o, &c);

@@ -9,15 +9,17 @@ static struct dqa_span span(const struct dqa_op *op, uint32_t input, uint32_t y)
   return one;
 }
 
-static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   const uint32_t top = dqa_u16(op->parameters + TOP), left = dqa_u16(op->parameters + LEFT);
   const uint32_t channels = op->input.channels;
+  struct dqa_ring ring;
   (void)acc;
   dqa_fill_zero_points(&op->output, out, op->output.width);
   if (y < top || y - top >= op->input.height) {
     return;
   }
-  const int8_t *values = dqa_ring_slot(rings, y - top);
+  dqa_ring_of(op, 0, &ring);
+  const int8_t *values = dqa_ring_slot(&ring, y - top);
   out += left * op->output.channels + dqa_u16(op->parameters + BEFORE);
   for (uint32_t x = 0; x < op->input.width; ++x, values += channels, out += op->output.channels) {
     memcpy(out, values, channels);

@@ -15,14 +15,16 @@ static uint32_t ring_rows(const struct dqa_op *op) {
   return rows < op->input.height ? rows : op->input.height;
 }
 
-static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   const uint32_t length = op->input.row_values;
   uint32_t at = y * op->output.row_values, left = op->output.row_values;
+  struct dqa_ring ring;
   (void)acc;
+  dqa_ring_of(op, 0, &ring);
   while (left > 0) {
     const uint32_t column = at % length;
     const uint32_t count = length - column < left ? length - column : left;
-    memcpy(out, dqa_ring_slot(rings, at / length) + column, count);
+    memcpy(out, dqa_ring_slot(&ring, at / length) + column, count);
     out += count;
     at += count;
     left -= count;

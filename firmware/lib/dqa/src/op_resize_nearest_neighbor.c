@@ -11,11 +11,13 @@ static struct dqa_span span(const struct dqa_op *op, uint32_t input, uint32_t y)
   return one;
 }
 
-static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
-  const int8_t *values = dqa_ring_slot(rings, source_row(op, y));
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   const uint8_t *columns = dqa_op_table(op, COLUMNS);
   const uint32_t channels = op->input.channels;
+  struct dqa_ring ring;
   (void)acc;
+  dqa_ring_of(op, 0, &ring);
+  const int8_t *values = dqa_ring_slot(&ring, source_row(op, y));
   for (uint32_t x = 0; x < op->output.width; ++x, out += channels) {
     memcpy(out, values + dqa_u16(columns + 2 * x) * channels, channels);
   }

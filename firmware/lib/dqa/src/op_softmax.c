@@ -20,10 +20,12 @@ static void pixel(const uint8_t *table, const int8_t *values, uint32_t channels,
   }
 }
 
-static void row(const struct dqa_op *op, uint32_t y, const struct dqa_ring *rings, const int32_t *acc, int8_t *out) {
-  const int8_t *values = dqa_ring_slot(rings, y);
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   const uint32_t channels = op->output.channels;
+  struct dqa_ring ring;
   (void)acc;
+  dqa_ring_of(op, 0, &ring);
+  const int8_t *values = dqa_ring_slot(&ring, y);
   for (uint32_t x = 0; x < op->output.width; ++x) {
     pixel(dqa_op_table(op, TABLE), values + x * channels, channels, out + x * channels);
   }

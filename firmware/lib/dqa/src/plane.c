@@ -3,7 +3,7 @@
  * The bits of a code are split into sub-planes of 8, 4, 2 and 1 bit, those of them that the width is the sum of. A word
  * of a sub-plane holds neighbours 16 bits apart, so one shift and one mask give a pair of neighbouring values. Cost:
  * about 2.5 instructions per value and sub-plane each way on Armv7E-M. */
-#include "dqa_internal.h"
+#include "storage.h"
 
 static uint32_t sub_plane_words(uint32_t values, uint32_t width) { return (values * width + 31u) / 32u; }
 

@@ -1,5 +1,5 @@
-/* dqa: records of a program as structs, and what follows from them: rows needed, rings, scratch. */
-#include "dqa_internal.h"
+/* dqa: records of a program as structs, and what follows from them: rows needed, how inputs are seen, scratch. */
+#include "run.h"
 
 static const uint8_t *optional_table(const dqa_model *model, const uint8_t *field) {
   const uint32_t offset = dqa_u32(field);
@@ -7,7 +7,7 @@ static const uint8_t *optional_table(const dqa_model *model, const uint8_t *fiel
 }
 
 void dqa_edge_at(const dqa_model *model, uint32_t number, struct dqa_edge *edge) {
-  const uint8_t *record = model->bytes + dqa_u32(model->bytes + DQA_HEADER_EDGES) + number * DQA_EDGE_BYTES;
+  const uint8_t *record = dqa_edge_record(model, number);
   edge->height = dqa_u16(record + DQA_EDGE_HEIGHT);
   edge->width = dqa_u16(record + DQA_EDGE_WIDTH);
   edge->channels = dqa_u16(record + DQA_EDGE_CHANNELS);
@@ -25,6 +25,13 @@ void dqa_edge_at(const dqa_model *model, uint32_t number, struct dqa_edge *edge)
   edge->important_count = dqa_u16(record + DQA_EDGE_IMPORTANT_COUNT);
   edge->expected_extra = dqa_u16(record + DQA_EDGE_EXPECTED_EXTRA);
   edge->huffman = optional_table(model, record + DQA_EDGE_HUFFMAN);
+  edge->ring_rows = dqa_u16(record + DQA_EDGE_RING_ROWS);
+  edge->ring_left = record[DQA_EDGE_RING_LEFT];
+  edge->ring_right = record[DQA_EDGE_RING_RIGHT];
+}
+
+bool dqa_pads_with_zeros(const struct dqa_edge *edge) {
+  return edge->zero_points != NULL ? dqa_all_zero(edge->zero_points, edge->channels) : edge->zero_point == 0;
 }
 
 void dqa_fill_zero_points(const struct dqa_edge *edge, int8_t *values, uint32_t pixels) {
@@ -39,8 +46,10 @@ void dqa_fill_zero_points(const struct dqa_edge *edge, int8_t *values, uint32_t 
 
 void dqa_op_at(const dqa_model *model, uint32_t number, struct dqa_op *op) {
   static const struct dqa_window none = {1, 1, 1, 1, 1, 1, 0, 0};
-  const uint8_t *record = model->bytes + dqa_u32(model->bytes + DQA_HEADER_OPERATORS) + number * DQA_OPERATOR_BYTES;
+  const uint8_t *record = dqa_op_record(model, number);
   op->model = model;
+  op->run = NULL;
+  op->number = (uint16_t)number;
   op->methods = model->operators[record[DQA_OPERATOR_KIND]];
   op->inputs = model->bytes + dqa_u32(record + DQA_OPERATOR_INPUTS);
   op->parameters = model->bytes + dqa_u32(record + DQA_OPERATOR_PARAMETERS);
@@ -72,32 +81,53 @@ struct dqa_span dqa_op_span(const struct dqa_op *op, uint32_t input, uint32_t y)
   return span;
 }
 
-void dqa_ring_shape_of(const struct dqa_op *op, const struct dqa_edge *input, struct dqa_ring_shape *shape) {
+void dqa_view_of(const struct dqa_op *op, const struct dqa_edge *input, struct dqa_view *view) {
   const struct dqa_window *w = &op->window;
-  uint32_t padded_width = input->width;
-  shape->rows = op->methods->ring_rows != NULL ? op->methods->ring_rows(op) : dqa_window_rows(w);
-  shape->left_bytes = 0;
-  shape->has_padding_row = false;
+  uint32_t left = 0, right = 0;
+  view->rows = op->methods->ring_rows != NULL ? op->methods->ring_rows(op) : dqa_window_rows(w);
+  view->padding_row = false;
   if (op->methods->traits & DQA_PADDED) {
-    const uint32_t columns_read = (op->output.width - 1u) * w->stride_w + dqa_window_columns(w);
-    const uint32_t rows_read = (op->output.height - 1u) * w->stride_h + dqa_window_rows(w);
-    padded_width += w->pad_left;
-    padded_width = columns_read > padded_width ? columns_read : padded_width;
-    shape->left_bytes = (uint32_t)w->pad_left * input->channels;
-    shape->has_padding_row = w->pad_top > 0 || rows_read > input->height;
+    const uint32_t columns = (op->output.width - 1u) * w->stride_w + dqa_window_columns(w);
+    const uint32_t rows = (op->output.height - 1u) * w->stride_h + dqa_window_rows(w);
+    left = w->pad_left;
+    right = columns > left + input->width ? columns - left - input->width : 0;
+    view->padding_row = (w->pad_top > 0 || rows > input->height) && !dqa_pads_with_zeros(input);
   }
-  shape->row_bytes = padded_width * input->channels;
+  view->row_bytes = (left + input->width + right) * input->channels;
+  view->left_bytes = left * input->channels;
+  view->direct = input->storage == DQA_RING
+                     ? input->ring_left >= left && input->ring_right >= right
+                     : input->storage == DQA_RAW_INT8 && view->rows == 1 && view->row_bytes == input->row_values;
 }
 
 uint32_t dqa_scratch_bytes(const struct dqa_op *op) {
-  uint32_t bytes = dqa_align(op->output.row_values);
+  uint32_t bytes = dqa_state_bytes(op->input_count);
   for (uint32_t i = 0; i < op->input_count; ++i) {
     struct dqa_edge input;
-    struct dqa_ring_shape shape;
+    struct dqa_view view;
     dqa_edge_at(op->model, dqa_op_input(op, i), &input);
-    dqa_ring_shape_of(op, &input, &shape);
-    bytes += dqa_align(shape.rows * shape.row_bytes);
-    bytes += shape.has_padding_row ? dqa_align(shape.row_bytes) : 0;
+    dqa_view_of(op, &input, &view);
+    bytes += dqa_view_ring_bytes(&view) + dqa_view_padding_bytes(&view);
   }
-  return bytes + (op->methods->accumulate != NULL ? 4u * op->output.channels : 0);
+  return bytes + (dqa_accumulates(op) ? 4u * op->output.channels : 0);
+}
+
+uint32_t dqa_transient_bytes(const struct dqa_op *op) {
+  return op->output.storage == DQA_MAP ? dqa_align(op->output.row_values) : 0;
+}
+
+void dqa_taps_of(const struct dqa_op *op, uint32_t y, struct dqa_taps *taps) {
+  const struct dqa_window *w = &op->window;
+  const int32_t top = (int32_t)(y * w->stride_h) - w->pad_top;
+  struct dqa_ring ring;
+  dqa_ring_of(op, 0, &ring);
+  taps->first = taps->count = 0;
+  for (uint32_t k = 0; k < w->kernel_h; ++k) {
+    const int8_t *row = dqa_ring_row(&ring, top + (int32_t)(k * w->dilation_h));
+    if (row != NULL) {
+      taps->rows[taps->count++] = row;
+    } else if (taps->count == 0) { /* rows outside come before or after those inside */
+      taps->first = k + 1;
+    }
+  }
 }

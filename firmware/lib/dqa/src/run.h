@@ -1,0 +1,97 @@
+/* Inside dqa: one run of a program: where its buffers lie and how far its operators are.
+ *
+ * Operators of one phase run together, phases one after the other. What an operator remembers of its phase lies at the
+ * beginning of its scratch, so that rows can be pushed from outside, call by call. The arena may hold anything, because
+ * a layout may overlap buffers or a caller may forget dqa_begin: a state is used only if it is possible. */
+#ifndef DQA_RUN_H
+#define DQA_RUN_H
+
+#include "storage.h"
+
+struct dqa_run {
+  const dqa_model *model;
+  uint8_t *arena;
+  const void *const *inputs; /* the caller's, where the layout has none */
+  void *const *outputs;
+  const uint8_t *pushed;     /* the row being pushed, or NULL */
+  uint32_t pushed_rows;      /* rows pushed with it; 0 if there is none */
+  uint32_t first_op, end_op; /* operators of the phase */
+};
+
+static inline bool dqa_arena_fits(const dqa_model *model, const void *arena, size_t size) {
+  return arena != NULL && size >= model->arena_size && ((uintptr_t)arena & 3u) == 0;
+}
+
+/* The first of the state's words; never 0, so that cleared memory is no state. */
+#define DQA_STATE_MARK 0x44514173u
+
+struct dqa_op_state {
+  uint32_t mark;
+  struct dqa_writer output; /* its row is the next the operator writes */
+};
+struct dqa_input_state {
+  uint32_t offset; /* of row `taken` in a whole map */
+  uint32_t taken;  /* rows copied, skipped, accumulated, or pushed and used; of others not counted */
+};
+static inline uint32_t dqa_state_bytes(uint32_t input_count) {
+  return (uint32_t)(sizeof(struct dqa_op_state) + input_count * sizeof(struct dqa_input_state));
+}
+
+/* ---- buffers.c ---- */
+
+/* The arena offset of an edge, of an operator's scratch, of its transient row; DQA_NOWHERE if it has none. */
+uint32_t dqa_place_of_edge(const dqa_model *model, uint32_t layout, uint32_t number);
+uint32_t dqa_place_of_scratch(const dqa_model *model, uint32_t layout, uint32_t number);
+uint32_t dqa_place_of_transient(const dqa_model *model, uint32_t layout, uint32_t number);
+
+static inline bool dqa_is_pushed(const dqa_model *model, uint32_t edge) {
+  return model->layout == DQA_LAYOUT_PUSHED && edge < model->input_count;
+}
+
+/* Where an edge begins. Operators never write inputs, so that it gives nothing away that theirs are not const. */
+uint8_t *dqa_edge_data(const struct dqa_run *run, uint32_t number);
+struct dqa_op_state *dqa_state_of(const struct dqa_run *run, uint32_t number);
+struct dqa_input_state *dqa_input_state_of(const struct dqa_run *run, uint32_t number, uint32_t input);
+
+/* An input of an operator in a run. */
+struct dqa_source {
+  struct dqa_edge edge;
+  struct dqa_view view;
+  struct dqa_ring ring;
+};
+void dqa_source_of(const struct dqa_op *op, uint32_t input, struct dqa_source *source);
+
+/* Nothing produced and nothing read; the operator's padding and that of its output are zero points. */
+void dqa_start_op(const struct dqa_run *run, uint32_t number);
+
+/* ---- step.c ---- */
+
+/* Lets an operator of the phase go on as far as its inputs and the room of its output allow. Adds to *progress the rows
+ * it wrote or took. False if its state is impossible. */
+bool dqa_step(const struct dqa_run *run, uint32_t number, uint32_t *progress);
+
+/* ---- schedule.c ---- */
+
+bool dqa_finished(const struct dqa_run *run, uint32_t number);
+
+/* Rows of an edge that have been written or pushed. */
+uint32_t dqa_rows_available(const struct dqa_run *run, uint32_t edge, uint32_t height);
+
+/* The row before which an operator's output has room. */
+uint32_t dqa_room_end(const struct dqa_op *op);
+
+/* The first row of an input that an operator of the phase may still ask for; the input's height if none. */
+uint32_t dqa_first_needed(const struct dqa_run *run, uint32_t number, uint32_t input);
+
+/* Makes the phase that begins at an operator the run's; start: from its beginning. */
+void dqa_find_phase(struct dqa_run *run, uint32_t first_op);
+void dqa_start_phase(struct dqa_run *run, uint32_t first_op);
+
+enum dqa_progress { DQA_COMPLETE, DQA_WAITING, DQA_BROKEN };
+/* Runs the phase until it is complete, or no operator can go on, or buffers turn out to overlap. */
+enum dqa_progress dqa_run_phase(const struct dqa_run *run);
+
+/* Runs the phases from an operator on; the first is under way. Adds the dropped rows. */
+dqa_status dqa_run_to_end(struct dqa_run *run, uint32_t *dropped);
+
+#endif

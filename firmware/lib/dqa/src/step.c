@@ -1,0 +1,166 @@
+/* dqa: one operator goes on: takes the input rows it can, writes the output rows it can.
+ *
+ * Rows of its own rings are taken as soon as they are there, no further than the next output row needs; rows before
+ * those are skipped. Stack: with the row method of a convolution about 1 kB. */
+#include "run.h"
+
+/* Copies the next row of an input into its slot, or skips it. */
+static void take(const struct dqa_op *op, uint32_t number, const struct dqa_source *source,
+                 struct dqa_input_state *state, bool needed) {
+  const struct dqa_edge *edge = &source->edge;
+  int8_t *const values = needed ? dqa_ring_slot(&source->ring, state->taken) + source->view.left_bytes : NULL;
+  const uint8_t *const data = dqa_edge_data(op->run, number);
+  if (dqa_is_whole_map(edge)) {
+    const uint8_t *end = dqa_map_read_row(edge, data + state->offset, data + edge->capacity, values);
+    state->offset = (uint32_t)(end - data);
+  } else if (needed) {
+    dqa_read_row(edge, dqa_is_pushed(op->model, number) ? data : data + dqa_row_offset(edge, state->taken), values);
+  }
+  ++state->taken;
+}
+
+static bool input_state_valid(const struct dqa_input_state *state, const struct dqa_edge *edge) {
+  return state->taken <= edge->height && state->offset <= edge->capacity;
+}
+
+/* The end of a span inside of the input. */
+static uint32_t span_end(struct dqa_span span, uint32_t height) {
+  const int32_t end = span.first + (int32_t)span.count;
+  return end < 0 ? 0 : (uint32_t)end > height ? height : (uint32_t)end;
+}
+
+enum readiness { READY, WAITING, BROKEN };
+
+/* Whether row y of an input can still be read: a pushed row only while it is pushed. */
+static bool readable(const struct dqa_op *op, uint32_t edge, uint32_t y) {
+  return !dqa_is_pushed(op->model, edge) || (op->run->pushed != NULL && y + 1u == op->run->pushed_rows);
+}
+
+/* Brings the rows of an input that output row y needs. */
+static enum readiness fetch(const struct dqa_op *op, uint32_t input, uint32_t y, uint32_t *progress) {
+  struct dqa_source source;
+  const uint32_t number = dqa_op_input(op, input);
+  const struct dqa_span span = dqa_op_span(op, input, y);
+  dqa_source_of(op, input, &source);
+  const uint32_t end = span_end(span, source.edge.height);
+  const uint32_t available = dqa_rows_available(op->run, number, source.edge.height);
+  if (source.view.direct) {
+    const uint32_t first = span.first < 0 ? 0 : (uint32_t)span.first;
+    return available < end ? WAITING : first >= end || readable(op, number, first) ? READY : BROKEN;
+  }
+  struct dqa_input_state *const stored = dqa_input_state_of(op->run, op->number, input);
+  struct dqa_input_state state = *stored;
+  if (!input_state_valid(&state, &source.edge)) {
+    return BROKEN;
+  }
+  while (state.taken < end && state.taken < available) {
+    if (!readable(op, number, state.taken)) {
+      return BROKEN;
+    }
+    take(op, number, &source, &state, (int32_t)state.taken >= span.first);
+    ++*progress;
+  }
+  *stored = state;
+  return state.taken >= end ? READY : WAITING;
+}
+
+static enum readiness fetch_all(const struct dqa_op *op, uint32_t y, uint32_t *progress) {
+  enum readiness all = READY;
+  for (uint32_t i = 0; i < op->input_count && all != BROKEN; ++i) {
+    const enum readiness one = fetch(op, i, y, progress);
+    all = one > all ? one : all;
+  }
+  return all;
+}
+
+static int32_t *accumulators(const struct dqa_op *op) {
+  uint8_t *const scratch = (uint8_t *)dqa_state_of(op->run, op->number);
+  return (int32_t *)(void *)(scratch + op->scratch_bytes - 4u * op->output.channels);
+}
+
+/* Adds the rows that are there. */
+static enum readiness accumulate(const struct dqa_op *op, uint32_t *progress) {
+  struct dqa_source source;
+  const uint32_t number = dqa_op_input(op, 0);
+  struct dqa_input_state *const stored = dqa_input_state_of(op->run, op->number, 0);
+  struct dqa_input_state state = *stored;
+  dqa_source_of(op, 0, &source);
+  if (!input_state_valid(&state, &source.edge)) {
+    return BROKEN;
+  }
+  const uint32_t available = dqa_rows_available(op->run, number, source.edge.height);
+  while (state.taken < available) {
+    const uint32_t y = state.taken;
+    if (!readable(op, number, y)) {
+      return BROKEN;
+    }
+    if (source.view.direct) {
+      ++state.taken;
+    } else {
+      take(op, number, &source, &state, true);
+    }
+    op->methods->accumulate(op, y, dqa_ring_slot(&source.ring, y), accumulators(op));
+    ++*progress;
+  }
+  *stored = state;
+  return state.taken == source.edge.height ? READY : WAITING;
+}
+
+/* Writes the next row of the output and stores it as the edge wants it. */
+static void produce(const struct dqa_op *op, struct dqa_writer *writer) {
+  const struct dqa_edge *const edge = &op->output;
+  uint8_t *const data = dqa_edge_data(op->run, op->output_number);
+  uint8_t *const place = dqa_is_whole_map(edge) ? data : data + dqa_row_offset(edge, writer->row);
+  const bool packed = edge->storage == DQA_MAP;
+  const uint32_t transient = packed ? dqa_place_of_transient(op->model, op->model->layout, op->number) : 0;
+  int8_t *const values = (int8_t *)(packed ? op->run->arena + transient : place);
+  op->methods->row(op, writer->row, dqa_accumulates(op) ? accumulators(op) : NULL, values);
+  if (dqa_is_whole_map(edge)) {
+    dqa_map_write_row(writer, edge, data, values);
+    return;
+  }
+  if (packed) {
+    dqa_packed_write_row(edge, place, values);
+  } else if (edge->storage == DQA_RAW_UINT8) {
+    for (uint32_t i = 0; i < edge->row_values; ++i) {
+      place[i] ^= 128u;
+    }
+  }
+  ++writer->row;
+}
+
+static bool state_valid(const struct dqa_op_state *state, const struct dqa_edge *output) {
+  return state->mark == DQA_STATE_MARK && state->output.row <= output->height &&
+         (!dqa_is_whole_map(output) ||
+          state->output.extra <= output->capacity - output->height * dqa_map_base_bytes(output));
+}
+
+bool dqa_step(const struct dqa_run *run, uint32_t number, uint32_t *progress) {
+  struct dqa_op op;
+  struct dqa_op_state *const state = dqa_state_of(run, number);
+  dqa_op_at(run->model, number, &op);
+  op.run = run;
+  if (!state_valid(state, &op.output)) {
+    return false;
+  }
+  struct dqa_writer writer = state->output;
+  uint32_t room_end = 0;
+  while (writer.row < op.output.height) {
+    const enum readiness inputs =
+        dqa_accumulates(&op) ? accumulate(&op, progress) : fetch_all(&op, writer.row, progress);
+    if (inputs == BROKEN) {
+      return false;
+    }
+    if (inputs == WAITING) {
+      break;
+    }
+    room_end = room_end > 0 ? room_end : dqa_room_end(&op);
+    if (writer.row >= room_end) {
+      break;
+    }
+    produce(&op, &writer);
+    ++*progress;
+  }
+  state->output = writer;
+  return true;
+}
