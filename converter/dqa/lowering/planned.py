@@ -75,13 +75,14 @@ class Planner:
     def _ring_rows(self, maps: list[int]) -> dict[int, int]:
         """Rows that the ring of each edge needs when everything flows in one phase, which is enough for any phases.
 
-        Rows are pushed: rings that take pushed rows at once are long enough for rows that lie ready.
+        Rings that take pushed rows at once are long enough for rows that lie ready; some networks cannot take them so.
         """
         edges = list(self.base.edges)
         for number in maps:
             edges[number] = self._ring(number, edges[number].height)
         one = [0] * len(self.base.ops)
-        return simulate(edges, self.base.ops, one, dict.fromkeys(maps), pushed=self.base.input_count == 1).ring_rows
+        pushed = simulate(edges, self.base.ops, one, dict.fromkeys(maps), pushed=self.base.input_count == 1)
+        return (pushed if pushed.complete else simulate(edges, self.base.ops, one, dict.fromkeys(maps))).ring_rows
 
     def _ring(self, number: int, rows: int) -> Edge:
         return ring_edge(self.base, self.base.edges[number], self.readers.get(number, []), rows)
