@@ -46,7 +46,7 @@ def _cut_reason(planned: Planned, number: int) -> str:
         return f"{before} fit only with fewer bits, predicted loss {found[0]:.3g} instead of {solution.loss:.3g}"
     if merged.work > candidate.work:
         return f"{before} take {merged.work - candidate.work:,} more instructions"
-    return f"{before} would be about as good"
+    return f"{before} would be about as good, too"
 
 
 def smallest_reason(candidate: Candidate) -> str:
@@ -57,12 +57,13 @@ def smallest_reason(candidate: Candidate) -> str:
     operators = [op for op, at in zip(problem.operators, candidate.phases, strict=True) if at == phase]
     rings = [problem.edges[i] for i in candidate.rings if candidate.phases[problem.edges[i].producer or 0] == phase]
     parts = [(edge.ring or 0, f"ring of {edge.name}") for edge in rings]
-    parts += [(s.weight(0, phase), f"{s.edge.name} as {_option(s.edge.options[0])}") for s in candidate.stored]
+    stored = [(s.weight(0, phase), s.edge) for s in candidate.stored]
+    parts += [(size, f"{edge.name} {_held(_option(edge.options[0]))}, its readers' rows included") for size, edge in stored]
     parts = sorted((part for part in parts if part[0]), key=lambda part: -part[0])
-    shown = ", ".join(f"{name} {size:,} B" for size, name in parts[:3])
+    shown = "; ".join(f"{name}: {size:,} B" for size, name in parts[:3])
     rest = used[phase] - sum(size for size, _ in parts[:3])
     where = operators[0].name if len(operators) == 1 else f"{operators[0].name} .. {operators[-1].name}"
-    return f"set by what is alive in {where} with the fewest bits: {shown}, others {rest:,} B"
+    return f"set by what is alive in {where} with the fewest bits ({shown}; others: {rest:,} B)"
 
 
 class _EdgeWords:
@@ -99,7 +100,7 @@ class _EdgeWords:
             return "bytes as they leave"
         if decision == "flows":
             return self._flows(number, edge)
-        return f"stored as {_bits(edge)}, {edge.capacity:,} B: {self._why_stored(number)}{self._why_not_more(number)}"
+        return f"stored {_held(_bits(edge))}, {edge.capacity:,} B: {self._why_stored(number)}{self._why_not_more(number)}"
 
     def _pushing(self) -> str:
         pushed = self.program.pushed
@@ -119,7 +120,7 @@ class _EdgeWords:
             why += f", the others wait for {readers[-1].name}"
         whole = edge.height * row_bytes(edge.row_values, COMPARED_BITS, None)
         ring = f"ring of {_rows(edge.ring_rows, packed)}, {edge.capacity:,} B"
-        return f"flows: {ring} ({why}; whole map at {COMPARED_BITS} bits: {whole:,} B)"
+        return f"{ring} ({why}; whole map at {COMPARED_BITS} bits: {whole:,} B)"
 
     def _why_stored(self, number: int) -> str:
         program = self.program
@@ -156,6 +157,10 @@ class _EdgeWords:
         if options[option].loss - more.loss < NEXT_TO_NOTHING * solution.loss:
             return f"; {_option(more)} would lower the predicted loss by less than {NEXT_TO_NOTHING:.0%}"
         return f"; {_option(more)} would fit in sum, but the buffers would not pack"
+
+
+def _held(bits: str) -> str:
+    return f"as {bits}" if bits == "bytes" else f"at {bits}"
 
 
 def _bits(edge: Edge) -> str:

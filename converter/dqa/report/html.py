@@ -1,0 +1,110 @@
+"""report.html: the report to look at, in one file without scripts or anything from outside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from dqa import resources
+from dqa.errors import InputError
+from dqa.report.plots_front import front_plot
+from dqa.report.plots_memory import kinds_of, memory_plot
+
+LAYOUTS = {
+    "internal": "inputs and outputs in the arena",
+    "external": "inputs and outputs outside of it, as in TensorFlow Lite Micro",
+    "pushed": "the input's rows pushed one by one",
+}
+"""The layouts of a program, in words."""
+
+
+def write_html(report: Mapping[str, Any], path: Path) -> None:
+    """Writes the content of report.json, and what evaluations left as *.json beside `path`, as a page.
+
+    Raises InputError if the file cannot be written, ToolError if the template is missing.
+    """
+    text = render_html(report, evaluations(path.parent))
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise InputError(f"cannot write '{path}': {error.strerror}", hint="choose another directory with -o") from error
+
+
+def render_html(report: Mapping[str, Any], evaluated: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The page, well-formed as XML too. Sections that a report lacks are left out."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resources.path("templates")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["number"] = number
+    clean = _clean(report)
+    plan = clean.get("plan")
+    return environment.get_template("report.html.j2").render(
+        report=clean,
+        plan=plan,
+        decisions={edge["name"]: edge for edge in plan["edges"]} if plan else {},
+        pictures=_pictures(plan) if plan else None,
+        layouts=LAYOUTS,
+        evaluations=_clean(list(evaluated)),
+    )
+
+
+def evaluations(directory: Path) -> list[dict[str, Any]]:
+    """The results that `dqa evaluate --json` left in a directory, with the names of their files; other files are passed over."""
+    found = []
+    for path in sorted(directory.glob("*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(content, dict) and {"metric", "value", "samples", "target"} <= content.keys():
+            found.append({**content, "file": path.name})
+    return found
+
+
+def number(value: object) -> str:
+    """A number for people: thousands separated, four digits of a fraction; what is no number as it is."""
+    if isinstance(value, bool) or value is None:
+        return "" if value is None else str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _pictures(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The memory map of each layout, the planned one first, with its legend; the front if there is one."""
+    order = sorted(plan["memory"], key=lambda name: name != plan["layout"])
+    maps = [
+        {
+            "layout": name,
+            "arena": plan["arena"][name],
+            "plot": memory_plot(plan["memory"][name], plan["phases"], plan["arena"][name], name=f"memory-{name}"),
+            "legend": kinds_of(plan["memory"][name]),
+            "buffers": sorted(plan["memory"][name], key=lambda buffer: (buffer["first"], buffer["offset"])),
+        }
+        for name in order
+    ]
+    front = front_plot(plan["front"], plan["choice"], plan["budget"]) if plan["front"] else None
+    return {"maps": maps, "front": front}
+
+
+def _clean(value: Any) -> Any:
+    """The same with characters replaced that no page may hold: controls and halves of pairs, as names of layers could."""
+    if isinstance(value, str):
+        return "".join(character if _allowed(ord(character)) else "\ufffd" for character in value)
+    if isinstance(value, Mapping):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _allowed(code: int) -> bool:
+    """Whether XML 1.0 allows a character; the last controls and U+FFFE are left out too."""
+    return code in (9, 10, 13) or 0x20 <= code < 0x7F or 0xA0 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or code > 0xFFFF
