@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import interpreter
 from models import MODELS, ROOT, SHARED
 
 import dqa
-from dqa.engine.tflm_host import TflmModel
 
 ANCHOR = json.loads((Path(__file__).parent / "anchor.json").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
 class Budgets:
-    """Bytes of RAM: for the interpreter's arena (to meet), for the standalone plan and for the plan with pushed rows (given to the planner)."""
+    """Bytes of RAM: what the interpreter's arena must meet; what the planner gets for the standalone plan and for pushed rows."""
 
     tflm: int
     standalone: int
@@ -46,12 +46,7 @@ def anchor(name: str) -> int:
     """Arena bytes of the int8 model: the anchor's, or for the U-Net what the interpreter on this host takes."""
     if name in ANCHOR:
         return int(ANCHOR[name]["arena"])
-    model = TflmModel((SHARED / "models" / "unet_camvid_int8.tflite").read_bytes())
-    arena = model.arena_used
-    model.close()
-    if arena is None:
-        raise SystemExit("the interpreter does not say what the int8 U-Net takes")
-    return arena
+    return interpreter.arena(interpreter.with_resize((SHARED / "models" / "unet_camvid_int8.tflite").read_bytes()))
 
 
 def run(name: str, work: Path, limits: argparse.Namespace) -> dict[str, Any]:
