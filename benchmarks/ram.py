@@ -2,7 +2,8 @@
 
     python benchmarks/ram.py [--models ic,kws] [--sim 200] [-o out/benchmarks]
 
-For each model: the plan for the standalone runtime within a budget (input included), the same plan inside TensorFlow Lite Micro's interpreter,
+For each model: the plan for the standalone runtime within a budget (input included), the same plan inside TensorFlow Lite Micro's
+interpreter,
 and the plan with pushed rows within a smaller budget. RAM of a simulated board is measured, not computed. Writes ram.json and ram.md.
 Needs the models and data of ../shared.
 """
