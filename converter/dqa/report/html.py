@@ -66,7 +66,8 @@ def evaluations(directory: Path) -> list[dict[str, Any]]:
         except (OSError, ValueError):
             continue
         if isinstance(content, dict) and {"metric", "value", "samples", "target"} <= content.keys():
-            found.append({**content, "file": path.name})
+            parts = {key: content[key] if isinstance(content.get(key), dict) else {} for key in ("agreement", "ram", "flash")}
+            found.append({**content, **parts, "file": path.name})
     return found
 
 
