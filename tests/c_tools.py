@@ -65,7 +65,7 @@ def sanitized(name: str) -> Path:
 
 @dataclass(frozen=True)
 class Case:
-    """A program's bytes, the bytes of its inputs, and the layout (0 internal, 1 external)."""
+    """A program's bytes, the bytes of its inputs, and the layout (0 internal, 1 external, 2 pushed)."""
 
     program: bytes
     inputs: bytes

@@ -1,4 +1,4 @@
-"""The executor against the numpy mirror: whole programs, both layouts, under AddressSanitizer and UndefinedBehaviorSanitizer."""
+"""The executor against the numpy mirror: programs stored and streamed, in every layout, also under sanitizers."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ import pytest
 from c_tools import Case, flat, run_sanitized
 from dqa import program as p
 from dqa.engine import mirror
-from dqa.engine.host import HostModel
+from dqa.engine.host import HostModel, LayoutName
 from programs import Builder, operator_program, place, random_inputs, random_program
+from streams import ladder, streamed
+
+LAYOUTS: tuple[LayoutName, ...] = ("internal", "external", "pushed")
 
 
 def check(programs: Sequence[p.Program], directory: Path) -> None:
-    """Host engine and sanitized executor give the mirror's outputs and dropped rows in both layouts."""
+    """Host engine and sanitized executor give the mirror's outputs and dropped rows in every layout."""
     cases, expected = [], b""
     for seed, program in enumerate(programs):
         data, inputs = p.write(program), random_inputs(program, seed)
         want = mirror.run(program, inputs)
         outputs = flat(want.outputs)
-        for layout in (0, 1):
-            result = HostModel(data, "external" if layout else "internal").run(flat(inputs)[None], jobs=1)
+        for layout, name in enumerate(LAYOUTS[: 2 if program.pushed is None else 3]):
+            result = HostModel(data, name).run(flat(inputs)[None], jobs=1)
             np.testing.assert_array_equal(result.outputs[0].view(np.uint8), outputs)
             assert result.dropped.tolist() == want.dropped
             cases.append(Case(data, flat(inputs).tobytes(), layout))
@@ -43,9 +46,15 @@ def test_random_programs_give_the_mirrors_bytes(first: int, tmp_path: Path) -> N
     check([random_program(seed) for seed in range(first, first + 20)], tmp_path)
 
 
+def test_streamed_programs_give_the_mirrors_bytes(tmp_path: Path) -> None:
+    check([streamed(ladder(seed), seed) for seed in range(60)], tmp_path)
+    check([streamed(operator_program(kind, seed, exact=1.0), seed, cut=0.0) for kind in p.Kind for seed in range(4)], tmp_path)
+
+
 @pytest.mark.slow
 def test_many_random_programs_give_the_mirrors_bytes(tmp_path: Path) -> None:
     check([random_program(seed) for seed in range(1000, 1600)], tmp_path)
+    check([streamed(ladder(seed), seed) for seed in range(1000, 1600)], tmp_path)
 
 
 def wide_programs() -> Iterator[p.Program]:

@@ -17,7 +17,7 @@ from dqa import program as p
 from dqa.coding import HuffmanTable
 from programs import operator_program, place
 
-OK, TRUNCATED, MAGIC, VERSION, CHECKSUM, HEADER, EDGE, TABLE, OPERATOR, UNKNOWN_OPERATOR, LAYOUT, ARENA, ARGUMENT = range(13)
+OK, TRUNCATED, MAGIC, VERSION, CHECKSUM, HEADER, EDGE, TABLE, OPERATOR, UNKNOWN_OPERATOR, LAYOUT, ARENA, ARGUMENT, STALLED = range(14)
 
 K = p.Kind
 WINDOWED = [K.CONV_2D, K.DEPTHWISE_CONV_2D, K.AVERAGE_POOL_2D, K.MAX_POOL_2D]
@@ -122,7 +122,8 @@ EDGE_CASES = [
     ("channels 0", 4, "<H", 0),
     ("more values than 2^24", 0, "<H", 65535),
     ("row longer than 2^18", 2, "<H", 65535),
-    ("unknown storage", 6, "<B", 3),
+    ("unknown storage", 6, "<B", 4),
+    ("a ring with extra bits and without rows", 6, "<B", 3),
     ("raw storage of 6 bits", 6, "<B", 0),
     ("unknown error coding", 7, "<B", 3),
     ("no error coding for important channels", 7, "<B", 0),
@@ -145,6 +146,9 @@ EDGE_CASES = [
     ("important count 0", 24, "<H", 0),
     ("Huffman table past the end", 28, "<I", 0xFFFFFF00),
     ("no Huffman table", 28, "<I", 0),
+    ("a ring of packed rows with errors", 32, "<H", 1),
+    ("padding left of a map", 34, "<B", 1),
+    ("padding right of a map", 35, "<B", 1),
     ("reserved", 39, "<B", 1),
 ]
 
@@ -198,7 +202,9 @@ OPERATOR_CASES = [
     ("parameters of the wrong size", 12, "<I", 20, OPERATOR),
     ("scratch too small", 16, "<I", 4, OPERATOR),
     ("scratch too large", 16, "<I", 1 << 20, OPERATOR),
-    ("reserved", 20, "<I", 1, OPERATOR),
+    ("a phase left out", 20, "<H", 2, OPERATOR),
+    ("a phase again", 20, "<H", 0xFFFF, OPERATOR),
+    ("reserved", 22, "<H", 1, OPERATOR),
 ]
 
 
@@ -251,11 +257,11 @@ def test_a_wrong_requantization_is_refused(kind: p.Kind) -> None:
     data = plain(kind)
     at = parameters_at(data, kind) + REQUANTIZED[kind]
     bias, multiplier, shift = struct.unpack_from("<III", data, at)
-    for place, form, value in [
+    for where, form, value in [
         (at, "<I", 0xFFFFFFFC), (at + 4, "<I", 2), (at + 8, "<I", 0), (at + 12, "<I", 1),
         (bias, "<i", 2**31 - 1), (bias, "<i", -(2**31)), (multiplier, "<i", -1), (shift, "<B", 0), (shift, "<B", 32),
     ]:  # fmt: skip
-        assert load(patched(data, place, form, value)) == OPERATOR, (place - at, value)
+        assert load(patched(data, where, form, value)) == OPERATOR, (where - at, value)
 
 
 def test_the_bias_may_reach_the_last_value_that_cannot_overflow() -> None:
@@ -315,7 +321,7 @@ LAYOUT_CASES = [("not aligned", 2), ("past the arena", 1 << 30), ("at its end", 
 @pytest.mark.parametrize("layout", [0, 1], ids=["internal", "external"])
 @pytest.mark.parametrize("buffer", [2, 3], ids=["edge", "scratch"])
 def test_a_buffer_outside_of_the_arena_is_refused(buffer: int, layout: int, value: int) -> None:
-    at = struct.unpack_from("<I", coded(), 32)[0] + 4 * (5 * layout + buffer)
+    at = struct.unpack_from("<I", coded(), 32)[0] + 4 * (7 * layout + buffer)
     arena = struct.unpack_from("<I", coded(), 36 + 4 * layout)[0]
     assert load(patched(coded(), at, "<I", arena if value < 0 else value)) == LAYOUT
 
@@ -323,7 +329,7 @@ def test_a_buffer_outside_of_the_arena_is_refused(buffer: int, layout: int, valu
 def test_inputs_and_outputs_must_be_the_callers_in_the_external_layout_and_only_there() -> None:
     layouts = struct.unpack_from("<I", coded(), 32)[0]
     assert load(patched(coded(), layouts, "<I", 0xFFFFFFFF)) == LAYOUT
-    assert load(patched(coded(), layouts + 4 * 5, "<I", 0)) == LAYOUT
+    assert load(patched(coded(), layouts + 4 * 7, "<I", 0)) == LAYOUT
 
 
 def test_null_pointers_and_unknown_layouts_are_refused() -> None:
@@ -333,7 +339,8 @@ def test_null_pointers_and_unknown_layouts_are_refused() -> None:
     assert library.dqa_load(None, data, len(data), operators, 0) == ARGUMENT
     assert library.dqa_load(model, None, len(data), operators, 0) == ARGUMENT
     assert library.dqa_load(model, data, len(data), None, 0) == ARGUMENT
-    assert load(data, 2) == load(data, -1) == ARGUMENT
+    assert load(data, 3) == load(data, -1) == ARGUMENT
+    assert load(data, 2) == LAYOUT  # this program is without it
     assert library.dqa_run(None, model, 64, None, None, None) == ARGUMENT
 
 
@@ -375,9 +382,9 @@ def test_the_external_layout_needs_every_input_and_output() -> None:
 
 
 def test_status_names_are_distinct_and_there_is_one_for_any_number() -> None:
-    names = [exports().dqa_status_name(status).decode() for status in range(13)]
-    assert len(set(names)) == 13 and all(names)
-    assert exports().dqa_status_name(13) == exports().dqa_status_name(-1) == b"unknown status"
+    names = [exports().dqa_status_name(status).decode() for status in range(14)]
+    assert len(set(names)) == 14 and all(names)
+    assert exports().dqa_status_name(14) == exports().dqa_status_name(-1) == b"unknown status"
 
 
 def test_refused_programs_are_read_within_their_bytes(tmp_path: Path) -> None:

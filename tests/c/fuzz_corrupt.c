@@ -3,13 +3,14 @@
  *   fuzz_corrupt COUNT SEED PROGRAM...
  *
  * Every block is a heap block of exactly its size, so that one byte too far is found. Most corruptions get a right CRC:
- * they reach the structural checks. Prints how many of each status there were and how many programs ran. */
-#include "dqa_internal.h"
+ * they reach the structural checks. Prints how many of each status there were and how many programs ran, "stalled"
+ * being some of them. */
+#include "run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STATUSES = DQA_ERROR_ARGUMENT + 1 };
+enum { STATUSES = DQA_ERROR_STALLED + 1 };
 #define MAX_ARENA (1u << 20)
 #define MAX_WORK (1u << 21) /* products: a corruption may ask for hours of them, legally */
 
@@ -72,7 +73,7 @@ static uint32_t place(const struct program *p) {
     at = below(DQA_HEADER_BYTES);
     break;
   case 1:
-    at = dqa_u32(p->bytes + DQA_HEADER_LAYOUTS) + below(8 * (edge_count + op_count) + 1);
+    at = dqa_u32(p->bytes + DQA_HEADER_LAYOUTS) + below(4 * DQA_LAYOUTS * (edge_count + 2 * op_count) + 1);
     break;
   case 2:
     at = edges + below(DQA_EDGE_BYTES * edge_count + 1);
@@ -147,24 +148,56 @@ static uint64_t work(const dqa_model *model) {
   return sum;
 }
 
-static void run(const dqa_model *model) {
+/* Any calls in any order, on an arena that holds anything. */
+static dqa_status push_wildly(const dqa_model *model, uint8_t *arena) {
+  const uint32_t height = dqa_edge_height(model, 0), row_bytes = dqa_input_size(model, 0) / height;
+  dqa_status status = DQA_OK;
+  for (uint32_t calls = below(2 * height + 4); calls > 0; --calls) {
+    uint8_t *const row = block(row_bytes);
+    switch (below(8)) {
+    case 0:
+      status = dqa_begin(model, arena, model->arena_size);
+      break;
+    case 1:
+      status = dqa_end(model, arena, NULL);
+      break;
+    case 2:
+      arena[below(model->arena_size)] = (uint8_t)random_u32();
+      break;
+    default:
+      status = dqa_push_row(model, arena, row);
+    }
+    free(row);
+  }
+  return status;
+}
+
+/* A run may stall, because rings are too small or buffers overlap now. */
+static dqa_status run(const dqa_model *model) {
   uint8_t *const arena = block(model->arena_size);
   void *ends[16] = {NULL};
-  const void *inputs[8];
-  const bool external = model->layout == DQA_LAYOUT_EXTERNAL;
-  for (unsigned i = 0; external && i < model->input_count; ++i) {
+  const void *inputs[8] = {NULL};
+  for (unsigned i = 0; model->layout != DQA_LAYOUT_INTERNAL && i < model->input_count; ++i) {
     inputs[i] = ends[i] = block(dqa_input_size(model, i));
   }
-  for (unsigned i = 0; external && i < model->output_count; ++i) {
+  for (unsigned i = 0; model->layout == DQA_LAYOUT_EXTERNAL && i < model->output_count; ++i) {
     ends[8 + i] = block(dqa_output_size(model, i));
   }
-  if (dqa_run(model, arena, model->arena_size, inputs, ends + 8, NULL) != DQA_OK) {
+  const dqa_status status = dqa_run(model, arena, model->arena_size, inputs, ends + 8, NULL);
+  if (status != DQA_OK && status != DQA_ERROR_STALLED) {
     abort();
+  }
+  if (model->layout == DQA_LAYOUT_PUSHED) {
+    const dqa_status wild = push_wildly(model, arena);
+    if (wild != DQA_OK && wild != DQA_ERROR_STALLED && wild != DQA_ERROR_ARGUMENT) {
+      abort();
+    }
   }
   for (unsigned i = 0; i < 16; ++i) {
     free(ends[i]);
   }
   free(arena);
+  return status;
 }
 
 static struct program read_program(const char *path) {
@@ -199,10 +232,10 @@ int main(int argc, char **argv) {
     const struct program p = corrupt(&originals[i % programs]);
     dqa_model model;
     const dqa_status status =
-        dqa_load(&model, p.size ? p.bytes : (const void *)"", p.size, dqa_all_operators, (int)below(2));
+        dqa_load(&model, p.size ? p.bytes : (const void *)"", p.size, dqa_all_operators, (int)below(DQA_LAYOUTS));
     ++found[status];
     if (status == DQA_OK && model.arena_size <= MAX_ARENA && work(&model) <= MAX_WORK) {
-      run(&model);
+      found[DQA_ERROR_STALLED] += run(&model) == DQA_ERROR_STALLED;
       ++ran;
     }
     free(p.bytes);

@@ -25,7 +25,7 @@ static void run(const dqa_model *model, const uint8_t *inputs) {
   const void *in_const[8];
   for (unsigned i = 0; i < model->input_count; ++i) {
     const size_t size = dqa_input_size(model, i);
-    in_const[i] = in[i] = model->layout == DQA_LAYOUT_EXTERNAL ? block(size) : dqa_input(model, arena, i);
+    in_const[i] = in[i] = model->layout == DQA_LAYOUT_INTERNAL ? dqa_input(model, arena, i) : block(size);
     memcpy(in[i], inputs, size);
     inputs += size;
   }
@@ -39,9 +39,11 @@ static void run(const dqa_model *model, const uint8_t *inputs) {
     fwrite(bytes, 1, dqa_output_size(model, i), stdout);
   }
   fwrite(dropped, 4, model->edge_count, stdout);
-  for (unsigned i = 0; model->layout == DQA_LAYOUT_EXTERNAL && i < 8; ++i) {
-    free(i < model->input_count ? in[i] : NULL);
-    free(i < model->output_count ? out[i] : NULL);
+  for (unsigned i = 0; model->layout != DQA_LAYOUT_INTERNAL && i < model->input_count; ++i) {
+    free(in[i]);
+  }
+  for (unsigned i = 0; i < model->output_count; ++i) {
+    free(out[i]);
   }
   free(dropped);
   free(arena);

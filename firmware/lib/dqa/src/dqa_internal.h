@@ -120,6 +120,9 @@ static inline uint32_t dqa_arena_size(const dqa_model *model, uint32_t layout) {
   return dqa_u32(model->bytes + DQA_HEADER_ARENA_SIZES + 4 * layout);
 }
 
+/* Copies values inside of the arena, where a wrong layout may let them overlap. */
+static inline void dqa_copy(int8_t *to, const void *from, uint32_t count) { memmove(to, from, count); }
+
 static inline uint32_t dqa_align(uint32_t bytes) { return (bytes + 3u) & ~3u; }
 
 /* ---- Edges ---- */

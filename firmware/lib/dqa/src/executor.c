@@ -18,7 +18,8 @@ static dqa_status push_all(const dqa_model *model, void *arena, const uint8_t *i
   for (uint32_t y = 0; y < edge.height && status == DQA_OK; ++y) {
     status = dqa_push_row(model, arena, input + y * edge.row_values);
   }
-  return status == DQA_OK ? dqa_end(model, arena, dropped) : status;
+  status = status == DQA_OK ? dqa_end(model, arena, dropped) : status;
+  return status == DQA_ERROR_ARGUMENT ? DQA_ERROR_STALLED : status; /* an overlap has changed the rows counted */
 }
 
 dqa_status dqa_run(const dqa_model *model, void *arena, size_t arena_size, const void *const *inputs,

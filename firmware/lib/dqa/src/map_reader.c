@@ -58,6 +58,6 @@ void dqa_read_row(const struct dqa_edge *edge, const uint8_t *row, int8_t *value
       values[i] = (int8_t)(row[i] - 128);
     }
   } else {
-    memmove(values, row, edge->row_values); /* a wrong layout may overlap them */
+    dqa_copy(values, row, edge->row_values);
   }
 }

@@ -37,7 +37,7 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
     const uint32_t part = edge.row_values / pixels;
     int8_t *to = out;
     for (uint32_t x = 0; x < pixels; ++x, values += part, to += op->output.channels) {
-      memcpy(to, values, part);
+      dqa_copy(to, values, part);
     }
     out += op->parameters[AXIS] == HEIGHT ? 0 : part;
   }

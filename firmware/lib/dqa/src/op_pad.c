@@ -22,7 +22,7 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   const int8_t *values = dqa_ring_slot(&ring, y - top);
   out += left * op->output.channels + dqa_u16(op->parameters + BEFORE);
   for (uint32_t x = 0; x < op->input.width; ++x, values += channels, out += op->output.channels) {
-    memcpy(out, values, channels);
+    dqa_copy(out, values, channels);
   }
 }
 

@@ -24,7 +24,7 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   while (left > 0) {
     const uint32_t column = at % length;
     const uint32_t count = length - column < left ? length - column : left;
-    memcpy(out, dqa_ring_slot(&ring, at / length) + column, count);
+    dqa_copy(out, dqa_ring_slot(&ring, at / length) + column, count);
     out += count;
     at += count;
     left -= count;

@@ -19,7 +19,7 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   dqa_ring_of(op, 0, &ring);
   const int8_t *values = dqa_ring_slot(&ring, source_row(op, y));
   for (uint32_t x = 0; x < op->output.width; ++x, out += channels) {
-    memcpy(out, values + dqa_u16(columns + 2 * x) * channels, channels);
+    dqa_copy(out, values + dqa_u16(columns + 2 * x) * channels, channels);
   }
 }
 
