@@ -10,7 +10,7 @@ import pytest
 from dqa.errors import BoardError
 from dqa.planning.candidate import Candidate
 from dqa.planning.problem import Option, PlanEdge, PlanOperator, Problem
-from dqa.planning.search import Search, knee
+from dqa.planning.search import NEGLIGIBLE, Search, knee
 
 
 def random_problem(seed: int, operators: int = 6) -> Problem:
@@ -87,6 +87,7 @@ def test_more_ram_never_costs_accuracy(seed: int):
     assert [s.arena for s in front] == sorted(s.arena for s in front)
     assert all(a.loss > b.loss for a, b in pairwise(front))
     assert knee(front) in front
+    assert knee(front).loss <= NEGLIGIBLE or knee(front) is front[-1]
 
 
 def test_long_graphs_are_improved_beyond_the_cuts_tried_first():

@@ -30,7 +30,7 @@ from dqa.program import write
 from dqa.progress import Progress, SilentProgress
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.serialize import to_mapping
-from dqa.report import Interface, Port, build_mixed_report, build_report
+from dqa.report import Interface, Port, build_mixed_report, build_report, plan_section
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def convert(
             "model": {"source": source, "sha256": float_model.sha256},
             "config": recipes.as_mapping(settings),
             "interface": interface.to_json(),
-            **_report(cut, groups, formats),
+            **_report(cut, groups, choice),
         }
         report["flash"]["tflite"] = len(tflite)
         made = recipes.Recipe(
@@ -137,11 +137,12 @@ def _tflite(cut: Split, groups: Sequence[BuiltGroup], ports: Mapping[int, Port],
     return write_tflite(groups[0].program_bytes, groups[0].program, *ends, {"source": source})
 
 
-def _report(cut: Split, groups: Sequence[BuiltGroup], formats: Formats) -> dict[str, Any]:
+def _report(cut: Split, groups: Sequence[BuiltGroup], choice: decisions.Decisions) -> dict[str, Any]:
     if cut.builtins is not None:
-        return build_mixed_report(groups, cut, formats)
+        return build_mixed_report(groups, cut, choice.formats)
     program, size = groups[0].program, len(groups[0].program_bytes)
-    return build_report(program, size, cut.graph, edge_order(cut.graph), formats)
+    report = build_report(program, size, cut.graph, edge_order(cut.graph), choice.formats)
+    return {**report, "plan": plan_section(program, choice.planned)}
 
 
 def _versions(cut: Split) -> dict[str, str]:

@@ -12,7 +12,7 @@ from dqa import recipe as recipes
 from dqa.codegen.render import render
 from dqa.errors import InputError
 from dqa.lowering.mixed import BuiltGroup
-from dqa.report import Interface
+from dqa.report import Interface, write_html
 
 
 def write(
@@ -44,5 +44,6 @@ def write(
             for name in ("src", "firmware"):
                 shutil.rmtree(out / name, ignore_errors=True)
         (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        write_html(report, out / "report.html")
     except OSError as error:
         raise InputError(f"cannot write to '{out}': {error.strerror}", hint="choose another directory with -o") from error

@@ -42,7 +42,7 @@ class Port:
 class Interface:
     """The model's ports, and the mapping of the data: float input = (x - data_zero_point) * data_scale.
 
-    push_rows: the device takes the input row by row.
+    push_rows: runtime standalone takes the input row by row.
     """
 
     inputs: tuple[Port, ...]
@@ -51,6 +51,10 @@ class Interface:
     data_zero_point: float | tuple[float, ...]
     metric: str | None
     push_rows: bool = False
+
+    def pushed_on(self, runtime: str) -> bool:
+        """Whether a runtime takes the input row by row: TensorFlow Lite Micro owns its tensors, so that there it is whole."""
+        return self.push_rows and runtime == "standalone"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
