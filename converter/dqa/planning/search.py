@@ -25,6 +25,8 @@ from dqa.planning.problem import Problem
 EXHAUSTIVE = 12
 MOST_TRIED = 600
 """Candidates of the first round at most, which limits their number of cuts."""
+TOLERANCE = 0.02
+"""Losses closer than this are equal, so that work decides: the prediction is not more exact."""
 EXACT = 8
 """So many of the best candidates get their bits from the integer program."""
 
@@ -59,7 +61,7 @@ class Search:
         self.smallest = self._improve(smallest, _size)
 
     def within(self, budget: int) -> Solution:
-        """The plan of least loss (then least work) whose phases fit the budget in bytes.
+        """The plan of least loss (of equal losses, the least work) whose phases fit the budget in bytes.
 
         Raises BoardError with the smallest feasible number, and the layers that set it, if there is none.
         """
@@ -76,7 +78,9 @@ class Search:
         ranked = sorted((c for c in self._known.values() if c.least <= budget), key=price)[:EXACT] or [self.smallest]
         improved = {c.cuts: c for c in (self._improve(c, price) for c in ranked[:3])}
         solutions = [self._exact(c, budget) for c in {**{c.cuts: c for c in ranked}, **improved}.values()]
-        return min(solutions, key=lambda s: (s.loss, s.candidate.work, s.candidate.cuts))
+        least = min(s.loss for s in solutions)
+        equal = [s for s in solutions if s.loss <= least * (1 + TOLERANCE)]
+        return min(equal, key=lambda s: (s.candidate.work, s.loss, s.candidate.cuts))
 
     def _candidate(self, cuts: tuple[int, ...]) -> Candidate:
         if cuts not in self._known:
