@@ -2,6 +2,7 @@
 
 The model's sources are in model/ beside platformio.ini, or in the directory named by DQA_MODEL.
 With DQA_RUNTIME=tflm they run inside TensorFlow Lite Micro, from the tree named by DQA_TFLM_DIR.
+With DQA_MODEL_PUSHED=1 the model takes its input row by row.
 """
 
 import os
@@ -36,6 +37,8 @@ env.Append(
     CPPPATH=[str(model), str(project / "lib" / "dqa" / "include")],
 )
 env.Replace(LDSCRIPT_PATH=str(project / "bsp" / "link.ld"))
+if os.environ.get("DQA_MODEL_PUSHED") == "1":
+    env.Append(CPPDEFINES=[("DQA_MODEL_PUSHED", 1)])
 
 if os.environ.get("DQA_RUNTIME") == "tflm":
     advice = "Build with: dqa build OUT --board BOARD --runtime tflm --tflm DIR"

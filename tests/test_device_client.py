@@ -13,7 +13,7 @@ from dqa.device.protocol import ERROR, REPLY, Command, Frame, Hello, Receiver, R
 from dqa.errors import ProgramError, ToolError
 
 Answer = Callable[[Frame], bytes]
-HELLO = struct.pack("<HBBIIIIIIH", protocol.VERSION, 0, 1, 0xC0FFEE, 10, 6, 100, 25_000_000, 25_000_000, 4) + b"board"
+HELLO = struct.pack("<HBBIIIIIIHI", protocol.VERSION, 0, 1, 0xC0FFEE, 10, 6, 100, 25_000_000, 25_000_000, 4, 0) + b"board"
 
 
 class FakeDevice:

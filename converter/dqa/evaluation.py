@@ -112,7 +112,7 @@ def evaluate(
             raise InputError(f"limit: expected at least 1, got {limit}")
         dataset = dataset.take(limit)
     real, inputs = model_inputs(interface, dataset)
-    host = HostModel(program_bytes)
+    host = HostModel(program_bytes, "pushed" if interface.push_rows else "internal")
     kind, _, place = target.partition(":")
     on_board = kind in {"sim", "serial"}
     if (kind not in {"host", "tflm-host"} and not on_board) or bool(place) != on_board:
@@ -127,7 +127,7 @@ def evaluate(
     float_value = _value(chosen, floats, dataset, real, limit)
     reference = _on_host(host, inputs, jobs, progress)
     if on_board:
-        run = _on_device(out, target, runtime, tflm, inputs, jobs, progress)
+        run = _on_device(out, target, runtime, tflm, interface.pushed_on(runtime), inputs, jobs, progress)
     else:
         run = reference if kind == "host" else _on_tflm(out, inputs, progress)
     equal = int(np.all(run.outputs == reference.outputs, axis=1).sum())
@@ -217,15 +217,18 @@ def _on_tflm(out: Path, inputs: Bytes, progress: Progress) -> _Run:
     return _Run(outputs.view(np.uint8), measured={"ram": ram})
 
 
-def _on_device(out: Path, target: str, runtime: str, tflm: Path | None, inputs: Bytes, jobs: int | None, progress: Progress) -> _Run:
+def _on_device(
+    out: Path, target: str, runtime: str, tflm: Path | None, pushed: bool, inputs: Bytes, jobs: int | None, progress: Progress
+) -> _Run:
     from dqa.device.evaluate import run_samples
 
     with progress.task(target, len(inputs)) as step:
-        result = run_samples(target, out, inputs, jobs=jobs or 2, progress=step, runtime=runtime, tflm=tflm)
+        result = run_samples(target, out, inputs, jobs=jobs or 2, progress=step, runtime=runtime, tflm=tflm, pushed=pushed)
     if len(result.outputs) != len(inputs):
         raise DataError(f"{target} answered {len(result.outputs)} of {len(inputs)} samples")
     measured: dict[str, Any] = {"instructions": result.instructions, "microseconds": result.microseconds}
-    measured["ram"] = {"static": result.ram_static, "stack": result.stack}
+    ram = {"static": result.ram_static, "model": result.ram_model, "stack": result.stack, "stack_bound": result.stack_bound}
+    measured["ram"] = {name: size for name, size in ram.items() if size is not None}
     if result.flash_code is not None:  # a board flashed from elsewhere cannot tell
         measured["flash"] = {"code": result.flash_code, "model": result.flash_model}
     return _Run(result.outputs, result.dropped_rows, measured)

@@ -35,9 +35,11 @@ void wait_for_interrupt(unsigned irq);
 /* Makes an earlier interrupt of the device forgotten. */
 void forget_interrupt(unsigned irq);
 
-/* Bytes of the stack, and how many of them were ever used. */
+/* Bytes of the stack. */
 uint32_t stack_size(void);
-uint32_t stack_used(void);
+/* The depth of calls: paint, call, and look how many bytes below the caller's own frame were used, 64 at least. */
+void stack_paint(void);
+uint32_t stack_depth(void);
 /* Bytes of .data and .bss. */
 uint32_t static_ram(void);
 

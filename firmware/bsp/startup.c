@@ -1,4 +1,4 @@
-/* Start-up of any Cortex-M: vectors, FPU, .data and .bss, a painted stack; no board knowledge. */
+/* Start-up of any Cortex-M: vectors, FPU, .data and .bss; painting of the stack; no board knowledge. */
 #include "board.h"
 
 /* From link.ld. */
@@ -7,7 +7,7 @@ extern uint32_t link_data_start[], link_data_end[], link_data_image[];
 extern uint32_t link_bss_start[], link_bss_end[];
 extern void (*link_init_start[])(void), (*link_init_end[])(void);
 
-enum { PAINT = 0xA5C3E187u };
+enum { PAINT = 0xA5C3E187u, OWN_FRAME = 16 /* words */ };
 
 /* System control block. */
 #define SCB_VTOR REGISTER(0xE000ED08)
@@ -46,10 +46,7 @@ __attribute__((section(".vectors"), used)) const vector vectors[16] = {
 __attribute__((weak)) void systick_handler(void) {}
 
 __attribute__((noinline, noreturn)) static void start(void) {
-  uint32_t *word = link_stack_low;
-  const uint32_t *here = (const uint32_t *)__builtin_frame_address(0) - 16;
-  while (word < here)
-    *(volatile uint32_t *)word++ = PAINT;
+  uint32_t *word;
   const uint32_t *image = link_data_image;
   for (word = link_data_start; word < link_data_end;)
     *word++ = *image++;
@@ -98,11 +95,25 @@ void forget_interrupt(unsigned irq) {
 
 uint32_t stack_size(void) { return (uint32_t)(link_stack_top - link_stack_low) * 4; }
 
-uint32_t stack_used(void) {
+/* On entry the caller's, because nothing is needed before it is asked for. */
+static inline uint32_t *stack_pointer(void) {
+  uint32_t *here;
+  __asm volatile("mov %0, sp" : "=r"(here));
+  return here;
+}
+
+__attribute__((noinline)) void stack_paint(void) {
+  const uint32_t *end = stack_pointer() - OWN_FRAME; /* spares the registers it may have saved */
+  for (volatile uint32_t *word = link_stack_low; word < end; word++)
+    *word = PAINT;
+}
+
+__attribute__((noinline)) uint32_t stack_depth(void) {
+  const uint32_t *here = stack_pointer();
   const volatile uint32_t *word = link_stack_low;
-  while (word < link_stack_top && *word == PAINT)
+  while (word < here && *word == PAINT)
     word++;
-  return (uint32_t)(link_stack_top - word) * 4;
+  return (uint32_t)(here - word) * 4;
 }
 
 uint32_t static_ram(void) {

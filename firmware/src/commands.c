@@ -4,52 +4,16 @@
 #include <string.h>
 
 #include "board.h"
+#include "inference.h"
 #include "runtime.h"
 
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
 
 static uint32_t clock_hz;
-static int load_status;                  /* of runtime_load */
-static uint32_t input_size, output_size; /* of all inputs, and all outputs, one after the other */
-static uint32_t written;                 /* bytes of the inputs in place, from the start */
-static bool output_valid;                /* since the last run nothing was written */
+static int load_status; /* of inference_load */
 static uint8_t last_type, last_sequence;
 static bool answered; /* the last reply answers last_type and last_sequence: a repeated request gets it again */
-
-/* Copies the bytes of the inputs that begin at offset; the caller checked that they exist. */
-static void copy_in(uint32_t offset, const uint8_t *bytes, uint32_t count) {
-  for (unsigned i = 0; count; i++) {
-    uint32_t size;
-    uint8_t *input = runtime_input(i, &size);
-    if (offset < size) {
-      uint32_t part = count < size - offset ? count : size - offset;
-      memcpy(input + offset, bytes, part);
-      bytes += part;
-      count -= part;
-      offset = 0;
-    } else {
-      offset -= size;
-    }
-  }
-}
-
-/* The same from the outputs. */
-static void copy_out(uint32_t offset, uint8_t *bytes, uint32_t count) {
-  for (unsigned i = 0; count; i++) {
-    uint32_t size;
-    const uint8_t *output = runtime_output(i, &size);
-    if (offset < size) {
-      uint32_t part = count < size - offset ? count : size - offset;
-      memcpy(bytes, output + offset, part);
-      bytes += part;
-      count -= part;
-      offset = 0;
-    } else {
-      offset -= size;
-    }
-  }
-}
 
 static uint16_t refuse(frame_buffer *reply, uint8_t status, uint32_t detail) {
   frame_payload(reply)[0] = status;
@@ -66,48 +30,45 @@ static uint16_t hello(frame_buffer *reply, bool *ok) {
   at[2] = (uint8_t)load_status;
   at[3] = DQA_COUNTER_KIND;
   frame_put_u32(at + 4, runtime_crc());
-  frame_put_u32(at + 8, input_size);
-  frame_put_u32(at + 12, output_size);
+  frame_put_u32(at + 8, inference_input_size());
+  frame_put_u32(at + 12, inference_output_size());
   frame_put_u32(at + 16, runtime_arena_size());
   frame_put_u32(at + 20, clock_hz);
   frame_put_u32(at + 24, counter_hz(clock_hz));
   frame_put_u16(at + 28, DATA_MAX);
-  memcpy(at + 30, name, sizeof name - 1);
+  frame_put_u32(at + 30, runtime_row_size());
+  memcpy(at + 34, name, sizeof name - 1);
   *ok = true;
-  return (uint16_t)(30 + sizeof name - 1);
+  return (uint16_t)(34 + sizeof name - 1);
 }
 
-/* u32 offset, data. Writing again what is in place is allowed; leaving a hole is not. */
+/* u32 offset, data. Leaving a hole is not allowed, writing again what is in place is, unless rows are pushed. */
 static uint16_t write_input(const uint8_t *payload, uint16_t length, frame_buffer *reply, bool *ok) {
   if (length <= 4 || length > 4 + DATA_MAX)
     return refuse(reply, REFUSED_PAYLOAD, length);
   uint32_t offset = frame_u32(payload);
   uint32_t count = (uint32_t)length - 4;
-  if (offset > written)
+  uint32_t written = inference_written();
+  if (offset > written || (offset && offset < written && runtime_row_size()))
     return refuse(reply, REFUSED_RANGE, written);
-  if (count > input_size - offset)
-    return refuse(reply, REFUSED_RANGE, input_size);
-  output_valid = false;
-  copy_in(offset, payload + 4, count);
-  if (offset + count > written)
-    written = offset + count;
+  if (count > inference_input_size() - offset)
+    return refuse(reply, REFUSED_RANGE, inference_input_size());
+  int status = inference_write(offset, payload + 4, count);
+  if (status != DQA_OK)
+    return refuse(reply, REFUSED_RUN, (uint32_t)status);
   *ok = true;
-  frame_put_u32(frame_payload(reply), written);
+  frame_put_u32(frame_payload(reply), inference_written());
   return 4;
 }
 
 static uint16_t run(frame_buffer *reply, bool *ok) {
-  if (written != input_size)
-    return refuse(reply, REFUSED_NO_INPUT, written);
-  written = 0; /* a run uses the input up */
-  output_valid = false;
+  if (inference_written() != inference_input_size())
+    return refuse(reply, REFUSED_NO_INPUT, inference_written());
   uint32_t dropped = runtime_dropped_rows();
-  counter_start();
-  int status = runtime_run();
-  uint64_t ticks = counter_stop();
+  int status = inference_run();
   if (status != DQA_OK)
     return refuse(reply, REFUSED_RUN, (uint32_t)status);
-  output_valid = true;
+  uint64_t ticks = inference_ticks();
   uint8_t *at = frame_payload(reply);
   frame_put_u32(at, (uint32_t)ticks);
   frame_put_u32(at + 4, (uint32_t)(ticks >> 32));
@@ -122,12 +83,13 @@ static uint16_t read_output(const uint8_t *payload, uint16_t length, frame_buffe
     return refuse(reply, REFUSED_PAYLOAD, length);
   uint32_t offset = frame_u32(payload);
   uint16_t count = frame_u16(payload + 4);
-  if (!output_valid)
+  uint32_t output_size = inference_output_size();
+  if (!inference_done())
     return refuse(reply, REFUSED_NO_OUTPUT, 0);
   if (count > DATA_MAX || offset > output_size || count > output_size - offset) {
     return refuse(reply, REFUSED_RANGE, output_size);
   }
-  copy_out(offset, frame_payload(reply), count);
+  inference_read(offset, frame_payload(reply), count);
   *ok = true;
   return count;
 }
@@ -135,7 +97,7 @@ static uint16_t read_output(const uint8_t *payload, uint16_t length, frame_buffe
 static uint16_t stats(frame_buffer *reply, bool *ok) {
   uint8_t *at = frame_payload(reply);
   frame_put_u32(at, stack_size());
-  frame_put_u32(at + 4, stack_used());
+  frame_put_u32(at + 4, inference_stack());
   frame_put_u32(at + 8, static_ram());
   *ok = true;
   return 12;
@@ -165,18 +127,7 @@ static uint16_t answer(frame_buffer *request, frame_buffer *reply, bool *ok) {
 
 void commands_open(uint32_t core_hz) {
   clock_hz = core_hz;
-  load_status = runtime_load();
-  if (load_status != DQA_OK)
-    return;
-  uint32_t size;
-  for (unsigned i = 0; i < runtime_inputs(); i++) {
-    runtime_input(i, &size);
-    input_size += size;
-  }
-  for (unsigned i = 0; i < runtime_outputs(); i++) {
-    runtime_output(i, &size);
-    output_size += size;
-  }
+  load_status = inference_load();
 }
 
 void commands_answer(frame_event event, frame_buffer *request, frame_buffer *reply) {

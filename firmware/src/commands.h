@@ -26,11 +26,11 @@ enum {
   REFUSED_TOO_LONG = 2,
   REFUSED_COMMAND = 3,   /* unknown; detail: the type */
   REFUSED_PAYLOAD = 4,   /* not this command's size; detail: the size */
-  REFUSED_RANGE = 5,     /* offset or length outside the tensor; detail: its size */
+  REFUSED_RANGE = 5,     /* offset or length outside the tensor, or out of turn; detail: its size, or bytes in place */
   REFUSED_MODEL = 6,     /* the program did not load; detail: dqa_status */
   REFUSED_NO_INPUT = 7,  /* input not (or not wholly) written since the last run; detail: bytes written */
   REFUSED_NO_OUTPUT = 8, /* no run since the last write */
-  REFUSED_RUN = 9,       /* the run failed; detail: dqa_status */
+  REFUSED_RUN = 9,       /* the run, or a pushed row, failed; detail: dqa_status */
   REFUSED_FAULT = 10     /* the processor faulted and stopped; detail: CFSR */
 };
 

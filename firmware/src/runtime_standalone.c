@@ -20,7 +20,33 @@ const uint8_t *runtime_output(unsigned index, uint32_t *size) {
   return (const uint8_t *)dqa_output(&dqa_model_instance, dqa_model_arena, index);
 }
 
+#if DQA_MODEL_PUSHED
+
+static uint8_t row[DQA_MODEL_INPUT_ROW_SIZE];
+
+uint32_t runtime_row_size(void) { return sizeof row; }
+
+uint8_t *runtime_row(void) { return row; }
+
+int runtime_begin(void) { return dqa_model_begin(); }
+
+int runtime_push(void) { return dqa_model_push_row(row); }
+
+int runtime_run(void) { return dqa_model_end(NULL); }
+
+#else
+
+uint32_t runtime_row_size(void) { return 0; }
+
+uint8_t *runtime_row(void) { return NULL; }
+
+int runtime_begin(void) { return DQA_ERROR_ARGUMENT; }
+
+int runtime_push(void) { return DQA_ERROR_ARGUMENT; }
+
 int runtime_run(void) { return dqa_model_run(NULL); }
+
+#endif
 
 uint32_t runtime_dropped_rows(void) { return dqa_model_dropped_rows; }
 

@@ -85,6 +85,15 @@ const uint8_t *runtime_output(unsigned index, uint32_t *size) {
   return tensor->data.uint8;
 }
 
+// The interpreter takes inputs whole.
+uint32_t runtime_row_size(void) { return 0; }
+
+uint8_t *runtime_row(void) { return nullptr; }
+
+int runtime_begin(void) { return RUNTIME_REFUSED; }
+
+int runtime_push(void) { return RUNTIME_REFUSED; }
+
 int runtime_run(void) { return interpreter->Invoke() == kTfLiteOk ? DQA_OK : RUNTIME_REFUSED; }
 
 // The interpreter does not tell.

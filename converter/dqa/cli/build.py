@@ -18,15 +18,22 @@ from dqa.cli.common import board_option, out_argument, output_options, progress,
 def build(out: Path, board: str, runtime: str, tflm: Path | None, verbose: bool, quiet: bool, json_path: Path | None) -> None:
     """Build the firmware of OUT, a directory of `dqa convert`, with PlatformIO."""
     from dqa.device.build import build as build_firmware
+    from dqa.report import load_interface
 
     with progress(quiet or verbose).task(f"Building for {board}", None):
-        result = build_firmware(out, board, runtime, tflm, quiet=not verbose)
-    sizes = {"flash": {"code": result.flash_code, "model": result.flash_model}, "ram": {"static": result.ram_static}}
+        result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=load_interface(out).pushed_on(runtime))
+    ram = {"static": result.ram_static, "model": result.ram_model}
+    if result.stack is not None:
+        ram["stack_bound"] = result.stack
+    sizes = {"flash": {"code": result.flash_code, "model": result.flash_model}, "ram": ram}
     write_json({"board": board, "runtime": runtime, "elf": str(result.elf), "map": str(result.map_file), **sizes}, json_path)
     if talk(quiet, json_path):
         rows = [
             ["flash, code", f"{result.flash_code:,}"],
             ["flash, model", f"{result.flash_model:,}"],
             ["RAM, static", f"{result.ram_static:,}"],
+            ["of it the model's", f"{result.ram_model:,}"],
         ]
+        if result.stack is not None:
+            rows.append(["stack, at most", f"{result.stack:,}"])
         table(f"{result.elf}", ["bytes of", board], rows)

@@ -21,9 +21,10 @@ def flash(
 ) -> None:
     """Build the firmware of OUT and write it to the connected board."""
     from dqa.device.flash import flash as flash_firmware
+    from dqa.report import load_interface
 
     with progress(quiet or verbose).task(f"Building for {board} and flashing", None):
-        flash_firmware(out, board, port, runtime, tflm, quiet=not verbose)
+        flash_firmware(out, board, port, runtime, tflm, quiet=not verbose, pushed=load_interface(out).pushed_on(runtime))
     write_json({"board": board, "runtime": runtime, "flashed": True}, json_path)
     if talk(quiet, json_path):
         print(f"flashed {board}; next: dqa evaluate {out} --data TEST.npz --target serial:PORT")

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from dqa.device import project, tflm_tree
+from dqa.device import project, stack, tflm_tree
 from dqa.device.boards import Board, load_board
 from dqa.device.sizes import Sizes, measure
 from dqa.errors import BoardError, DqaError, RecipeError, ToolError
@@ -25,40 +25,50 @@ _MEMORY = {"RAM": "RAM", "FLASH": "flash"}
 
 @dataclass(frozen=True)
 class BuildResult:
-    """The firmware and its sizes in bytes (see Sizes)."""
+    """The firmware, its sizes in bytes (see Sizes), and the most stack that loading or an inference takes (see dqa.device.stack)."""
 
     elf: Path
     flash_code: int
     flash_model: int
     ram_static: int
+    ram_model: int
+    stack: int | None
     map_file: Path
 
 
-def build(out: Path, board: str, runtime: str = "standalone", tflm: Path | None = None, quiet: bool = True) -> BuildResult:
+def build(
+    out: Path, board: str, runtime: str = "standalone", tflm: Path | None = None, quiet: bool = True, *, pushed: bool = False
+) -> BuildResult:
     """Builds OUT/firmware for a board; a second build of the same model takes about a second.
 
     runtime "tflm" links TensorFlow Lite Micro from the tree `tflm` (or DQA_TFLM_DIR). quiet: PlatformIO's output goes to
-    OUT/firmware/.pio/BOARD.log only, else to stderr as well.
+    OUT/firmware/.pio/BOARD.log only, else to stderr as well. pushed: the model takes its input row by row, which runtime "standalone" can.
     BoardError: unknown board, or the model does not fit. ToolError: something is not installed, or the build failed.
     """
-    _make(out, load_board(board), runtime, tflm, [], quiet)
-    return result(elf_path(out, board, runtime))
+    _make(out, load_board(board), runtime, tflm, [], quiet, pushed)
+    return result(elf_path(out, board, runtime, pushed=pushed))
 
 
-def elf_path(out: Path, board: str, runtime: str = "standalone") -> Path:
+def elf_path(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = False) -> Path:
     """Where `build` puts the firmware."""
-    return out / "firmware" / ".pio" / runtime / board / "firmware.elf"
+    return _build_folder(out / "firmware", runtime, pushed) / board / "firmware.elf"
+
+
+def _build_folder(project_folder: Path, runtime: str, pushed: bool) -> Path:
+    return project_folder / ".pio" / (f"{runtime}-pushed" if pushed else runtime)
 
 
 def result(elf: Path) -> BuildResult:
     """The figures of a firmware already built."""
     sizes: Sizes = measure(elf)
-    return BuildResult(elf, sizes.flash_code, sizes.flash_model, sizes.ram_static, elf.with_suffix(".map"))
+    return BuildResult(
+        elf, sizes.flash_code, sizes.flash_model, sizes.ram_static, sizes.ram_model, stack.bound(elf), elf.with_suffix(".map")
+    )
 
 
-def upload(out: Path, board: Board, port: str | None, runtime: str, tflm: Path | None, quiet: bool) -> None:
+def upload(out: Path, board: Board, port: str | None, runtime: str, tflm: Path | None, quiet: bool, pushed: bool) -> None:
     """Builds OUT/firmware and writes it to a connected board with the board's upload tool."""
-    _make(out, board, runtime, tflm, ["-t", "upload", *(["--upload-port", port] if port else [])], quiet)
+    _make(out, board, runtime, tflm, ["-t", "upload", *(["--upload-port", port] if port else [])], quiet, pushed)
 
 
 def overflow(log: str, board: Board) -> BoardError | None:
@@ -85,18 +95,23 @@ def compiler() -> str:
     return found
 
 
-def _make(out: Path, board: Board, runtime: str, tflm: Path | None, arguments: list[str], quiet: bool) -> None:
+def _make(out: Path, board: Board, runtime: str, tflm: Path | None, arguments: list[str], quiet: bool, pushed: bool) -> None:
     if runtime not in RUNTIMES:
         raise RecipeError(f"unknown runtime {runtime!r}", hint=f"one of: {', '.join(RUNTIMES)}")
+    if pushed and runtime != "standalone":
+        raise RecipeError(f"runtime {runtime} takes no rows one by one", hint="build for runtime standalone, or with the input whole")
     environment = tflm_tree.environment(board, tflm) if runtime == "tflm" else {}
-    _run(project.write(out), board, runtime, arguments, environment, quiet)
+    environment |= {"DQA_RUNTIME": runtime, "DQA_MODEL_PUSHED": str(int(pushed))}
+    folder = project.write(out)
+    environment["PLATFORMIO_BUILD_DIR"] = str(_build_folder(folder.resolve(), runtime, pushed))
+    _run(folder, board, arguments, environment, quiet)
 
 
-def _run(folder: Path, board: Board, runtime: str, arguments: list[str], environment: dict[str, str], quiet: bool) -> None:
+def _run(folder: Path, board: Board, arguments: list[str], environment: dict[str, str], quiet: bool) -> None:
     if importlib.util.find_spec("platformio") is None:
         raise ToolError("PlatformIO is not installed", hint="pip install platformio scons")
     state = folder.resolve() / ".pio"  # PlatformIO takes relative paths from the project
-    variables = os.environ | _QUIET | environment | {"PLATFORMIO_BUILD_DIR": str(state / runtime), "DQA_RUNTIME": runtime}
+    variables = os.environ | _QUIET | environment
     variables.pop("DQA_MODEL", None)
     if board.simulated:
         compiler()

@@ -65,7 +65,7 @@ class Device:
         """
         for last in (False, True):
             for at in range(0, len(data), hello.data_max):
-                self._request(Command.WRITE_INPUT, protocol.write_input(at, data[at : at + hello.data_max]))
+                self._write(hello, at, data[at : at + hello.data_max])
             try:
                 reply = self._decode(RunReply.decode, self._request(Command.RUN, timeouts=[self._run_timeout] * 2))
                 break
@@ -80,6 +80,14 @@ class Device:
         if len(output) != size:
             raise ToolError(f"the device sent {len(output)} bytes of output instead of {size}")
         return output, reply
+
+    def _write(self, hello: Hello, at: int, data: bytes) -> None:
+        try:
+            self._request(Command.WRITE_INPUT, protocol.write_input(at, data))
+        except RefusedError as error:
+            # pushed bytes cannot be written again: they are in place, but noise made the device forget the reply that was lost
+            if not (hello.row_size and error.refusal == Refusal.RANGE and error.detail == at + len(data)):
+                raise
 
     def stats(self) -> Stats:
         """Memory figures so far."""

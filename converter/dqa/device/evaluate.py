@@ -34,14 +34,17 @@ _CRC_AT = 12
 class DeviceResult:
     """outputs (N, output bytes); sizes in bytes; None where the target cannot tell.
 
-    instructions: exact, of the first sample's inference (simulated boards). microseconds: mean of an inference (real boards).
-    stack: most ever used. dropped_rows: rows whose shifting errors did not fit, of all samples.
+    instructions: exact, of the first sample's inference (simulated boards); where rows are pushed, the sum over its calls, each rounded.
+    microseconds: mean of an inference (real boards). stack: most taken by loading or an inference; stack_bound: the most it can be.
+    ram_model: what of ram_static the model needs (see Sizes). dropped_rows: rows whose shifting errors did not fit, of all samples.
     """
 
     outputs: Bytes
     ram_static: int
     stack: int
     dropped_rows: int
+    ram_model: int | None = None
+    stack_bound: int | None = None
     flash_code: int | None = None
     flash_model: int | None = None
     instructions: int | None = None
@@ -57,8 +60,12 @@ def run_samples(
     progress: Callable[[int], None] | None = None,
     runtime: str = "standalone",
     tflm: Path | None = None,
+    *,
+    pushed: bool = False,
 ) -> DeviceResult:
     """Runs `inputs` (N, input bytes) of the model OUT on "sim:BOARD" (built first) or on "serial:PORT" (flashed before).
+
+    pushed: build for input row by row; a board that was flashed tells which it takes.
 
     jobs: simulators side by side. measure: on a simulated board, count the instructions of the first sample.
     progress: called with 1 for each sample done. Raises BoardError, DataError, InputError, ProgramError, ToolError.
@@ -71,7 +78,7 @@ def run_samples(
         board = load_board(place)
         if not board.simulated:
             raise BoardError(f"board {place} is not simulated", hint="flash it and use --target serial:PORT")
-        return _simulate(board, out, build(out, place, runtime, tflm), inputs, jobs, measure, step)
+        return _simulate(board, out, build(out, place, runtime, tflm, pushed=pushed), inputs, jobs, measure, step)
     if kind == "serial" and place:
         return _on_serial(place, out, inputs, step, runtime)
     raise InputError(f"unknown target {target!r}", hint="sim:BOARD or serial:PORT")
@@ -113,6 +120,8 @@ def _simulate(
         ram_static=built.ram_static,
         stack=max(s.stack_used for s in stats),
         dropped_rows=sum(reply.dropped_rows for _, reply in replies),
+        ram_model=built.ram_model,
+        stack_bound=built.stack,
         flash_code=built.flash_code,
         flash_model=built.flash_model,
         instructions=round(ticks * 1e9 / board.counter_hz / 2**board.qemu.icount_shift) if measure else None,
@@ -170,7 +179,7 @@ def _on_serial(port: str, out: Path, inputs: Bytes, step: Callable[[int], None],
         stats = device.stats()
     finally:
         device.close()
-    elf = elf_path(out, hello.board, runtime)
+    elf = elf_path(out, hello.board, runtime, pushed=hello.row_size > 0)
     built = result(elf) if elf.is_file() else None
     ticks = float(np.mean([reply.ticks for _, reply in replies]))
     real = any(board.name == hello.board and not board.simulated for board in list_boards())
@@ -179,6 +188,8 @@ def _on_serial(port: str, out: Path, inputs: Bytes, step: Callable[[int], None],
         ram_static=stats.static_ram,
         stack=stats.stack_used,
         dropped_rows=sum(reply.dropped_rows for _, reply in replies),
+        ram_model=built.ram_model if built else None,
+        stack_bound=built.stack if built else None,
         flash_code=built.flash_code if built else None,
         flash_model=built.flash_model if built else None,
         microseconds=ticks * 1e6 / hello.counter_hz if real else None,

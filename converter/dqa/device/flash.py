@@ -10,7 +10,14 @@ from dqa.errors import BoardError
 
 
 def flash(
-    out: Path, board: str, port: str | None = None, runtime: str = "standalone", tflm: Path | None = None, quiet: bool = True
+    out: Path,
+    board: str,
+    port: str | None = None,
+    runtime: str = "standalone",
+    tflm: Path | None = None,
+    quiet: bool = True,
+    *,
+    pushed: bool = False,
 ) -> None:
     """Builds OUT's firmware as dqa.device.build does and flashes it; port: the upload tool's port, None to let it find the board.
 
@@ -19,4 +26,4 @@ def flash(
     chosen = load_board(board)
     if chosen.simulated:
         raise BoardError(f"board {board} is simulated: there is nothing to flash", hint=f"run it with: dqa simulate {out} --board {board}")
-    upload(out, chosen, port, runtime, tflm, quiet)
+    upload(out, chosen, port, runtime, tflm, quiet, pushed)

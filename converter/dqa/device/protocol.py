@@ -106,7 +106,10 @@ def _unpack(layout: struct.Struct, payload: bytes) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Hello:
-    """Who answers. `load_status` is the dqa_status of loading the program, 0 if it runs; sizes in bytes."""
+    """Who answers. `load_status` is the dqa_status of loading the program, 0 if it runs; sizes in bytes.
+
+    row_size: of the rows of the input where they are pushed, 0 where the input is written whole.
+    """
 
     board: str
     version: int
@@ -119,8 +122,9 @@ class Hello:
     clock_hz: int
     counter_hz: int
     data_max: int
+    row_size: int
 
-    _LAYOUT = struct.Struct("<HBBIIIIIIH")
+    _LAYOUT = struct.Struct("<HBBIIIIIIHI")
 
     @classmethod
     def decode(cls, payload: bytes) -> Hello:
@@ -144,7 +148,7 @@ class RunReply:
 
 @dataclass(frozen=True)
 class Stats:
-    """Bytes: of the stack, of it ever used, and of .data and .bss."""
+    """Bytes: of the stack, of it taken at most by loading the model or by an inference, and of .data and .bss."""
 
     stack_size: int
     stack_used: int
