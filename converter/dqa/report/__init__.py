@@ -1,7 +1,7 @@
 """What a conversion tells its user: report.json."""
 
 from dqa.report.content import build_report, stored_bits
-from dqa.report.interface import Interface, Port, load_interface
+from dqa.report.interface import Interface, Port, load_interface, mixed_sections, refuse_mixed
 from dqa.report.mixed import build_mixed_report
 
-__all__ = ["Interface", "Port", "build_mixed_report", "build_report", "load_interface", "stored_bits"]
+__all__ = ["Interface", "Port", "build_mixed_report", "build_report", "load_interface", "mixed_sections", "refuse_mixed", "stored_bits"]
