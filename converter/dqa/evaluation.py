@@ -83,8 +83,8 @@ class _Run:
 
 
 def evaluate(
-    out: Path,
-    data: Path,
+    out: Path | str,
+    data: Path | str,
     target: str = "host",
     limit: int | None = None,
     metric: str | None = None,
@@ -101,6 +101,7 @@ def evaluate(
     Raises InputError, DataError, ProgramError, BoardError, ToolError.
     """
     progress = progress or SilentProgress()
+    out, data = Path(out), Path(data)
     interface = load_interface(out)
     mixed = mixed_sections(out)
     program_bytes = _program(out) if mixed is None else b""
