@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import dqa
 from dqa import evaluation
 from dqa.data import Dataset
 from dqa.device.evaluate import DeviceResult
-from dqa.errors import DataError
+from dqa.errors import DataError, ModelError
 from dqa.evaluation import EvaluateResult, model_inputs
 from dqa.progress import SilentProgress
 from dqa.report import Interface, Port
@@ -71,3 +72,10 @@ def test_an_auc_of_one_class_is_left_out_of_a_limited_run_only() -> None:
         evaluation._value("auc", scores, one_class, inputs, limit=None)
     with pytest.raises(DataError, match="labels 0 and 1"):
         evaluation._value("auc", scores, Dataset(inputs, np.full(4, 7), None), inputs, limit=4)
+
+
+def test_the_functions_take_paths_as_text(example_out: Path, noise_npz: Path) -> None:
+    found = dqa.evaluate(str(example_out), str(noise_npz), limit=3)
+    assert (found.samples, found.target, len(found.answers)) == (3, "host", 3)
+    with pytest.raises(ModelError, match="nowhere"):
+        dqa.convert("nowhere.h5", str(noise_npz), "out")

@@ -14,6 +14,7 @@ from dqa.errors import ModelError
 from dqa.graph import Graph, Op, Tensor
 from dqa.graph.execute import run
 from dqa.lowering.build import build, edge_order
+from dqa.lowering.copies import CopiedGraph
 from dqa.lowering.scales import raise_to_useful
 from dqa.program import Program, Storage, read, write
 from dqa.quantization.decide import InputFormat, decide
@@ -246,3 +247,47 @@ def test_an_almost_constant_channel_does_not_break_the_requantization():
     values = mirror.run(program, [x[0]]).edges[edge_order(graph).index(conv)].reshape(-1, 4)
 
     assert np.abs(values[:, 1] * formats[conv].scales[1] - 0.75).max() < 0.1
+
+
+def joined(kind: str) -> Graph:
+    """A concatenation of two tensors whose ranges have nothing in common."""
+    net = Net(9, 6, 6, 3)
+    a = net.conv(0, 4, activation="RELU")
+    other = {
+        "input": lambda: 0,
+        "linear": lambda: net.conv(0, 3, activation="NONE"),
+        "logistic": lambda: net.op("LOGISTIC", [net.conv(0, 3, activation="NONE")], (1, 6, 6, 3)),
+        "relu6": lambda: net.conv(0, 3, activation="RELU6"),
+    }[kind]()
+    both = net.op("CONCATENATION", [a, other], (1, 6, 6, 7), axis=3, activation="NONE")
+    for tensor in net.graph.ops[0].inputs[1:]:
+        data = net.graph.tensors[tensor].data
+        assert data is not None
+        data *= 6  # far beyond what a pixel, a logistic or a ReLU6 can be
+    net.graph.outputs = [net.conv(both, 5, activation="NONE")]
+    return net.graph
+
+
+@pytest.mark.parametrize("kind", ["input", "linear", "logistic", "relu6"])
+def test_concatenated_tensors_keep_their_own_ranges(kind: str):
+    copied = CopiedGraph(joined(kind))
+    copied.part_ranges()
+    graph = copied.graph
+    x = images(9, 24, graph)
+    program, formats = convert(graph, x, EIGHT)
+
+    expected = run(graph, x.astype(np.float32) / 255)
+    for i in range(6):
+        for tensor, values in zip(edge_order(graph), mirror.run(program, [x[i]]).edges, strict=True):
+            fmt = formats[tensor]
+            real = (values.reshape(-1, len(fmt.scales)).astype(np.float64) - fmt.zero_points) * fmt.scales
+            reference = expected[tensor][i].reshape(real.shape)
+            assert np.sqrt(np.mean((real - reference) ** 2)) < 0.02 * np.abs(expected[tensor]).max(), graph.tensors[tensor].name
+
+
+def test_rectified_concatenations_need_no_copies():
+    graph = residual(1)
+    copied = CopiedGraph(graph)
+    copied.part_ranges()
+
+    assert len(copied.graph.ops) == len(graph.ops)

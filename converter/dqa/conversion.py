@@ -42,12 +42,12 @@ class ConvertResult:
 
 
 def convert(
-    model: Path,
-    calibration: Path | None,
-    out: Path,
+    model: Path | str,
+    calibration: Path | str | None,
+    out: Path | str,
     config: ConvertConfig | None = None,
     *,
-    recipe: Path | None = None,
+    recipe: Path | str | None = None,
     progress: Progress | None = None,
 ) -> ConvertResult:
     """Converts a float model and writes `out`; nothing is written unless all of it succeeded.
@@ -56,7 +56,9 @@ def convert(
     config: settings; with a recipe they must be None, the recipe's hold. Raises ModelError, DataError, RecipeError, ToolError.
     """
     progress = progress or SilentProgress()
-    saved = recipes.load(recipe) if recipe is not None else None
+    model, out = Path(model), Path(out)
+    calibration = Path(calibration) if calibration is not None else None
+    saved = recipes.load(Path(recipe)) if recipe is not None else None
     if saved is not None and config is not None:
         raise RecipeError("settings are given twice, by the recipe and beside it", hint="edit the recipe's config section instead")
     settings = saved.config if saved is not None else config or ConvertConfig()

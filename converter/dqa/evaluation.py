@@ -18,7 +18,7 @@ from dqa.frontend import load_model
 from dqa.lowering.tflite_reader import read_tflite
 from dqa.program import read
 from dqa.progress import Progress, SilentProgress
-from dqa.report import Interface, load_interface, stored_bits
+from dqa.report import Interface, load_interface, mixed_sections, refuse_mixed, stored_bits
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -28,7 +28,8 @@ class EvaluateResult:
     """What one evaluation found; None where the target cannot tell.
 
     value: the metric of the converted model (None if a limited run has too few samples for it), float_value that of the float model on
-    the same samples. agreement: samples whose output bytes equal the host's, of how many. stored_bits: RAM bits per stored activation.
+    the same samples. agreement: samples whose output bytes equal the host's, of how many; None for a model with TFLite builtins, which the
+    host engine cannot run. stored_bits: RAM bits per stored activation.
     runtime: of a board. ram, flash: bytes. instructions: of one inference, simulated boards. microseconds: of one inference, real boards.
     outputs: real numbers, (N, *output shape). answers: per sample, see `answers`. details: further figures of the metric.
     """
@@ -82,8 +83,8 @@ class _Run:
 
 
 def evaluate(
-    out: Path,
-    data: Path,
+    out: Path | str,
+    data: Path | str,
     target: str = "host",
     limit: int | None = None,
     metric: str | None = None,
@@ -100,11 +101,10 @@ def evaluate(
     Raises InputError, DataError, ProgramError, BoardError, ToolError.
     """
     progress = progress or SilentProgress()
+    out, data = Path(out), Path(data)
     interface = load_interface(out)
-    program_bytes = _read(out / "model.dqa")
-    if read_tflite(_read(out / "model.tflite")) != program_bytes:
-        raise ProgramError(f"model.tflite and model.dqa in '{out}' hold different programs", hint="run dqa convert again")
-    program = read(program_bytes)
+    mixed = mixed_sections(out)
+    program_bytes = _program(out) if mixed is None else b""
     dataset = datasets.load(data)
     datasets.check_shape(dataset, (1, *interface.inputs[0].shape))
     if limit is not None:
@@ -112,37 +112,41 @@ def evaluate(
             raise InputError(f"limit: expected at least 1, got {limit}")
         dataset = dataset.take(limit)
     real, inputs = model_inputs(interface, dataset)
-    host = HostModel(program_bytes, "pushed" if interface.push_rows else "internal")
+    host = HostModel(program_bytes, "pushed" if interface.push_rows else "internal") if mixed is None else None
     kind, _, place = target.partition(":")
     on_board = kind in {"sim", "serial"}
     if (kind not in {"host", "tflm-host"} and not on_board) or bool(place) != on_board:
         raise InputError(f"target: expected host, tflm-host, sim:BOARD or serial:PORT, got '{target}'")
     if runtime != "standalone" and not on_board:
         raise InputError(f"target {target} takes no runtime", hint="runtime is of a board's firmware: sim:BOARD or serial:PORT")
+    if host is None and kind != "tflm-host":
+        refuse_mixed(out, f"target {target}")
     output = interface.outputs[0]
     chosen = metric or interface.metric or metrics.choose(dataset, (1, *interface.inputs[0].shape), (1, *output.shape))
     # The float model first: labels that do not fit are refused before a board works for minutes.
     with progress.task("Float model", None):
         floats = float_outputs(load_model(out / "float.tflite"), real)
     float_value = _value(chosen, floats, dataset, real, limit)
-    reference = _on_host(host, inputs, jobs, progress)
+    reference = _on_host(host, inputs, jobs, progress) if host is not None else None
     if on_board:
         run = _on_device(out, target, runtime, tflm, interface.pushed_on(runtime), inputs, jobs, progress)
     else:
-        run = reference if kind == "host" else _on_tflm(out, inputs, progress)
-    equal = int(np.all(run.outputs == reference.outputs, axis=1).sum())
+        run = _on_tflm(out, inputs, progress) if kind == "tflm-host" or reference is None else reference
+    agreement = None
+    if reference is not None and target != "host":
+        agreement = int(np.all(run.outputs == reference.outputs, axis=1).sum()), len(inputs)
     outputs = output.to_real(run.outputs[:, : int(np.prod(output.shape))].view(np.int8))
     return EvaluateResult(
         metric=chosen,
         value=_value(chosen, outputs, dataset, real, limit),
         samples=len(inputs),
         target=target,
-        stored_bits=stored_bits(program),
+        stored_bits=stored_bits(read(program_bytes)) if mixed is None else float(mixed["stored_bits"]),
         outputs=outputs,
         answers=answers(chosen, outputs, real, dataset),
         details=_details(chosen, outputs, floats, dataset),
         float_value=float_value,
-        agreement=(equal, len(inputs)) if target != "host" else None,
+        agreement=agreement,
         runtime=runtime if on_board else None,
         dropped_rows=run.dropped_rows,
         **(run.measured or {}),
@@ -192,6 +196,13 @@ def _details(metric: str, outputs: npt.NDArray[np.float32], floats: npt.NDArray[
         return {}
     pairs = (("pixel_accuracy", outputs), ("float_pixel_accuracy", floats))
     return {name: metrics.pixel_accuracy(metrics.confusion(values, dataset.y, dataset.name)) for name, values in pairs}
+
+
+def _program(out: Path) -> bytes:
+    program_bytes = _read(out / "model.dqa")
+    if read_tflite(_read(out / "model.tflite")) != program_bytes:
+        raise ProgramError(f"model.tflite and model.dqa in '{out}' hold different programs", hint="run dqa convert again")
+    return program_bytes
 
 
 def _read(path: Path) -> bytes:

@@ -31,6 +31,8 @@ from dqa.errors import RecipeError
 VERSION = 1
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 16
+MAX_VALUE = 1e30
+"""Of an activation; scales are float32."""
 SECTIONS = ("dqa_recipe", "config", "model", "calibration", "versions", "edges", "phases", "builtins")
 
 
@@ -217,8 +219,8 @@ def _text(name: str, value: object) -> str:
 
 def _range(name: str, value: object) -> tuple[float, float]:
     ends = value if isinstance(value, list) else []
-    if len(ends) != 2 or not all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in ends):
-        raise RecipeError(f"{name}: expected the lowest and the highest value, got {value!r:.40}")
+    if len(ends) != 2 or not all(isinstance(v, int | float) and not isinstance(v, bool) and abs(v) <= MAX_VALUE for v in ends):
+        raise RecipeError(f"{name}: expected the lowest and the highest value, within {MAX_VALUE:g}, got {value!r:.40}")
     if ends[0] > ends[1]:
         raise RecipeError(f"{name}: the lowest value, {ends[0]!r}, is above the highest, {ends[1]!r}")
     return float(ends[0]), float(ends[1])

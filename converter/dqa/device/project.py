@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from dqa import resources
 from dqa.device.boards import list_boards
 from dqa.errors import InputError
+from dqa.report import refuse_mixed
 
 _COPIED = ("bsp", "lib", "platform", "src", "build_board.py")
 _IGNORED = shutil.ignore_patterns("__pycache__", ".*", "README.md")
@@ -28,11 +29,13 @@ def platformio_ini() -> str:
 
 
 def write(out: Path) -> Path:
-    """Writes or refreshes OUT/firmware for the model in OUT/src and returns it; InputError if OUT holds no model.
+    """Writes or refreshes OUT/firmware for the model in OUT/src and returns it; InputError if OUT holds no model that DQA runs alone.
 
     Files that did not change are left alone, so that a rebuild is quick.
     """
     if not (out / "src" / "model.h").is_file():
+        if (out / "report.json").is_file():
+            refuse_mixed(out, "the firmware of dqa")
         raise InputError(f"{out} holds no converted model", hint="run dqa convert first and give its output directory")
     project = out / "firmware"
     try:

@@ -25,9 +25,9 @@ from dqa import resources
 from dqa.engine.compile import executor_includes, executor_sources, shared_library
 from dqa.engine.tflm_worker import FRAME, MODEL
 from dqa.errors import DataError, DqaError, ProgramError, ToolError
-from dqa.lowering.tflite_reader import read_tflite
+from dqa.lowering.tflite_reader import Contents, read_contents
 from dqa.lowering.tflite_writer import write_tflite
-from dqa.program import Edge, Layout, Lut, Program, Storage, read, scratch_bytes, write
+from dqa.program import Edge, Layout, Lut, Program, Storage, scratch_bytes, write
 
 WHEEL = "0.dev20260925222358"
 """The version of tflite-micro whose memory layout tflm_shim.c knows."""
@@ -113,11 +113,20 @@ class _Process:
 
 
 def _load(process: _Process, tflite: bytes, program: Program, arena_size: int | None) -> int | None:
-    """Puts a model into the interpreter; returns the arena bytes it uses, if it says."""
+    """Puts a model of one program into the interpreter; returns the arena bytes it uses, if it says."""
     ends = sum(edge.capacity for edge in (*program.inputs, *program.outputs))
     size = program.external.arena_size + ends + _OVERHEAD if arena_size is None else arena_size
-    used = process.request(b"m", MODEL.pack(size, program.input_count, program.output_count) + tflite)
+    return _put(process, tflite, size, program.input_count, program.output_count)
+
+
+def _put(process: _Process, tflite: bytes, arena_size: int, inputs: int, outputs: int) -> int | None:
+    used = process.request(b"m", MODEL.pack(arena_size, inputs, outputs) + tflite)
     return int(used) if used else None
+
+
+def _room(contents: Contents) -> int:
+    """Arena bytes that are enough: builtins keep up to an int32 accumulator for each element beside the element."""
+    return sum(group.program.external.arena_size for group in contents.groups) + 8 * contents.activations + _OVERHEAD
 
 
 def _run(process: _Process, samples: npt.NDArray[np.uint8], outputs: int) -> npt.NDArray[np.int8]:
@@ -159,13 +168,13 @@ class TflmModel:
     """
 
     def __init__(self, tflite: bytes, arena_size: int | None = None) -> None:
-        program = read(read_tflite(tflite))
-        self._input_bytes = sum(edge.capacity for edge in program.inputs)
-        self._output_bytes = sum(edge.capacity for edge in program.outputs)
+        contents = read_contents(tflite)
+        self._input_bytes, self._output_bytes = sum(contents.inputs), sum(contents.outputs)
+        size = _room(contents) if arena_size is None else arena_size
         self._process = _Process()
         try:
             _self_test(self._process)
-            self.arena_used = _load(self._process, tflite, program, arena_size)
+            self.arena_used = _put(self._process, tflite, size, len(contents.inputs), len(contents.outputs))
         except _RefusedError as error:
             self._process.close()
             hint = "convert the model again" if arena_size is None else f"give it a larger arena than {arena_size} bytes"

@@ -13,7 +13,7 @@ import numpy as np
 from dqa.graph import Graph, Op, Tensor
 from dqa.graph.edit import UNIT_WINDOW, add_constant
 from dqa.lowering.partition import builtins, groups, joined
-from dqa.quantization.decide import InputFormat
+from dqa.quantization.decide import TABLE_OUTPUTS, InputFormat
 from dqa.quantization.ties import MOVES, Ties
 
 _LIMITS = {"RELU": (0.0, np.inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
@@ -36,6 +36,22 @@ class CopiedGraph:
         for tensor in self.graph.inputs:
             if readers := [op for op, _ in builtins(self.graph) if tensor in op.inputs]:
                 self._after(tensor, readers)
+
+    def part_ranges(self) -> None:
+        """No operator is forced into a range that is not its own.
+
+        Tensors that must be of one format share its range. Where the values of several operators meet (a concatenation), that range must
+        not be
+        fixed by one of them (an input of the model, softmax and other tables), and it must clamp as each one's fused activation does.
+        """
+        ties = Ties(self.graph)
+        for members in ties.groups().values():
+            roots = _roots(self.graph, members)
+            if len(roots) < 2 or _share(self.graph, ties, roots):
+                continue
+            for tensor in roots:
+                if _is_bound(self.graph.producer(tensor)):
+                    self._after(tensor, [op for op in self.graph.consumers(tensor) if op.kind in MOVES])
 
     def separate(self, given: Mapping[int, InputFormat]) -> None:
         """Every tensor at a builtin can bear the format given for it, and no other tensor is forced into it.
@@ -87,13 +103,34 @@ class CopiedGraph:
         self.graph.ops.insert(place, copy)
 
 
+def _roots(graph: Graph, members: list[int]) -> list[int]:
+    """The tensors whose values the others hold copies of."""
+    return [t for t in members if (op := graph.producer(t)) is None or op.kind not in MOVES]
+
+
+def _is_bound(op: Op | None) -> bool:
+    """Whether what an operator (None: an input of the model) writes has a range of its own."""
+    return op is None or op.kind in TABLE_OUTPUTS or op.attrs.get("activation", "NONE") in _LIMITS
+
+
+def _share(graph: Graph, ties: Ties, roots: list[int]) -> bool:
+    """Whether one range serves all: none is bound, or all are rectified alike and none shares a channel's scale with another."""
+    producers = [graph.producer(t) for t in roots]
+    if not any(_is_bound(op) for op in producers):
+        return True
+    scales = [set(ties.channels(t).tolist()) for t in roots]
+    apart = sum(len(s) for s in scales) == len(set().union(*scales))
+    rectified = all(op is not None and op.attrs.get("activation", "NONE") in {"RELU", "RELU6"} for op in producers)
+    return rectified and (apart or all(op is not None and op.attrs["activation"] == "RELU" for op in producers))
+
+
 def _key(fmt: InputFormat) -> tuple[str, float, float]:
     return fmt.dtype, float(fmt.scales[0]), float(fmt.zero_points[0])
 
 
 def _borne(part: Graph, members: list[int], given: Mapping[int, InputFormat]) -> object:
     """The one given format that all members can bear, None if there is none."""
-    roots = [t for t in members if (op := part.producer(t)) is None or op.kind not in MOVES]
+    roots = _roots(part, members)
     if len(roots) != 1:
         return None
     producer = part.producer(roots[0])

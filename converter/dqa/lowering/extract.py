@@ -44,12 +44,16 @@ def extract(tflite: bytes, graph: Graph, origin: Mapping[int, int]) -> Extract:
 
     origin: the file's tensor for the graph's tensors that are not in the file. Raises ModelError for operators that cannot be told apart.
     """
-    return _Extraction(tflite, graph, origin).extract()
+    try:
+        file = schema.ModelT.InitFromPackedBuf(tflite)
+    except Exception as error:  # the front end has not looked at options it does not know; here they are unpacked
+        raise ModelError(f"the model has damaged operator options: {error}", hint="convert or download the file again") from error
+    return _Extraction(file, graph, origin).extract()
 
 
 class _Extraction:
-    def __init__(self, tflite: bytes, graph: Graph, origin: Mapping[int, int]) -> None:
-        self.file = schema.ModelT.InitFromPackedBuf(tflite)
+    def __init__(self, file: Any, graph: Graph, origin: Mapping[int, int]) -> None:
+        self.file = file
         self.source = self.file.subgraphs[0]
         self.producers = {int(t): number for number, op in enumerate(self.source.operators) for t in op.outputs}
         self.ops = [op for op, _ in builtins(graph)]

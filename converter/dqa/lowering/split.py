@@ -39,9 +39,10 @@ def split(model: FloatModel, ranges_of: Callable[[Sequence[int]], Ranges]) -> Sp
     Raises ModelError for an operator that neither DQA nor a builtin can run at int8, ToolError if ai-edge-quantizer is needed and missing.
     """
     left = partition.builtins(model.graph)
-    if not left:
-        return Split(model.graph, model.graph, [model.graph])
     copied = CopiedGraph(model.graph)
+    copied.part_ranges()
+    if not left:
+        return Split(copied.graph, copied.graph, [copied.graph], copied.origin)
     copied.free_inputs()
     part = extract(model.tflite, copied.graph, copied.origin)
     ranges = ranges_of(part.ranged)

@@ -27,6 +27,21 @@ class Group:
     outputs: tuple[int, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What a .tflite of dqa holds.
+
+    groups: its DQA operators, in order. builtins: how many other operators there are. inputs, outputs: bytes of each input and output of
+    the model. activations: elements of all tensors that are not constant.
+    """
+
+    groups: tuple[Group, ...]
+    builtins: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    activations: int
+
+
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise ProgramError(message)
@@ -45,13 +60,19 @@ class _Reader:
         self.tensors, self.operators = subgraphs[0].tables(0), subgraphs[0].tables(3)
         self.inputs, self.outputs = subgraphs[0].integers(1), subgraphs[0].integers(2)
         self.codes = [(code.integer(3), code.string(1)) for code in model.tables(1)]
-        used = [*self.inputs, *self.outputs, *(i for op in self.operators for i in (*op.integers(1), *op.integers(2)))]
-        _require(all(0 <= i < len(self.tensors) for i in used), "a tensor that does not exist")
+        _require(all(0 <= i < len(self.tensors) for i in (*self.inputs, *self.outputs)), "a tensor that does not exist")
+        for op in self.operators:
+            absent = () if self._is_dqa(op) else (-1,)  # builtins may lack an input
+            inputs = (i for i in op.integers(1) if i not in absent)
+            _require(all(0 <= i < len(self.tensors) for i in (*inputs, *op.integers(2))), "a tensor that does not exist")
 
-    def groups(self) -> list[Group]:
-        found = [self._group(op) for op in self.operators if self._is_dqa(op)]
+    def contents(self) -> Contents:
+        found = tuple(self._group(op) for op in self.operators if self._is_dqa(op))
         _require(bool(found), "no DQA operator")
-        return found
+        inputs, outputs = (tuple(map(self._end_bytes, ends)) for ends in (self.inputs, self.outputs))
+        changing = {i for op in self.operators for i in op.integers(2)}.union(self.inputs)
+        elements = sum(math.prod(self.tensors[i].integers(0)) for i in changing)
+        return Contents(found, len(self.operators) - len(found), inputs, outputs, elements)
 
     def _is_dqa(self, op: Table) -> bool:
         index = op.integer(0, "<I")
@@ -83,6 +104,13 @@ class _Reader:
         _require(start % ALIGNMENT == 0, f"the program does not begin at a multiple of {ALIGNMENT} bytes")  # it is run where it lies
         return data.tobytes()
 
+    def _end_bytes(self, number: int) -> int:
+        """The bytes of an input or output of the model."""
+        shape = self.tensors[number].integers(0)
+        matches = self.tensors[number].integer(1, "<b") in TYPES.values() and all(n > 0 for n in shape)
+        _require(matches, f"tensor {number}, an end of the model, is not of int8 or uint8")
+        return math.prod(shape)
+
     def _check_end(self, edge: Edge, number: int) -> None:
         tensor = self.tensors[number]
         kind = TYPES["uint8" if edge.storage is Storage.RAW_UINT8 else "int8"]
@@ -92,22 +120,28 @@ class _Reader:
         _require(tensor.integer(2, "<I") < len(self.buffers), f"tensor {number} has a buffer that does not exist")
 
 
-def read_groups(data: bytes) -> list[Group]:
-    """The DQA operators of a .tflite, in order, each with options and tensors that fit its program.
+def read_contents(data: bytes) -> Contents:
+    """What a .tflite holds; its DQA operators have options and tensors that fit their programs. Builtins are TensorFlow Lite's to check.
 
     Raises ProgramError for a file that is no .tflite, is corrupt, or has no DQA operator.
     """
     try:
-        return _Reader(data).groups()
+        return _Reader(data).contents()
     except FlatbufferError as error:
         raise ProgramError(f"corrupt .tflite: {error}", hint=HINT) from None
     except ProgramError as error:
         raise ProgramError(f"corrupt .tflite: {error.message}", hint=HINT) from None
 
 
+def read_groups(data: bytes) -> list[Group]:
+    """The DQA operators of a .tflite, in order. Raises ProgramError as read_contents."""
+    return list(read_contents(data).groups)
+
+
 def read_tflite(data: bytes) -> bytes:
-    """The program of a .tflite of one DQA operator. Raises ProgramError as read_groups, or where there are several."""
-    groups = read_groups(data)
-    if len(groups) != 1:
-        raise ProgramError(f"the .tflite holds {len(groups)} DQA operators; expected one", hint=HINT)
-    return groups[0].program_bytes
+    """The program of a .tflite of one DQA operator. Raises ProgramError as read_contents, or where there are other operators."""
+    contents = read_contents(data)
+    if len(contents.groups) != 1 or contents.builtins:
+        found = f"{len(contents.groups)} DQA operators and {contents.builtins} others"
+        raise ProgramError(f"the .tflite holds {found}; expected one program alone", hint=HINT)
+    return contents.groups[0].program_bytes

@@ -2,8 +2,19 @@
 
 from dqa.report.content import build_report, stored_bits
 from dqa.report.html import write_html
-from dqa.report.interface import Interface, Port, load_interface
+from dqa.report.interface import Interface, Port, load_interface, mixed_sections, refuse_mixed
 from dqa.report.mixed import build_mixed_report
 from dqa.report.plan import plan_section
 
-__all__ = ["Interface", "Port", "build_mixed_report", "build_report", "load_interface", "plan_section", "stored_bits", "write_html"]
+__all__ = [
+    "Interface",
+    "Port",
+    "build_mixed_report",
+    "build_report",
+    "load_interface",
+    "mixed_sections",
+    "plan_section",
+    "refuse_mixed",
+    "stored_bits",
+    "write_html",
+]

@@ -91,5 +91,26 @@ def load_interface(out: Path) -> Interface:
         raise InputError(f"'{path}' is damaged ({error})", hint="run dqa convert again") from error
 
 
+def mixed_sections(out: Path) -> dict[str, Any] | None:
+    """The report of a model with operators that stay TFLite builtins, None for a model DQA runs alone.
+
+    Raises InputError as load_interface.
+    """
+    load_interface(out)
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    return report if isinstance(report.get("builtins"), list) else None
+
+
+def refuse_mixed(out: Path, what: str) -> None:
+    """InputError for a model with builtins, where `what` takes only a model that DQA runs alone."""
+    if (report := mixed_sections(out)) is None:
+        return
+    kinds = ", ".join(sorted({str(row.get("kind")) for row in report["builtins"]}))
+    raise InputError(
+        f"'{out}' has operators that stay TFLite builtins ({kinds}), {what} cannot run them",
+        hint="evaluate it with --target tflm-host; on a device, link model.tflite and the library dqa_tflm to your TensorFlow Lite Micro",
+    )
+
+
 def _numbers(value: object) -> float | tuple[float, ...]:
     return tuple(float(v) for v in value) if isinstance(value, list) else float(value)  # type: ignore[arg-type]

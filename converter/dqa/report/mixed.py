@@ -29,7 +29,10 @@ def build_mixed_report(groups: Sequence[BuiltGroup], cut: Split, formats: Mappin
         for tensor, row in zip(order, edge_rows(group.program, group.graph, order, formats), strict=True):
             if tensor not in edges and (tensor not in group.graph.inputs or tensor in cut.graph.inputs):
                 edges[tensor] = {**row, "name": names[tensor], "group": number}
-        layers += [{**row, "group": number} for row in layer_rows(group.program)]
+        known = {edge.name: names[tensor] for tensor, edge in zip(order, group.program.edges, strict=True)}
+        for row in layer_rows(group.program):
+            ends = {"inputs": [known[name] for name in row["inputs"]], "output": known[row["output"]]}
+            layers.append({**row, **ends, "group": number})
     values = capacity = 0
     for activation in cut.graph.activations():
         if activation.index not in cut.graph.inputs:
