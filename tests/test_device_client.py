@@ -13,17 +13,19 @@ from dqa.device.protocol import ERROR, REPLY, Command, Frame, Hello, Receiver, R
 from dqa.errors import ProgramError, ToolError
 
 Answer = Callable[[Frame], bytes]
+ROW_SIZE_AT = 30
 HELLO = struct.pack("<HBBIIIIIIHI", protocol.VERSION, 0, 1, 0xC0FFEE, 10, 6, 100, 25_000_000, 25_000_000, 4, 0) + b"board"
 
 
 class FakeDevice:
     """A link whose other end adds up the input and gives the sum six times; `spoil` changes what it sends.
 
-    It keeps the rules of docs/serial.md: a repeated request gets its old reply, a run uses the input up.
+    It keeps the rules of docs/serial.md: a repeated request gets its old reply, a run uses the input up, pushed bytes come once.
     """
 
-    def __init__(self, spoil: Callable[[int, bytes], bytes] = lambda count, reply: reply) -> None:
+    def __init__(self, spoil: Callable[[int, bytes], bytes] = lambda count, reply: reply, row_size: int = 0) -> None:
         self.runs = 0
+        self.row_size = row_size
         self.forget = False
         self._spoil = spoil
         self._receiver = Receiver()
@@ -50,13 +52,17 @@ class FakeDevice:
 
     def _answer(self, frame: Frame) -> bytes:
         def refuse(refusal: Refusal) -> bytes:
-            return Frame(ERROR, frame.sequence, struct.pack("<BI", refusal, 0)).encode()
+            return Frame(ERROR, frame.sequence, struct.pack("<BI", refusal, len(self._input))).encode()
 
         payload = b""
         if frame.type == Command.HELLO:
-            payload = HELLO
+            payload = HELLO[:ROW_SIZE_AT] + struct.pack("<I", self.row_size) + HELLO[ROW_SIZE_AT + 4 :]
         elif frame.type == Command.WRITE_INPUT:
             at = struct.unpack_from("<I", frame.payload)[0]
+            if self.row_size and at == 0:
+                self._input.clear()
+            if at > len(self._input) or (self.row_size and at < len(self._input)):
+                return refuse(Refusal.RANGE)
             self._input[at : at + len(frame.payload) - 4] = frame.payload[4:]
         elif frame.type == Command.RUN:
             if len(self._input) != 10:
@@ -103,6 +109,21 @@ def test_a_run_whose_reply_was_lost_and_forgotten_is_done_again() -> None:
     link = FakeDevice(lambda count, reply: b"" if count == 4 else reply)
     link.forget = True
     assert infer(link) == (bytes([45] * 6), 2)
+
+
+@pytest.mark.parametrize("lost", range(7))
+def test_pushed_bytes_whose_reply_was_lost_and_forgotten_are_not_sent_again(lost: int) -> None:
+    link = FakeDevice(lambda count, reply: b"" if count == lost else reply, row_size=5)
+    link.forget = True
+    assert infer(link)[0] == bytes([45] * 6)
+
+
+def test_pushed_bytes_that_are_not_in_place_are_an_error() -> None:
+    def skip(count: int, reply: bytes) -> bytes:
+        return reply if count < 2 else Frame(ERROR, reply[3], struct.pack("<BI", Refusal.RANGE, 4)).encode()
+
+    with pytest.raises(RefusedError, match="WRITE_INPUT: RANGE, detail 0x4"):
+        infer(FakeDevice(skip, row_size=5))
 
 
 def test_replies_to_older_requests_are_not_taken() -> None:

@@ -16,11 +16,11 @@ import pytest
 
 from dqa.device import bare, boards, evaluate, protocol
 from dqa.device.client import Device
-from dqa.device.protocol import ERROR, Command, Frame, Receiver, Refusal
+from dqa.device.protocol import ERROR, Command, Frame, Refusal
 from dqa.device.simulate import Simulator
 from dqa.engine.host import HostModel
 from dqa.errors import BoardError, DataError, InputError, ProgramError, ToolError
-from firmware import needs_compiler, needs_qemu, random_samples, write_out
+from firmware import Raw, insert, needs_compiler, needs_qemu, random_samples, write_out
 from programs import random_program
 
 pytestmark = [needs_compiler, needs_qemu]
@@ -45,38 +45,6 @@ def host(out: Path) -> HostModel:
 @pytest.fixture(scope="module")
 def elf(out: Path) -> Path:
     return bare.build(out, BOARD.name).elf
-
-
-class Raw:
-    """A device one can say anything to."""
-
-    def __init__(self, simulator: Simulator) -> None:
-        self._link = simulator.link
-        self._receiver = Receiver()
-        self.hello = Device(self._link, reply_timeout=20).hello()
-        # a second greeting may have been sent while the board started
-        self._link.send(Frame(Command.STATS, 0).encode())
-        while not any(frame.type == Command.STATS | protocol.REPLY for frame in self._receiver.feed(self._link.receive(20))):
-            pass
-
-    def send(self, data: bytes, replies: int = 1) -> list[Frame]:
-        """The next so many replies."""
-        self._link.send(data)
-        found: list[Frame] = []
-        deadline = time.monotonic() + 20
-        while len(found) < replies and time.monotonic() < deadline:
-            found += self._receiver.feed(self._link.receive(1))
-        return found
-
-    def ask(self, command: int, sequence: int, payload: bytes = b"") -> Frame:
-        (reply,) = self.send(Frame(command, sequence, payload).encode())
-        assert reply.sequence == sequence
-        return reply
-
-    def refusal(self, command: int, sequence: int, payload: bytes = b"") -> tuple[int, int]:
-        reply = self.ask(command, sequence, payload)
-        assert reply.type == ERROR
-        return protocol.decode_refusal(reply.payload)
 
 
 @pytest.fixture
@@ -137,20 +105,12 @@ def test_a_counter_that_wraps_counts_on(out: Path, tmp_path: Path) -> None:
     long = tmp_path / "out"
     write_out(long, random_program(3))
     loop = f'__asm volatile("ldr r0, ={rounds}\\n1: subs r0, r0, #1\\nbne 1b" ::: "r0", "cc");'
-    replace_run(long, loop)
+    insert(long, "dqa_status dqa_model_run(const int8_t **output) {", loop)
     with Simulator(BOARD, bare.build(long, BOARD.name).elf, icount=True) as simulator:
         device = Device(simulator.link, reply_timeout=20)
         hello = device.hello()
         ticks = device.infer(hello, bytes(hello.input_size))[1].ticks
     assert 2 * rounds * 3.2 < ticks < 2 * rounds * 3.2 + 100_000
-
-
-def replace_run(out: Path, first: str) -> None:
-    """Puts a statement before what dqa_model_run does."""
-    source = out / "src" / "model.c"
-    head = "dqa_status dqa_model_run(const int8_t **output) {\n"
-    before, after = source.read_text().split(head)
-    source.write_text(before + head + f"  {first}\n" + after)
 
 
 @pytest.mark.usefixtures("bare_build")
@@ -177,7 +137,7 @@ def test_a_corrupt_program_is_reported_over_serial(out: Path, tmp_path: Path) ->
 def test_a_fault_is_reported_and_not_silent(out: Path, tmp_path: Path) -> None:
     faulty = tmp_path / "out"
     write_out(faulty, random_program(3))
-    replace_run(faulty, "*(volatile int *)0xF0000000u = 1;")
+    insert(faulty, "dqa_status dqa_model_run(const int8_t **output) {", "*(volatile int *)0xF0000000u = 1;")
     with Simulator(BOARD, bare.build(faulty, BOARD.name).elf) as simulator:
         device = Device(simulator.link, reply_timeout=20)
         hello = device.hello()

@@ -67,6 +67,8 @@ def test_the_firmware_answers_the_same_inside_the_interpreter(tree: Path, tmp_pa
     found = evaluate.run_samples(f"sim:{BOARD.name}", tmp_path, samples, runtime="tflm", tflm=tree)
     assert np.array_equal(found.outputs.view(np.int8), host.run(samples).outputs)
     assert found.flash_model == (tmp_path / "model.tflite").stat().st_size
+    # the arena the interpreter was given is the model's RAM; of its stack the compiler tells nothing
+    assert found.ram_model is not None and host.arena_size < found.ram_model < found.ram_static and found.stack_bound is None
     standalone = build.build(tmp_path, BOARD.name)
     assert standalone.elf != build.elf_path(tmp_path, BOARD.name, "tflm")
     assert standalone.flash_model == (tmp_path / "model.dqa").stat().st_size
