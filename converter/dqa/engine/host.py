@@ -140,19 +140,19 @@ class HostModel:
     def _run_sample(self, arena: UInt8, sample: UInt8, output: Int8, dropped: npt.NDArray[np.uint32]) -> int:
         """Copies inputs into the arena and outputs out of it where they lie there, else passes their places."""
         library, base = _library(), arena.ctypes.data
-        sources, targets = _places(sample, self.input_sizes), _places(output, self.output_sizes)
+        sources, targets = _addresses(sample, self.input_sizes), _addresses(output, self.output_sizes)
         for i, size in enumerate(self.input_sizes if self._layout == "internal" else ()):
             ctypes.memmove(library.dqa_input(self._model, base, i), sources[i], size)
-        status = int(library.dqa_run(self._model, base, self.arena_size, sources, targets, dropped.ctypes.data))
+        ends = (ctypes.c_void_p * len(sources))(*sources), (ctypes.c_void_p * len(targets))(*targets)
+        status = int(library.dqa_run(self._model, base, self.arena_size, *ends, dropped.ctypes.data))
         for i, size in enumerate(self.output_sizes if self._layout != "external" else ()):
             ctypes.memmove(targets[i], library.dqa_output(self._model, base, i), size)
         return status
 
 
-def _places(parts: npt.NDArray[np.generic], sizes: tuple[int, ...]) -> ctypes.Array[ctypes.c_void_p]:
+def _addresses(parts: npt.NDArray[np.generic], sizes: tuple[int, ...]) -> list[int]:
     """The address of each part when they lie one after the other."""
-    starts = list(accumulate(sizes, initial=parts.ctypes.data))[:-1]
-    return (ctypes.c_void_p * len(sizes))(*starts)
+    return list(accumulate(sizes, initial=parts.ctypes.data))[:-1]
 
 
 def _processors() -> int:

@@ -45,13 +45,12 @@ struct dqa_input_state *dqa_input_state_of(const struct dqa_run *run, uint32_t n
 void dqa_source_of(const struct dqa_op *op, uint32_t input, struct dqa_source *source) {
   struct dqa_ring *ring = &source->ring;
   int8_t *at = (int8_t *)dqa_state_of(op->run, op->number) + dqa_state_bytes(op->input_count);
-  for (uint32_t i = 0;; ++i) {
+  source->edge = op->input;
+  dqa_view_of(op, &source->edge, &source->view);
+  for (uint32_t i = 1; i <= input; ++i) {
+    at += dqa_view_ring_bytes(&source->view) + dqa_view_padding_bytes(&source->view);
     dqa_edge_at(op->model, dqa_op_input(op, i), &source->edge);
     dqa_view_of(op, &source->edge, &source->view);
-    if (i == input) {
-      break;
-    }
-    at += dqa_view_ring_bytes(&source->view) + dqa_view_padding_bytes(&source->view);
   }
   ring->height = source->edge.height;
   ring->padding = source->view.padding_row ? at + dqa_view_ring_bytes(&source->view) : NULL;

@@ -277,7 +277,7 @@ static inline bool dqa_accumulates(const struct dqa_op *op) {
   return op->methods->accumulate != NULL && !(op->input.height == 1 && op->methods->traits & DQA_ONE_ROW_AT_ONCE);
 }
 
-/* The rows of an input that output row y needs; neither end decreases with y. */
+/* The rows of an input that output row y needs, all of an input that is accumulated; neither end decreases with y. */
 struct dqa_span dqa_op_span(const struct dqa_op *op, uint32_t input, uint32_t y);
 
 /* The elements of a pool's window number `index` along one axis that lie inside the input; never none. */

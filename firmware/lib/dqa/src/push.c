@@ -15,6 +15,9 @@ dqa_status dqa_begin(const dqa_model *model, void *arena, size_t arena_size) {
   return DQA_OK;
 }
 
+/* Rows pushed so far. Where the first operator takes rows, these are the rows it took. */
+static uint32_t *rows_pushed(const struct dqa_run *run) { return &dqa_input_state_of(run, 0, 0)->taken; }
+
 /* Takes up a run that dqa_begin started; false if there is none. */
 static bool resume(struct dqa_run *run, const dqa_model *model, void *arena) {
   if (model == NULL || model->bytes == NULL || model->layout != DQA_LAYOUT_PUSHED ||
@@ -24,26 +27,8 @@ static bool resume(struct dqa_run *run, const dqa_model *model, void *arena) {
   run->model = model;
   run->arena = arena;
   dqa_find_phase(run, 0);
-  run->pushed_rows = dqa_input_state_of(run, 0, 0)->taken;
+  run->pushed_rows = *rows_pushed(run);
   return dqa_state_of(run, 0)->mark == DQA_STATE_MARK;
-}
-
-/* Whether all readers of the input are done with the row just pushed; it is then counted for each of them. */
-static bool row_taken(const struct dqa_run *run) {
-  for (uint32_t number = run->first_op; number < run->end_op; ++number) {
-    struct dqa_op op;
-    dqa_op_at(run->model, number, &op);
-    for (uint32_t i = 0; i < op.input_count; ++i) {
-      if (!dqa_is_pushed(run->model, dqa_op_input(&op, i))) {
-        continue;
-      }
-      if (dqa_first_needed(run, number, i) < run->pushed_rows) {
-        return false;
-      }
-      dqa_input_state_of(run, number, i)->taken = run->pushed_rows;
-    }
-  }
-  return true;
 }
 
 dqa_status dqa_push_row(const dqa_model *model, void *arena, const void *row) {
@@ -52,8 +37,11 @@ dqa_status dqa_push_row(const dqa_model *model, void *arena, const void *row) {
     return DQA_ERROR_ARGUMENT;
   }
   ++run.pushed_rows;
-  const bool intact = dqa_run_phase(&run) != DQA_BROKEN;
-  return intact && row_taken(&run) ? DQA_OK : DQA_ERROR_STALLED;
+  if (dqa_run_phase(&run) == DQA_BROKEN || dqa_first_needed(&run, 0) < run.pushed_rows) {
+    return DQA_ERROR_STALLED;
+  }
+  *rows_pushed(&run) = run.pushed_rows;
+  return DQA_OK;
 }
 
 dqa_status dqa_end(const dqa_model *model, void *arena, uint32_t *dropped) {

@@ -14,7 +14,7 @@ struct dqa_run {
   const void *const *inputs; /* the caller's, where the layout has none */
   void *const *outputs;
   const uint8_t *pushed;     /* the row being pushed, or NULL */
-  uint32_t pushed_rows;      /* rows pushed with it; 0 if there is none */
+  uint32_t pushed_rows;      /* rows pushed so far, this one too */
   uint32_t first_op, end_op; /* operators of the phase */
 };
 
@@ -22,7 +22,7 @@ static inline bool dqa_arena_fits(const dqa_model *model, const void *arena, siz
   return arena != NULL && size >= model->arena_size && ((uintptr_t)arena & 3u) == 0;
 }
 
-/* The first of the state's words; never 0, so that cleared memory is no state. */
+/* The first word of a state that was begun: memory that holds anything is none. */
 #define DQA_STATE_MARK 0x44514173u
 
 struct dqa_op_state {
@@ -31,7 +31,7 @@ struct dqa_op_state {
 };
 struct dqa_input_state {
   uint32_t offset; /* of row `taken` in a whole map */
-  uint32_t taken;  /* rows copied, skipped, accumulated, or pushed and used; of others not counted */
+  uint32_t taken;  /* rows copied, skipped or accumulated; of others not counted */
 };
 static inline uint32_t dqa_state_bytes(uint32_t input_count) {
   return (uint32_t)(sizeof(struct dqa_op_state) + input_count * sizeof(struct dqa_input_state));
@@ -66,9 +66,17 @@ void dqa_start_op(const struct dqa_run *run, uint32_t number);
 
 /* ---- step.c ---- */
 
-/* Lets an operator of the phase go on as far as its inputs and the room of its output allow. Adds to *progress the rows
- * it wrote or took. False if its state is impossible. */
-bool dqa_step(const struct dqa_run *run, uint32_t number, uint32_t *progress);
+/* How an operator or a phase stands; of several things the worst counts. */
+enum dqa_progress {
+  DQA_COMPLETE, /* all rows are written */
+  DQA_WAITING,  /* for rows of an input */
+  DQA_FULL,     /* for room in a ring */
+  DQA_BROKEN    /* its state is impossible: buffers overlap */
+};
+
+/* Lets an operator of the phase go on as far as its inputs and the room of its output allow. Adds to *rows those it
+ * wrote or took. */
+enum dqa_progress dqa_step(const struct dqa_run *run, uint32_t number, uint32_t *rows);
 
 /* ---- schedule.c ---- */
 
@@ -77,18 +85,14 @@ bool dqa_finished(const struct dqa_run *run, uint32_t number);
 /* Rows of an edge that have been written or pushed. */
 uint32_t dqa_rows_available(const struct dqa_run *run, uint32_t edge, uint32_t height);
 
-/* The row before which an operator's output has room. */
-uint32_t dqa_room_end(const struct dqa_op *op);
-
-/* The first row of an input that an operator of the phase may still ask for; the input's height if none. */
-uint32_t dqa_first_needed(const struct dqa_run *run, uint32_t number, uint32_t input);
+/* The first row of an edge that an operator of the phase may still ask for; its height if none does. */
+uint32_t dqa_first_needed(const struct dqa_run *run, uint32_t edge);
 
 /* Makes the phase that begins at an operator the run's; start: from its beginning. */
 void dqa_find_phase(struct dqa_run *run, uint32_t first_op);
 void dqa_start_phase(struct dqa_run *run, uint32_t first_op);
 
-enum dqa_progress { DQA_COMPLETE, DQA_WAITING, DQA_BROKEN };
-/* Runs the phase until it is complete, or no operator can go on, or buffers turn out to overlap. */
+/* Runs the phase until it is complete or no operator can go on. */
 enum dqa_progress dqa_run_phase(const struct dqa_run *run);
 
 /* Runs the phases from an operator on; the first is under way. Adds the dropped rows. */

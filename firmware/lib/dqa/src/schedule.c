@@ -26,7 +26,8 @@ uint32_t dqa_rows_available(const struct dqa_run *run, uint32_t edge, uint32_t h
   return height;
 }
 
-uint32_t dqa_first_needed(const struct dqa_run *run, uint32_t number, uint32_t input) {
+/* The first row of an input that an operator may still ask for. */
+static uint32_t needed_by(const struct dqa_run *run, uint32_t number, uint32_t input) {
   struct dqa_op op;
   struct dqa_edge edge;
   struct dqa_view view;
@@ -43,20 +44,19 @@ uint32_t dqa_first_needed(const struct dqa_run *run, uint32_t number, uint32_t i
   return first < 0 ? 0 : (uint32_t)first;
 }
 
-uint32_t dqa_room_end(const struct dqa_op *op) {
-  const uint32_t height = op->output.height;
-  uint32_t needed = height;
-  for (uint32_t i = op->number + 1u; i < op->run->end_op && op->output.ring_rows > 0; ++i) {
-    const uint8_t *record = dqa_op_record(op->model, i);
-    const uint8_t *inputs = op->model->bytes + dqa_u32(record + DQA_OPERATOR_INPUTS);
+uint32_t dqa_first_needed(const struct dqa_run *run, uint32_t edge) {
+  uint32_t needed = dqa_edge_height(run->model, edge);
+  for (uint32_t number = run->first_op; number < run->end_op; ++number) {
+    const uint8_t *record = dqa_op_record(run->model, number);
+    const uint8_t *inputs = run->model->bytes + dqa_u32(record + DQA_OPERATOR_INPUTS);
     for (uint32_t input = 0; input < record[DQA_OPERATOR_INPUT_COUNT]; ++input) {
-      if (dqa_u16(inputs + 2 * input) == op->output_number) {
-        const uint32_t first = dqa_first_needed(op->run, i, input);
+      if (dqa_u16(inputs + 2 * input) == edge) {
+        const uint32_t first = needed_by(run, number, input);
         needed = first < needed ? first : needed;
       }
     }
   }
-  return height - needed > op->output.ring_rows ? needed + op->output.ring_rows : height;
+  return needed;
 }
 
 void dqa_find_phase(struct dqa_run *run, uint32_t first_op) {
@@ -90,24 +90,25 @@ static uint64_t rows_of_phase(const struct dqa_run *run) {
   return rows;
 }
 
+/* Operators that wait for input rows wait for operators before them or for pushed rows: only room that others made
+ * calls for another round. */
 enum dqa_progress dqa_run_phase(const struct dqa_run *run) {
-  uint64_t left = rows_of_phase(run);
-  for (;;) {
-    uint32_t progress = 0;
-    bool complete = true;
-    for (uint32_t i = run->first_op; i < run->end_op; ++i) {
-      if (!dqa_finished(run, i) && !dqa_step(run, i, &progress)) {
-        return DQA_BROKEN;
-      }
-      complete = complete && dqa_finished(run, i);
+  uint64_t left = 0;
+  for (bool first = true;; first = false) {
+    enum dqa_progress worst = DQA_COMPLETE;
+    uint32_t rows = 0;
+    for (uint32_t i = run->first_op; i < run->end_op && worst != DQA_BROKEN; ++i) {
+      const enum dqa_progress one = dqa_finished(run, i) ? DQA_COMPLETE : dqa_step(run, i, &rows);
+      worst = one > worst ? one : worst;
     }
-    if (complete || progress == 0) {
-      return complete ? DQA_COMPLETE : DQA_WAITING;
+    if (worst != DQA_FULL || rows == 0) {
+      return worst;
     }
-    if (progress > left) {
+    left = first ? rows_of_phase(run) : left;
+    if (rows > left) {
       return DQA_BROKEN;
     }
-    left -= progress;
+    left -= rows;
   }
 }
 

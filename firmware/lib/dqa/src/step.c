@@ -5,7 +5,7 @@
 #include "run.h"
 
 /* Copies the next row of an input into its slot, or skips it. */
-static void take(const struct dqa_op *op, uint32_t number, const struct dqa_source *source,
+static void copy(const struct dqa_op *op, uint32_t number, const struct dqa_source *source,
                  struct dqa_input_state *state, bool needed) {
   const struct dqa_edge *edge = &source->edge;
   int8_t *const values = needed ? dqa_ring_slot(&source->ring, state->taken) + source->view.left_bytes : NULL;
@@ -16,11 +16,6 @@ static void take(const struct dqa_op *op, uint32_t number, const struct dqa_sour
   } else if (needed) {
     dqa_read_row(edge, dqa_is_pushed(op->model, number) ? data : data + dqa_row_offset(edge, state->taken), values);
   }
-  ++state->taken;
-}
-
-static bool input_state_valid(const struct dqa_input_state *state, const struct dqa_edge *edge) {
-  return state->taken <= edge->height && state->offset <= edge->capacity;
 }
 
 /* The end of a span inside of the input. */
@@ -29,48 +24,9 @@ static uint32_t span_end(struct dqa_span span, uint32_t height) {
   return end < 0 ? 0 : (uint32_t)end > height ? height : (uint32_t)end;
 }
 
-enum readiness { READY, WAITING, BROKEN };
-
 /* Whether row y of an input can still be read: a pushed row only while it is pushed. */
 static bool readable(const struct dqa_op *op, uint32_t edge, uint32_t y) {
   return !dqa_is_pushed(op->model, edge) || (op->run->pushed != NULL && y + 1u == op->run->pushed_rows);
-}
-
-/* Brings the rows of an input that output row y needs. */
-static enum readiness fetch(const struct dqa_op *op, uint32_t input, uint32_t y, uint32_t *progress) {
-  struct dqa_source source;
-  const uint32_t number = dqa_op_input(op, input);
-  const struct dqa_span span = dqa_op_span(op, input, y);
-  dqa_source_of(op, input, &source);
-  const uint32_t end = span_end(span, source.edge.height);
-  const uint32_t available = dqa_rows_available(op->run, number, source.edge.height);
-  if (source.view.direct) {
-    const uint32_t first = span.first < 0 ? 0 : (uint32_t)span.first;
-    return available < end ? WAITING : first >= end || readable(op, number, first) ? READY : BROKEN;
-  }
-  struct dqa_input_state *const stored = dqa_input_state_of(op->run, op->number, input);
-  struct dqa_input_state state = *stored;
-  if (!input_state_valid(&state, &source.edge)) {
-    return BROKEN;
-  }
-  while (state.taken < end && state.taken < available) {
-    if (!readable(op, number, state.taken)) {
-      return BROKEN;
-    }
-    take(op, number, &source, &state, (int32_t)state.taken >= span.first);
-    ++*progress;
-  }
-  *stored = state;
-  return state.taken >= end ? READY : WAITING;
-}
-
-static enum readiness fetch_all(const struct dqa_op *op, uint32_t y, uint32_t *progress) {
-  enum readiness all = READY;
-  for (uint32_t i = 0; i < op->input_count && all != BROKEN; ++i) {
-    const enum readiness one = fetch(op, i, y, progress);
-    all = one > all ? one : all;
-  }
-  return all;
 }
 
 static int32_t *accumulators(const struct dqa_op *op) {
@@ -78,32 +34,46 @@ static int32_t *accumulators(const struct dqa_op *op) {
   return (int32_t *)(void *)(scratch + op->scratch_bytes - 4u * op->output.channels);
 }
 
-/* Adds the rows that are there. */
-static enum readiness accumulate(const struct dqa_op *op, uint32_t *progress) {
+/* Brings the rows of an input that output row y needs: COMPLETE if they are all there. */
+static enum dqa_progress fetch(const struct dqa_op *op, uint32_t input, uint32_t y, uint32_t *rows) {
   struct dqa_source source;
-  const uint32_t number = dqa_op_input(op, 0);
-  struct dqa_input_state *const stored = dqa_input_state_of(op->run, op->number, 0);
-  struct dqa_input_state state = *stored;
-  dqa_source_of(op, 0, &source);
-  if (!input_state_valid(&state, &source.edge)) {
-    return BROKEN;
-  }
+  const uint32_t number = dqa_op_input(op, input);
+  const struct dqa_span span = dqa_op_span(op, input, y);
+  dqa_source_of(op, input, &source);
+  const uint32_t end = span_end(span, source.edge.height);
   const uint32_t available = dqa_rows_available(op->run, number, source.edge.height);
-  while (state.taken < available) {
-    const uint32_t y = state.taken;
-    if (!readable(op, number, y)) {
-      return BROKEN;
+  const bool accumulates = dqa_accumulates(op), direct = source.view.direct;
+  if (direct && !accumulates) {
+    const uint32_t first = span.first < 0 ? 0 : (uint32_t)span.first;
+    return available < end ? DQA_WAITING : first >= end || readable(op, number, first) ? DQA_COMPLETE : DQA_BROKEN;
+  }
+  struct dqa_input_state *const stored = dqa_input_state_of(op->run, op->number, input);
+  struct dqa_input_state state = *stored;
+  if (state.taken > source.edge.height || state.offset > source.edge.capacity) {
+    return DQA_BROKEN;
+  }
+  for (; state.taken < end && state.taken < available; ++state.taken, ++*rows) {
+    if (!readable(op, number, state.taken)) {
+      return DQA_BROKEN;
     }
-    if (source.view.direct) {
-      ++state.taken;
-    } else {
-      take(op, number, &source, &state, true);
+    if (!direct) {
+      copy(op, number, &source, &state, (int32_t)state.taken >= span.first);
     }
-    op->methods->accumulate(op, y, dqa_ring_slot(&source.ring, y), accumulators(op));
-    ++*progress;
+    if (accumulates) {
+      op->methods->accumulate(op, state.taken, dqa_ring_slot(&source.ring, state.taken), accumulators(op));
+    }
   }
   *stored = state;
-  return state.taken == source.edge.height ? READY : WAITING;
+  return state.taken < end ? DQA_WAITING : DQA_COMPLETE;
+}
+
+static enum dqa_progress fetch_all(const struct dqa_op *op, uint32_t y, uint32_t *rows) {
+  enum dqa_progress worst = DQA_COMPLETE;
+  for (uint32_t i = 0; i < op->input_count; ++i) {
+    const enum dqa_progress one = fetch(op, i, y, rows);
+    worst = one > worst ? one : worst;
+  }
+  return worst;
 }
 
 /* Writes the next row of the output and stores it as the edge wants it. */
@@ -135,32 +105,37 @@ static bool state_valid(const struct dqa_op_state *state, const struct dqa_edge 
           state->output.extra <= output->capacity - output->height * dqa_map_base_bytes(output));
 }
 
-bool dqa_step(const struct dqa_run *run, uint32_t number, uint32_t *progress) {
+/* The row before which the output has room: in a ring a row takes the slot of one that nobody needs. */
+static uint32_t end_of_room(const struct dqa_op *op) {
+  const uint32_t rows = op->output.ring_rows, height = op->output.height;
+  const uint32_t needed = rows > 0 ? dqa_first_needed(op->run, op->output_number) : height;
+  return height - needed > rows ? needed + rows : height;
+}
+
+enum dqa_progress dqa_step(const struct dqa_run *run, uint32_t number, uint32_t *rows) {
   struct dqa_op op;
   struct dqa_op_state *const state = dqa_state_of(run, number);
   dqa_op_at(run->model, number, &op);
   op.run = run;
   if (!state_valid(state, &op.output)) {
-    return false;
+    return DQA_BROKEN;
   }
   struct dqa_writer writer = state->output;
+  enum dqa_progress progress = DQA_COMPLETE;
   uint32_t room_end = 0;
   while (writer.row < op.output.height) {
-    const enum readiness inputs =
-        dqa_accumulates(&op) ? accumulate(&op, progress) : fetch_all(&op, writer.row, progress);
-    if (inputs == BROKEN) {
-      return false;
-    }
-    if (inputs == WAITING) {
+    progress = fetch_all(&op, writer.row, rows);
+    if (progress != DQA_COMPLETE) {
       break;
     }
-    room_end = room_end > 0 ? room_end : dqa_room_end(&op);
+    room_end = room_end > 0 ? room_end : end_of_room(&op);
     if (writer.row >= room_end) {
+      progress = DQA_FULL;
       break;
     }
     produce(&op, &writer);
-    ++*progress;
+    ++*rows;
   }
   state->output = writer;
-  return true;
+  return progress;
 }

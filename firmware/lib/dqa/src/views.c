@@ -72,7 +72,10 @@ void dqa_op_at(const dqa_model *model, uint32_t number, struct dqa_op *op) {
 }
 
 struct dqa_span dqa_op_span(const struct dqa_op *op, uint32_t input, uint32_t y) {
-  struct dqa_span span;
+  struct dqa_span span = {0, op->input.height};
+  if (dqa_accumulates(op)) {
+    return span;
+  }
   if (op->methods->span != NULL) {
     return op->methods->span(op, input, y);
   }
