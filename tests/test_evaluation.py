@@ -57,7 +57,7 @@ def test_a_board_flashed_from_elsewhere_gives_no_flash_sizes(code: int | None, m
     outputs = np.zeros((2, 4), np.uint8)
     device = DeviceResult(outputs, ram_static=10, stack=20, dropped_rows=0, flash_code=code, flash_model=code and 200, microseconds=1.5)
     monkeypatch.setattr("dqa.device.evaluate.run_samples", lambda *_given, **_options: device)
-    run = evaluation._on_device(Path(), "serial:x", "standalone", None, outputs, None, SilentProgress())
+    run = evaluation._on_device(Path(), "serial:x", "standalone", None, False, outputs, None, SilentProgress())
     found = result(**(run.measured or {})).to_json()
     assert found.get("flash") == (None if code is None else {"code": 100, "model": 200})
     assert ("instructions" in found, found["microseconds"], found["ram"]) == (False, 1.5, {"static": 10, "stack": 20})
