@@ -136,6 +136,13 @@ def test_a_model_with_a_lambda_layer_is_refused_and_the_lambda_is_not_run(dqa: S
 
 # Data
 
+
+@pytest.fixture
+def float_tflite(example_out: Path) -> Path:
+    """The example once more, read without TensorFlow, which takes its time."""
+    return example_out / "float.tflite"
+
+
 IMAGES = np.zeros((8, 28, 28, 1), np.uint8)
 BAD_DATA: dict[str, dict[str, Any]] = {
     "no x": {"y": IMAGES},
@@ -187,10 +194,10 @@ def test_data_that_does_not_fit_is_refused_by_evaluate(name: str, dqa: Shell, tm
 
 @needs_tensorflow
 @pytest.mark.parametrize("name", ["wrong shape", "not a number", "complex", "pickle", "truncated", "missing"])
-def test_data_that_does_not_fit_is_refused_as_calibration(name: str, dqa: Shell, tmp_path: Path, example_h5: Path) -> None:
+def test_data_that_does_not_fit_is_refused_as_calibration(name: str, dqa: Shell, tmp_path: Path, float_tflite: Path) -> None:
     data = tmp_path / "data.npz"
     write_bad_data(name, data)
-    dqa.refuses("convert", example_h5, "--calibration", data, "-o", tmp_path / "out", "--quiet")
+    dqa.refuses("convert", float_tflite, "--calibration", data, "-o", tmp_path / "out", "--quiet")
     assert not (tmp_path / "out").exists()
 
 
@@ -313,9 +320,9 @@ def test_a_tflite_with_other_options_or_another_size_of_program_is_refused(targe
 
 
 @needs_tensorflow
-def test_a_tflite_of_another_conversion_is_refused(dqa: Shell, damaged: Path, example_h5: Path, noise_npz: Path, tmp_path: Path) -> None:
+def test_a_tflite_of_another_conversion_is_refused(dqa: Shell, damaged: Path, noise_npz: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
-    assert dqa("convert", example_h5, "--calibration", noise_npz, "--bits", "3", "-o", other, "--quiet").code == 0
+    assert dqa("convert", damaged / "float.tflite", "--calibration", noise_npz, "--bits", "3", "-o", other, "--quiet").code == 0
     shutil.copy(other / "model.tflite", damaged / "model.tflite")
     assert "different programs" in dqa.refuses("evaluate", damaged, "--data", noise_npz, "--quiet").err
 
@@ -356,16 +363,18 @@ def test_a_report_that_is_not_one_is_refused(content: str, dqa: Shell, damaged: 
 
 @needs_tensorflow
 def test_a_recipe_for_another_model_or_with_wrong_decisions_is_refused(
-    dqa: Shell, damaged: Path, example_h5: Path, noise_npz: Path, tmp_path: Path
+    dqa: Shell, float_tflite: Path, noise_npz: Path, tmp_path: Path
 ) -> None:
-    recipe = damaged / "recipe.yaml"
+    out = tmp_path / "out"
+    assert dqa("convert", float_tflite, "--calibration", noise_npz, "-o", out, "--quiet").code == 0
+    recipe = out / "recipe.yaml"
     written = recipe.read_text()
 
     def refused(text: str) -> str:
         recipe.write_text(text)
-        return dqa.refuses("convert", example_h5, "--calibration", noise_npz, "--recipe", recipe, "-o", tmp_path / "again", "--quiet").err
+        return dqa.refuses("convert", float_tflite, "--calibration", noise_npz, "--recipe", recipe, "-o", tmp_path / "again", "--quiet").err
 
-    sha256 = json.loads((damaged / "report.json").read_text())["model"]["sha256"]
+    sha256 = json.loads((out / "report.json").read_text())["model"]["sha256"]
     assert "another model" in refused(written.replace(sha256, "f" * 64))
     head = written[: written.index("edges:")]
     refused(head + "edges:\n  no_such_edge: {code_bits: 4}\n")
