@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dqa.cli.common import board_option, out_argument, output_options, progress, runtime_options, table, talk, write_json
+from dqa.cli.common import board_option, out_argument, output_options, progress, rows_pushed, runtime_options, table, talk, write_json
 
 
 @click.command()
@@ -18,10 +18,9 @@ from dqa.cli.common import board_option, out_argument, output_options, progress,
 def build(out: Path, board: str, runtime: str, tflm: Path | None, verbose: bool, quiet: bool, json_path: Path | None) -> None:
     """Build the firmware of OUT, a directory of `dqa convert`, with PlatformIO."""
     from dqa.device.build import build as build_firmware
-    from dqa.report import load_interface
 
     with progress(quiet or verbose).task(f"Building for {board}", None):
-        result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=load_interface(out).pushed_on(runtime))
+        result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=rows_pushed(out, board, runtime))
     ram = {"static": result.ram_static, "model": result.ram_model}
     if result.stack is not None:
         ram["stack_bound"] = result.stack

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dqa.cli.common import board_option, out_argument, output_options, progress, runtime_options, talk, write_json
+from dqa.cli.common import board_option, out_argument, output_options, progress, rows_pushed, runtime_options, talk, write_json
 
 
 @click.command()
@@ -21,10 +21,9 @@ def flash(
 ) -> None:
     """Build the firmware of OUT and write it to the connected board."""
     from dqa.device.flash import flash as flash_firmware
-    from dqa.report import load_interface
 
     with progress(quiet or verbose).task(f"Building for {board} and flashing", None):
-        flash_firmware(out, board, port, runtime, tflm, quiet=not verbose, pushed=load_interface(out).pushed_on(runtime))
+        flash_firmware(out, board, port, runtime, tflm, quiet=not verbose, pushed=rows_pushed(out, board, runtime))
     write_json({"board": board, "runtime": runtime, "flashed": True}, json_path)
     if talk(quiet, json_path):
         print(f"flashed {board}; next: dqa evaluate {out} --data TEST.npz --target serial:PORT")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from dqa.cli.common import board_option, out_argument, output_options, progress, runtime_options, talk, write_json
+from dqa.cli.common import board_option, out_argument, output_options, progress, rows_pushed, runtime_options, talk, write_json
 from dqa.errors import BoardError, InputError
 
 
@@ -27,14 +27,13 @@ def simulate(out: Path, board: str, runtime: str, tflm: Path | None, port: int |
     from dqa.device.boards import load_board
     from dqa.device.build import build
     from dqa.device.simulate import Simulator
-    from dqa.report import load_interface
 
     target = load_board(board)
     if not target.simulated:
         raise BoardError(f"board '{board}' is not a simulated one", hint="see dqa boards; a real one takes dqa flash")
     port = usable_port(port)
     with progress(quiet).task(f"Building for {board}", None):
-        firmware = build(out, board, runtime, tflm, pushed=load_interface(out).pushed_on(runtime))
+        firmware = build(out, board, runtime, tflm, pushed=rows_pushed(out, board, runtime))
     with Simulator(target, firmware.elf, port=port) as simulator:
         wait_until_served(port)
         address = f"socket://127.0.0.1:{port}"
