@@ -165,7 +165,11 @@ class Builder:
     def depthwise_conv_2d(self, source: int) -> int:
         window, height, width = self._window(source, True)
         weights = self._weights(window.kernel_h, window.kernel_w, self.shape(source)[2] * self.between(1, 3))
-        out = self.edge((height, width, weights.shape[2]))
+        return self.convolve_depthwise(source, window, weights, (height, width))
+
+    def convolve_depthwise(self, source: int, window: p.Window, weights: npt.NDArray[np.int8], size: tuple[int, int]) -> int:
+        """A depthwise convolution with these weights (kernel_h, kernel_w, O); `size` of the output in rows and columns."""
+        out = self.edge((*size, weights.shape[2]))
         requantization = random_requantization(self.rng, self.edges[out], 4000 * weights[..., 0].size ** 0.5)
         self.ops.append(p.DepthwiseConv2D("depthwise", (source,), out, window, weights, requantization))
         return out

@@ -13,7 +13,7 @@ from programs import GROWERS, Builder, place
 def streamed(program: p.Program, seed: int, *, cut: float | None = None) -> p.Program:
     """The program in random phases, some edges inside them as rings; it answers what the stored one answers.
 
-    Only edges that lose the same either way become rings: of values, padded more or less than their readers ask, or of packed rows.
+    Only edges that lose the same either way become rings, of values or of packed rows.
     cut: the probability that a phase ends behind an operator. The layout for pushed rows exists where the rows can be pushed.
     """
     rng = np.random.default_rng(seed)
@@ -21,7 +21,7 @@ def streamed(program: p.Program, seed: int, *, cut: float | None = None) -> p.Pr
     phases = tuple(np.cumsum([0, *(rng.random(len(program.ops) - 1) < share)]).tolist())
     edges = list(program.edges)
     for number in _inside(program, phases):
-        edges[number] = _random_ring(rng, edges, program.ops, number)
+        edges[number] = _random_ring(rng, edges[number])
     rings: dict[int, int | None] = {number: None for number, edge in enumerate(edges) if edge.ring_rows}
     plan = p.simulate(edges, program.ops, phases, rings, pushed=True)
     pushed = plan.complete
@@ -44,15 +44,11 @@ def _inside(program: p.Program, phases: tuple[int, ...]) -> list[int]:
     return [edge for edge in range(program.input_count + program.output_count, len(program.edges)) if len(uses[edge]) == 1]
 
 
-def _random_ring(rng: np.random.Generator, edges: list[p.Edge], ops: tuple[p.Operator, ...], number: int) -> p.Edge:
+def _random_ring(rng: np.random.Generator, edge: p.Edge) -> p.Edge:
     """The edge as a ring of one row where that changes no value, mostly."""
-    edge = edges[number]
     chance = rng.random()
     if chance < 0.65 and edge.extra_bits == 0 and edge.zero_points is None:
-        ring = p.value_ring(edge, 1)
-        left, right = p.reader_padding([*edges[:number], ring, *edges[number + 1 :]], ops, number)
-        left, right = (max(0, pad + int(rng.choice([0, 0, 0, 0, 1, -1]))) for pad in (left, right))
-        return p.value_ring(edge, 1, left, right)
+        return p.value_ring(edge, 1)
     if chance < 0.9 and edge.storage is p.Storage.MAP and not edge.important:
         return p.packed_ring(edge, 1)
     return edge

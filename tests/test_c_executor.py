@@ -16,6 +16,7 @@ from dqa.engine import mirror
 from dqa.engine.host import HostModel, LayoutName
 from programs import Builder, operator_program, place, random_inputs, random_program
 from streams import ladder, streamed
+from test_borders import CONVOLUTIONS, bordered
 
 LAYOUTS: tuple[LayoutName, ...] = ("internal", "external", "pushed")
 
@@ -49,6 +50,7 @@ def test_random_programs_give_the_mirrors_bytes(first: int, tmp_path: Path) -> N
 def test_streamed_programs_give_the_mirrors_bytes(tmp_path: Path) -> None:
     check([streamed(ladder(seed), seed) for seed in range(60)], tmp_path)
     check([streamed(operator_program(kind, seed, exact=1.0), seed, cut=0.0) for kind in p.Kind for seed in range(4)], tmp_path)
+    check([streamed(bordered(seed, kind), seed) for kind in CONVOLUTIONS for seed in range(30)], tmp_path)
 
 
 @pytest.mark.slow

@@ -147,8 +147,7 @@ EDGE_CASES = [
     ("Huffman table past the end", 28, "<I", 0xFFFFFF00),
     ("no Huffman table", 28, "<I", 0),
     ("a ring of packed rows with errors", 32, "<H", 1),
-    ("padding left of a map", 34, "<B", 1),
-    ("padding right of a map", 35, "<B", 1),
+    ("reserved", 34, "<B", 1),
     ("reserved", 39, "<B", 1),
 ]
 

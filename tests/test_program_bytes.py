@@ -288,7 +288,9 @@ def test_scratch_follows_the_table_of_the_format() -> None:
     zeros = p.Requantization(np.zeros(5, np.int32), np.zeros(5, np.int32), np.ones(5, np.uint8))
     same_padding = p.Window(3, 3, pad_top=1, pad_left=1)
     conv = p.Conv2D("", (0,), 1, same_padding, np.zeros((5, 3, 3, 3), np.int8), zeros)
-    assert p.scratch_bytes(edges, conv) == 16 + 8 + 84  # state; 3 rows of 9 pixels of 3 channels
+    assert p.scratch_bytes(edges, conv) == 16 + 8 + 64  # state; 3 rows of 7 pixels of 3 channels
+    padded = (replace(edges[0], zero_point=1), *edges[1:])
+    assert p.scratch_bytes(padded, conv) == 16 + 8 + 84 + 28  # 9 pixels, and a row of them above and below
     dense = p.FullyConnected("", (0,), 2, np.zeros((5, 189), np.int8), zeros)
     assert p.scratch_bytes(edges, dense) == 16 + 8 + 20  # rows are read where they lie
-    assert p.scratch_bytes(edges, p.Reshape("", (0,), 3)) == 16 + 8 + 4 * 21
+    assert p.scratch_bytes(edges, p.Reshape("", (0,), 3)) == 16 + 8 + 64  # 3 rows of 21

@@ -124,7 +124,7 @@ def chain(*operators: tuple[type[p.Operator], int], height: int = 12) -> tuple[l
     ops: list[p.Operator] = []
     for kind, stride in operators:
         source = len(edges) - 1
-        edges.append(p.value_ring(replace(edges[-1], height=-(-edges[-1].height // stride)), 1, 0, 0))
+        edges.append(p.value_ring(replace(edges[-1], height=-(-edges[-1].height // stride)), 1))
         ops.append(kind("", (source,), source + 1, p.Window(3, 1, stride, 1, 1, 1, 1, 0), *[None] * (kind is p.Conv2D) * 2))  # type: ignore[call-arg]
     return edges, ops
 

@@ -12,6 +12,7 @@ from c_tools import patched, sealed
 from dqa import program as p
 from dqa.errors import ProgramError
 from dqa.program.layout import EDGE, HEADER, OPERATOR
+from dqa.program.rows import input_view, span
 from programs import place, random_program
 from streams import ladder, streamed
 from test_program_bytes import same
@@ -23,7 +24,7 @@ def chain() -> p.Program:
     """Raw input 6 x 4 x 2, LUT into a ring of values, max pool into a ring of packed rows of 3 + 1 bits, LUT to the output; one phase."""
     ends = [p.Edge(name, 6, 4, 2, p.Storage.RAW_INT8, 8, 0, -128, 0, 48) for name in ("in", "out")]
     whole = p.Edge("map", 6, 4, 2, p.Storage.MAP, 3, 1, -8, 0, 6 * 4)
-    edges = [*ends, p.value_ring(whole, 3, 1, 0), p.packed_ring(whole, 1)]
+    edges = [*ends, p.value_ring(whole, 3), p.packed_ring(whole, 1)]
     ops: list[p.Operator] = [
         p.Lut("a", (0,), 2, np.zeros(256, np.int8)),
         p.MaxPool2D("b", (2,), 3, p.Window(3, 3, 1, 1, 1, 1, 1, 1)),
@@ -52,9 +53,9 @@ def test_the_records_are_those_of_the_format() -> None:
     )
     assert not any(data[48:64])
     ring, packed = (HEADER.size + EDGE.size * number for number in (2, 3))
-    assert struct.unpack_from("<HBBI", data, ring + 32) == (3, 1, 0, 0)
-    assert (data[ring + 6], data[ring + 8], data[ring + 9], *struct.unpack_from("<I", data, ring + 12)) == (3, 4, 0, 3 * 5 * 2)
-    assert struct.unpack_from("<HBBI", data, packed + 32) == (1, 0, 0, 0)
+    assert struct.unpack_from("<HHI", data, ring + 32) == (3, 0, 0)
+    assert (data[ring + 6], data[ring + 8], data[ring + 9], *struct.unpack_from("<I", data, ring + 12)) == (3, 4, 0, 3 * 4 * 2)
+    assert struct.unpack_from("<HHI", data, packed + 32) == (1, 0, 0)
     assert struct.unpack_from("<I", data, packed + 12) == (4 + 4,)  # 8 values: a 2-bit plane and a 1-bit plane of a word each
     layouts = np.frombuffer(data, "<u4", 3 * (4 + 3 + 3), struct.unpack_from("<I", data, 32)[0]).reshape(3, 10)
     assert (layouts[:, :4] == ABSENT).tolist() == [[False] * 4, [True, True, False, False], [True, False, False, False]]
@@ -95,20 +96,18 @@ LAYOUTS = OPS + OPERATOR.size * 3
     [
         (RING + 32, "<H", 0),
         (RING + 32, "<H", 2),
-        (RING + 34, "<B", 0),
-        (RING + 35, "<B", 1),
+        (RING + 34, "<H", 1),
         (RING + 36, "<I", 1),
         (RING + 6, "<B", 4),
         (RING + 9, "<B", 1),
-        (RING + 12, "<I", 31),
+        (RING + 12, "<I", 25),
         (RING + 16, "<I", LAYOUTS),
         (PACKED + 32, "<H", 0),
         (PACKED + 32, "<H", 2),
-        (PACKED + 34, "<B", 1),
-        (PACKED + 35, "<B", 1),
+        (PACKED + 34, "<H", 1),
         (PACKED + 12, "<I", 12),
         (HEADER.size + 32, "<H", 6),
-        (HEADER.size + 34, "<B", 1),
+        (HEADER.size + 34, "<H", 1),
         (OPS + 20, "<H", 1),
         (OPS + OPERATOR.size + 20, "<H", 1),
         (OPS + OPERATOR.size + 20, "<H", 2),
@@ -145,8 +144,7 @@ def changed(number: int, **fields: object) -> p.Program:
     "program",
     [
         changed(2, zero_points=np.zeros(2, np.int8)),
-        changed(2, ring_left=256),
-        changed(2, ring_rows=1 << 16, capacity=10 << 16),
+        changed(2, ring_rows=1 << 16, capacity=8 << 16),
         changed(3, important=(0,), error_coding=p.ErrorCoding.RAW),
         changed(0, storage=p.Storage.RING, ring_rows=6),
         replace(chain(), phases=(0, 0)),
@@ -187,22 +185,37 @@ def test_only_edges_that_can_be_rings_become_rings() -> None:
         p.packed_ring(raw, 2)
     with pytest.raises(ProgramError, match="zero point for each channel"):
         p.value_ring(replace(raw, zero_points=np.zeros(2, np.int8)), 2)
-    assert (p.value_ring(raw, 2, 1, 3).capacity, p.value_ring(raw, 2, 1, 3).low) == (2 * 8 * 2, -128)
+    assert (p.value_ring(raw, 2).capacity, p.value_ring(raw, 2).low) == (2 * 4 * 2, -128)
     assert (ring.code_bits, ring.extra_bits, ring.high) == (4, 0, 7)
 
 
-def test_a_ring_with_its_readers_padding_is_read_where_it_lies() -> None:
+def test_a_convolution_pads_only_rows_whose_zero_points_are_not_0() -> None:
     source, output = (p.Edge("", 8, 5, 2, p.Storage.MAP, 7, 0, 0, 0, 8 * 12) for _ in range(2))
     zeros = p.Requantization(np.zeros(2, np.int32), np.zeros(2, np.int32), np.ones(2, np.uint8))
     conv = p.Conv2D("", (0,), 1, p.Window(3, 4, pad_top=1, pad_left=1), np.zeros((2, 3, 4, 2), np.int8), zeros)
-    assert p.reader_padding((source, output), [conv], 0) == (1, 2)
-    own = 3 * 8 * 2
-    assert p.scratch_bytes((source, output), conv) == 24 + own
-    assert p.scratch_bytes((p.value_ring(source, 3, 1, 2), output), conv) == 24
-    assert p.scratch_bytes((p.value_ring(source, 3, 2, 3), output), conv) == 24
-    assert p.scratch_bytes((p.value_ring(source, 3, 1, 1), output), conv) == 24 + own
-    assert p.scratch_bytes((p.packed_ring(source, 3), output), conv) == 24 + own
-    shifted = replace(source, zero_point=3)  # the row above is a row of threes
-    assert p.scratch_bytes((p.value_ring(shifted, 3, 1, 2), output), conv) == 24 + 16
-    assert p.transient_bytes((source, output), conv) == p.transient_bytes((source, p.packed_ring(output, 1)), conv) == 12
-    assert p.transient_bytes((source, p.value_ring(output, 2)), conv) == 0
+    unpadded = 3 * 5 * 2 + 2
+    assert p.scratch_bytes((source, output), conv) == p.scratch_bytes((p.packed_ring(source, 3), output), conv) == 24 + unpadded
+    assert p.scratch_bytes((p.value_ring(source, 3), output), conv) == 24  # read where it lies
+    shifted = replace(source, zero_point=3)
+    padded, row_above = 3 * (1 + 5 + 2) * 2, 16
+    assert p.scratch_bytes((shifted, output), conv) == p.scratch_bytes((p.value_ring(shifted, 3), output), conv) == 24 + padded + row_above
+    raw = p.Edge("", 8, 5, 2, p.Storage.RAW_INT8, 8, 0, -128, 0, 80)
+    one_row = p.Conv2D("", (0,), 1, p.Window(1, 4, pad_left=1), np.zeros((2, 1, 4, 2), np.int8), zeros)
+    assert p.scratch_bytes((raw, output), one_row) == 24
+    assert p.scratch_bytes((replace(raw, zero_points=np.array([0, 1], np.int8)), output), one_row) == 24 + row_above
+
+
+def test_a_packed_output_needs_a_transient_row() -> None:
+    whole = p.Edge("", 8, 5, 2, p.Storage.MAP, 7, 0, 0, 0, 8 * 12)
+    copy = p.Reshape("", (0,), 1)
+    assert p.transient_bytes((whole, whole), copy) == p.transient_bytes((whole, p.packed_ring(whole, 1)), copy) == 12
+    assert p.transient_bytes((whole, p.value_ring(whole, 2)), copy) == 0
+
+
+@pytest.mark.parametrize(("length_in", "length_out"), [(1, 1), (4, 12), (12, 4), (6, 4), (4, 6), (5, 7), (7, 5), (9, 6), (1, 30), (30, 1)])
+def test_a_reshape_keeps_the_rows_that_one_row_of_its_output_spans_and_no_more(length_in: int, length_out: int) -> None:
+    values = 2 * length_in * length_out
+    source, output = (p.Edge("", values // n, n, 1, p.Storage.MAP, 8, 0, -128, 0, 0) for n in (length_in, length_out))
+    op = p.Reshape("", (0,), 1)
+    spans = [span((source, output), op, 0, y) for y in range(output.height)]
+    assert input_view(op, source, output).rows == max(end - first for first, end in spans)

@@ -41,8 +41,7 @@ def _storage(edge: Edge) -> str:
     if edge.storage is Storage.RAW_UINT8:
         return "uint8"
     if edge.storage is Storage.RING:
-        padding = f" with padding {edge.ring_left} left, {edge.ring_right} right" if edge.ring_left or edge.ring_right else ""
-        return f"ring of {edge.ring_rows} rows of int8{padding}, values {edge.low}..{edge.high}"
+        return f"ring of {edge.ring_rows} rows of int8, values {edge.low}..{edge.high}"
     errors = f", {len(edge.important)} channels keep errors ({edge.error_coding.name.lower()})" if edge.important else ""
     kind = f"ring of {edge.ring_rows} packed rows" if edge.ring_rows else "map"
     return f"{kind} of {edge.code_bits} + {edge.extra_bits} bits, values {edge.low}..{edge.high}{errors}"

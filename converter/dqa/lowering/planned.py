@@ -14,7 +14,7 @@ from dqa.lowering.scales import raise_to_useful
 from dqa.planning.candidate import Candidate
 from dqa.planning.describe import describe, ring_edge
 from dqa.planning.search import Search, Solution, knee
-from dqa.program import Edge, Operator, Program, Storage
+from dqa.program import Program, Storage
 from dqa.program.schedule import simulate
 from dqa.quantization.decide import EdgeChoice, InputFormat, decide
 from dqa.quantization.formats import TensorFormat
@@ -62,10 +62,6 @@ class Planner:
         packed = {t: EdgeChoice(Storage.MAP, 7) for t in self.order}
         self.base = build(graph, raise_to_useful(graph, decide(graph, statistics, inputs, config, choices=packed)))
         maps = [number for number, edge in enumerate(self.base.edges) if edge.storage is Storage.MAP]
-        self.readers: dict[int, list[Operator]] = {}
-        for op in self.base.ops:
-            for number in op.inputs:
-                self.readers.setdefault(number, []).append(op)
         self.ring_rows = self._ring_rows(maps)
         losses = {number: EdgeLoss(graph, statistics, self.order[number]) for number in maps}
         self.search = Search(
@@ -79,13 +75,10 @@ class Planner:
         """
         edges = list(self.base.edges)
         for number in maps:
-            edges[number] = self._ring(number, edges[number].height)
+            edges[number] = ring_edge(edges[number], edges[number].height)
         one = [0] * len(self.base.ops)
         pushed = simulate(edges, self.base.ops, one, dict.fromkeys(maps), pushed=self.base.input_count == 1)
         return (pushed if pushed.complete else simulate(edges, self.base.ops, one, dict.fromkeys(maps))).ring_rows
-
-    def _ring(self, number: int, rows: int) -> Edge:
-        return ring_edge(self.base, self.base.edges[number], self.readers.get(number, []), rows)
 
     def _tied(self, maps: list[int]) -> dict[int, int]:
         """Edges whose value range others share: 7 bits, 8 if signed."""
@@ -125,10 +118,8 @@ class Planner:
             choices[self.order[stored.index]] = EdgeChoice(storage, chosen.code_bits, chosen.extra_bits, chosen.important)
         formats = raise_to_useful(self.graph, decide(self.graph, self.statistics, self.inputs, self.config, choices=choices))
         for number in candidate.rings:
-            ring = self._ring(number, self.ring_rows[number])
+            ring = ring_edge(self.base.edges[number], self.ring_rows[number])
             tensor = self.order[number]
-            formats[tensor] = replace(
-                formats[tensor], capacity=ring.capacity, ring_rows=ring.ring_rows, ring_left=ring.ring_left, ring_right=ring.ring_right
-            )
+            formats[tensor] = replace(formats[tensor], capacity=ring.capacity, ring_rows=ring.ring_rows)
         phases = tuple(candidate.phases)
         return Planned(formats, phases, build(self.graph, formats, phases), solution, self.search.smallest, self.pushed)

@@ -21,8 +21,8 @@ from dqa.program import (
     align,
     row_bytes,
 )
-from dqa.program.rows import accumulates, input_view
-from dqa.program.scratch import INPUT_STATE_BYTES, STATE_BYTES
+from dqa.program.rows import accumulates
+from dqa.program.scratch import INPUT_STATE_BYTES, STATE_BYTES, own_rows_bytes
 from dqa.quantization.loss import EdgeLoss
 
 EXTRA_BITS = 2
@@ -62,7 +62,7 @@ def describe(
         border = number < program.input_count + program.output_count
         options: list[Option] = []
         if number in losses:
-            ring, ring_loss = own.ring(ring_rows[number]).capacity, losses[number].direct(7 if edge.low == 0 else 8)
+            ring, ring_loss = ring_edge(edge, ring_rows[number]).capacity, losses[number].direct(7 if edge.low == 0 else 8)
             options = [o for o in own.packed(losses[number], tied.get(number), config) if o.loss > ring_loss]
         if number not in tied or edge.low != 0:
             # Bytes are as good as the ring's codes: choosing between the two is a matter of RAM and work, not of accuracy.
@@ -82,13 +82,10 @@ def describe(
     return Problem(tuple(_operator(program, op) for op in program.ops), tuple(edges))
 
 
-def ring_edge(program: Program, edge: Edge, readers: Sequence[Operator], rows: int) -> Edge:
-    """The edge as a ring of so many rows, with the widest padding any reader wants."""
-    views = [input_view(op, edge, program.edges[op.output]) for op in readers]
-    left, right = max((v.left for v in views), default=0), max((v.right for v in views), default=0)
+def ring_edge(edge: Edge, rows: int) -> Edge:
+    """The edge as a ring of so many rows."""
     rows = min(rows, edge.height)
-    size = rows * (left + edge.width + right) * edge.channels
-    return replace(edge, storage=Storage.RING, ring_rows=rows, ring_left=left, ring_right=right, extra_bits=0, capacity=size)
+    return replace(edge, storage=Storage.RING, ring_rows=rows, extra_bits=0, capacity=rows * edge.row_values)
 
 
 class _Reading:
@@ -96,9 +93,6 @@ class _Reading:
 
     def __init__(self, program: Program, edge: Edge, readers: Sequence[Operator]) -> None:
         self.program, self.edge, self.readers = program, edge, readers
-
-    def ring(self, rows: int) -> Edge:
-        return ring_edge(self.program, self.edge, self.readers, rows)
 
     def plain(self, size: int, loss: float) -> Option:
         """One byte per value; operators that see one unpadded row at a time read it in place."""
@@ -126,13 +120,7 @@ class _Reading:
 
     def _decode(self, variant: Edge) -> tuple[int, ...]:
         """Bytes of each reader's own rows."""
-        sizes = []
-        for op in self.readers:
-            view = input_view(op, variant, self.program.edges[op.output])
-            row = align((view.left + variant.width + view.right) * variant.channels)
-            ring = 0 if view.direct else align(view.rows * (view.left + variant.width + view.right) * variant.channels)
-            sizes.append(ring + (row if view.padding_row else 0))
-        return tuple(sizes)
+        return tuple(own_rows_bytes(op, variant, self.program.edges[op.output]) for op in self.readers)
 
 
 def _undominated(options: Sequence[Option]) -> tuple[Option, ...]:

@@ -27,7 +27,7 @@ from dqa.program.model import (
     Window,
 )
 from dqa.program.reader import read
-from dqa.program.rings import packed_ring, reader_padding, value_ring
+from dqa.program.rings import packed_ring, value_ring
 from dqa.program.rows import InputView, accumulates, dilated_kernel, input_view, padding_after, span
 from dqa.program.schedule import Schedule, simulate
 from dqa.program.scratch import scratch_bytes, transient_bytes
@@ -75,7 +75,6 @@ __all__ = [
     "packed_ring",
     "padding_after",
     "read",
-    "reader_padding",
     "row_bytes",
     "scratch_bytes",
     "simulate",

@@ -52,8 +52,6 @@ def _check_storage(edge: Edge, what: str) -> None:
     _require(not ring or (edge.extra_bits == 0 and edge.zero_points is None), f"{what}: a ring has extra bits or zero points per channel")
     rows = 0 <= edge.ring_rows <= 0xFFFF and not (raw and edge.ring_rows) and not (ring and not edge.ring_rows)
     _require(rows, f"{what}: {edge.ring_rows} rows of a ring")
-    columns = 0 <= edge.ring_left <= 255 and 0 <= edge.ring_right <= 255
-    _require(columns if ring else not (edge.ring_left or edge.ring_right), f"{what}: padding of a ring's rows")
     least = minimum_capacity(edge)
     most = MAX_CAPACITY if edge.storage is Storage.MAP and not edge.ring_rows else least
     _require(least <= edge.capacity <= min(most, MAX_CAPACITY), f"{what}: a capacity of {edge.capacity} bytes")

@@ -13,10 +13,10 @@ HEADER = Struct("<IHHIIHHBBHIIIIII16x")
 """magic, version, header size, size, CRC-32; edges, operators, inputs, outputs, 0; offsets of edges, operators, layouts; arena sizes."""
 CHECKED_FROM = 16
 """The first byte the CRC-32 covers."""
-EDGE = Struct("<HHHBBBBbbIIIHHIHBBI")
+EDGE = Struct("<HHHBBBBbbIIIHHIHHI")
 """height, width, channels, storage, error coding, code bits, extra bits, low, zero point, capacity;
 offsets of zero points and important channels, important count, expected extra, offset of the Huffman table;
-rows, left and right padding of a ring, 0."""
+rows of a ring, 0, 0."""
 OPERATOR = Struct("<BBHIIIIHH")
 """kind, input count, output edge; offsets of inputs and parameters, their size; scratch, phase, 0."""
 WINDOW = Struct("<8B")

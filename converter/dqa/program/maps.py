@@ -26,9 +26,7 @@ def has_errors(edge: Edge) -> bool:
 
 
 def base_row_bytes(edge: Edge) -> int:
-    """A row of a map with an empty error plane; of a ring, a row with its padding; of a raw edge, a row."""
-    if edge.storage is Storage.RING:
-        return (edge.ring_left + edge.width + edge.ring_right) * edge.channels
+    """A row of a map with an empty error plane; of any other edge its values."""
     if edge.storage is not Storage.MAP:
         return edge.row_values
     return row_bytes(edge.row_values, edge.code_bits, 0 if has_errors(edge) else None)

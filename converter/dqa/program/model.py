@@ -41,7 +41,7 @@ class ErrorCoding(IntEnum):
 class Edge:
     """A tensor between operators, `height x width x channels` values.
 
-    ring_rows > 0: not the whole map is stored but a ring of its latest rows, each with ring_left and ring_right columns of padding.
+    ring_rows > 0: not the whole map is stored but a ring of its latest rows.
     """
 
     name: str
@@ -60,8 +60,6 @@ class Edge:
     expected_extra: int = 0
     huffman: HuffmanTable | None = None
     ring_rows: int = 0
-    ring_left: int = 0
-    ring_right: int = 0
 
     @property
     def bits(self) -> int:

@@ -79,8 +79,8 @@ def _edge(source: _Source, offset: int, number: int) -> Edge:
     what = f"edge {number}"
     record = source.take(offset, EDGE.size, what)
     height, width, channels, storage, coding, code_bits, extra_bits, low, zero_point, *rest = EDGE.unpack(record)
-    capacity, zero_points, important, count, expected_extra, table, ring_rows, ring_left, ring_right, zero = rest
-    if zero or storage not in set(Storage) or coding not in set(ErrorCoding):
+    capacity, zero_points, important, count, expected_extra, table, ring_rows, *zeros = rest
+    if any(zeros) or storage not in set(Storage) or coding not in set(ErrorCoding):
         raise ProgramError(f"{what}: a field this version does not know")
     if count > channels or bool(count) != bool(important):
         raise ProgramError(f"{what}: {count} important channels of {channels}")
@@ -101,8 +101,6 @@ def _edge(source: _Source, offset: int, number: int) -> Edge:
         expected_extra=expected_extra,
         huffman=_huffman(source, table, f"{what}: Huffman table") if table else None,
         ring_rows=ring_rows,
-        ring_left=ring_left,
-        ring_right=ring_right,
     )
     check_edge(edge, what)
     return edge

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import gcd
 
 from dqa.program.model import (
     AveragePool2D,
@@ -27,13 +28,13 @@ from dqa.program.model import (
 class InputView:
     """How an operator sees the rows of an input.
 
-    rows: that one output row needs at most. left, right: columns of padding (>= 0). padding_row: a row of zero points stands for
-    the rows above and below. direct: rows are read where they lie; otherwise they are copied into a ring of the operator's own.
+    rows: that one output row needs at most. row_bytes: of each, columns of padding included. padding_row: a row of zero points
+    stands for the rows above and below. direct: rows are read where they lie; otherwise they are copied into a ring of the
+    operator's own.
     """
 
     rows: int
-    left: int
-    right: int
+    row_bytes: int
     padding_row: bool
     direct: bool
 
@@ -58,20 +59,20 @@ def accumulates(op: Operator, source: Edge) -> bool:
 
 def input_view(op: Operator, source: Edge, output: Edge) -> InputView:
     """How `op` sees its input `source`."""
-    rows, left, right, beyond = 1, 0, 0, False
+    rows, columns, beyond = 1, source.width, False
     match op:
         case Conv2D(window=window) | DepthwiseConv2D(window=window):
-            below, after = padding_after(window, source, output)
-            rows, left, right, beyond = dilated_kernel(window)[0], window.pad_left, max(0, after), window.pad_top > 0 or below > 0
+            rows = dilated_kernel(window)[0]
+            if not source.pads_with_zeros:
+                below, after = padding_after(window, source, output)
+                columns, beyond = window.pad_left + source.width + max(0, after), window.pad_top > 0 or below > 0
         case AveragePool2D(window=window) | MaxPool2D(window=window):
             rows = window.kernel_h
         case Reshape():
-            rows = min(source.height, -(-(output.row_values - 1) // source.row_values) + 1)
-    if source.storage is Storage.RING:
-        direct = source.ring_left >= left and source.ring_right >= right
-    else:
-        direct = source.storage is Storage.RAW_INT8 and (rows, left, right) == (1, 0, 0)
-    return InputView(rows, left, right, beyond and not source.pads_with_zeros, direct)
+            # Output rows begin at every multiple of the divisor in an input row; from the last the span is longest.
+            rows = -(-(output.row_values - gcd(output.row_values, source.row_values)) // source.row_values) + 1
+    in_place = source.storage is Storage.RING or (source.storage is Storage.RAW_INT8 and rows == 1)
+    return InputView(rows, columns * source.channels, beyond, in_place and columns == source.width)
 
 
 def span(edges: Sequence[Edge], op: Operator, index: int, y: int) -> tuple[int, int]:

@@ -12,14 +12,18 @@ STATE_BYTES = 16
 INPUT_STATE_BYTES = 8
 
 
+def own_rows_bytes(op: Operator, source: Edge, output: Edge) -> int:
+    """Bytes of the rows that `op` keeps of its input `source`: a ring, unless it reads them where they lie, and a row of padding."""
+    view = input_view(op, source, output)
+    return (0 if view.direct else align(view.rows * view.row_bytes)) + (align(view.row_bytes) if view.padding_row else 0)
+
+
 def scratch_bytes(edges: Sequence[Edge], op: Operator) -> int:
     """Bytes that `op` keeps through its phase: state, rings of its own, rows of padding, accumulators."""
     output = edges[op.output]
     total = STATE_BYTES + INPUT_STATE_BYTES * len(op.inputs)
     for source in (edges[number] for number in op.inputs):
-        view = input_view(op, source, output)
-        row = (view.left + source.width + view.right) * source.channels
-        total += (0 if view.direct else align(view.rows * row)) + (align(row) if view.padding_row else 0)
+        total += own_rows_bytes(op, source, output)
     return total + (4 * output.channels if accumulates(op, edges[op.inputs[0]]) else 0)
 
 

@@ -158,8 +158,7 @@ def _edge(image: _Image, edge: Edge, what: str) -> bytes:
         edge.expected_extra,
         table,
         edge.ring_rows,
-        edge.ring_left,
-        edge.ring_right,
+        0,
         0,
     )
 

@@ -36,7 +36,7 @@ class TensorFormat:
 
     scales: float64 (C,), real units per value. zero_points: float64 (C,), the (real-valued) value of real zero.
     important: channel numbers whose shifting error is kept. expected_extra: bytes of a row's error plane the writer plans for.
-    capacity: bytes of the stored edge. ring_rows, ring_left, ring_right: rows and columns of padding of a ring, else 0.
+    capacity: bytes of the stored edge. ring_rows: rows of a ring, else 0.
     """
 
     storage: Storage
@@ -52,8 +52,6 @@ class TensorFormat:
     expected_extra: int = 0
     capacity: int = 0
     ring_rows: int = 0
-    ring_left: int = 0
-    ring_right: int = 0
 
     @property
     def bits(self) -> int:
@@ -92,8 +90,6 @@ class TensorFormat:
             expected_extra=self.expected_extra,
             huffman=self.huffman,
             ring_rows=self.ring_rows,
-            ring_left=self.ring_left,
-            ring_right=self.ring_right,
         )
 
 

@@ -15,7 +15,7 @@ from dqa.quantization.formats import Floats, Reason, TensorFormat
 
 _KEYS = {
     "storage", "code_bits", "extra_bits", "low", "scales", "zero_points", "reason",
-    "important", "error_coding", "huffman", "expected_extra", "capacity", "ring",
+    "important", "error_coding", "huffman", "expected_extra", "capacity", "ring_rows",
 }  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def _one(fmt: TensorFormat) -> dict[str, Any]:
     if fmt.huffman is not None:
         result["huffman"] = list(fmt.huffman.lengths)
     if fmt.ring_rows:
-        result["ring"] = [fmt.ring_rows, fmt.ring_left, fmt.ring_right]
+        result["ring_rows"] = fmt.ring_rows
     return result
 
 
@@ -108,14 +108,6 @@ class _Reader:
             raise self._error(key, f"a list of whole numbers up to {high}", value)
         return tuple(value)
 
-    def _ring(self) -> dict[str, int]:
-        if "ring" not in self.data:
-            return {}
-        numbers = self._wholes("ring", 65535)
-        if len(numbers) != 3:
-            raise self._error("ring", "rows, columns of padding left and right", self.data["ring"])
-        return dict(zip(("ring_rows", "ring_left", "ring_right"), numbers, strict=True))
-
     def format(self, shape: tuple[int, int, int]) -> TensorFormat:
         channels = shape[2]
         huffman = None
@@ -137,5 +129,5 @@ class _Reader:
             huffman=huffman,
             expected_extra=self._whole("expected_extra", 0, 4092, 0),
             capacity=self._whole("capacity", 1, 1 << 24),
-            **self._ring(),
+            ring_rows=self._whole("ring_rows", 0, 65535, 0),
         )

@@ -67,7 +67,6 @@ void dqa_source_of(const struct dqa_op *op, uint32_t input, struct dqa_source *s
   if (!dqa_is_pushed(op->model, number)) {
     ring->rows = dqa_edge_slots(&source->edge);
     ring->row_bytes = source->edge.capacity / ring->rows;
-    ring->slots += (uint32_t)source->edge.ring_left * source->edge.channels - source->view.left_bytes;
   }
 }
 
@@ -96,8 +95,5 @@ void dqa_start_op(const struct dqa_run *run, uint32_t number) {
     if (source.view.padding_row) {
       fill(&source.edge, (int8_t *)source.ring.padding, source.view.row_bytes);
     }
-  }
-  if (op.output.ring_left > 0 || op.output.ring_right > 0) {
-    fill(&op.output, (int8_t *)dqa_edge_data(run, op.output_number), op.output.capacity);
   }
 }

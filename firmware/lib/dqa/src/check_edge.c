@@ -19,10 +19,6 @@ static bool record_valid(const dqa_model *model, const uint8_t *record) {
          dqa_all_zero(record + DQA_EDGE_RESERVED, DQA_EDGE_BYTES - DQA_EDGE_RESERVED);
 }
 
-static uint32_t padded_row_bytes(const struct dqa_edge *edge) { /* below 2^26 */
-  return ((uint32_t)edge->ring_left + edge->width + edge->ring_right) * edge->channels;
-}
-
 static bool ring_fits(const struct dqa_edge *edge, uint32_t row_bytes) {
   return edge->ring_rows > 0 && edge->capacity <= DQA_MAX_CAPACITY && edge->ring_rows <= edge->capacity / row_bytes &&
          edge->capacity == edge->ring_rows * row_bytes;
@@ -38,14 +34,13 @@ static bool shape_valid(const struct dqa_edge *edge, bool is_end) {
       edge->row_values > (uint32_t)DQA_MAX_VALUES / edge->height) {
     return false;
   }
-  const bool padded = edge->ring_left > 0 || edge->ring_right > 0;
   switch (edge->storage) {
   case DQA_RING:
-    return !is_end && edge->extra_bits == 0 && edge->zero_points == NULL && ring_fits(edge, padded_row_bytes(edge));
+    return !is_end && edge->extra_bits == 0 && edge->zero_points == NULL && ring_fits(edge, edge->row_values);
   case DQA_MAP:
-    return !is_end && !padded && (edge->ring_rows > 0 ? ring_fits(edge, dqa_map_base_bytes(edge)) : map_fits(edge));
+    return !is_end && (edge->ring_rows > 0 ? ring_fits(edge, dqa_map_base_bytes(edge)) : map_fits(edge));
   default:
-    return edge->code_bits == 8 && edge->extra_bits == 0 && edge->low == -128 && edge->ring_rows == 0 && !padded &&
+    return edge->code_bits == 8 && edge->extra_bits == 0 && edge->low == -128 && edge->ring_rows == 0 &&
            edge->capacity == edge->height * edge->row_values;
   }
 }

@@ -70,9 +70,7 @@ enum dqa_edge_field {
   DQA_EDGE_EXPECTED_EXTRA = 26,
   DQA_EDGE_HUFFMAN = 28,
   DQA_EDGE_RING_ROWS = 32,
-  DQA_EDGE_RING_LEFT = 34,
-  DQA_EDGE_RING_RIGHT = 35,
-  DQA_EDGE_RESERVED = 36
+  DQA_EDGE_RESERVED = 34
 };
 enum dqa_operator_field {
   DQA_OPERATOR_KIND = 0,
@@ -135,8 +133,7 @@ struct dqa_edge {
   uint32_t capacity;
   uint16_t height, width, channels;
   uint16_t important_count, expected_extra;
-  uint16_t ring_rows;            /* slots of a ring, 0: the whole edge is stored */
-  uint8_t ring_left, ring_right; /* columns of padding of each slot */
+  uint16_t ring_rows; /* slots of a ring, 0: the whole edge is stored */
   uint8_t storage, error_coding, code_bits, extra_bits;
   int8_t low, high, zero_point;
 };
@@ -160,10 +157,10 @@ static inline uint32_t dqa_edge_slots(const struct dqa_edge *edge) {
   return edge->ring_rows > 0 ? edge->ring_rows : edge->height;
 }
 
-/* Where the first value of row y lies in an edge that is no whole map. */
+/* Where row y lies in an edge that is no whole map. */
 static inline uint32_t dqa_row_offset(const struct dqa_edge *edge, uint32_t y) {
   const uint32_t slots = dqa_edge_slots(edge);
-  return y % slots * (edge->capacity / slots) + (uint32_t)edge->ring_left * edge->channels;
+  return y % slots * (edge->capacity / slots);
 }
 
 /* The zero point of a channel. */
@@ -223,7 +220,7 @@ static inline const uint8_t *dqa_op_table(const struct dqa_op *op, uint32_t para
 
 /* The rows of an input as an operator sees them: row y lies in slot y modulo rows. */
 struct dqa_ring {
-  int8_t *slots;         /* padded columns of the operator's own come first */
+  int8_t *slots;
   const int8_t *padding; /* a row of zero points, or NULL: there is none, or all of it is 0 */
   uint32_t row_bytes;    /* from one slot to the next */
   uint32_t rows;         /* slots */
@@ -247,7 +244,7 @@ struct dqa_span {
 
 enum dqa_traits {
   DQA_WINDOW = 1,          /* parameters begin with a window */
-  DQA_PADDED = 2,          /* its rows are padded left and right, and above and below by a row of padding */
+  DQA_PADDED = 2,          /* zero points stand for values outside of the input, unless they are 0 */
   DQA_REQUANTIZES = 4,     /* parameters end with a requantization */
   DQA_COPIES = 8,          /* input and output values have one range */
   DQA_ONE_ROW_AT_ONCE = 16 /* of an input of one row it accumulates nothing */
@@ -317,13 +314,19 @@ uint32_t dqa_transient_bytes(const struct dqa_op *op);
 /* The rows of an input; only in a run. */
 void dqa_ring_of(const struct dqa_op *op, uint32_t input, struct dqa_ring *ring);
 
-/* The rows under a kernel's window at output row y: rows[i] is that of kernel row first + i. Rows of padding that add
- * nothing are left out. */
+/* The input rows under the kernel at output row y: rows[i] is that of kernel row first + i. Rows and columns of padding
+ * that add nothing do not exist: kernel rows are left out, and the columns outside are for the operator to skip. */
 struct dqa_taps {
   const int8_t *rows[DQA_MAX_KERNEL_ROWS];
   uint32_t first, count;
+  int32_t left;           /* column of the rows where the window of output column 0 begins, <= 0 */
+  int32_t width;          /* columns of the rows */
+  struct dqa_range whole; /* the output columns with the whole kernel inside the rows */
 };
 void dqa_taps_of(const struct dqa_op *op, uint32_t y, struct dqa_taps *taps);
+
+/* The kernel's columns that lie inside the rows at output column x; none: first = end. */
+struct dqa_range dqa_taps_columns(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x);
 
 /* ---- Requantization ---- */
 

@@ -1,61 +1,83 @@
 /* dqa: CONV_2D. acc = bias + sum(weight * value) over the window, i8 weights[O][kernel_h][kernel_w][I].
  *
  * Two output channels and two output pixels at a time: four products for two weights and two values loaded, 2.5
- * instructions per product on Armv7E-M. Rows are padded, so no position needs a test. At an odd end the last one is
- * computed twice. */
+ * instructions per product on Armv7E-M. At an odd end the last one is computed twice. At the borders of a row without
+ * padding, two pixels share the kernel's columns that both have inside, and each adds those it alone has. */
 #include "dqa_internal.h"
 #include "products.h"
 
 enum { WEIGHTS = DQA_WINDOW_BYTES };
 
-/* A kernel row as runs of neighbouring values: one, unless columns are dilated. */
-struct runs {
+/* What the pixels of an output row share. */
+struct kernel {
   struct dqa_taps taps;
-  uint32_t count, length;
-  uint32_t step; /* values from one run to the next */
+  uint32_t channels;    /* of the input */
+  uint32_t row_weights; /* in a row of the kernel */
+  int32_t column_step;  /* values from one column of the kernel to the next */
+  bool dilated;         /* columns of the kernel are not neighbours in the rows */
 };
 
-/* sums: channel 0 at pixels 0 and 1, channel 1 at pixels 0 and 1; at0, at1: values before the pixel's first in a row.
- */
-static inline void sum_products(const struct runs *runs, const int8_t *w0, const int8_t *w1, uint32_t at0, uint32_t at1,
-                                int32_t sums[4]) {
-  for (uint32_t k = 0; k < runs->taps.count; ++k) {
-    for (uint32_t r = 0; r < runs->count; ++r) {
-      const int8_t *row = runs->taps.rows[k] + r * runs->step;
-      dqa_products_2x2(w0, w1, row + at0, row + at1, runs->length, sums);
-      w0 += runs->length;
-      w1 += runs->length;
+/* Adds the products in some columns of the kernel to sums: channel 0 at pixels 0 and 1, channel 1 at pixels 0 and 1;
+ * without `pair` of pixel 0 alone. at0, at1: values before the pixel's window in a row, negative where it begins beside
+ * it. */
+static inline void sum_columns(const struct kernel *kernel, struct dqa_range columns, const int8_t *w0,
+                               const int8_t *w1, int32_t at0, int32_t at1, bool pair, int32_t *sums) {
+  const uint32_t run = kernel->dilated ? 1u : columns.end - columns.first; /* columns without a gap */
+  for (uint32_t i = columns.first; i < columns.end; i += run) {
+    const int32_t value = (int32_t)i * kernel->column_step;
+    uint32_t weight = i * kernel->channels;
+    for (uint32_t k = 0; k < kernel->taps.count; ++k, weight += kernel->row_weights) {
+      const int8_t *v0 = kernel->taps.rows[k] + (at0 + value), *v1 = kernel->taps.rows[k] + (at1 + value);
+      if (pair) {
+        dqa_products_2x2(w0 + weight, w1 + weight, v0, v1, run * kernel->channels, sums);
+      } else {
+        dqa_products_2x1(w0 + weight, w1 + weight, v0, run * kernel->channels, sums);
+      }
     }
   }
 }
 
-static void find_runs(const struct dqa_op *op, uint32_t y, struct runs *runs) {
-  const struct dqa_window *w = &op->window;
-  const bool dilated = w->dilation_w > 1;
-  dqa_taps_of(op, y, &runs->taps);
-  runs->count = dilated ? w->kernel_w : 1u;
-  runs->length = (dilated ? 1u : w->kernel_w) * op->input.channels;
-  runs->step = (uint32_t)w->dilation_w * op->input.channels;
+static void sum_alone(const struct kernel *kernel, uint32_t first, uint32_t end, const int8_t *w0, const int8_t *w1,
+                      int32_t at, int32_t *sums) {
+  const struct dqa_range columns = {first, end};
+  sum_columns(kernel, columns, w0, w1, at, at, false, sums);
 }
 
 static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   const uint32_t channels = op->output.channels, width = op->output.width;
-  const uint32_t step = (uint32_t)op->window.stride_w * op->input.channels;
-  const uint32_t kernel = (uint32_t)op->window.kernel_h * op->window.kernel_w * op->input.channels;
+  const int32_t pixel_step = op->window.stride_w * op->input.channels;
+  const struct dqa_range all = {0, op->window.kernel_w};
   const int8_t *weights = (const int8_t *)dqa_op_table(op, WEIGHTS);
-  struct runs runs;
+  struct kernel kernel;
   (void)acc;
-  find_runs(op, y, &runs);
-  weights += runs.taps.first * op->window.kernel_w * op->input.channels;
+  dqa_taps_of(op, y, &kernel.taps);
+  kernel.channels = op->input.channels;
+  kernel.row_weights = op->window.kernel_w * kernel.channels;
+  kernel.column_step = op->window.dilation_w * op->input.channels;
+  kernel.dilated = op->window.dilation_w > 1;
+  weights += kernel.taps.first * kernel.row_weights;
+  const uint32_t length = op->window.kernel_h * kernel.row_weights;
+  const int32_t left = kernel.taps.left * op->input.channels;
   for (uint32_t o0 = 0; o0 < channels; o0 += 2) {
     const uint32_t o1 = o0 + 1 < channels ? o0 + 1 : o0;
+    const int8_t *w0 = weights + o0 * length, *w1 = weights + o1 * length;
     struct dqa_channel c0, c1;
     dqa_channel_at(op, o0, &c0);
     dqa_channel_at(op, o1, &c1);
     for (uint32_t x0 = 0; x0 < width; x0 += 2) {
       const uint32_t x1 = x0 + 1 < width ? x0 + 1 : x0;
+      const int32_t at0 = left + (int32_t)x0 * pixel_step, at1 = left + (int32_t)x1 * pixel_step;
       int32_t sums[4] = {c0.bias, c0.bias, c1.bias, c1.bias};
-      sum_products(&runs, weights + o0 * kernel, weights + o1 * kernel, x0 * step, x1 * step, sums);
+      if (x0 >= kernel.taps.whole.first && x1 < kernel.taps.whole.end) {
+        sum_columns(&kernel, all, w0, w1, at0, at1, true, sums);
+      } else { /* pixel 0 has as many columns or more beside the rows on the left, pixel 1 on the right */
+        const struct dqa_range in0 = dqa_taps_columns(op, &kernel.taps, x0);
+        const struct dqa_range in1 = dqa_taps_columns(op, &kernel.taps, x1);
+        const struct dqa_range both = {in0.first, in1.end};
+        sum_columns(&kernel, both, w0, w1, at0, at1, true, sums);
+        sum_alone(&kernel, in0.first < in1.end ? in1.end : in0.first, in0.end, w0, w1, at0, sums);
+        sum_alone(&kernel, in1.first, in0.first < in1.end ? in0.first : in1.end, w0, w1, at1, sums + 1);
+      }
       out[x0 * channels + o0] = dqa_finish(&c0, sums[0]);
       out[x1 * channels + o0] = dqa_finish(&c0, sums[1]);
       out[x0 * channels + o1] = dqa_finish(&c1, sums[2]);

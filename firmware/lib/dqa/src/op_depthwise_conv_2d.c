@@ -1,7 +1,7 @@
 /* dqa: DEPTHWISE_CONV_2D. Output channel o sees input channel o / multiplier; i8 weights[kernel_h][kernel_w][O].
  *
  * Four neighbouring output channels at a time, their sums in registers: 3 instructions per product and a third of the
- * loop on Armv7E-M. Rows are padded, so no position needs a test. */
+ * loop on Armv7E-M. Columns of the kernel beside the row are skipped. */
 #include "dqa_internal.h"
 
 enum { WEIGHTS = DQA_WINDOW_BYTES, BLOCK = 4 };
@@ -10,18 +10,42 @@ enum { WEIGHTS = DQA_WINDOW_BYTES, BLOCK = 4 };
 struct kernel {
   struct dqa_taps taps;
   const int8_t *weights; /* of the first tap */
-  uint32_t column_count, channels;
-  uint32_t column_step; /* values from one column of the kernel to the next */
+  uint32_t row_length;   /* weights in a row of the kernel */
+  uint32_t channels;     /* of the output */
+  int32_t column_step;   /* values from one column of the kernel to the next */
+  int32_t pixel_step;    /* values from one output column to the next */
 };
 
+/* The kernel's columns of a pixel that lie inside the rows: the first one's weights for the first tap, and where its
+ * values begin in a row. */
+struct columns {
+  const int8_t *weights;
+  int32_t at;
+  uint32_t count;
+};
+
+static inline struct columns columns_of(const struct dqa_op *op, const struct kernel *kernel, uint32_t x) {
+  const struct dqa_range whole = kernel->taps.whole;
+  struct columns columns = {kernel->weights, kernel->taps.left * op->input.channels + (int32_t)x * kernel->pixel_step,
+                            op->window.kernel_w};
+  if (x < whole.first || x >= whole.end) {
+    const struct dqa_range inside = dqa_taps_columns(op, &kernel->taps, x);
+    columns.weights += inside.first * kernel->channels;
+    columns.at += (int32_t)inside.first * kernel->column_step;
+    columns.count = inside.end - inside.first;
+  }
+  return columns;
+}
+
 /* sums[j] += the products of output channel o + j and input channel c + j * step, for a whole block of channels.
- * at: values before the pixel's first in a row. step: 1, or 0 where the block's channels share an input channel. */
-static inline void sum_block(const struct kernel *kernel, uint32_t o, uint32_t at, uint32_t step, int32_t sums[BLOCK]) {
-  const int8_t *w = kernel->weights + o;
+ * step: 1, or 0 where the block's channels share an input channel. */
+static inline void sum_block(const struct kernel *kernel, struct columns columns, uint32_t o, uint32_t c, uint32_t step,
+                             int32_t sums[BLOCK]) {
+  const int8_t *row = columns.weights + o;
   int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
-  for (uint32_t k = 0; k < kernel->taps.count; ++k) {
-    const int8_t *v = kernel->taps.rows[k] + at;
-    for (uint32_t i = 0; i < kernel->column_count; ++i, v += kernel->column_step, w += kernel->channels) {
+  for (uint32_t k = 0; k < kernel->taps.count; ++k, row += kernel->row_length) {
+    const int8_t *w = row, *v = kernel->taps.rows[k] + columns.at + c;
+    for (uint32_t i = 0; i < columns.count; ++i, v += kernel->column_step, w += kernel->channels) {
       s0 += w[0] * v[0];
       s1 += w[1] * v[step];
       s2 += w[2] * v[2 * step];
@@ -32,13 +56,13 @@ static inline void sum_block(const struct kernel *kernel, uint32_t o, uint32_t a
 }
 
 /* The same for fewer channels. */
-static void sum_rest(const struct kernel *kernel, uint32_t o, uint32_t count, uint32_t at, uint32_t step,
-                     int32_t *sums) {
+static void sum_rest(const struct kernel *kernel, struct columns columns, uint32_t o, uint32_t count, uint32_t c,
+                     uint32_t step, int32_t *sums) {
   for (uint32_t j = 0; j < count; ++j) {
-    const int8_t *w = kernel->weights + o + j;
-    for (uint32_t k = 0; k < kernel->taps.count; ++k) {
-      const int8_t *v = kernel->taps.rows[k] + at + j * step;
-      for (uint32_t i = 0; i < kernel->column_count; ++i, v += kernel->column_step, w += kernel->channels) {
+    const int8_t *row = columns.weights + o + j;
+    for (uint32_t k = 0; k < kernel->taps.count; ++k, row += kernel->row_length) {
+      const int8_t *w = row, *v = kernel->taps.rows[k] + columns.at + c + j * step;
+      for (uint32_t i = 0; i < columns.count; ++i, v += kernel->column_step, w += kernel->channels) {
         sums[j] += *w * *v;
       }
     }
@@ -48,23 +72,22 @@ static void sum_rest(const struct kernel *kernel, uint32_t o, uint32_t count, ui
 /* Output channels o .. o + count - 1 of all pixels; they begin at input channel `channel`. */
 static void block(const struct dqa_op *op, const struct kernel *kernel, uint32_t o, uint32_t count, uint32_t channel,
                   uint32_t step, int8_t *out) {
-  const uint32_t pixel_step = (uint32_t)op->window.stride_w * op->input.channels;
   struct dqa_channel c[BLOCK];
   for (uint32_t j = 0; j < count; ++j) {
     dqa_channel_at(op, o + j, &c[j]);
   }
   for (uint32_t x = 0; x < op->output.width; ++x) {
-    const uint32_t at = x * pixel_step + channel;
+    const struct columns columns = columns_of(op, kernel, x);
     int32_t sums[BLOCK];
     for (uint32_t j = 0; j < count; ++j) {
       sums[j] = c[j].bias;
     }
     if (count < BLOCK) {
-      sum_rest(kernel, o, count, at, step, sums);
+      sum_rest(kernel, columns, o, count, channel, step, sums);
     } else if (step == 1) { /* a constant step is folded into the loads */
-      sum_block(kernel, o, at, 1, sums);
+      sum_block(kernel, columns, o, channel, 1, sums);
     } else {
-      sum_block(kernel, o, at, 0, sums);
+      sum_block(kernel, columns, o, channel, 0, sums);
     }
     for (uint32_t j = 0; j < count; ++j) {
       out[x * kernel->channels + o + j] = dqa_finish(&c[j], sums[j]);
@@ -78,11 +101,11 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   struct kernel kernel;
   (void)acc;
   dqa_taps_of(op, y, &kernel.taps);
-  kernel.column_count = w->kernel_w;
   kernel.channels = op->output.channels;
-  kernel.column_step = (uint32_t)w->dilation_w * op->input.channels;
-  kernel.weights =
-      (const int8_t *)dqa_op_table(op, WEIGHTS) + kernel.taps.first * kernel.column_count * kernel.channels;
+  kernel.row_length = w->kernel_w * kernel.channels;
+  kernel.column_step = w->dilation_w * op->input.channels;
+  kernel.pixel_step = w->stride_w * op->input.channels;
+  kernel.weights = (const int8_t *)dqa_op_table(op, WEIGHTS) + kernel.taps.first * kernel.row_length;
   /* Blocks do not cross groups: with one output channel per input channel there is a single group. */
   const uint32_t group = multiplier == 1 ? kernel.channels : multiplier;
   for (uint32_t first = 0; first < kernel.channels; first += group) {

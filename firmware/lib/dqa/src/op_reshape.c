@@ -9,10 +9,21 @@ static struct dqa_span span(const struct dqa_op *op, uint32_t input, uint32_t y)
   return rows;
 }
 
+static uint32_t greatest_common_divisor(uint32_t a, uint32_t b) {
+  while (b != 0) {
+    const uint32_t rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}
+
+/* Rows of the output begin at every multiple of the divisor in a row of the input; from the last the span is longest.
+ */
 static uint32_t ring_rows(const struct dqa_op *op) {
   const uint32_t length = op->input.row_values;
-  const uint32_t rows = (op->output.row_values - 1u + length - 1u) / length + 1u;
-  return rows < op->input.height ? rows : op->input.height;
+  const uint32_t divisor = greatest_common_divisor(op->output.row_values, length);
+  return (op->output.row_values - divisor + length - 1u) / length + 1u;
 }
 
 static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {

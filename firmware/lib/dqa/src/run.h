@@ -61,7 +61,7 @@ struct dqa_source {
 };
 void dqa_source_of(const struct dqa_op *op, uint32_t input, struct dqa_source *source);
 
-/* Nothing produced and nothing read; the operator's padding and that of its output are zero points. */
+/* Nothing produced and nothing read; the padding of the operator's own rows are zero points. */
 void dqa_start_op(const struct dqa_run *run, uint32_t number);
 
 /* ---- step.c ---- */

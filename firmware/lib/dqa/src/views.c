@@ -26,8 +26,6 @@ void dqa_edge_at(const dqa_model *model, uint32_t number, struct dqa_edge *edge)
   edge->expected_extra = dqa_u16(record + DQA_EDGE_EXPECTED_EXTRA);
   edge->huffman = optional_table(model, record + DQA_EDGE_HUFFMAN);
   edge->ring_rows = dqa_u16(record + DQA_EDGE_RING_ROWS);
-  edge->ring_left = record[DQA_EDGE_RING_LEFT];
-  edge->ring_right = record[DQA_EDGE_RING_RIGHT];
 }
 
 bool dqa_pads_with_zeros(const struct dqa_edge *edge) {
@@ -89,18 +87,17 @@ void dqa_view_of(const struct dqa_op *op, const struct dqa_edge *input, struct d
   uint32_t left = 0, right = 0;
   view->rows = op->methods->ring_rows != NULL ? op->methods->ring_rows(op) : dqa_window_rows(w);
   view->padding_row = false;
-  if (op->methods->traits & DQA_PADDED) {
+  if (op->methods->traits & DQA_PADDED && !dqa_pads_with_zeros(input)) {
     const uint32_t columns = (op->output.width - 1u) * w->stride_w + dqa_window_columns(w);
     const uint32_t rows = (op->output.height - 1u) * w->stride_h + dqa_window_rows(w);
     left = w->pad_left;
     right = columns > left + input->width ? columns - left - input->width : 0;
-    view->padding_row = (w->pad_top > 0 || rows > input->height) && !dqa_pads_with_zeros(input);
+    view->padding_row = w->pad_top > 0 || rows > input->height;
   }
   view->row_bytes = (left + input->width + right) * input->channels;
   view->left_bytes = left * input->channels;
-  view->direct = input->storage == DQA_RING
-                     ? input->ring_left >= left && input->ring_right >= right
-                     : input->storage == DQA_RAW_INT8 && view->rows == 1 && view->row_bytes == input->row_values;
+  view->direct = view->row_bytes == input->row_values &&
+                 (input->storage == DQA_RING || (input->storage == DQA_RAW_INT8 && view->rows == 1));
 }
 
 uint32_t dqa_scratch_bytes(const struct dqa_op *op) {
@@ -119,14 +116,37 @@ uint32_t dqa_transient_bytes(const struct dqa_op *op) {
   return op->output.storage == DQA_MAP ? dqa_align(op->output.row_values) : 0;
 }
 
+/* The output columns x for which left + x * stride >= 0 and left + x * stride + kernel <= width. */
+static struct dqa_range whole_windows(const struct dqa_op *op, int32_t left, int32_t width) {
+  const int32_t stride = op->window.stride_w, room = width - left - (int32_t)dqa_window_columns(&op->window);
+  const uint32_t end = room < 0 ? 0 : (uint32_t)(room / stride) + 1u;
+  struct dqa_range whole = {(uint32_t)((stride - 1 - left) / stride), end};
+  whole.end = end < op->output.width ? end : op->output.width;
+  whole.first = whole.first < whole.end ? whole.first : whole.end;
+  return whole;
+}
+
+struct dqa_range dqa_taps_columns(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x) {
+  const int32_t dilation = op->window.dilation_w, kernel = op->window.kernel_w;
+  const int32_t start = taps->left + (int32_t)(x * op->window.stride_w); /* inside the rows, or left of them */
+  const int32_t first = start < 0 ? (dilation - 1 - start) / dilation : 0;
+  const int32_t end = (taps->width - start + dilation - 1) / dilation;
+  const int32_t last = end < kernel ? end : kernel;
+  const struct dqa_range range = {(uint32_t)(first < last ? first : last), (uint32_t)last};
+  return range;
+}
+
 void dqa_taps_of(const struct dqa_op *op, uint32_t y, struct dqa_taps *taps) {
   const struct dqa_window *w = &op->window;
   const int32_t top = (int32_t)(y * w->stride_h) - w->pad_top;
-  struct dqa_ring ring;
-  dqa_ring_of(op, 0, &ring);
+  struct dqa_source source;
+  dqa_source_of(op, 0, &source);
+  taps->left = (int32_t)(source.view.left_bytes / op->input.channels) - w->pad_left;
+  taps->width = (int32_t)(source.view.row_bytes / op->input.channels);
+  taps->whole = whole_windows(op, taps->left, taps->width);
   taps->first = taps->count = 0;
   for (uint32_t k = 0; k < w->kernel_h; ++k) {
-    const int8_t *row = dqa_ring_row(&ring, top + (int32_t)(k * w->dilation_h));
+    const int8_t *row = dqa_ring_row(&source.ring, top + (int32_t)(k * w->dilation_h));
     if (row != NULL) {
       taps->rows[taps->count++] = row;
     } else if (taps->count == 0) { /* rows outside come before or after those inside */
