@@ -24,19 +24,6 @@ struct columns {
   uint32_t count;
 };
 
-static inline struct columns columns_of(const struct dqa_op *op, const struct kernel *kernel, uint32_t x) {
-  const struct dqa_range whole = kernel->taps.whole;
-  struct columns columns = {kernel->weights, kernel->taps.left * op->input.channels + (int32_t)x * kernel->pixel_step,
-                            op->window.kernel_w};
-  if (x < whole.first || x >= whole.end) {
-    const struct dqa_range inside = dqa_taps_columns(op, &kernel->taps, x);
-    columns.weights += inside.first * kernel->channels;
-    columns.at += (int32_t)inside.first * kernel->column_step;
-    columns.count = inside.end - inside.first;
-  }
-  return columns;
-}
-
 /* sums[j] += the products of output channel o + j and input channel c + j * step, for a whole block of channels.
  * step: 1, or 0 where the block's channels share an input channel. */
 static inline void sum_block(const struct kernel *kernel, struct columns columns, uint32_t o, uint32_t c, uint32_t step,
@@ -72,15 +59,20 @@ static void sum_rest(const struct kernel *kernel, struct columns columns, uint32
 /* Output channels o .. o + count - 1 of all pixels; they begin at input channel `channel`. */
 static void block(const struct dqa_op *op, const struct kernel *kernel, uint32_t o, uint32_t count, uint32_t channel,
                   uint32_t step, int8_t *out) {
+  const struct dqa_range whole = kernel->taps.whole;
   struct dqa_channel c[BLOCK];
-  for (uint32_t j = 0; j < count; ++j) {
-    dqa_channel_at(op, o + j, &c[j]);
+  for (uint32_t j = 0; j < BLOCK; ++j) {
+    dqa_channel_at(op, o + (j < count ? j : 0), &c[j]);
   }
-  for (uint32_t x = 0; x < op->output.width; ++x) {
-    const struct columns columns = columns_of(op, kernel, x);
-    int32_t sums[BLOCK];
-    for (uint32_t j = 0; j < count; ++j) {
-      sums[j] = c[j].bias;
+  int32_t at = kernel->taps.left * op->input.channels;
+  for (uint32_t x = 0; x < op->output.width; ++x, at += kernel->pixel_step) {
+    struct columns columns = {kernel->weights, at, op->window.kernel_w};
+    int32_t sums[BLOCK] = {c[0].bias, c[1].bias, c[2].bias, c[3].bias};
+    if (x < whole.first || x >= whole.end) {
+      const struct dqa_range inside = dqa_taps_columns(op, &kernel->taps, x);
+      columns.weights += inside.first * kernel->channels;
+      columns.at += (int32_t)inside.first * kernel->column_step;
+      columns.count = inside.end - inside.first;
     }
     if (count < BLOCK) {
       sum_rest(kernel, columns, o, count, channel, step, sums);
