@@ -1,6 +1,6 @@
-"""One table of what `dqa evaluate --json` said about each target.
+"""One table of what `dqa evaluate --json` said about each target, beneath the name of the model's directory.
 
-python summary.py host.json tflm-host.json mps2_an386.json
+python summary.py demo/host.json demo/mps2_an386.json demo-planned/mps2_an386.json
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ def agreement(result: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="One table of several evaluations.")
     parser.add_argument("results", type=Path, nargs="+")
-    results = [json.loads(path.read_text()) for path in parser.parse_args().results]
+    paths = parser.parse_args().results
+    results = [json.loads(path.read_text()) for path in paths]
     table = Table(title="Fashion-MNIST")
     table.add_column("")
-    for result in results:
-        table.add_column(str(result["target"]), justify="right")
+    for path, result in zip(paths, results, strict=True):
+        table.add_column(f"{path.parent.name}\n{result['target']}", justify="right")
     table.add_row("samples", *(cell(result, "samples") for result in results))
     table.add_row(str(results[0]["metric"]), *(cell(result, "value") for result in results))
     table.add_row("float model", *(cell(result, "float_value") for result in results))
     table.add_row("bits per stored activation", *(cell(result, "stored_bits") for result in results))
     table.add_row("equal to the host", *(agreement(result) for result in results))
-    table.add_row("RAM, bytes", *(cell(result, "ram", "static") for result in results))
+    table.add_row("RAM of the model, bytes", *(cell(result, "ram", "model") for result in results))
     table.add_row("stack, bytes", *(cell(result, "ram", "stack") for result in results))
     table.add_row("flash, code", *(cell(result, "flash", "code") for result in results))
     table.add_row("flash, model", *(cell(result, "flash", "model") for result in results))
