@@ -35,9 +35,9 @@ class Budgets:
 
 BUDGETS = {
     "ic": Budgets(22_000, 18_900, 12_000),
-    "kws": Budgets(9_000, 6_900, 5_700),
+    "kws": Budgets(9_000, 6_900, 6_300),
     "vww": Budgets(52_000, 46_900, 18_000),
-    "ad": Budgets(2_400, 1_750, 1_550),
+    "ad": Budgets(2_400, 800, 800),
 }
 UNET_SHARES = (0.5, 0.45, 0.35)
 BOARD = "sim:mps2_an386"

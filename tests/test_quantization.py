@@ -132,3 +132,13 @@ def test_a_channel_of_zero_weights_still_gives_its_bias():
 
     assert folded.bias[0] * folded.scales[0] == pytest.approx(0.5, rel=1e-6)
     assert folded.bias[1] == 0
+
+
+def test_wide_codes_leave_room_for_values_that_few_samples_did_not_show():
+    centers = np.linspace(0, 1, 50)[None, :]
+    few, many = (np.full((1, 50), count / 50) for count in (100.0, 1e6))
+
+    high = [float(clipping.best_step(counts, centers, 8, signed=False)[0][0]) * 255 for counts in (few, many)]
+
+    assert high[0] > 1.5
+    assert 1.0 <= high[1] < 1.05

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+WIDE = 7
+"""Bits from which the range matters more than the step."""
 _RATIOS = np.linspace(0.25, 1.0, 31)
 
 
@@ -31,6 +33,7 @@ def best_step(counts: Floats, centers: Floats, bits: int, signed: bool) -> tuple
     """The step of least squared error and that error, each of shape (V,).
 
     counts, centers: (V, B) histogram of each channel. Channels that are always 0 get the step 1 / high, error 0.
+    Codes of 7 bits and more clip nothing: they have room for what a calibration of few values has not seen, a relative 8 / sqrt(values).
     """
     _, high = levels(bits, signed)
     top = np.where(counts > 0, np.abs(centers), 0.0).max(axis=1)
@@ -42,4 +45,8 @@ def best_step(counts: Floats, centers: Floats, bits: int, signed: bool) -> tuple
         loss = squared_error(counts, centers, candidate, bits, signed)
         better = loss < error
         step, error = np.where(better, candidate, step), np.where(better, loss, error)
+    if bits >= WIDE:
+        headroom = 1 + 8 / np.sqrt(np.maximum(counts.sum(axis=1), 64))
+        step = np.maximum(step, scale * headroom)
+        error = squared_error(counts, centers, step, bits, signed)
     return step, error
