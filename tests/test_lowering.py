@@ -127,7 +127,7 @@ EIGHT = ConvertConfig(method="direct", bits=8, extra_bits=0)
 @pytest.mark.parametrize("seed", range(4))
 def test_eight_bit_programs_follow_the_float_network(seed: int):
     graph = residual(seed)
-    x = images(seed, 256, graph)
+    x = images(seed, 24, graph)
     program, formats = convert(graph, x, EIGHT)
 
     expected = run(graph, x.astype(np.float32) / 255)

@@ -29,11 +29,12 @@ def squared_error(counts: Floats, centers: Floats, step: Floats, bits: int, sign
     return np.asarray((counts * error * error).sum(axis=1))
 
 
-def best_step(counts: Floats, centers: Floats, bits: int, signed: bool) -> tuple[Floats, Floats]:
+def best_step(counts: Floats, centers: Floats, bits: int, signed: bool, limits: Floats | float = np.inf) -> tuple[Floats, Floats]:
     """The step of least squared error and that error, each of shape (V,).
 
     counts, centers: (V, B) histogram of each channel. Channels that are always 0 get the step 1 / high, error 0.
-    Codes of 7 bits and more clip nothing: they have room for what a calibration of few values has not seen, a relative 8 / sqrt(values).
+    Codes of 7 bits and more clip nothing: they have room for what a calibration of few values has not seen, a relative 8 / sqrt(values),
+    but not beyond `limits` (V,), where a fused activation clamps.
     """
     _, high = levels(bits, signed)
     top = np.where(counts > 0, np.abs(centers), 0.0).max(axis=1)
@@ -47,6 +48,6 @@ def best_step(counts: Floats, centers: Floats, bits: int, signed: bool) -> tuple
         step, error = np.where(better, candidate, step), np.where(better, loss, error)
     if bits >= WIDE:
         headroom = 1 + 8 / np.sqrt(np.maximum(counts.sum(axis=1), 64))
-        step = np.maximum(step, scale * headroom)
+        step = np.maximum(step, np.minimum(scale * headroom, limits / max(high, 1)))
         error = squared_error(counts, centers, step, bits, signed)
     return step, error

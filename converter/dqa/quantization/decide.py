@@ -10,7 +10,7 @@ import numpy as np
 from dqa.calibration import ChannelStatistics
 from dqa.config import ConvertConfig
 from dqa.graph import Graph
-from dqa.graph.functions import UNARY_KINDS
+from dqa.graph.functions import CLAMPS, UNARY_KINDS
 from dqa.program import ErrorCoding, Storage
 from dqa.quantization.clipping import best_step, levels
 from dqa.quantization.formats import Floats, Reason, TensorFormat, packed, raw, value_range, whole
@@ -196,22 +196,27 @@ class _Group:
         place = {variable: i for i, variable in enumerate(order)}
         self._rows = {t: np.array([place[int(v)] for v in self.ties.channels(t)]) for t in self.members}
         self._counts, self._centers = Histogram.stack([histograms[v] for v in order])
+        self._limits = np.full(len(order), np.inf)
+        for tensor in self.roots:
+            op = self.producers[tensor]
+            limit = CLAMPS.get(op.attrs.get("activation", "NONE") if op is not None else "NONE", (0, np.inf))[1]
+            self._limits[self._rows[tensor]] = np.minimum(self._limits[self._rows[tensor]], limit)
 
     def _steps(self, bits: int, signed: bool) -> Floats:
         """The best step of each scale variable for codes of that many bits."""
         self._prepare()
-        return best_step(self._counts, self._centers, bits, signed)[0]
+        return best_step(self._counts, self._centers, bits, signed, self._limits)[0]
 
     def _maps(self, *, code_bits: int, extra_bits: int, important: float, reason: Reason) -> dict[int, TensorFormat]:
         signed = self._signed()
         config = self.config
         self._prepare()
         counts, centers, rows = self._counts, self._centers, self._rows
-        fine_step, fine_error = best_step(counts, centers, code_bits + extra_bits, signed)
+        fine_step, fine_error = best_step(counts, centers, code_bits + extra_bits, signed, self._limits)
         coarse_step, coarse_error = fine_step, fine_error
         chosen: dict[int, tuple[int, ...]] = dict.fromkeys(self.members, ())
         if extra_bits:
-            coarse_step, coarse_error = best_step(counts, centers, code_bits, signed)
+            coarse_step, coarse_error = best_step(counts, centers, code_bits, signed, self._limits)
             energy = (counts * centers * centers).sum(axis=1) / np.maximum(counts.sum(axis=1), 1)
             gain = np.maximum(coarse_error - fine_error, 0)
             for tensor in self.members:
