@@ -68,14 +68,14 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     lines += ["", "## mps2_an386 (Cortex-M4F), beside TensorFlow Lite Micro + CMSIS-NN int8", ""]
     lines += [
-        "| model | RAM | stack | flash code + model | instructions | anchor: arena | anchor: flash | anchor: instructions |",
+        "| model | RAM of the model | stack | flash code + model | instructions | anchor: arena | anchor: flash | anchor: instructions |",
         "| --- " * 8 + "|",
     ]
     for row in rows:
         sim, anchor = row["mps2_an386"], ANCHOR.get(row["model"])
         if "refused" in sim:
             continue
-        cells = [row["model"], f"{sim['ram']['static']:,}", f"{sim['ram']['stack']:,}"]
+        cells = [row["model"], f"{sim['ram']['model']:,}", f"{sim['ram']['stack']:,}"]
         cells += [f"{sim['flash']['code']:,} + {sim['flash']['model']:,}", f"{sim['instructions']:,}"]
         cells += (
             [f"{anchor['arena']:,}", f"{anchor['code']:,} + {anchor['model']:,}", f"{anchor['instructions']:,}"] if anchor else ["", "", ""]
