@@ -48,7 +48,7 @@ def main() -> None:
     table.add_row("flash, code", *(cell(result, "flash", "code") for result in results))
     table.add_row("flash, model", *(cell(result, "flash", "model") for result in results))
     table.add_row("instructions", *(cell(result, "instructions") for result in results))
-    Console().print(table)
+    Console(width=118).print(table)
 
 
 if __name__ == "__main__":
