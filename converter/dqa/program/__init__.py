@@ -2,8 +2,10 @@
 
 from dqa.program.check import check_program
 from dqa.program.kinds import KINDS, Kind, kind_of
+from dqa.program.lifetimes import Lifetimes, lifetimes
 from dqa.program.maps import MAX_ERROR_BYTES, align, base_row_bytes, has_errors, minimum_capacity, row_bytes
 from dqa.program.model import (
+    IN_OUTPUT,
     Add,
     AveragePool2D,
     Concatenation,
@@ -25,6 +27,7 @@ from dqa.program.model import (
     Softmax,
     Storage,
     Window,
+    in_output,
 )
 from dqa.program.reader import read
 from dqa.program.rings import packed_ring, value_ring
@@ -34,6 +37,7 @@ from dqa.program.scratch import scratch_bytes, transient_bytes
 from dqa.program.writer import Image, Section, assemble, write
 
 __all__ = [
+    "IN_OUTPUT",
     "KINDS",
     "MAX_ERROR_BYTES",
     "Add",
@@ -48,6 +52,7 @@ __all__ = [
     "InputView",
     "Kind",
     "Layout",
+    "Lifetimes",
     "Lut",
     "MaxPool2D",
     "Mean",
@@ -69,8 +74,10 @@ __all__ = [
     "check_program",
     "dilated_kernel",
     "has_errors",
+    "in_output",
     "input_view",
     "kind_of",
+    "lifetimes",
     "minimum_capacity",
     "packed_ring",
     "padding_after",

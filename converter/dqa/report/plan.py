@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dqa.lowering.planned import Planned
-from dqa.planning.layout import Ends, lifetimes
+from dqa.planning.layout import Ends, phase_spans
 from dqa.planning.search import Solution
 from dqa.program import Layout, Program, Storage, align, scratch_bytes, transient_bytes
 from dqa.report.reasons import edge_decisions, phase_reasons, smallest_reason
@@ -37,7 +37,7 @@ def memory_map(program: Program, layout: Layout) -> list[dict[str, Any]]:
     kind: input, output, map (packed), ring, plain (bytes), scratch (of an operator), row (to be packed; the operators of a phase share it).
     """
     phases = program.op_phases
-    spans = lifetimes(len(program.edges), program.ops, phases, Ends(program.input_count, program.output_count))
+    spans = phase_spans(len(program.edges), program.ops, phases, Ends(program.input_count, program.output_count))
     buffers = [
         _buffer(edge.name, _kind(program, number), offset, edge.capacity, *spans[number])
         for number, (edge, offset) in enumerate(zip(program.edges, layout.edges, strict=True))
