@@ -12,6 +12,8 @@ import numpy.typing as npt
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
+CONSUMER_SAMPLES = 64
+
 SCALE_BITS = 32
 """A step, a level or a breakpoint is a float32."""
 
@@ -22,7 +24,8 @@ class Calibration:
 
     values     float32 (N, ..., C): the tensor's values on the calibration samples, channels last, N >= 1
     order      its channels in ascending importance, None where nothing was ranked
-    consumers  what the operators that read the tensor make of values like `values` (same N): any array; None where not available
+    consumers  what the operators that read the tensor make of its values on the first CONSUMER_SAMPLES samples: any array;
+               None where not available
     seed       of what a method draws at random
     """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dqa.engine.segments import Change, Runner
-from dqa.methods.base import Calibration, Float32, Method, Quantizer
+from dqa.methods.base import CONSUMER_SAMPLES, Calibration, Float32, Method, Quantizer
 
 MAX_VALUES = 1 << 24
 """Values kept of one tensor for calibration: 64 MiB."""
@@ -80,9 +80,10 @@ def fit(
     orders: channels in ascending importance, for methods that use it. `done` is called with 1 for every tensor.
     """
     values = capture(runner, x, list(methods))
+    small = Runner(runner.graph, runner.hooks, batch=min(CONSUMER_SAMPLES, len(x)), threads=runner.threads)
     quantizers = {}
     for index, method in methods.items():
-        consumers = _consumers(runner, x, index) if method.uses_consumers else None
+        consumers = _consumers(small, x, index) if method.uses_consumers else None
         calibration = Calibration(values.pop(index), (orders or {}).get(index), consumers, seed)
         quantizers[index] = method.fit(calibration)
         done(1)
@@ -109,14 +110,13 @@ def evaluate(runner: Runner, x: Float32, quantizers: Mapping[int, Quantizer], do
 
 
 def _consumers(runner: Runner, x: Float32, index: int) -> Callable[[Float32], Float32]:
-    """What the stage behind a tensor makes of it, the rest as in the float network; for values of at most one batch of x."""
-    number = runner.stage_of[index]
-    state = runner.resume(runner.start(x[: runner.batch]), 0, last=number)
+    """What the first stage that reads a tensor makes of it, all else as in the float network; for the first batch of x."""
+    own = runner.stage_of[index]
+    reader = next(number for number, stage in enumerate(runner.stages) if index in stage.reads)
+    state = runner.resume(runner.start(x[: runner.batch]), 0, last=own)
 
     def follow(values: Float32) -> Float32:
-        part = {other: kept[: len(values)] for other, kept in state.items()} | {index: values}
-        behind = runner.step(number + 1, part)
-        made = [behind[other].reshape(-1) for other in runner.stages[number + 1].writes]
-        return np.concatenate(made)
+        behind = runner.resume(state | {index: values}, own + 1, last=reader)
+        return np.concatenate([behind[written].ravel() for written in runner.stages[reader].writes])
 
     return follow
