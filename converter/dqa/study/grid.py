@@ -11,8 +11,8 @@ from typing import Any
 
 from dqa.errors import RecipeError
 from dqa.methods import describe_method, parse_method
+from dqa.methods.rankings import RANKINGS
 from dqa.study.config import Entry, Option, StudyConfig
-from dqa.study.orders import RANKINGS
 
 MAX_JOBS = 100_000
 RANKING = "ranking"

@@ -20,10 +20,11 @@ from dqa.errors import DqaError
 from dqa.graph import Graph
 from dqa.methods import parse_method
 from dqa.methods.evaluate import evaluate, fit
+from dqa.methods.rankings import Samples
+from dqa.methods.rankings import rank as rank_channels
 from dqa.methods.tensors import choose_tensors
 from dqa.study.grid import FLOAT, Job, Ranking
 from dqa.study.inputs import ModelInputs
-from dqa.study.orders import order_channels
 from dqa.study.statistics import outcome
 
 Float32 = npt.NDArray[np.float32]
@@ -32,14 +33,8 @@ Orders = Mapping[str, Sequence[int]]
 COUNTED = 512
 """Test samples whose shifting errors are counted, at most."""
 CODE = (
-    "methods",
-    "graph",
-    "frontend/passes",
-    "engine/segments.py",
-    "engine/float_model.py",
-    "study/job.py",
-    "study/orders.py",
-    "metrics.py",
+    *("methods", "graph", "frontend/passes", "engine/segments.py", "engine/float_model.py", "quantization/clipping.py"),
+    *("study/job.py", "study/inputs.py", "metrics.py"),
 )
 """What results depend on: source files and packages of dqa."""
 
@@ -96,8 +91,11 @@ def rank(ranking: Ranking, inputs: ModelInputs) -> dict[str, Any]:
     """Orders the channels of the tensors of a model, ascending, by tensor name."""
     loaded = _load(inputs)
     x, dataset = inputs.calibration(ranking.seed)
-    orders, evaluations = order_channels(ranking.ranking, loaded.runner(ranking.tensors), x, dataset, ranking.seed)
-    return {"orders": {loaded.names[index]: [int(c) for c in order] for index, order in orders.items()}, "evaluations": evaluations}
+    # An AUC's labels name no classes of the outputs; rankings then go by the network's own answers.
+    samples = Samples(x, None if inputs.metric == "auc" or dataset.labels_are_per_group else dataset.y)
+    found = rank_channels(ranking.ranking, loaded.runner(ranking.tensors), samples, seed=ranking.seed)
+    orders = {loaded.names[index]: order for index, order in found.orders.items()}
+    return {"orders": orders, "evaluations": found.evaluations, "runs": found.runs}
 
 
 @functools.cache

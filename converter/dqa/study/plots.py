@@ -11,7 +11,7 @@ import numpy as np
 from dqa.study.analysis import Section, Summary
 from dqa.study.tables import label, show, unit
 
-SIZE = (7.2, 4.6)
+SIZE = (7.2, 5.6)
 """Inches."""
 DPI = 130
 MAX_LINES = 10
@@ -52,6 +52,8 @@ def _files(name: str, section: Section, paint: Callable[[Any, Section], None]) -
         axes = figure.subplots()
         axes.set_title(f"{section.model}, tensors: {section.tensors}, {section.float_row.samples} samples")
         paint(axes, section)
+        names = axes.get_legend_handles_labels()[1]
+        figure.legend(loc="outside lower center", ncols=2 if max(map(len, names)) < 60 else 1)
         for kind, metadata in (("svg", {"Date": None, "Creator": "dqa"}), ("png", {"Software": "dqa"})):
             stream = io.BytesIO()
             figure.savefig(stream, format=kind, metadata=metadata)
@@ -92,7 +94,6 @@ def _errors(axes: Any, section: Section) -> None:
         axes.bar(at, shares, width, label=_name(section, summary))
     axes.set_xlabel("shifting error")
     axes.set_ylabel("share of the important values, %")
-    axes.legend()
 
 
 def _sqnr(axes: Any, section: Section) -> None:
@@ -105,7 +106,6 @@ def _sqnr(axes: Any, section: Section) -> None:
         axes.plot(range(len(names)), values, marker=MARKERS[place % len(MARKERS)], markersize=3.5, lw=1, label=_name(section, summary))
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=5.5)
     axes.set_ylabel("SQNR, dB")
-    axes.legend()
 
 
 def _line(axes: Any, section: Section, place: int, name: str, x: Sequence[float], members: Sequence[Summary]) -> None:
@@ -134,7 +134,6 @@ def _float_line(axes: Any, section: Section) -> None:
 
 def _score_axis(axes: Any, section: Section) -> None:
     axes.set_ylabel(f"{section.metric}, {unit(section.metric)}".rstrip(", "))
-    axes.legend(loc="best", ncols=1 + (len(axes.get_legend_handles_labels()[1]) > MAX_LINES))
 
 
 def _lines(section: Section, option: str) -> list[tuple[str, list[Summary]]]:

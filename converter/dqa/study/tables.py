@@ -8,12 +8,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dqa.study.analysis import Comparison, Estimate, Row, Section, Summary
+from dqa.study.analysis import Comparison, Estimate, Row, Section
 from dqa.study.grid import Job, Ranking
 from dqa.study.run import StudyRun
 from dqa.study.store import Record
 
-DIGITS = 6
+DIGITS = 8
+"""Significant ones in files: what the order of a sum may change is not shown."""
 SHARES = ("top1", "auc", "miou")
 """Metrics from 0 to 1, shown in percent."""
 
@@ -73,9 +74,14 @@ def tables_md(name: str, sections: Sequence[Section], rankings: Sequence[tuple[R
     for section in sections:
         parts.append(_section(section, reference))
     if rankings:
-        parts.append("## Rankings\n\nEvaluations of the network over the calibration samples; seconds are in timings.csv.\n")
-        rows = [[r.model, r.tensors, r.ranking, str(r.seed), str(record["result"]["evaluations"])] for r, record in rankings]
-        parts.append(_markdown(["model", "tensors", "ranking", "seed", "evaluations"], rows))
+        parts.append(
+            "## Rankings\n\nAccuracies measured, and runs of the network over all calibration samples; timings.csv has the seconds.\n"
+        )
+        rows = []
+        for r, record in rankings:
+            result = record["result"]
+            rows.append([r.model, r.tensors, r.ranking, str(r.seed), str(result["evaluations"]), f"{result['runs']:.1f}"])
+        parts.append(_markdown(["model", "tensors", "ranking", "seed", "evaluations", "runs"], rows))
     return "\n".join(parts)
 
 
@@ -198,7 +204,7 @@ def _rounded(numbers: Mapping[str, float | None]) -> dict[str, float | None]:
 
 
 def _round(value: Any) -> Any:
-    return round(value, DIGITS) + 0.0 if isinstance(value, float) else value  # + 0.0: no -0.0
+    return float(f"{value:.{DIGITS}g}") + 0.0 if isinstance(value, float) else value  # + 0.0: no -0.0
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -225,6 +231,3 @@ _MEASURED = (
 def _markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(cells) + " |" for cells in (titles, ["---"] * len(titles), *rows)]
     return "\n".join(lines) + "\n"
-
-
-__all__ = ["Summary", "job_rows", "label", "layers_csv", "results_csv", "results_json", "summary_csv", "tables_md", "timings_csv"]
