@@ -24,7 +24,7 @@ METHODS: dict[str, type] = {kind.name: kind for kind in _KINDS}
 def parse_method(settings: Mapping[str, Any]) -> Method:
     """The method with these settings. Raises RecipeError, naming what is wrong, for an unknown name, option or value."""
     name = settings.get("method")
-    if name not in METHODS:
+    if not isinstance(name, str) or name not in METHODS:
         raise RecipeError(f"'method' must be one of {', '.join(METHODS)} (got {name!r})")
     kind = METHODS[name]
     hints = get_type_hints(kind)

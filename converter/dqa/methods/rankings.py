@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.engine.segments import Change, Runner
-from dqa.errors import RecipeError
+from dqa.errors import ModelError, RecipeError
 from dqa.graph.execute import run
 from dqa.graph.gradient import gradients
 from dqa.methods.base import Float32, Float64, rows
@@ -66,7 +66,8 @@ def rank(
     """Ranks the channels of all hooked tensors of `runner` for codes of `bits` and `extra_bits` more.
 
     The authors rank at 3 bits whatever the bits used later. `done` is called with the number of candidates (greedy) or tensors finished.
-    Raises RecipeError for an unknown name, DataError where a ranking needs labels.
+    Raises RecipeError for an unknown name, DataError where a ranking needs labels,
+    ModelError where pg_g has no derivative of an operator.
     """
     if name not in RANKINGS:
         raise RecipeError(f"'ranking' must be one of {', '.join(RANKINGS)} (got {name!r})")
@@ -104,9 +105,13 @@ def _pg_g(runner: Runner, samples: Samples, bits: int, extra: int, _seed: int, d
     slope = {index: np.zeros_like(total) for index, total in gain.items()}
     for start in range(0, len(samples.x), GRADIENT_BATCH):
         part = slice(start, start + GRADIENT_BATCH)
-        values = run(graph, samples.x[part])
-        seeds = loss_gradient(graph, values, None if samples.y is None else samples.y[part])
-        for index, gradient in gradients(graph, values, seeds, runner.hooks).items():
+        try:
+            values = run(graph, samples.x[part])
+            seeds = loss_gradient(graph, values, None if samples.y is None else samples.y[part])
+            found = gradients(graph, values, seeds, runner.hooks)
+        except ValueError as error:
+            raise ModelError(f"the ranking pg_g cannot follow the network: {error}", hint="choose the ranking energy") from error
+        for index, gradient in found.items():
             slope[index] += np.abs(rows(gradient)).sum(axis=0, dtype=np.float64)
     done(len(runner.hooks))
     return {index: _ascending(gain[index] * slope[index]) for index in runner.hooks}, 0, 3.0
