@@ -147,6 +147,17 @@ def test_code_and_shifting_error_together_are_the_finer_code() -> None:
     np.testing.assert_allclose(dqa.values, stored(x, method="direct", bits=6).values, rtol=1e-6)
 
 
+def test_the_code_is_the_shifted_value_and_the_error_its_low_bits() -> None:
+    x = signed_map()
+    quantizer = parse_method({"method": "paper", "bits": 3, "extra_bits": 2, "ratio": 0.4}).fit(Calibration(x, [3, 1, 4, 2, 0]))
+    codes, errors = quantizer.split(x)
+    for row, channel in enumerate([0, 2]):
+        values = x[..., channel].ravel()
+        fine = np.clip(np.rint(values / (np.abs(values).max() / 16)), -16, 15).astype(int)
+        np.testing.assert_array_equal(codes[row], fine >> 2)
+        np.testing.assert_array_equal(errors[row], fine & 3)
+
+
 def test_no_channel_is_important_where_the_share_rounds_to_none() -> None:
     x = signed_map()
     assert stored(x, method="paper", bits=3, ratio=0.1).bits == 3 * x.size

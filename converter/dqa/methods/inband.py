@@ -8,6 +8,7 @@ and a table of one bit; their decoder then returns symbol 0 whatever it was, whi
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,12 +23,15 @@ class _Node:
     symbols: list[int] = field(compare=False)
 
 
-def code_lengths(symbols: npt.NDArray[np.integer]) -> dict[int, int]:
-    """Codeword length of every symbol that occurs in `symbols` (1-D, not empty); 1 for a single one."""
-    values, first, counts = np.unique(symbols, return_index=True, return_counts=True)
-    heap = [_Node(int(counts[i]), [int(values[i])]) for i in np.argsort(first)]  # Counter keeps the order of first occurrence
+def code_lengths(counts: Sequence[int], first: Sequence[int]) -> dict[int, int]:
+    """Codeword length of every symbol that occurs; 1 for a single one.
+
+    counts, first: of each symbol, how often and where it first occurs.
+    """
+    values = [symbol for symbol, count in enumerate(counts) if count]
+    heap = [_Node(counts[symbol], [symbol]) for symbol in sorted(values, key=lambda symbol: first[symbol])]  # as in their Counter
     heapq.heapify(heap)
-    lengths = dict.fromkeys(values.tolist(), 0)
+    lengths = dict.fromkeys(values, 0)
     while len(heap) > 1:
         left, right = heapq.heappop(heap), heapq.heappop(heap)
         merged = left.symbols + right.symbols
@@ -39,8 +43,9 @@ def code_lengths(symbols: npt.NDArray[np.integer]) -> dict[int, int]:
 
 def inband_bits(symbols: npt.NDArray[np.integer], symbol_bits: int) -> int:
     """Bits of payload and table of one channel's errors, 1-D, each 0 .. 2^symbol_bits - 1."""
-    lengths = code_lengths(symbols)
+    size = 1 << symbol_bits
+    counts = np.bincount(symbols, minlength=size).tolist()
+    lengths = code_lengths(counts, [int(np.argmax(symbols == symbol)) for symbol in range(size)])
     if len(lengths) == 1:
         return len(symbols) + 1
-    counts = np.bincount(symbols, minlength=1 << symbol_bits)
-    return sum(int(counts[symbol]) * length + 2 * symbol_bits + length for symbol, length in lengths.items())
+    return sum(counts[symbol] * length + 2 * symbol_bits + length for symbol, length in lengths.items())
