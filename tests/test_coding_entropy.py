@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ def needs(name: str) -> None:
         pytest.importorskip("zstandard", reason="Zstandard is in the extra [study]")
 
 
-def sparse_maps(rng: np.random.Generator, bits: int, signed: bool, shape: tuple[int, ...]) -> np.ndarray:
+def sparse_maps(rng: np.random.Generator, bits: int, signed: bool, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
     """Integers with many zeros, whose spread differs from channel to channel."""
     spread = rng.uniform(0, 2 ** (bits - signed), shape[-1])
     values = np.rint(rng.laplace(0, 1, shape) * spread / 4).astype(np.int64)
@@ -33,16 +34,18 @@ def sparse_maps(rng: np.random.Generator, bits: int, signed: bool, shape: tuple[
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(CODERS + SPLIT_CODERS), st.integers(1, 16), st.booleans(), st.integers(0, 2**32 - 1), st.data())
-def test_every_coder_decodes_exactly_what_it_encoded(name: str, bits: int, signed: bool, seed: int, data: st.DataObject) -> None:
+def test_every_coder_decodes_exactly_what_it_encoded(name: str, bits: int, signed: bool, seed: int, drawn: st.DataObject) -> None:
     needs(name)
     rng = np.random.default_rng(seed)
     bits = max(bits, 2) if name in SPLIT_CODERS else bits
-    extra = data.draw(st.integers(1, bits - 1)) if name in SPLIT_CODERS else 0
-    shape = tuple(data.draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)))
+    extra = drawn.draw(st.integers(1, bits - 1)) if name in SPLIT_CODERS else 0
+    shape = tuple(drawn.draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)))
     coder = fit(name, sparse_maps(rng, bits, signed, (3, *shape)), bits, signed=signed, extra_bits=extra)
     low, high = (-(1 << bits - 1), 1 << bits - 1) if signed else (0, 1 << bits)
     for maps in (sparse_maps(rng, bits, signed, shape), rng.integers(low, high, shape)):  # the second holds what calibration never saw
-        decoded = coder.decode(coder.encode(maps), shape)
+        data = coder.encode(maps)
+        assert -(-coder.encoded_bits(maps[None]) // 8) == len(data)
+        decoded = coder.decode(data, shape)
         assert decoded.shape == shape and np.array_equal(decoded, maps)
 
 

@@ -75,6 +75,20 @@ class MapCoder:
         pieces = [code.words(values) for plane, part in zip(self.planes, symbols, strict=True) for code, values in _per_code(plane, part)]
         return pack_words(np.concatenate([words for words, _ in pieces]), np.concatenate([lengths for _, lengths in pieces]))
 
+    def encoded_bits(self, maps: Maps) -> int:
+        """The bits that maps (N, ..., C) take when each is encoded by itself; of prefix codes without the filled last bytes.
+
+        Raises ValueError as `encode`.
+        """
+        if self.reference is not None:
+            return sum(8 * len(self.encode(values)) for values in maps)
+        return sum(int(lengths.sum()) for _, lengths in self._words(maps))
+
+    def _words(self, maps: Maps) -> list[tuple[Integers, Integers]]:
+        """Codewords and lengths, prefix code by prefix code."""
+        symbols = _split(maps, self.bits, self.extra_bits, self.signed)
+        return [code.words(values) for plane, part in zip(self.planes, symbols, strict=True) for code, values in _per_code(plane, part)]
+
     def decode(self, data: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
         """The values that were encoded, int64 of that shape. Raises DataError where `data` cannot be what `encode` gave for it."""
         count = int(np.prod(shape))
