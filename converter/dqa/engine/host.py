@@ -9,18 +9,17 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from dqa.engine.compile import executor_includes, executor_sources, shared_library
 from dqa.errors import DataError, ProgramError, ToolError
+from dqa.program import LayoutName
 
 Int8 = npt.NDArray[np.int8]
 UInt8 = npt.NDArray[np.uint8]
 
-LayoutName = Literal["internal", "external", "pushed"]
 _LAYOUTS: tuple[LayoutName, ...] = ("internal", "external", "pushed")
 _BATCH = 16
 """Samples a thread takes at a time."""

@@ -24,20 +24,6 @@ class Ends:
     pushed: bool = False
 
 
-def phase_spans(edge_count: int, ops: Sequence[Operator], phases: Sequence[int], ends: Ends) -> list[tuple[int, int]]:
-    """First and last phase in which each edge must hold its values; outputs to the end, inputs from the start."""
-    first = [0] * edge_count
-    last = [0] * edge_count
-    for phase, op in zip(phases, ops, strict=True):
-        first[op.output] = phase
-        last[op.output] = max(last[op.output], phase)
-        for edge in op.inputs:
-            last[edge] = max(last[edge], phase)
-    for edge in range(ends.inputs, ends.inputs + ends.outputs):
-        last[edge] = phases[-1]
-    return list(zip(first, last, strict=True))
-
-
 def plan(edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[int], ends: Ends) -> Layout:
     """Places every edge of the arena, every operator's scratch and transient row.
 

@@ -16,11 +16,12 @@ from dqa.program.schedule import Reader
 
 @dataclass(frozen=True)
 class Lifetimes:
-    """Sets of moments as bits: moment m is 1 << m. edges: of each edge; scratch, transient: of each operator."""
+    """Sets of moments as bits: moment m is 1 << m. edges: of each edge; scratch, transient: of each operator; phases: of each phase."""
 
     edges: tuple[int, ...]
     scratch: tuple[int, ...]
     transient: tuple[int, ...]
+    phases: tuple[int, ...]
 
 
 def lifetimes(edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[int], *, outputs: range, pushed: bool = False) -> Lifetimes:
@@ -52,6 +53,7 @@ class _Run:
 
     def lifetimes(self) -> Lifetimes:
         scratch = [0] * len(self.ops)
+        phases = []
         for phase in range(self.phases[-1] + 1):
             start = self.now
             self.now += 1  # the operators begin
@@ -64,12 +66,13 @@ class _Run:
                         raise ProgramError(f"row {row} of the input is not taken when it is pushed")
             if not self._phase(steps):
                 raise ProgramError(f"phase {phase} stalls: its rings are too small")
+            phases.append(span(start, self.now - 1))
             for step in steps:
-                scratch[step] = span(start, self.now - 1)
+                scratch[step] = phases[-1]
         for number, first in enumerate(self.since):
             if first is not None:
                 self.alive[number] |= span(first, self.now - 1)
-        return Lifetimes(tuple(self.alive), tuple(scratch), tuple(self.transient))
+        return Lifetimes(tuple(self.alive), tuple(scratch), tuple(self.transient), tuple(phases))
 
     def _phase(self, steps: Sequence[int]) -> bool:
         """Rounds until no operator can go on; whether all rows are written."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -210,6 +211,9 @@ class Softmax(Operator):
 
     table: UInt16
 
+
+LayoutName = Literal["internal", "external", "pushed"]
+"""The layouts of a program by name, in the order of the format."""
 
 IN_OUTPUT = 1 << 31
 """The bit of an offset that counts from the first output."""
