@@ -98,7 +98,7 @@ def label(job: Job, among: Iterable[Job], without: Sequence[str] = ()) -> str:
 
 def show(value: float, metric: str, digits: int = 2) -> str:
     """A value of the metric for people: in percent where it is a share."""
-    return f"{100 * value:.{digits}f}" if metric in SHARES else f"{value:.5g}"
+    return f"{100 * value:z.{digits}f}" if metric in SHARES else f"{value:.5g}"  # z: no -0.00
 
 
 def unit(metric: str) -> str:
@@ -143,7 +143,8 @@ def _fixed(jobs: Sequence[Job]) -> list[str]:
         for key, value in (*same[0].options, ("ranking", same[0].ranking)):
             if value is not None and all(dict((*job.options, ("ranking", job.ranking)))[key] == value for job in same):
                 shared.append(f"{key} = {value}")
-        lines.append(f"{method}: {', '.join(shared) or 'none'}")
+        if shared:
+            lines.append(f"{method}: {', '.join(shared)}")
     return lines
 
 
