@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from dqa.cli.common import output_options, progress, table, talk, write_json
+from dqa.cli.common import F, output_options, progress, table, talk, write_json
+from dqa.sparsify import SparsifyConfig
+
+DEFAULTS = SparsifyConfig()
+
+
+def _setting(name: str, metavar: str, text: str) -> Callable[[F], F]:
+    """An option for a field of SparsifyConfig, which checks it, with its default."""
+    default = getattr(DEFAULTS, name.removeprefix("--").replace("-", "_"))
+    kind = str if name.startswith("--input") else type(default)  # 1/255 is a number
+    return click.option(name, type=kind, default=default, show_default=True, metavar=metavar, help=text)
 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), required=True, metavar="X.npz", help="Samples `x` to train with, answers `y`.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, metavar="OUT.keras", help="File to write.")
-@click.option("--l1", type=float, metavar="L", help="Weight of the penalty: what it adds to the loss at the start.  [default: 1]")
-@click.option("--epochs", type=int, metavar="N", help="Passes over the data.  [default: 5]")
-@click.option("--lr", type=float, metavar="R", help="Learning rate of Adam, falling to 0.  [default: 0.0003]")
-@click.option("--batch", type=int, metavar="N", help="Samples of a step.  [default: 64]")
-@click.option("--held-out", type=float, metavar="S", help="Share of the samples that only measures.  [default: 0.1]")
-@click.option("--seed", type=int, metavar="N", help="Of every random choice.  [default: 0]")
-@click.option("--input-scale", metavar="S", help="The model's input is (x - Z) * S; a number, or one per channel.  [default: 1]")
-@click.option("--input-zero-point", metavar="Z", help="A number, or one per channel.  [default: 0]")
+@_setting("--l1", "L", "Weight of the penalty: what it adds to the loss at the start.")
+@_setting("--epochs", "N", "Passes over the data.")
+@_setting("--lr", "R", "Learning rate of Adam, falling to 0.")
+@_setting("--batch", "N", "Samples of a step.")
+@_setting("--held-out", "S", "Share of the samples that only measures.")
+@_setting("--seed", "N", "Of every random choice.")
+@_setting("--input-scale", "S", "The model's input is (x - Z) * S; a number, or one per channel.")
+@_setting("--input-zero-point", "Z", "A number, or one per channel.")
 @output_options
 def sparsify(model: Path, data: Path, out: Path, quiet: bool, json_path: Path | None, **settings: Any) -> None:
     """Fine-tune MODEL, a Keras .h5 or .keras file, with an L1 penalty on its activation maps.
 
     More activations become 0, so that their maps take fewer bits; what it costs is measured on samples held out.
     """
-    from dqa import sparsify as package
+    from dqa.sparsify import sparsify as run
 
-    config = package.SparsifyConfig(**{name: value for name, value in settings.items() if value is not None})
-    result = package.sparsify(model, data, out, config, progress=progress(quiet))
+    result = run(model, data, out, SparsifyConfig(**settings), progress=progress(quiet))
     write_json(result.report, json_path)
     if talk(quiet, json_path):
         title = f"{result.out}, on {result.report['held_out_samples']} samples held out"
