@@ -82,12 +82,12 @@ class MapCoder:
         """
         if self.reference is not None:
             return sum(8 * len(self.encode(values)) for values in maps)
-        return sum(int(lengths.sum()) for _, lengths in self._words(maps))
+        return sum(code.cost(np.bincount(symbols, minlength=1 << code.bits)) for code, symbols in self._parts(maps))
 
-    def _words(self, maps: Maps) -> list[tuple[Integers, Integers]]:
-        """Codewords and lengths, prefix code by prefix code."""
+    def _parts(self, maps: Maps) -> list[tuple[PrefixCode, Integers]]:
+        """Each prefix code with the symbols (n,) it codes, in the order of the stream."""
         symbols = _split(maps, self.bits, self.extra_bits, self.signed)
-        return [code.words(values) for plane, part in zip(self.planes, symbols, strict=True) for code, values in _per_code(plane, part)]
+        return [pair for plane, part in zip(self.planes, symbols, strict=True) for pair in _per_code(plane, part)]
 
     def decode(self, data: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
         """The values that were encoded, int64 of that shape. Raises DataError where `data` cannot be what `encode` gave for it."""
@@ -136,7 +136,7 @@ def _split(maps: Maps, bits: int, extra_bits: int, signed: bool) -> list[Integer
     """The symbols of values, or of codes and errors, each int64 (values per channel, C)."""
     if not 1 <= bits <= MAX_BITS:
         raise ValueError(f"values of {bits} bits, expected 1..{MAX_BITS}")
-    values = np.asarray(maps).astype(np.int64)
+    values = np.asarray(maps, np.int64)
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
     if values.size and (values.min() < low or values.max() > high):
         raise ValueError(f"values from {values.min()} to {values.max()}, expected {low}..{high}")

@@ -44,6 +44,11 @@ class PrefixCode(ABC):
     def symbols_at(self, bits: Bits, positions: Integers) -> Integers:
         """The symbols of the codewords that start at `positions` (n,); may pass 2^bits - 1 in a corrupt stream."""
 
+    def cost(self, counts: Integers) -> int:
+        """The bits that symbols take which occur `counts` (2^bits,) times."""
+        seen = np.flatnonzero(counts)
+        return int(self.words(seen)[1] @ counts[seen])
+
     def read(self, bits: Bits, position: int, count: int) -> tuple[Integers, int]:
         """`count` symbols from `position` on, and where they end. Raises DataError where it ends before, or holds none."""
         # The length is found for every place at once; the walk from codeword to codeword is then a look-up each.

@@ -26,9 +26,7 @@ class SparseExpGolomb(PrefixCode):
     @classmethod
     def fit(cls, counts: Integers, bits: int) -> SparseExpGolomb:
         """The order that takes the fewest bits for `counts` (2^bits,); the lowest of equal ones."""
-        seen = np.flatnonzero(counts)
-        costs = [int((cls(bits, k).words(seen)[1] * counts[seen]).sum()) for k in range(bits)]
-        return cls(bits, int(np.argmin(costs)))
+        return min((cls(bits, order) for order in range(bits)), key=lambda code: code.cost(counts))
 
     @property
     def table_bits(self) -> int:
