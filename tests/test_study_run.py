@@ -124,6 +124,7 @@ def test_a_study_killed_halfway_goes_on_and_ends_with_the_bytes_of_one_left_alon
         process.wait()
     assert process.returncode == -signal.SIGKILL, "it ended before it could be killed"
     survived = finished(out)
+    (out / "jobs" / ".writing-half").write_text('{"key"')
     assert 5 <= len(survived) < total and not (out / "results.csv").exists()
     wait_for(lambda: not [worker for worker in workers if worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE], 30)
 
@@ -133,6 +134,20 @@ def test_a_study_killed_halfway_goes_on_and_ends_with_the_bytes_of_one_left_alon
     assert finished(out).keys() == finished(alone).keys()
     assert contents(out) == contents(alone)
     assert not list(out.rglob(".writing-*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_ctrl_c_ends_a_study_in_one_line_and_keeps_what_is_done(study: Path, tmp_path: Path, processes: str) -> None:
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [*command(study, out), "--jobs", processes], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    wait_for(lambda: len(finished(out)) >= 3 or process.poll() is not None, 120)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the command and its workers
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and said.split() == ["interrupted"], said
+    assert len(finished(out)) >= 3 and not (out / "results.csv").exists()
 
 
 @pytest.mark.slow

@@ -38,6 +38,8 @@ def study(
     from dqa.study.config import load
     from dqa.study.run import Workers, run_study
 
+    if jobs is not None and scheduler is not None:
+        raise click.UsageError("--jobs counts processes of this machine; with --scheduler the cluster has its own")
     config = load(study, data)
     workers = Workers(jobs or os.cpu_count() or 1, scheduler)
     run = run_study(config, out, workers, keep_stale=keep_stale, progress=progress(quiet))

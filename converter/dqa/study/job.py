@@ -170,3 +170,6 @@ def _load(inputs: ModelInputs) -> _Loaded:
         _kept.loaded, _kept.inputs = _Loaded(inputs), inputs
     loaded: _Loaded = _kept.loaded
     return loaded
+
+
+code_digest()  # now, while the files are those that were imported

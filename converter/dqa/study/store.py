@@ -13,6 +13,7 @@ from typing import Any
 from dqa.errors import InputError
 
 Record = dict[str, Any]
+_UNFINISHED = ".writing-"
 
 
 class Store:
@@ -39,11 +40,17 @@ class Store:
         write_whole(self.directory / f"{record['key']}.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
 
 
+def sweep(directory: Path) -> None:
+    """Removes what a killed process was writing below a directory; no other may be at work there."""
+    for left in directory.rglob(f"{_UNFINISHED}*"):
+        left.unlink(missing_ok=True)
+
+
 def write_whole(path: Path, content: str | bytes) -> None:
     """Writes a file under another name, flushes it to the disk and renames it. Raises InputError where that cannot be."""
     data = content.encode("utf-8") if isinstance(content, str) else content
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
