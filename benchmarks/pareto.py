@@ -10,38 +10,34 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
-from models import MODELS, ROOT
+from common import ANCHOR, Row, convert, evaluate, main, table
 
-import dqa
 from dqa.report.plots import Axis, element, label, line, svg
 
-ANCHOR = json.loads((Path(__file__).parent / "anchor.json").read_text(encoding="utf-8"))
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 900.0, 420.0, 70.0, 20.0, 20.0, 50.0
 STYLE = ".point{fill:#2563eb}.anchor{stroke:#dc2626;stroke-dasharray:6 4}.float{stroke:#16a34a;stroke-dasharray:6 4}.grid{stroke:#ddd}"
 TEXT = "text{font:13px sans-serif}.middle{text-anchor:middle}.end{text-anchor:end}"
 
 
-def front(name: str, work: Path) -> dict[str, Any]:
-    """The plans of the front that `--ram auto` draws, with the accuracy of each."""
-    model = MODELS[name]
-    calibration, test = model.data(work / "data")
-    common = {"input_scale": model.input_scale, "input_zero_point": model.input_zero_point, "metric": model.metric}
+def front(name: str, work: Path, _options: argparse.Namespace) -> Row:
+    """The plans of the front that `--ram auto` draws, with the accuracy of each; writes the plot."""
     out = work / f"{name}-pareto"
-    plan = dqa.convert(model.path, calibration, out, dqa.ConvertConfig(ram="auto", **common)).report["plan"]
+    plan = convert(name, work, out, ram="auto")["plan"]
     float_model = work / f"{name}-float.tflite"
     float_model.write_bytes((out / "float.tflite").read_bytes())
     points = []
     for point in plan["front"]:
-        report = dqa.convert(float_model, calibration, out, dqa.ConvertConfig(ram=point["arena"], **common)).report
-        result = dqa.evaluate(out, test)
-        points.append({"arena": report["ram"]["arena"], "loss": point["loss"], "phases": point["phases"], "value": result.value})
+        report = convert(name, work, out, float_model, ram=point["arena"])
+        result = evaluate(name, work, out)
+        points.append({"arena": report["ram"]["arena"], "loss": point["loss"], "phases": point["phases"], "value": result["value"]})
         print(json.dumps({"model": name, **points[-1]}), flush=True)
-    return {"model": name, "metric": model.metric, "float": result.float_value, "anchor": ANCHOR[name]["arena"], "points": points}
+    found = {"model": name, "metric": result["metric"], "float": result["float_value"], "anchor": ANCHOR[name]["arena"], "points": points}
+    (work / f"pareto-{name}.svg").write_text(plot(found), encoding="utf-8")
+    return found
 
 
-def plot(found: dict[str, Any]) -> str:
+def plot(found: Row) -> str:
     """RAM (logarithmic) against the metric, with the anchor's RAM and the float model's value."""
     points = found["points"]
     values = [p["value"] for p in points] + [found["float"]]
@@ -64,29 +60,16 @@ def plot(found: dict[str, Any]) -> str:
     return str(svg(WIDTH, HEIGHT, title, *parts, name=f"pareto-{found['model']}"))
 
 
-def markdown(rows: list[dict[str, Any]]) -> str:
+def markdown(rows: list[Row]) -> str:
     lines = ["# RAM against accuracy", ""]
     for row in rows:
         lines += [f"## {row['model']} ({row['metric']}, float {row['float']:.4f}, anchor {row['anchor']:,} B)", ""]
-        lines += ["| arena | phases | predicted loss | value |", "| --- | --- | --- | --- |"]
-        lines += [f"| {p['arena']:,} | {p['phases']} | {p['loss']:.4f} | {p['value']:.4f} |" for p in row["points"]]
+        lines += table(
+            ("arena", "phases", "predicted loss", "value"), [[p["arena"], p["phases"], p["loss"], p["value"]] for p in row["points"]]
+        )
         lines += ["", f"![{row['model']}](pareto-{row['model']}.svg)", ""]
     return "\n".join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", default="ic,kws,vww")
-    parser.add_argument("-o", "--out", type=Path, default=ROOT / "out" / "benchmarks")
-    arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for name in arguments.models.split(","):
-        rows.append(front(name, arguments.out))
-        (arguments.out / f"pareto-{name}.svg").write_text(plot(rows[-1]), encoding="utf-8")
-        (arguments.out / "pareto.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        (arguments.out / "pareto.md").write_text(markdown(rows), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    main("pareto", __doc__, ("ic", "kws", "vww"), front, markdown)
