@@ -85,7 +85,7 @@ def convert(
         choice = decisions.from_calibration(float_model, dataset, settings, progress)
     cut, formats = choice.cut, choice.formats
     with progress.task("Building the program", None):
-        groups = [_build(group, formats, choice.phases) for group in cut.groups]
+        groups = [_build(group, formats, choice.phases, settings.weight_bits) for group in cut.groups]
     if settings.push_rows and (cut.builtins is not None or groups[0].program.pushed is None):
         raise RecipeError("push_rows: the input of this model cannot be pushed row by row", hint="convert it without --push-rows")
     ports = {t: _port(cut.graph.tensors[t], fmt) for t, fmt in decisions.border_formats(cut, formats).items()}
@@ -115,9 +115,9 @@ def convert(
     return ConvertResult(out, report)
 
 
-def _build(group: Graph, formats: Formats, phases: Sequence[int] | None) -> BuiltGroup:
+def _build(group: Graph, formats: Formats, phases: Sequence[int] | None, weight_bits: int) -> BuiltGroup:
     try:
-        program = build(group, formats, phases)
+        program = build(group, formats, phases, weight_bits=weight_bits)
         return BuiltGroup(group, program, write(program))
     except ValueError as error:
         raise RecipeError(f"the decisions do not make a valid program: {error}") from error

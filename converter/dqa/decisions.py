@@ -59,7 +59,7 @@ def from_calibration(model: FloatModel, dataset: datasets.Dataset, config: Conve
         outputs = {t: given[t] for t in cut.part.outputs if t in given}
         known = {t: statistics[source] for t, source in seen.items()}
         if config.ram is None:
-            formats = raise_to_useful(cut.part, decide(cut.part, known, inputs, config, outputs))
+            formats = raise_to_useful(cut.part, decide(cut.part, known, inputs, config, outputs), config.weight_bits)
     if config.ram is not None:
         return _planned(cut, known, inputs, config, progress)
     for tensor in set(cut.part.outputs).difference(cut.graph.outputs):

@@ -60,13 +60,19 @@ class Planner:
         self.graph, self.statistics, self.inputs, self.config, self.pushed = graph, statistics, inputs, config, pushed
         self.order = edge_order(graph)
         packed = {t: EdgeChoice(Storage.MAP, 7) for t in self.order}
-        self.base = build(graph, raise_to_useful(graph, decide(graph, statistics, inputs, config, choices=packed)))
+        self.base = self._build(self._useful(decide(graph, statistics, inputs, config, choices=packed)))
         maps = [number for number, edge in enumerate(self.base.edges) if edge.storage is Storage.MAP]
         self.ring_rows = self._ring_rows(maps)
         losses = {number: EdgeLoss(graph, statistics, self.order[number]) for number in maps}
         self.search = Search(
             describe(self.base, losses, self.ring_rows, self._tied(maps), config, inputs_inside=not pushed, outputs_inside=True)
         )
+
+    def _useful(self, formats: dict[int, TensorFormat]) -> dict[int, TensorFormat]:
+        return raise_to_useful(self.graph, formats, self.config.weight_bits)
+
+    def _build(self, formats: dict[int, TensorFormat], phases: tuple[int, ...] | None = None) -> Program:
+        return build(self.graph, formats, phases, weight_bits=self.config.weight_bits)
 
     def _ring_rows(self, maps: list[int]) -> dict[int, int]:
         """Rows that the ring of each edge needs when everything flows in one phase, which is enough for any phases.
@@ -116,10 +122,10 @@ class Planner:
             chosen = stored.edge.options[option]
             storage = Storage.RAW_INT8 if chosen.plain else Storage.MAP
             choices[self.order[stored.index]] = EdgeChoice(storage, chosen.code_bits, chosen.extra_bits, chosen.important)
-        formats = raise_to_useful(self.graph, decide(self.graph, self.statistics, self.inputs, self.config, choices=choices))
+        formats = self._useful(decide(self.graph, self.statistics, self.inputs, self.config, choices=choices))
         for number in candidate.rings:
             ring = ring_edge(self.base.edges[number], self.ring_rows[number])
             tensor = self.order[number]
             formats[tensor] = replace(formats[tensor], capacity=ring.capacity, ring_rows=ring.ring_rows)
         phases = tuple(candidate.phases)
-        return Planned(formats, phases, build(self.graph, formats, phases), solution, self.search.smallest, self.pushed)
+        return Planned(formats, phases, self._build(formats, phases), solution, self.search.smallest, self.pushed)

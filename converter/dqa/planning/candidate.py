@@ -50,6 +50,7 @@ class Candidate:
         self.work = sum(op.work for op in problem.operators)
         for op, phase in zip(problem.operators, self.phases, strict=True):
             self.fixed[phase] += op.base
+            transient[phase] = max(transient[phase], op.decoded)
         for index, edge in enumerate(problem.edges):
             self._add(index, edge, transient)
         for phase in range(count):
@@ -72,7 +73,8 @@ class Candidate:
         if packed:
             self.work += edge.values * (ENCODE + DECODE * len(edge.consumers))
         if packed and edge.producer is not None:
-            transient[first] = max(transient[first], self.problem.operators[edge.producer].transient)
+            producer = self.problem.operators[edge.producer]
+            transient[first] = max(transient[first], producer.transient + producer.decoded)
 
     @cached_property
     def ring_loss(self) -> float:

@@ -32,6 +32,8 @@ enum {
 
 enum dqa_storage { DQA_RAW_INT8 = 0, DQA_RAW_UINT8 = 1, DQA_MAP = 2, DQA_RING = 3 };
 enum { DQA_LAYOUTS = 3 };
+enum dqa_weight_encoding { DQA_WEIGHTS_INT8 = 0, DQA_WEIGHTS_BOOK = 1, DQA_WEIGHTS_BOOKS = 2 };
+enum { DQA_BOOK = 16 }; /* values of a code book */
 enum dqa_error_coding { DQA_ERRORS_NONE = 0, DQA_ERRORS_RAW = 1, DQA_ERRORS_HUFFMAN = 2 };
 
 /* Where the fields of the records are (docs/format.md, sections 3 to 5). */
@@ -81,7 +83,7 @@ enum dqa_operator_field {
   DQA_OPERATOR_PARAMETER_BYTES = 12,
   DQA_OPERATOR_SCRATCH_BYTES = 16,
   DQA_OPERATOR_PHASE = 20,
-  DQA_OPERATOR_RESERVED = 22
+  DQA_OPERATOR_WEIGHT_ENCODING = 22
 };
 enum dqa_huffman_field { DQA_HUFFMAN_MAX_LENGTH = 0, DQA_HUFFMAN_SYMBOL_BITS = 1, DQA_HUFFMAN_LENGTHS = 4 };
 
@@ -196,7 +198,7 @@ struct dqa_op {
   const uint8_t *bias, *multiplier, *shift; /* of each output channel, where it requantizes */
   uint32_t scratch_bytes;
   uint16_t number, output_number;
-  uint8_t input_count;
+  uint8_t input_count, weight_encoding;
   struct dqa_window window; /* all 1, pads 0, where it has none */
   struct dqa_edge input;    /* input 0 */
   struct dqa_edge output;
@@ -243,11 +245,13 @@ struct dqa_span {
 };
 
 enum dqa_traits {
-  DQA_WINDOW = 1,          /* parameters begin with a window */
-  DQA_PADDED = 2,          /* zero points stand for values outside of the input, unless they are 0 */
-  DQA_REQUANTIZES = 4,     /* parameters end with a requantization */
-  DQA_COPIES = 8,          /* input and output values have one range */
-  DQA_ONE_ROW_AT_ONCE = 16 /* of an input of one row it accumulates nothing */
+  DQA_WINDOW = 1,           /* parameters begin with a window */
+  DQA_PADDED = 2,           /* zero points stand for values outside of the input, unless they are 0 */
+  DQA_REQUANTIZES = 4,      /* parameters end with a requantization */
+  DQA_COPIES = 8,           /* input and output values have one range */
+  DQA_ONE_ROW_AT_ONCE = 16, /* of an input of one row it accumulates nothing */
+  DQA_CODED_WEIGHTS = 32,   /* its weights may be indices into a code book */
+  DQA_DECODES_AHEAD = 64    /* it decodes those of two output channels before it uses them */
 };
 
 /* The methods of a kind of operator. */
@@ -306,10 +310,14 @@ static inline uint32_t dqa_view_padding_bytes(const struct dqa_view *view) {
   return view->padding_row ? dqa_align(view->row_bytes) : 0;
 }
 
-/* Scratch an operator keeps through its phase, and the row it needs while it writes a map (docs/format.md, section 7).
- */
+/* Scratch an operator keeps through its phase, and what it needs while it writes a row (docs/format.md, section 7): the
+ * row itself before it is packed, then decoded weights. */
 uint32_t dqa_scratch_bytes(const struct dqa_op *op);
 uint32_t dqa_transient_bytes(const struct dqa_op *op);
+
+/* Weights per output channel that it decodes ahead of their use, twice, behind the transient row; 0: none. */
+uint32_t dqa_decoded_weights(const struct dqa_op *op);
+int8_t *dqa_decoded_of(const struct dqa_op *op); /* only in a run */
 
 /* The rows of an input; only in a run. */
 void dqa_ring_of(const struct dqa_op *op, uint32_t input, struct dqa_ring *ring);

@@ -5,6 +5,7 @@
  * padding, two pixels share the kernel's columns that both have inside, and each adds those it alone has. */
 #include "dqa_internal.h"
 #include "products.h"
+#include "weights.h"
 
 enum { WEIGHTS = DQA_WINDOW_BYTES };
 
@@ -31,7 +32,7 @@ static inline void sum_columns(const struct kernel *kernel, struct dqa_range col
       if (pair) {
         dqa_products_2x2(w0 + weight, w1 + weight, v0, v1, run * kernel->channels, sums);
       } else {
-        dqa_products_2x1(w0 + weight, w1 + weight, v0, run * kernel->channels, sums);
+        dqa_products_2x1(w0 + weight, w1 + weight, v0, run * kernel->channels, sums, sums + 2);
       }
     }
   }
@@ -47,7 +48,7 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   const uint32_t channels = op->output.channels, width = op->output.width;
   const int32_t pixel_step = op->window.stride_w * op->input.channels;
   const struct dqa_range all = {0, op->window.kernel_w};
-  const int8_t *weights = (const int8_t *)dqa_op_table(op, WEIGHTS);
+  struct dqa_weights weights;
   struct kernel kernel;
   (void)acc;
   dqa_taps_of(op, y, &kernel.taps);
@@ -55,12 +56,15 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   kernel.row_weights = op->window.kernel_w * kernel.channels;
   kernel.column_step = op->window.dilation_w * op->input.channels;
   kernel.dilated = op->window.dilation_w > 1;
-  weights += kernel.taps.first * kernel.row_weights;
   const uint32_t length = op->window.kernel_h * kernel.row_weights;
+  const uint32_t first = kernel.taps.first * kernel.row_weights, count = kernel.taps.count * kernel.row_weights;
+  dqa_weights_of(op, WEIGHTS, length, &weights);
+  int8_t *const room = weights.books != NULL ? dqa_decoded_of(op) : NULL;
   const int32_t left = kernel.taps.left * op->input.channels;
   for (uint32_t o0 = 0; o0 < channels; o0 += 2) {
     const uint32_t o1 = o0 + 1 < channels ? o0 + 1 : o0;
-    const int8_t *w0 = weights + o0 * length, *w1 = weights + o1 * length;
+    const int8_t *w0 = dqa_weights_at(&weights, o0, first, count, room);
+    const int8_t *w1 = o1 == o0 ? w0 : dqa_weights_at(&weights, o1, first, count, room + length);
     struct dqa_channel c0, c1;
     dqa_channel_at(op, o0, &c0);
     dqa_channel_at(op, o1, &c1);
@@ -92,13 +96,13 @@ static bool check(const struct dqa_op *op) {
     return false;
   }
   const uint32_t kernel = pixels * op->input.channels;
-  return dqa_in_program(op->model, dqa_u32(op->parameters + WEIGHTS), op->output.channels, kernel) &&
-         dqa_biases_fit(op, kernel * DQA_PRODUCT);
+  return dqa_weights_valid(op, WEIGHTS, kernel) && dqa_biases_fit(op, kernel * DQA_PRODUCT);
 }
 
 const struct dqa_operator dqa_op_conv_2d = {.parameter_bytes = DQA_WINDOW_BYTES + 4 + DQA_REQUANTIZATION_BYTES,
                                             .min_inputs = 1,
                                             .max_inputs = 1,
-                                            .traits = DQA_WINDOW | DQA_PADDED | DQA_REQUANTIZES,
+                                            .traits = DQA_WINDOW | DQA_PADDED | DQA_REQUANTIZES | DQA_CODED_WEIGHTS |
+                                                      DQA_DECODES_AHEAD,
                                             .check = check,
                                             .row = row};

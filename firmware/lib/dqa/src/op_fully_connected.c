@@ -1,24 +1,26 @@
 /* dqa: FULLY_CONNECTED over the whole input map, i8 weights[O][H * W * I]; output 1 x 1 x O.
  *
  * Takes input rows as they come: acc[o] grows by the products of that row; an input of one row needs no acc. Two
- * outputs at a time share a value's load. */
-#include "dqa_internal.h"
+ * outputs at a time share a value's load. Every weight is used once: indices are decoded a little at a time. */
+#include "products.h"
+#include "weights.h"
 
-enum { WEIGHTS = 0 };
+enum { WEIGHTS = 0, DECODED = 64 };
 
 /* sums[0], sums[1] += the products of input row y and the weights of outputs o0 and o1. */
 static inline void sum_products(const struct dqa_op *op, uint32_t y, const int8_t *values, uint32_t o0, uint32_t o1,
                                 int32_t sums[2]) {
   const uint32_t length = op->input.row_values, inputs = op->input.height * length;
-  const int8_t *weights = (const int8_t *)dqa_op_table(op, WEIGHTS) + y * length;
-  const int8_t *w0 = weights + o0 * inputs, *w1 = weights + o1 * inputs;
-  int32_t s0 = sums[0], s1 = sums[1];
-  for (uint32_t i = 0; i < length; ++i) {
-    s0 += w0[i] * values[i];
-    s1 += w1[i] * values[i];
+  struct dqa_weights weights;
+  int8_t room[2 * DECODED];
+  dqa_weights_of(op, WEIGHTS, inputs, &weights);
+  const uint32_t most = weights.books != NULL ? DECODED : length;
+  for (uint32_t done = 0; done < length; done += most) {
+    const uint32_t count = length - done < most ? length - done : most;
+    const int8_t *w0 = dqa_weights_at(&weights, o0, y * length + done, count, room);
+    const int8_t *w1 = dqa_weights_at(&weights, o1, y * length + done, count, room + DECODED);
+    dqa_products_2x1(w0, w1, values + done, count, sums, sums + 1);
   }
-  sums[0] = s0;
-  sums[1] = s1;
 }
 
 static void accumulate(const struct dqa_op *op, uint32_t y, const int8_t *values, int32_t *acc) {
@@ -61,14 +63,13 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
 static bool check(const struct dqa_op *op) {
   const uint32_t inputs = op->input.height * op->input.row_values;
   return op->output.height == 1 && op->output.width == 1 && inputs <= DQA_MAX_PRODUCTS &&
-         dqa_in_program(op->model, dqa_u32(op->parameters + WEIGHTS), op->output.channels, inputs) &&
-         dqa_biases_fit(op, inputs * DQA_PRODUCT);
+         dqa_weights_valid(op, WEIGHTS, inputs) && dqa_biases_fit(op, inputs * DQA_PRODUCT);
 }
 
 const struct dqa_operator dqa_op_fully_connected = {.parameter_bytes = 4 + DQA_REQUANTIZATION_BYTES,
                                                     .min_inputs = 1,
                                                     .max_inputs = 1,
-                                                    .traits = DQA_REQUANTIZES | DQA_ONE_ROW_AT_ONCE,
+                                                    .traits = DQA_REQUANTIZES | DQA_ONE_ROW_AT_ONCE | DQA_CODED_WEIGHTS,
                                                     .check = check,
                                                     .accumulate = accumulate,
                                                     .row = row};

@@ -21,15 +21,15 @@ static inline void dqa_products_2x2_readable(const int8_t *w0, const int8_t *w1,
   sums[0] = s00, sums[1] = s01, sums[2] = s10, sums[3] = s11;
 }
 
-/* sums[0] += the products of w0 v, sums[2] those of w1 v: as above with one run of values, for the borders of rows. */
-static inline void dqa_products_2x1(const int8_t *w0, const int8_t *w1, const int8_t *v, uint32_t length,
-                                    int32_t sums[3]) {
-  int32_t s0 = sums[0], s1 = sums[2];
+/* *sum0 += the products of w0 v, *sum1 those of w1 v: as above with one run of values. */
+static inline void dqa_products_2x1(const int8_t *w0, const int8_t *w1, const int8_t *v, uint32_t length, int32_t *sum0,
+                                    int32_t *sum1) {
+  int32_t s0 = *sum0, s1 = *sum1;
   for (uint32_t i = 0; i < length; ++i) {
     s0 += w0[i] * v[i];
     s1 += w1[i] * v[i];
   }
-  sums[0] = s0, sums[2] = s1;
+  *sum0 = s0, *sum1 = s1;
 }
 
 #if defined(__AVX2__) && !defined(DQA_PORTABLE)
