@@ -19,7 +19,8 @@ static inline void sum_products(const struct dqa_op *op, uint32_t y, const int8_
     const uint32_t count = length - done < most ? length - done : most;
     const int8_t *w0 = dqa_weights_at(&weights, o0, y * length + done, count, room);
     const int8_t *w1 = dqa_weights_at(&weights, o1, y * length + done, count, room + DECODED);
-    dqa_products_2x1(w0, w1, values + done, count, sums, sums + 1);
+    const struct dqa_runs runs = {&values, 1, count, 0};
+    dqa_products_2x1(&runs, w0, w1, (int32_t)done, sums);
   }
 }
 
