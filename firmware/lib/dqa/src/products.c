@@ -25,6 +25,18 @@ static inline void readable_2x1(const int8_t *w0, const int8_t *w1, const int8_t
   sums[0] = s0, sums[1] = s1;
 }
 
+static inline void readable_4x1(const int8_t *const w[4], const int8_t *v, uint32_t first, uint32_t end,
+                                int32_t sums[4]) {
+  int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
+  for (uint32_t i = first; i < end; ++i) {
+    s0 += w[0][i] * v[i];
+    s1 += w[1][i] * v[i];
+    s2 += w[2][i] * v[i];
+    s3 += w[3][i] * v[i];
+  }
+  sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
+}
+
 /* The fast variants take a multiple of their block from the beginning of a run and return how many values that were. */
 #if defined(__AVX2__) && !defined(DQA_PORTABLE)
 
@@ -109,6 +121,29 @@ static inline uint32_t fast_2x1(const int8_t *w0, const int8_t *w1, const int8_t
   return length & ~3u;
 }
 
+/* Adds the products of four weights and four values. */
+static inline int32_t step_1x1(const int8_t **w, uint32_t v_even, uint32_t v_odd, int32_t sum) {
+  const uint32_t four = dsp_take_4(w);
+  sum = dsp_add_products(sum, dsp_even(four), v_even);
+  return dsp_add_products(sum, dsp_odd(four), v_odd);
+}
+
+/* Four values of each run in 23 instructions. */
+static inline uint32_t fast_4x1(const int8_t *const w[4], const int8_t *v, uint32_t length, int32_t sums[4]) {
+  const int8_t *w0 = w[0], *w1 = w[1], *w2 = w[2], *w3 = w[3];
+  int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
+  for (const int8_t *const end = v + (length & ~3u); v != end;) {
+    const uint32_t four = dsp_take_4(&v);
+    const uint32_t even = dsp_even(four), odd = dsp_odd(four);
+    s0 = step_1x1(&w0, even, odd, s0);
+    s1 = step_1x1(&w1, even, odd, s1);
+    s2 = step_1x1(&w2, even, odd, s2);
+    s3 = step_1x1(&w3, even, odd, s3);
+  }
+  sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
+  return length & ~3u;
+}
+
 #else
 
 static inline uint32_t fast_2x2(const int8_t *w0, const int8_t *w1, const int8_t *v0, const int8_t *v1, uint32_t length,
@@ -122,6 +157,13 @@ static inline uint32_t fast_2x1(const int8_t *w0, const int8_t *w1, const int8_t
   return 0;
 }
 
+#endif
+
+#ifndef DQA_DSP
+static inline uint32_t fast_4x1(const int8_t *const w[4], const int8_t *v, uint32_t length, int32_t sums[4]) {
+  (void)w, (void)v, (void)length, (void)sums; /* the compiler's own vectors do */
+  return 0;
+}
 #endif
 
 void dqa_products_2x2(const struct dqa_runs *runs, const int8_t *w0, const int8_t *w1, int32_t at0, int32_t at1,
@@ -145,4 +187,8 @@ void dqa_products_2x1(const struct dqa_runs *runs, const int8_t *w0, const int8_
       readable_2x1(w0 + done, w1 + done, v + done, length - done, sums);
     }
   }
+}
+
+void dqa_products_4x1(const int8_t *const w[4], const int8_t *v, uint32_t length, int32_t sums[4]) {
+  readable_4x1(w, v, fast_4x1(w, v, length, sums), length, sums);
 }

@@ -20,4 +20,7 @@ void dqa_products_2x2(const struct dqa_runs *runs, const int8_t *w0, const int8_
 /* sums[0] += the products of w0 and the runs at `at`, sums[1] those of w1. */
 void dqa_products_2x1(const struct dqa_runs *runs, const int8_t *w0, const int8_t *w1, int32_t at, int32_t sums[2]);
 
+/* sums[i] += the products of w[i] and v. */
+void dqa_products_4x1(const int8_t *const w[4], const int8_t *v, uint32_t length, int32_t sums[4]);
+
 #endif

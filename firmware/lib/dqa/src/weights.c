@@ -1,6 +1,6 @@
 /* dqa: weights, decoded a run at a time.
  *
- * Cost of decoding on Armv7E-M: 3.3 instructions per weight. */
+ * Cost of decoding on Armv7E-M: 3.5 instructions per weight. */
 #include "weights.h"
 
 static uint32_t row_bytes(const struct dqa_op *op, uint32_t count) {
