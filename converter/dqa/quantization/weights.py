@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dqa.program import BOOK
+from dqa.quantization.weight_methods.levels import Levels, nearest
+from dqa.quantization.weight_methods.uniform import uniform
+
 Floats = npt.NDArray[np.float64]
 
 HIGH = 127
@@ -17,7 +21,7 @@ HIGH = 127
 class FoldedWeights:
     """weights: int8 (O, ...). scales: (O,) real units per accumulator step. bias: int32 (O,).
 
-    book: int8 (16,) or (O, 16), the values that weights of 4 bits have; None: any.
+    book: int8 (16,), the values that weights of 4 bits have; None: any.
     """
 
     weights: npt.NDArray[np.int8]
@@ -26,42 +30,23 @@ class FoldedWeights:
     book: npt.NDArray[np.int8] | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Levels:
-    """Weights (O, ...) as values of a code book: w ~ scales[o] * weights, every weight one of book's; book int8 (16,) or (O, 16)."""
-
-    weights: npt.NDArray[np.int8]
-    scales: Floats
-    book: npt.NDArray[np.int8]
+def _least_scales(bias: Floats) -> Floats:
+    """A channel of zero weights only gives its bias; the accumulator's step then just has to hold it."""
+    return np.asarray(np.maximum(np.abs(bias), 1e-30) / (1 << 24))
 
 
-def uniform_4_bit(weights: Floats) -> Levels:
-    """The nearest of 15 equidistant levels around 0, their distance per output channel that of least squared error.
-
-    The levels are multiples of 18, so that sums are as fine as those of 8-bit weights.
-    """
-    outputs = weights.shape[0]
-    flat = weights.reshape(outputs, -1)
-    widest = np.maximum(np.abs(flat).max(axis=1), 1e-30) / 7
-    steps, errors = widest.copy(), np.full(outputs, np.inf)
-    for ratio in np.linspace(0.3, 1.0, 71):
-        step = widest * ratio
-        error = np.square(np.clip(np.rint(flat / step[:, None]), -7, 7) * step[:, None] - flat).sum(axis=1)
-        better = error < errors
-        steps, errors = np.where(better, step, steps), np.where(better, error, errors)
-    indices = np.clip(np.rint(flat / steps[:, None]), -7, 7)
-    book = np.append(18 * np.arange(-7, 8), 0).astype(np.int8)
-    return Levels((18 * indices).astype(np.int8).reshape(weights.shape), steps / 18, book)
-
-
-def nearest(values: Floats, book: npt.NDArray[np.int8]) -> Floats:
-    """The value of a book (16,) nearest to each of `values`."""
-    rising = np.sort(book).astype(np.float64)
-    return rising[np.searchsorted((rising[1:] + rising[:-1]) / 2, values)]
-
-
-def fold(weights: Floats, bias: Floats, input_scales: Floats, input_zero_points: Floats, *, bits: int = 8) -> FoldedWeights:
+def fold(
+    weights: Floats,
+    bias: Floats,
+    input_scales: Floats,
+    input_zero_points: Floats,
+    *,
+    bits: int = 8,
+    levels: Levels | None = None,
+) -> FoldedWeights:
     """Quantizes weights (O, ..., I) that read an input of per-channel scales and zero points (I,), to 8 bits or to a code book of 4.
+
+    levels: of the weights times the scales, (O, K); None: nearest levels, equidistant ones.
 
     With v the input's value, real = scale * (v - zero_point), so the weight of v is w * scale, and -sum(w * scale * zero_point)
     joins the bias, computed with the rounded weights so that a constant input meets no new error.
@@ -69,15 +54,17 @@ def fold(weights: Floats, bias: Floats, input_scales: Floats, input_zero_points:
     outputs = weights.shape[0]
     folded = weights * input_scales
     top = np.abs(folded).reshape(outputs, -1).max(axis=1)
-    # A channel of zero weights only gives its bias; the accumulator's step then just has to hold it.
-    least = np.maximum(np.abs(bias), 1e-30) / (1 << 24)
+    least = _least_scales(bias)
     shape = (outputs,) + (1,) * (weights.ndim - 1)
     if bits == 4:
-        levels = uniform_4_bit(folded)
-        book, scales = levels.book, np.maximum(levels.scales, least)
+        flat = folded.reshape(outputs, -1)
+        levels = levels or uniform(flat)
+        scales = np.maximum(levels.scales, least)
+        raised = scales > levels.scales
         integers = levels.weights.astype(np.float64)
-        for o in np.flatnonzero(scales > levels.scales):
-            integers[o] = nearest(folded[o] / scales[o], book if book.ndim == 1 else book[o])
+        integers[raised] = nearest(flat[raised] / scales[raised, None], levels.book.astype(np.float64))
+        integers = integers.reshape(weights.shape)
+        book = np.pad(levels.book, (0, BOOK - len(levels.book)), "edge")
     else:
         book, scales = None, np.maximum(top / HIGH, least)
         integers = np.clip(np.rint(folded / scales.reshape(shape)), -HIGH, HIGH)
