@@ -103,6 +103,7 @@ class Builder:
         """exact: the share of edges that lose nothing of their values."""
         self.exact = exact
         self.rng = np.random.default_rng(seed)
+        self.books = np.random.default_rng((seed, 16))
         self.edges: list[p.Edge] = []
         self.ops: list[p.Operator] = []
 
@@ -150,6 +151,16 @@ class Builder:
     def _weights(self, *shape: int) -> npt.NDArray[np.int8]:
         return self.rng.integers(-128, 128, shape).astype(np.int8)
 
+    def _coded(self, weights: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8] | None]:
+        """The weights (O, ...) and no code book, or values of a random book for all or for each output channel, and the book."""
+        kind = self.books.integers(4)
+        if kind < 2:
+            return weights, None
+        books = self.books.integers(-128, 128, (len(weights) if kind == 3 else 1, p.BOOK)).astype(np.int8)
+        flat = weights.reshape(len(weights), -1).astype(np.int64) % p.BOOK
+        values = np.take_along_axis(np.broadcast_to(books, (len(weights), p.BOOK)), flat, axis=1).reshape(weights.shape)
+        return values, books if kind == 3 else books[0]
+
     def conv_2d(self, source: int) -> int:
         window, height, width = self._window(source, True)
         weights = self._weights(self.between(1, 9), window.kernel_h, window.kernel_w, self.shape(source)[2])
@@ -159,7 +170,8 @@ class Builder:
         """A convolution with these weights (O, kernel_h, kernel_w, I); `size` of the output in rows and columns."""
         out = self.edge((*size, weights.shape[0]))
         requantization = random_requantization(self.rng, self.edges[out], 4000 * weights[0].size ** 0.5)
-        self.ops.append(p.Conv2D("conv", (source,), out, window, weights, requantization))
+        weights, book = self._coded(weights)
+        self.ops.append(p.Conv2D("conv", (source,), out, window, weights, requantization, book))
         return out
 
     def depthwise_conv_2d(self, source: int) -> int:
@@ -178,7 +190,8 @@ class Builder:
         weights = self._weights(self.between(1, 9), self.edges[source].values)
         out = self.edge((1, 1, weights.shape[0]))
         requantization = random_requantization(self.rng, self.edges[out], 4000 * weights.shape[1] ** 0.5)
-        self.ops.append(p.FullyConnected("dense", (source,), out, weights, requantization))
+        weights, book = self._coded(weights)
+        self.ops.append(p.FullyConnected("dense", (source,), out, weights, requantization, book))
         return out
 
     def add(self, source: int) -> int:

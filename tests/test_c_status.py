@@ -203,7 +203,7 @@ OPERATOR_CASES = [
     ("scratch too large", 16, "<I", 1 << 20, OPERATOR),
     ("a phase left out", 20, "<H", 2, OPERATOR),
     ("a phase again", 20, "<H", 0xFFFF, OPERATOR),
-    ("reserved", 22, "<H", 1, OPERATOR),
+    ("weight encoding", 22, "<H", 3, OPERATOR),
 ]
 
 

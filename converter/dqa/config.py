@@ -20,6 +20,7 @@ METRICS = ("top1", "auc", "miou", "mse")
 MAX_BITS = 8
 MAX_EXTRA_BITS = 4
 MAX_CHANNELS = 65535
+WEIGHT_BITS = (4, 8)
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class ConvertConfig:
     bits               bits of a code, 1..8
     extra_bits         bits of a shifting error, 0..4, bits + extra_bits <= 8
     important          share of the channels that keep their shifting error, 0..1
+    weight_bits        bits of the weights of convolutions and dense layers, 8 or 4; depthwise convolutions keep 8
     error_coding       how the errors are written: huffman, or raw bits
     input_scale        S of the model's float input (x - Z) * S, x as in the .npz; one number > 0, or one per channel
     input_zero_point   Z, one number or one per channel
@@ -47,6 +49,7 @@ class ConvertConfig:
     extra_bits: int = 2
     important: float = 0.4
     error_coding: Coding = "huffman"
+    weight_bits: int = 8
     input_scale: Numbers = 1.0
     input_zero_point: Numbers = 0.0
     calibration_samples: int = 512
@@ -68,6 +71,8 @@ class ConvertConfig:
             )
         if not _is_number(self.important) or not 0 <= self.important <= 1:
             raise RecipeError(f"important: expected a number from 0 to 1, got {self.important!r}")
+        if self.weight_bits not in WEIGHT_BITS or isinstance(self.weight_bits, bool):
+            raise RecipeError(f"weight_bits: expected 4 or 8, got {self.weight_bits!r}")
         _one_of("error_coding", self.error_coding, CODINGS)
         _whole("calibration_samples", self.calibration_samples, 1, 2**31 - 1)
         if not isinstance(self.ranking, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", self.ranking):

@@ -30,6 +30,7 @@ from dqa.program import write
 from dqa.progress import Progress, SilentProgress
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.serialize import to_mapping
+from dqa.quantization.weight_methods.chosen import LayerWeights
 from dqa.report import Interface, Port, build_mixed_report, build_report, plan_section
 
 
@@ -64,6 +65,8 @@ def convert(
         raise RecipeError("settings are given twice, by the recipe and beside it", hint="edit the recipe's config section instead")
     settings = saved.config if saved is not None else config or ConvertConfig()
     decided = saved is not None and bool(saved.edges)
+    if calibration is None and settings.weight_bits < 8:
+        raise InputError("weights of 4 bits are made from calibration data, with a recipe as well", hint="give --calibration X.npz")
     if calibration is None and not decided:
         raise InputError(
             "calibration data is missing", hint="give --calibration X.npz with an array 'x', or a recipe that a conversion wrote"
@@ -85,8 +88,13 @@ def convert(
         assert dataset is not None
         choice = decisions.from_calibration(float_model, dataset, settings, progress)
     cut, formats = choice.cut, choice.formats
+    weights = None
+    if settings.weight_bits < 8:
+        assert dataset is not None
+        with progress.task("Choosing weights", None):
+            weights = decisions.chosen_weights(float_model, choice, dataset, settings)
     with progress.task("Building the program", None):
-        groups = [_build(group, formats, choice.phases) for group in cut.groups]
+        groups = [_build(group, formats, choice.phases, settings.weight_bits, weights) for group in cut.groups]
     if settings.push_rows and (cut.builtins is not None or groups[0].program.pushed is None):
         raise RecipeError("push_rows: the input of this model cannot be pushed row by row", hint="convert it without --push-rows")
     ports = {t: _port(cut.graph.tensors[t], fmt) for t, fmt in decisions.border_formats(cut, formats).items()}
@@ -116,9 +124,15 @@ def convert(
     return ConvertResult(out, report)
 
 
-def _build(group: Graph, formats: Formats, phases: Sequence[int] | None) -> BuiltGroup:
+def _build(
+    group: Graph,
+    formats: Formats,
+    phases: Sequence[int] | None,
+    weight_bits: int,
+    weights: Mapping[int, LayerWeights] | None,
+) -> BuiltGroup:
     try:
-        program = build(group, formats, phases)
+        program = build(group, formats, phases, weight_bits=weight_bits, weights=weights)
         return BuiltGroup(group, program, write(program))
     except ValueError as error:
         raise RecipeError(f"the decisions do not make a valid program: {error}") from error

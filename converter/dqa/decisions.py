@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from dqa import data as datasets
 from dqa.calibration import ChannelStatistics, collect, tensor_ranges
+from dqa.calibration.observe import observe
 from dqa.config import ConvertConfig
 from dqa.errors import RecipeError
 from dqa.frontend import FloatModel
@@ -23,9 +24,13 @@ from dqa.progress import Progress
 from dqa.quantization.decide import InputFormat, decide
 from dqa.quantization.formats import Reason, TensorFormat, raw
 from dqa.quantization.serialize import from_mapping
+from dqa.quantization.weight_methods.chosen import LayerWeights, choose_weights
 from dqa.recipe import Recipe
 
 Formats = dict[int, TensorFormat]
+
+WEIGHT_SAMPLES = 256
+"""Calibration samples that suffice for the inputs of a layer: each gives as many as the layer has positions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +51,7 @@ def from_calibration(model: FloatModel, dataset: datasets.Dataset, config: Conve
 
     Raises ModelError, DataError, ToolError, BoardError (a RAM budget that no plan fits).
     """
-    chosen = subset(len(dataset.x), config.calibration_samples)
-    x = datasets.InputMapping.of(config.input_scale, config.input_zero_point).to_float(dataset.x[chosen])
+    x = _samples(dataset, config)
     cut = split(model, lambda tensors: tensor_ranges(model, x, tensors, progress))
     activations = [tensor.index for tensor in cut.part.activations()]
     seen = {t: cut.origin.get(t, t) for t in activations}
@@ -60,7 +64,7 @@ def from_calibration(model: FloatModel, dataset: datasets.Dataset, config: Conve
         outputs = {t: given[t] for t in cut.part.outputs if t in given}
         known = {t: statistics[source] for t, source in seen.items()}
         if config.ram is None:
-            formats = raise_to_useful(cut.part, decide(cut.part, known, inputs, config, outputs))
+            formats = raise_to_useful(cut.part, decide(cut.part, known, inputs, config, outputs), config.weight_bits)
     if config.ram is not None:
         return _planned(cut, known, inputs, config, progress)
     for tensor in set(cut.part.outputs).difference(cut.graph.outputs):
@@ -106,6 +110,16 @@ def from_recipe(model: FloatModel, recipe: Recipe) -> Decisions:
     return Decisions(cut, formats, recipe.phases)
 
 
+def chosen_weights(model: FloatModel, choice: Decisions, dataset: datasets.Dataset, config: ConvertConfig) -> dict[int, LayerWeights]:
+    """The weights of the layers of 4 bits, by output tensor, made for the formats chosen. Deterministic: a recipe does not hold them."""
+    cut = choice.cut
+    x = _samples(dataset, replace(config, calibration_samples=min(config.calibration_samples, WEIGHT_SAMPLES)))
+    seen = {t: cut.origin.get(t, t) for t in cut.part.inputs}
+    parts: dict[int, list[npt.NDArray[np.float32]]] = {t: [] for t in seen.values()}
+    observe(model, x, list(parts), lambda tensor, values: parts[tensor].append(values))
+    return choose_weights(cut.part, choice.formats, {t: np.concatenate(parts[source]) for t, source in seen.items()})
+
+
 def border_formats(cut: Split, formats: Formats) -> Formats:
     """The formats of all tensors that cross a border, those that builtins alone write included."""
     given = cut.builtins.formats if cut.builtins is not None else {}
@@ -115,6 +129,12 @@ def border_formats(cut: Split, formats: Formats) -> Formats:
 
 def _raw(cut: Split, tensor: int, given: InputFormat) -> TensorFormat:
     return raw(given.reason, cut.graph.tensors[tensor].hwc, given.scales, given.zero_points)
+
+
+def _samples(dataset: datasets.Dataset, config: ConvertConfig) -> npt.NDArray[np.float32]:
+    """The calibration samples as the model takes them."""
+    chosen = subset(len(dataset.x), config.calibration_samples)
+    return datasets.InputMapping.of(config.input_scale, config.input_zero_point).to_float(dataset.x[chosen])
 
 
 def subset(count: int, limit: int) -> npt.NDArray[np.int64]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dqa.codegen.comments import comment, edge_comment, huffman_comment, operator_comment, values_comment
-from dqa.program import Image, Program, Section
+from dqa.program import BOOK, Image, Program, Section
 from dqa.program.layout import EDGE, HEADER, OPERATOR
 
 LINE_BYTES = 16
@@ -101,6 +101,8 @@ def _constant(section: Section, data: bytes) -> Block:
         return Block([*titles, huffman_comment(data)], _lines(used) + padding)
     if section.form == "parameters":
         return Block(titles, _lines(used) + padding)
+    if section.form == "book":
+        return Block(titles, _lines(used, BOOK, "int8"))
     if np.dtype(section.form).itemsize > 1:
         return Block(titles, _lines(used, LINE_BYTES, section.form) + padding)
     row = section.row if 1 < section.row <= 2 * LINE_BYTES else LINE_BYTES

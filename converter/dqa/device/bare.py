@@ -16,15 +16,19 @@ _SOURCES = ("bsp", "src", "model", "lib/dqa/src")
 _INCLUDES = ("bsp", "src", "model", "lib/dqa/include")
 
 
-def build(out: Path, board: str, *, pushed: bool = False) -> BuildResult:
-    """Builds OUT/firmware for a board, from nothing each time; errors as dqa.device.build.build."""
+def build(out: Path, board: str, *, pushed: bool = False, portable: bool = False) -> BuildResult:
+    """Builds OUT/firmware for a board, from nothing each time; errors as dqa.device.build.build.
+
+    portable: without the variants that use instructions of the board's processor.
+    """
     chosen = load_board(board)
     folder = project.write(out).resolve()
-    target = folder / ".pio" / ("bare-pushed" if pushed else "bare") / board
+    target = folder / ".pio" / ("bare-pushed" if pushed else "bare-portable" if portable else "bare") / board
     target.mkdir(parents=True, exist_ok=True)
     elf = target / "firmware.elf"
     flags = [*_FLAGS, *chosen.cpu_flags, *chosen.defines(), *(f"-I{folder / name}" for name in _INCLUDES)]
     flags += ["-DDQA_MODEL_PUSHED=1"] if pushed else []
+    flags += ["-DDQA_PORTABLE"] if portable else []
     gcc = compiler()
     objects = {}
     for number, name in enumerate(_SOURCES):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,20 +27,37 @@ def run(graph: Graph, x: Float32) -> dict[int, Float32]:
         raise ValueError(f"x has shape {x.shape}, expected (N, {', '.join(map(str, entry.shape[1:]))})")
     values: dict[int, Float32] = {entry.index: x.astype(np.float32)}
     for op in graph.ops:
-        if op.kind in UNARY_KINDS:
-            result = unary(op.kind, op.attrs, values[op.inputs[0]])
-        elif op.kind in _OPERATORS:
-            result = _OPERATORS[op.kind](op, [_value(graph, values, index, len(x)) for index in op.inputs])
-        else:
-            raise ValueError(f"operator {op.kind} ('{op.name}') cannot be run here")
-        target = graph.tensors[op.outputs[0]]
-        values[target.index] = np.ascontiguousarray(result, np.float32).reshape(len(x), *target.shape[1:])
+        values[op.outputs[0]] = run_op(graph, op, values)
     return values
 
 
-def _value(graph: Graph, values: dict[int, Float32], index: int, samples: int) -> Float32:
+def run_op(graph: Graph, op: Op, values: Mapping[int, Float32]) -> Float32:
+    """The output of one operator, (N, *shape). values: its inputs by tensor number, N first; they take the place of the graph's constants.
+
+    Raises ValueError for an operator that is not known here.
+    """
+    inputs = [_value(graph, values, index) for index in op.inputs]
+    if op.kind in UNARY_KINDS:
+        result = unary(op.kind, op.attrs, inputs[0])
+    elif op.kind in _OPERATORS:
+        result = _OPERATORS[op.kind](op, inputs)
+    else:
+        raise ValueError(f"operator {op.kind} ('{op.name}') cannot be run here")
+    samples = next(len(values[index]) for index in op.inputs if not graph.tensors[index].is_constant)
+    return np.ascontiguousarray(result, np.float32).reshape(samples, *graph.tensors[op.outputs[0]].shape[1:])
+
+
+def patches(op: Op, x: Float32, weights: Float32) -> Float32:
+    """What each output of a CONV_2D or FULLY_CONNECTED weighs, (N * positions, K): the order of K is that of weights (O, ...) flattened."""
+    if op.kind == "FULLY_CONNECTED":
+        return x.reshape(-1, weights.shape[1])
+    windows = _windows(op, x, (weights.shape[1], weights.shape[2]), 0.0)
+    return windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, weights[0].size)
+
+
+def _value(graph: Graph, values: Mapping[int, Float32], index: int) -> Float32:
     data = graph.tensors[index].data
-    return values[index] if data is None else data
+    return values[index] if data is None or index in values else data
 
 
 def _nhwc(x: Float32) -> Float32:
@@ -61,11 +78,8 @@ def _windows(op: Op, x: Float32, kernel: tuple[int, int], fill: float) -> npt.ND
 
 def _conv_2d(op: Op, inputs: Inputs) -> Float32:
     x, weights, bias = inputs
-    windows = _windows(op, x, (weights.shape[1], weights.shape[2]), 0.0)
-    n, height, width = windows.shape[:3]
-    flat = windows.transpose(0, 1, 2, 4, 5, 3).reshape(n * height * width, -1)
-    out = flat @ weights.reshape(len(weights), -1).T + bias
-    return activate(op.attrs["activation"], out.reshape(n, height, width, -1))
+    out = patches(op, x, weights) @ weights.reshape(len(weights), -1).T + bias
+    return activate(op.attrs["activation"], out)
 
 
 def _depthwise_conv_2d(op: Op, inputs: Inputs) -> Float32:

@@ -34,6 +34,7 @@ from dqa.program import (
 )
 from dqa.program.schedule import simulate
 from dqa.quantization.formats import TensorFormat
+from dqa.quantization.weight_methods.chosen import LayerWeights, small_layers
 from dqa.quantization.weights import FoldedWeights, fold
 
 
@@ -43,8 +44,17 @@ def edge_order(graph: Graph) -> list[int]:
     return border + [t.index for t in graph.activations() if t.index not in border]
 
 
-def build(graph: Graph, formats: Mapping[int, TensorFormat], phases: Sequence[int] | None = None) -> Program:
+def build(
+    graph: Graph,
+    formats: Mapping[int, TensorFormat],
+    phases: Sequence[int] | None = None,
+    *,
+    weight_bits: int = 8,
+    weights: Mapping[int, LayerWeights] | None = None,
+) -> Program:
     """The program of a graph with the formats of `decide`; phases: of each operator, None: each by itself.
+
+    weights: the layers of 4 bits and their weights, by output tensor; None: all but small ones, the nearest equidistant levels.
 
     Raises ModelError naming the layer if an operator cannot be converted.
     """
@@ -55,7 +65,11 @@ def build(graph: Graph, formats: Mapping[int, TensorFormat], phases: Sequence[in
     numbers = {tensor: i for i, tensor in enumerate(order)}
     names = graph.activation_names()
     edges = tuple(formats[t].edge(names[t], graph.tensors[t].hwc) for t in order)
-    ops = tuple(_Lowering(graph, formats, numbers, op).operator() for op in graph.ops)
+    wide = small_layers(graph) if weights is None else {op.outputs[0] for op in graph.ops}.difference(weights)
+    ops = tuple(
+        _Lowering(graph, formats, numbers, op, 8 if op.outputs[0] in wide else weight_bits, (weights or {}).get(op.outputs[0])).operator()
+        for op in graph.ops
+    )
     steps = tuple(phases) if phases is not None else tuple(range(len(ops)))
     ends = Ends(len(graph.inputs), len(graph.outputs))
     internal, external = (plan(edges, ops, steps, e) for e in (ends, replace(ends, inputs_inside=False, outputs_inside=False)))
@@ -66,8 +80,13 @@ def build(graph: Graph, formats: Mapping[int, TensorFormat], phases: Sequence[in
     return Program(edges, ops, ends.inputs, ends.outputs, internal, external, phases=None if phases is None else steps, pushed=pushed)
 
 
-def folded_weights(graph: Graph, op: Op, formats: Mapping[int, TensorFormat]) -> FoldedWeights:
-    """The integer weights of a CONV_2D (O, kh, kw, I), DEPTHWISE_CONV_2D (O, kh, kw, 1) or FULLY_CONNECTED (O, H * W, I)."""
+def folded_weights(
+    graph: Graph, op: Op, formats: Mapping[int, TensorFormat], weight_bits: int, chosen: LayerWeights | None = None
+) -> FoldedWeights:
+    """The integer weights of a CONV_2D (O, kh, kw, I), DEPTHWISE_CONV_2D (O, kh, kw, 1) or FULLY_CONNECTED (O, H * W, I).
+
+    weight_bits: 8, or 4; those of a DEPTHWISE_CONV_2D are few and always have 8. chosen: None: the nearest levels.
+    """
     weights = graph.tensors[op.inputs[1]].data
     assert weights is not None
     real = weights.astype(np.float64)
@@ -87,14 +106,25 @@ def folded_weights(graph: Graph, op: Op, formats: Mapping[int, TensorFormat]) ->
         constant = graph.tensors[op.inputs[2]].data
         assert constant is not None
         bias = constant.astype(np.float64).ravel()
-    return fold(real, bias, scales, zeros)
+    if chosen is not None:
+        return fold(real, chosen.bias, scales, zeros, bits=weight_bits, levels=chosen.levels)
+    return fold(real, bias, scales, zeros, bits=8 if op.kind == "DEPTHWISE_CONV_2D" else weight_bits)
 
 
 class _Lowering:
     """One operator: its float form in, its integer form out."""
 
-    def __init__(self, graph: Graph, formats: Mapping[int, TensorFormat], numbers: Mapping[int, int], op: Op) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        formats: Mapping[int, TensorFormat],
+        numbers: Mapping[int, int],
+        op: Op,
+        weight_bits: int,
+        chosen: LayerWeights | None,
+    ) -> None:
         self.graph, self.formats, self.op = graph, formats, op
+        self.weight_bits, self.chosen = weight_bits, chosen
         self.name = op.name
         data = [t for t in op.inputs if not graph.tensors[t].is_constant]
         self.inputs = tuple(numbers[t] for t in data)
@@ -122,23 +152,23 @@ class _Lowering:
         )
 
     def _conv_2d(self) -> Operator:
-        folded = folded_weights(self.graph, self.op, self.formats)
+        folded = folded_weights(self.graph, self.op, self.formats, self.weight_bits, self.chosen)
         window = self._window(*folded.weights.shape[1:3])
         requantization = arithmetic.requantize_sum(folded, self.target.scales, self.target.rounded_by_writer)
-        return Conv2D(self.name, self.inputs, self.output, window, folded.weights, requantization)
+        return Conv2D(self.name, self.inputs, self.output, window, folded.weights, requantization, folded.book)
 
     def _depthwise_conv_2d(self) -> Operator:
-        folded = folded_weights(self.graph, self.op, self.formats)
+        folded = folded_weights(self.graph, self.op, self.formats, self.weight_bits, self.chosen)
         window = self._window(*folded.weights.shape[1:3])
         weights = np.ascontiguousarray(np.moveaxis(folded.weights[..., 0], 0, 2))
         requantization = arithmetic.requantize_sum(folded, self.target.scales, self.target.rounded_by_writer)
         return DepthwiseConv2D(self.name, self.inputs, self.output, window, weights, requantization)
 
     def _fully_connected(self) -> Operator:
-        folded = folded_weights(self.graph, self.op, self.formats)
+        folded = folded_weights(self.graph, self.op, self.formats, self.weight_bits, self.chosen)
         requantization = arithmetic.requantize_sum(folded, self.target.scales, self.target.rounded_by_writer)
         weights = folded.weights.reshape(folded.weights.shape[0], -1)
-        return FullyConnected(self.name, self.inputs, self.output, weights, requantization)
+        return FullyConnected(self.name, self.inputs, self.output, weights, requantization, folded.book)
 
     def _add(self) -> Operator:
         a, b = self.source, self.second

@@ -62,7 +62,7 @@ class Planner:
         self.graph, self.statistics, self.inputs, self.config, self.layout = graph, statistics, inputs, config, layout
         self.order = edge_order(graph)
         packed = {t: EdgeChoice(Storage.MAP, 7) for t in self.order}
-        self.base = build(graph, raise_to_useful(graph, decide(graph, statistics, inputs, config, choices=packed)))
+        self.base = self._build(self._useful(decide(graph, statistics, inputs, config, choices=packed)))
         maps = [number for number, edge in enumerate(self.base.edges) if edge.storage is Storage.MAP]
         self.ring_rows = self._ring_rows(maps)
         losses = {number: EdgeLoss(graph, statistics, self.order[number]) for number in maps}
@@ -70,6 +70,12 @@ class Planner:
         inside = layout == "internal"
         self.search = Search(describe(self.base, losses, self.ring_rows, self._tied(maps), config, inputs_inside=inside))
         self.beside = beside_operator(self.base) - sum(e.capacity for e in self.base.outputs) if layout == "external" else 0
+
+    def _useful(self, formats: dict[int, TensorFormat]) -> dict[int, TensorFormat]:
+        return raise_to_useful(self.graph, formats, self.config.weight_bits)
+
+    def _build(self, formats: dict[int, TensorFormat], phases: tuple[int, ...] | None = None) -> Program:
+        return build(self.graph, formats, phases, weight_bits=self.config.weight_bits)
 
     def _ring_rows(self, maps: list[int]) -> dict[int, int]:
         """Rows that the ring of each edge needs when everything flows in one phase, which is enough for any phases.
@@ -137,7 +143,7 @@ class Planner:
         chosen = {number: candidate.problem.edges[number].flows[0] for number in candidate.rings}
         chosen |= {held.index: held.options[option] for held, option in zip(candidate.held, solution.chosen, strict=True)}
         choices = {self.order[number]: _choice(option) for number, option in chosen.items()}
-        formats = raise_to_useful(self.graph, decide(self.graph, self.statistics, self.inputs, self.config, choices=choices))
+        formats = self._useful(decide(self.graph, self.statistics, self.inputs, self.config, choices=choices))
         for number, option in chosen.items():
             if option.ring_rows:
                 tensor = self.order[number]
@@ -145,7 +151,7 @@ class Planner:
                 edge = ring.edge(self.base.edges[number].name, self.graph.tensors[tensor].hwc)
                 formats[tensor] = replace(ring, capacity=minimum_capacity(edge))
         phases = tuple(candidate.phases)
-        return Planned(formats, phases, build(self.graph, formats, phases), solution, self.search.smallest, self.layout)
+        return Planned(formats, phases, self._build(formats, phases), solution, self.search.smallest, self.layout)
 
 
 def _choice(option: Option) -> EdgeChoice:

@@ -73,8 +73,8 @@ class Candidate:
         return first == last and bool(edge.flows)
 
     def _beside(self) -> list[int]:
-        """Of each operator the bytes of brief rings that it writes or reads."""
-        beside = [0] * len(self.phases)
+        """Of each operator the bytes that live while it writes a row: decoded weights, and the brief rings that it writes or reads."""
+        beside = [op.decoded for op in self.problem.operators]
         for edge in self.problem.edges:
             if edge.brief and self._flows(edge):
                 for step in (*edge.consumers, *([edge.producer] if edge.producer is not None else [])):

@@ -23,7 +23,7 @@ from dqa.program import (
     row_bytes,
 )
 from dqa.program.rows import accumulates
-from dqa.program.scratch import INPUT_STATE_BYTES, STATE_BYTES, own_rows_bytes
+from dqa.program.scratch import INPUT_STATE_BYTES, STATE_BYTES, decoded_bytes, own_rows_bytes
 from dqa.quantization.loss import EdgeLoss
 
 EXTRA_BITS = 2
@@ -154,7 +154,7 @@ def _operator(program: Program, op: Operator) -> PlanOperator:
     base = STATE_BYTES + INPUT_STATE_BYTES * len(op.inputs)
     if accumulates(op, source):
         base += 4 * output.channels
-    return PlanOperator(op.name, base, align(output.row_values), work_of(program, op))
+    return PlanOperator(op.name, base, align(output.row_values), work_of(program, op), decoded_bytes(op))
 
 
 def work_of(program: Program, op: Operator) -> int:

@@ -63,12 +63,14 @@ class PlanEdge:
 @dataclass(frozen=True)
 class PlanOperator:
     """base: bytes of state and accumulators through its phase. transient: bytes of an output row if its output is packed.
+    decoded: bytes of weights decoded while it writes a row.
     work: instructions of one inference, estimated for the trade-off shown to the user."""
 
     name: str
     base: int
     transient: int
     work: int
+    decoded: int = 0
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from dqa.program.model import (
     ResizeNearestNeighbor,
     Softmax,
     Storage,
+    WeightEncoding,
     Window,
     in_output,
 )
@@ -35,9 +36,11 @@ from dqa.program.rings import packed_ring, value_ring
 from dqa.program.rows import InputView, accumulates, dilated_kernel, input_view, padding_after, span
 from dqa.program.schedule import Schedule, simulate
 from dqa.program.scratch import scratch_bytes, transient_bytes
+from dqa.program.weights import BOOK
 from dqa.program.writer import Image, Section, assemble, write
 
 __all__ = [
+    "BOOK",
     "IN_OUTPUT",
     "KINDS",
     "MAX_ERROR_BYTES",
@@ -68,6 +71,7 @@ __all__ = [
     "Section",
     "Softmax",
     "Storage",
+    "WeightEncoding",
     "Window",
     "accumulates",
     "align",

@@ -18,5 +18,5 @@ EDGE = Struct("<HHHBBBBbbIIIHHIHHI")
 offsets of zero points and important channels, important count, expected extra, offset of the Huffman table;
 rows of a ring, 0, 0."""
 OPERATOR = Struct("<BBHIIIIHH")
-"""kind, input count, output edge; offsets of inputs and parameters, their size; scratch, phase, 0."""
+"""kind, input count, output edge; offsets of inputs and parameters, their size; scratch, phase, weight encoding."""
 WINDOW = Struct("<8B")

@@ -38,6 +38,14 @@ class ErrorCoding(IntEnum):
     HUFFMAN = 2
 
 
+class WeightEncoding(IntEnum):
+    """How the weights of an operator lie in the program: as they are, or as indices into a code book, of all or of each output channel."""
+
+    INT8 = 0
+    BOOK = 1
+    BOOKS = 2
+
+
 @dataclass(frozen=True, eq=False)
 class Edge:
     """A tensor between operators, `height x width x channels` values.
@@ -120,11 +128,12 @@ class Operator:
 
 @dataclass(frozen=True, eq=False)
 class Conv2D(Operator):
-    """weights int8 (O, kernel_h, kernel_w, I)."""
+    """weights int8 (O, kernel_h, kernel_w, I); with a code book (16,) or (O, 16) every weight is one of its values, stored in 4 bits."""
 
     window: Window
     weights: Int8
     requantization: Requantization
+    book: Int8 | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,10 +147,11 @@ class DepthwiseConv2D(Operator):
 
 @dataclass(frozen=True, eq=False)
 class FullyConnected(Operator):
-    """weights int8 (O, H * W * I) over the whole input map in NHWC order."""
+    """weights int8 (O, H * W * I) over the whole input map in NHWC order; book as Conv2D's."""
 
     weights: Int8
     requantization: Requantization
+    book: Int8 | None = None
 
 
 @dataclass(frozen=True, eq=False)

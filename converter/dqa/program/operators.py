@@ -29,6 +29,7 @@ from dqa.program.model import (
     Window,
 )
 from dqa.program.rows import dilated_kernel, padding_after
+from dqa.program.weights import book_shape, encoding_of, pack
 
 MAX_DILATED_ROWS = 64
 MAX_POOLED = 1 << 15
@@ -67,6 +68,16 @@ def _check_padded_window(window: Window, source: Edge, output: Edge) -> None:
     _require(row <= MAX_PADDED_ROW, f"a padded row of {row} values; at most {MAX_PADDED_ROW}")
 
 
+def _check_book(op: Conv2D | FullyConnected, channels: int) -> None:
+    """A code book has its shape and holds every weight."""
+    if op.book is not None:
+        _check_array(op.book, np.int8, book_shape(encoding_of(op), channels), "code book")
+        try:
+            pack(op.weights, op.book)
+        except ValueError as error:
+            raise ProgramError(str(error)) from None
+
+
 def _check_requantization(requantization: Requantization, channels: int, largest_sum: int) -> None:
     bias, multiplier, shift = requantization.bias, requantization.multiplier, requantization.shift
     _check_array(bias, np.int32, (channels,), "bias")
@@ -84,6 +95,7 @@ def _check_sum(op: Operator, inputs: Sequence[Edge], output: Edge) -> None:
         case Conv2D(window=window, weights=weights, requantization=requantization):
             _check_padded_window(window, source, output)
             _check_array(weights, np.int8, (output.channels, window.kernel_h, window.kernel_w, source.channels), "weights")
+            _check_book(op, output.channels)
             largest = PRODUCT * window.kernel_h * window.kernel_w * source.channels
         case DepthwiseConv2D(window=window, weights=weights, requantization=requantization):
             _check_padded_window(window, source, output)
@@ -93,6 +105,7 @@ def _check_sum(op: Operator, inputs: Sequence[Edge], output: Edge) -> None:
         case FullyConnected(weights=weights, requantization=requantization):
             _require((output.height, output.width) == (1, 1), "the output is not 1 x 1")
             _check_array(weights, np.int8, (output.channels, source.values), "weights")
+            _check_book(op, output.channels)
             largest = PRODUCT * source.values
         case Add(weights_a=a, weights_b=b, requantization=requantization):
             _require(_shape(source) == _shape(inputs[1]) == _shape(output), "the shapes differ")

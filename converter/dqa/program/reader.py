@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from struct import unpack_from
 
@@ -15,8 +16,9 @@ from dqa.program.check import MAX_COUNT, MAX_ENDS, MAX_INPUTS, check_edge, check
 from dqa.program.kinds import Kind
 from dqa.program.layout import CHECKED_FROM, EDGE, HEADER, MAGIC, OPERATOR, OUTSIDE, VERSION, WINDOW
 from dqa.program.maps import align
-from dqa.program.model import Edge, ErrorCoding, Layout, Operator, Program, Requantization, Storage, Window
+from dqa.program.model import Edge, ErrorCoding, Layout, Operator, Program, Requantization, Storage, WeightEncoding, Window
 from dqa.program.scratch import scratch_bytes
+from dqa.program.weights import book_shape, packed_bytes, unpack
 from dqa.program.writer import huffman_bytes
 
 HINT = "the program is damaged or was not written by this version of dqa; convert the model again"
@@ -109,7 +111,8 @@ def _edge(source: _Source, offset: int, number: int) -> Edge:
 class _Parameters:
     """The parameters of one operator, field by field."""
 
-    def __init__(self, source: _Source, offset: int, size: int, expected: int, what: str) -> None:
+    def __init__(self, source: _Source, offset: int, size: int, expected: int, encoding: WeightEncoding, what: str) -> None:
+        self.encoding = encoding
         if size != expected:
             raise ProgramError(f"{what}: {size} bytes of parameters; expected {expected}")
         self.source, self.what, self.at = source, what, 0
@@ -136,9 +139,19 @@ class _Parameters:
     def uint16(self, shape: tuple[int, ...], name: str) -> model.UInt16:
         return self.source.array(self.offset(), "uint16", shape, f"{self.what}: {name}").astype(np.uint16)
 
+    def weights(self, shape: tuple[int, ...]) -> tuple[model.Int8, Requantization, model.Int8 | None]:
+        """Weights (O, ...), the requantization behind them, and the code books of the weights."""
+        if self.encoding is WeightEncoding.INT8:
+            return self.int8(shape, "weights"), self.requantization(shape[0]), None
+        packed = self.source.array(self.offset(), "uint8", (shape[0], packed_bytes(math.prod(shape[1:]))), f"{self.what}: weights")
+        requantization = self.requantization(shape[0])
+        self.at -= 4
+        book = self.int8(book_shape(self.encoding, shape[0]), "code book")
+        return unpack(packed.astype(np.uint8), book, shape), requantization, book
+
     def requantization(self, channels: int) -> Requantization:
         places = [self.offset() for _ in range(4)]
-        if places[3]:
+        if places[3] and self.encoding is WeightEncoding.INT8:
             raise ProgramError(f"{self.what}: a reserved field is not 0")
         array, what = self.source.array, self.what
         return Requantization(
@@ -165,6 +178,10 @@ PARAMETER_BYTES = {
 }
 
 
+CODED = (Kind.CONV_2D, Kind.FULLY_CONNECTED)
+"""The operators whose weights may be indices."""
+
+
 def _build(kind: Kind, name: str, inputs: tuple[int, ...], output: int, edges: list[Edge], p: _Parameters) -> Operator:
     """The operator of a kind from its parameters."""
     source, target = edges[inputs[0]], edges[output]
@@ -172,14 +189,13 @@ def _build(kind: Kind, name: str, inputs: tuple[int, ...], output: int, edges: l
     match kind:
         case Kind.CONV_2D:
             window = p.window()
-            weights = p.int8((c, window.kernel_h, window.kernel_w, source.channels), "weights")
-            return model.Conv2D(name, inputs, output, window, weights, p.requantization(c))
+            return model.Conv2D(name, inputs, output, window, *p.weights((c, window.kernel_h, window.kernel_w, source.channels)))
         case Kind.DEPTHWISE_CONV_2D:
             window = p.window()
             weights = p.int8((window.kernel_h, window.kernel_w, c), "weights")
             return model.DepthwiseConv2D(name, inputs, output, window, weights, p.requantization(c))
         case Kind.FULLY_CONNECTED:
-            return model.FullyConnected(name, inputs, output, p.int8((c, source.values), "weights"), p.requantization(c))
+            return model.FullyConnected(name, inputs, output, *p.weights((c, source.values)))
         case Kind.ADD:
             return model.Add(name, inputs, output, p.int16((c,), "weights_a"), p.int16((c,), "weights_b"), p.requantization(c))
         case Kind.AVERAGE_POOL_2D:
@@ -212,14 +228,16 @@ def _build(kind: Kind, name: str, inputs: tuple[int, ...], output: int, edges: l
 def _operator(source: _Source, offset: int, number: int, edges: list[Edge]) -> tuple[Operator, int, int]:
     """An operator, the scratch it asks for, and its phase."""
     what = f"operator {number}"
-    kind, count, output, inputs_at, parameters, size, scratch, phase, zero = OPERATOR.unpack(source.take(offset, OPERATOR.size, what))
-    if kind not in set(Kind) or zero or not 1 <= count <= MAX_INPUTS:
+    kind, count, output, inputs_at, parameters, size, scratch, phase, encoding = OPERATOR.unpack(source.take(offset, OPERATOR.size, what))
+    if kind not in set(Kind) or not 1 <= count <= MAX_INPUTS:
         raise ProgramError(f"{what}: kind {kind} with {count} inputs")
+    if encoding and not (Kind(kind) in CODED and encoding in set(WeightEncoding)):
+        raise ProgramError(f"{what}: weight encoding {encoding}")
     what = f"{what} ({Kind(kind).name})"
     inputs = tuple(source.array(inputs_at, "uint16", (count,), f"{what}: inputs").tolist())
     if any(i >= len(edges) for i in (*inputs, output)):
         raise ProgramError(f"{what}: an edge that does not exist")
-    fields = _Parameters(source, parameters, size, PARAMETER_BYTES[Kind(kind)], what)
+    fields = _Parameters(source, parameters, size, PARAMETER_BYTES[Kind(kind)], WeightEncoding(encoding), what)
     return _build(Kind(kind), f"{number} {Kind(kind).name}", inputs, output, edges, fields), scratch, phase
 
 

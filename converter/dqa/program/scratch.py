@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dqa.program.maps import align
-from dqa.program.model import Edge, Operator, Storage
+from dqa.program.model import Conv2D, Edge, Operator, Storage
 from dqa.program.rows import accumulates, input_view
 
 STATE_BYTES = 16
@@ -27,7 +27,12 @@ def scratch_bytes(edges: Sequence[Edge], op: Operator) -> int:
     return total + (4 * output.channels if accumulates(op, edges[op.inputs[0]]) else 0)
 
 
+def decoded_bytes(op: Operator) -> int:
+    """Bytes of the weights of two output channels, which a convolution decodes ahead of a row; else 0."""
+    return align(2 * op.weights[0].size) if isinstance(op, Conv2D) and op.book is not None else 0
+
+
 def transient_bytes(edges: Sequence[Edge], op: Operator) -> int:
-    """Bytes that `op` needs while it writes a row: the row before it is packed into a map; else none."""
+    """Bytes that `op` needs while it writes a row: the row before it is packed into a map, and decoded weights."""
     output = edges[op.output]
-    return align(output.row_values) if output.storage is Storage.MAP else 0
+    return (align(output.row_values) if output.storage is Storage.MAP else 0) + decoded_bytes(op)

@@ -18,11 +18,13 @@ from dqa.program.layout import CHECKED_FROM, EDGE, HEADER, MAGIC, OPERATOR, OUTS
 from dqa.program.maps import align
 from dqa.program.model import Edge, Layout, Operator, Program, Requantization, Window
 from dqa.program.scratch import scratch_bytes
+from dqa.program.weights import encoding_of
+from dqa.program.weights import pack as pack_weights
 
 
 @dataclass
 class Section:
-    """A run of bytes with one meaning; `form` is "records", "parameters", "huffman" or the numpy type of its elements.
+    """A run of bytes with one meaning; `form` is "records", "parameters", "huffman", "book" or the numpy type of its elements.
 
     `row` elements belong together. A table that several owners share (equal tables are stored once) has a title from each.
     The last `padding` of its `size` bytes fill up a word.
@@ -95,9 +97,20 @@ def _window(window: Window) -> bytes:
     )
 
 
-def _requantization(image: _Image, values: Requantization, what: str) -> bytes:
+def _requantization(image: _Image, values: Requantization, what: str, books: int = 0) -> bytes:
+    """books: offset of the code books of the weights."""
     tables = (("biases", values.bias), ("multipliers", values.multiplier), ("shifts", values.shift))
-    return pack("<4I", *(image.array(table, f"{what}: {name}") for name, table in tables), 0)
+    return pack("<4I", *(image.array(table, f"{what}: {name}") for name, table in tables), books)
+
+
+def _weighted(image: _Image, op: model.Conv2D | model.FullyConnected, what: str) -> bytes:
+    """Places weights, as they are or packed with their code books, and the requantization."""
+    if op.book is None:
+        weights, books = image.array(op.weights, f"{what}: weights {op.weights.shape}"), 0
+    else:
+        weights = image.array(pack_weights(op.weights, op.book), f"{what}: 4-bit weights {op.weights.shape}, two per byte")
+        books = image.place(op.book.tobytes(), "book", f"{what}: code book of the weights")
+    return pack("<I", weights) + _requantization(image, op.requantization, what, books)
 
 
 def _parameters(image: _Image, op: Operator, what: str) -> bytes:
@@ -107,11 +120,13 @@ def _parameters(image: _Image, op: Operator, what: str) -> bytes:
         return pack("<I", image.array(values, f"{what}: {name}"))
 
     match op:
-        case model.Conv2D() | model.DepthwiseConv2D():
+        case model.Conv2D():
+            return _window(op.window) + _weighted(image, op, what)
+        case model.FullyConnected():
+            return _weighted(image, op, what)
+        case model.DepthwiseConv2D():
             weights = offset(op.weights, f"weights {op.weights.shape}")
             return _window(op.window) + weights + _requantization(image, op.requantization, what)
-        case model.FullyConnected():
-            return offset(op.weights, f"weights {op.weights.shape}") + _requantization(image, op.requantization, what)
         case model.Add():
             weights = offset(op.weights_a, "weights of a") + offset(op.weights_b, "weights of b")
             return weights + _requantization(image, op.requantization, what)
@@ -167,7 +182,8 @@ def _operator(image: _Image, edges: Sequence[Edge], op: Operator, phase: int, wh
     inputs = image.array(np.array(op.inputs, np.uint16), f"{what}: input edges")
     parameters = _parameters(image, op, what)
     place = image.place(parameters, "parameters", f"{what}: parameters") if parameters else 0
-    return OPERATOR.pack(kind_of(op), len(op.inputs), op.output, inputs, place, len(parameters), scratch_bytes(edges, op), phase, 0)
+    scratch, encoding = scratch_bytes(edges, op), encoding_of(op)
+    return OPERATOR.pack(kind_of(op), len(op.inputs), op.output, inputs, place, len(parameters), scratch, phase, encoding)
 
 
 def _layouts(layouts: Sequence[Layout]) -> bytes:

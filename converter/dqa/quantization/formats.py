@@ -68,6 +68,15 @@ class TensorFormat:
         direct[list(self.important)] = False
         return direct
 
+    def stored(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """What real values (..., C) read back as, no row dropped."""
+        q = np.clip(np.rint(values / self.scales + self.zero_points), self.low, self.high) - self.low
+        if self.extra_bits and self.rounded_by_writer.any():
+            top = (1 << self.code_bits) - 1
+            rounded = np.minimum((q.astype(np.int64) + (1 << self.extra_bits >> 1)) >> self.extra_bits, top) << self.extra_bits
+            q = np.where(self.rounded_by_writer, rounded, q)
+        return np.asarray((q + self.low - self.zero_points) * self.scales, np.float32)
+
     def edge(self, name: str, shape: tuple[int, int, int]) -> Edge:
         """This format as an edge of a program; real zero points become the nearest values inside int8."""
         rounded = np.clip(np.rint(self.zero_points), -128, 127).astype(np.int8)

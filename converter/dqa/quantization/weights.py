@@ -7,32 +7,67 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dqa.program import BOOK
+from dqa.quantization.weight_methods.levels import Levels, nearest
+from dqa.quantization.weight_methods.uniform import uniform
+
 Floats = npt.NDArray[np.float64]
+
+HIGH = 127
+"""Largest weight of 8 bits; the range is symmetric."""
 
 
 @dataclass(frozen=True, eq=False)
 class FoldedWeights:
-    """weights: int8 (O, ...). scales: (O,) real units per accumulator step. bias: int32 (O,)."""
+    """weights: int8 (O, ...). scales: (O,) real units per accumulator step. bias: int32 (O,).
+
+    book: int8 (16,), the values that weights of 4 bits have; None: any.
+    """
 
     weights: npt.NDArray[np.int8]
     scales: Floats
     bias: npt.NDArray[np.int32]
+    book: npt.NDArray[np.int8] | None = None
 
 
-def fold(weights: Floats, bias: Floats, input_scales: Floats, input_zero_points: Floats, *, bits: int = 8) -> FoldedWeights:
-    """Quantizes weights (O, ..., I) that read an input of per-channel scales and zero points (I,).
+def _least_scales(bias: Floats) -> Floats:
+    """A channel of zero weights only gives its bias; the accumulator's step then just has to hold it."""
+    return np.asarray(np.maximum(np.abs(bias), 1e-30) / (1 << 24))
+
+
+def fold(
+    weights: Floats,
+    bias: Floats,
+    input_scales: Floats,
+    input_zero_points: Floats,
+    *,
+    bits: int = 8,
+    levels: Levels | None = None,
+) -> FoldedWeights:
+    """Quantizes weights (O, ..., I) that read an input of per-channel scales and zero points (I,), to 8 bits or to a code book of 4.
+
+    levels: of the weights times the scales, (O, K); None: nearest levels, equidistant ones.
 
     With v the input's value, real = scale * (v - zero_point), so the weight of v is w * scale, and -sum(w * scale * zero_point)
     joins the bias, computed with the rounded weights so that a constant input meets no new error.
     """
     outputs = weights.shape[0]
     folded = weights * input_scales
-    high = (1 << (bits - 1)) - 1
     top = np.abs(folded).reshape(outputs, -1).max(axis=1)
-    # A channel of zero weights only gives its bias; the accumulator's step then just has to hold it.
-    scales = np.maximum(top / high, np.maximum(np.abs(bias), 1e-30) / (1 << 24))
+    least = _least_scales(bias)
     shape = (outputs,) + (1,) * (weights.ndim - 1)
-    integers = np.clip(np.rint(folded / scales.reshape(shape)), -high, high)
+    if bits == 4:
+        flat = folded.reshape(outputs, -1)
+        levels = levels or uniform(flat)
+        scales = np.maximum(levels.scales, least)
+        raised = scales > levels.scales
+        integers = levels.weights.astype(np.float64)
+        integers[raised] = nearest(flat[raised] / scales[raised, None], levels.book.astype(np.float64))
+        integers = integers.reshape(weights.shape)
+        book = np.pad(levels.book, (0, BOOK - len(levels.book)), "edge")
+    else:
+        book, scales = None, np.maximum(top / HIGH, least)
+        integers = np.clip(np.rint(folded / scales.reshape(shape)), -HIGH, HIGH)
     offset = (integers * input_zero_points).reshape(outputs, -1).sum(axis=1)
     total = np.clip(np.rint(bias / scales - offset), -(2**30), 2**30)
-    return FoldedWeights(integers.astype(np.int8), scales, total.astype(np.int32))
+    return FoldedWeights(integers.astype(np.int8), scales, total.astype(np.int32), book)

@@ -15,7 +15,8 @@ static dqa_status check_record(const dqa_model *model, const uint8_t *record) {
   const uint32_t parameter_bytes = dqa_u32(record + DQA_OPERATOR_PARAMETER_BYTES);
   if (input_count < methods->min_inputs || input_count > methods->max_inputs ||
       parameter_bytes != methods->parameter_bytes || dqa_u16(record + DQA_OPERATOR_OUTPUT) >= model->edge_count ||
-      !dqa_in_program(model, inputs, input_count, 2) || dqa_u16(record + DQA_OPERATOR_RESERVED) != 0) {
+      !dqa_in_program(model, inputs, input_count, 2) ||
+      dqa_u16(record + DQA_OPERATOR_WEIGHT_ENCODING) > (methods->traits & DQA_CODED_WEIGHTS ? DQA_WEIGHTS_BOOKS : 0)) {
     return DQA_ERROR_OPERATOR;
   }
   if (!(parameter_bytes == 0 && parameters == 0) && !dqa_in_program(model, parameters, parameter_bytes, 1)) {
@@ -51,11 +52,18 @@ static bool padded_row_fits(const struct dqa_op *op) {
   return columns <= most && (uint32_t)op->input.width + op->window.pad_left <= most;
 }
 
-/* Where the tables of a requantization are; after this dqa_op_at may be called. */
-static bool requantization_placed(const dqa_model *model, const uint8_t *offsets, uint32_t channels) {
+/* Where the tables of a requantization and code books are; after this dqa_op_at may be called. */
+static bool requantization_placed(const dqa_model *model, const uint8_t *offsets, uint32_t channels,
+                                  uint32_t encoding) {
+  const uint32_t books = dqa_u32(offsets + 12);
+  if (encoding == DQA_WEIGHTS_INT8
+          ? books != 0
+          : !dqa_in_program(model, books, encoding == DQA_WEIGHTS_BOOKS ? channels : 1, DQA_BOOK)) {
+    return false;
+  }
   return dqa_in_program(model, dqa_u32(offsets), channels, 4) &&
          dqa_in_program(model, dqa_u32(offsets + 4), channels, 4) &&
-         dqa_in_program(model, dqa_u32(offsets + 8), channels, 1) && dqa_u32(offsets + 12) == 0;
+         dqa_in_program(model, dqa_u32(offsets + 8), channels, 1);
 }
 
 static bool requantization_valid(const struct dqa_op *op) {
@@ -102,7 +110,8 @@ dqa_status dqa_check_operator(const dqa_model *model, uint32_t number) {
   if (traits & DQA_REQUANTIZES) {
     const uint32_t end = dqa_u32(record + DQA_OPERATOR_PARAMETERS) + dqa_u32(record + DQA_OPERATOR_PARAMETER_BYTES);
     dqa_edge_at(model, dqa_u16(record + DQA_OPERATOR_OUTPUT), &op.output);
-    if (!requantization_placed(model, model->bytes + end - DQA_REQUANTIZATION_BYTES, op.output.channels)) {
+    if (!requantization_placed(model, model->bytes + end - DQA_REQUANTIZATION_BYTES, op.output.channels,
+                               record[DQA_OPERATOR_WEIGHT_ENCODING])) {
       return DQA_ERROR_OPERATOR;
     }
   }

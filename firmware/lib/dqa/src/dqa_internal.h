@@ -32,6 +32,8 @@ enum {
 
 enum dqa_storage { DQA_RAW_INT8 = 0, DQA_RAW_UINT8 = 1, DQA_MAP = 2, DQA_RING = 3 };
 enum { DQA_LAYOUTS = 3 };
+enum dqa_weight_encoding { DQA_WEIGHTS_INT8 = 0, DQA_WEIGHTS_BOOK = 1, DQA_WEIGHTS_BOOKS = 2 };
+enum { DQA_BOOK = 16 }; /* values of a code book */
 enum dqa_error_coding { DQA_ERRORS_NONE = 0, DQA_ERRORS_RAW = 1, DQA_ERRORS_HUFFMAN = 2 };
 
 /* Where the fields of the records are (docs/format.md, sections 3 to 5). */
@@ -81,7 +83,7 @@ enum dqa_operator_field {
   DQA_OPERATOR_PARAMETER_BYTES = 12,
   DQA_OPERATOR_SCRATCH_BYTES = 16,
   DQA_OPERATOR_PHASE = 20,
-  DQA_OPERATOR_RESERVED = 22
+  DQA_OPERATOR_WEIGHT_ENCODING = 22
 };
 enum dqa_huffman_field { DQA_HUFFMAN_MAX_LENGTH = 0, DQA_HUFFMAN_SYMBOL_BITS = 1, DQA_HUFFMAN_LENGTHS = 4 };
 
@@ -197,7 +199,7 @@ struct dqa_op {
   const uint8_t *bias, *multiplier, *shift; /* of each output channel, where it requantizes */
   uint32_t scratch_bytes;
   uint16_t number, output_number;
-  uint8_t input_count;
+  uint8_t input_count, weight_encoding;
   struct dqa_window window; /* all 1, pads 0, where it has none */
   struct dqa_edge input;    /* input 0 */
   struct dqa_edge output;
@@ -244,11 +246,13 @@ struct dqa_span {
 };
 
 enum dqa_traits {
-  DQA_WINDOW = 1,          /* parameters begin with a window */
-  DQA_PADDED = 2,          /* zero points stand for values outside of the input, unless they are 0 */
-  DQA_REQUANTIZES = 4,     /* parameters end with a requantization */
-  DQA_COPIES = 8,          /* input and output values have one range */
-  DQA_ONE_ROW_AT_ONCE = 16 /* of an input of one row it accumulates nothing */
+  DQA_WINDOW = 1,           /* parameters begin with a window */
+  DQA_PADDED = 2,           /* zero points stand for values outside of the input, unless they are 0 */
+  DQA_REQUANTIZES = 4,      /* parameters end with a requantization */
+  DQA_COPIES = 8,           /* input and output values have one range */
+  DQA_ONE_ROW_AT_ONCE = 16, /* of an input of one row it accumulates nothing */
+  DQA_CODED_WEIGHTS = 32,   /* its weights may be indices into a code book */
+  DQA_DECODES_AHEAD = 64    /* it decodes those of two output channels before it uses them */
 };
 
 /* The methods of a kind of operator. */
@@ -307,10 +311,14 @@ static inline uint32_t dqa_view_padding_bytes(const struct dqa_view *view) {
   return view->padding_row ? dqa_align(view->row_bytes) : 0;
 }
 
-/* Scratch an operator keeps through its phase, and the row it needs while it writes a map (docs/format.md, section 7).
- */
+/* Scratch an operator keeps through its phase, and what it needs while it writes a row (docs/format.md, section 7): the
+ * row itself before it is packed, then decoded weights. */
 uint32_t dqa_scratch_bytes(const struct dqa_op *op);
 uint32_t dqa_transient_bytes(const struct dqa_op *op);
+
+/* Weights per output channel that it decodes ahead of their use, twice, behind the transient row; 0: none. */
+uint32_t dqa_decoded_weights(const struct dqa_op *op);
+int8_t *dqa_decoded_of(const struct dqa_op *op); /* only in a run */
 
 /* The rows of an input; only in a run. */
 void dqa_ring_of(const struct dqa_op *op, uint32_t input, struct dqa_ring *ring);
@@ -333,26 +341,31 @@ struct dqa_range dqa_taps_columns(const struct dqa_op *op, const struct dqa_taps
 
 /* What an operator needs to finish one output channel. */
 struct dqa_channel {
-  int32_t bias, multiplier, zero_point;
-  int32_t low, high; /* range of the output */
+  int32_t bias, multiplier;
+  int32_t rounding; /* half of a step before the shift */
   uint32_t shift;
+  int32_t zero_point, low, high; /* of the output */
 };
 
 void dqa_channel_at(const struct dqa_op *op, uint32_t channel, struct dqa_channel *out);
 
-/* floor((acc * multiplier + 2^(31 + shift)) / 2^(32 + shift)): the low word of the product cannot carry into the
- * rounding, so the high word is enough; a single SMMUL on Armv7E-M. */
-static inline int32_t dqa_scale(int32_t acc, int32_t multiplier, uint32_t shift) {
-  int32_t high = (int32_t)(((int64_t)acc * multiplier) >> 32); /* |high| <= 2^30, so the sum stays below 2^31 */
-  return (high + (int32_t)(1u << (shift - 1))) >> shift;
+/* floor((acc * multiplier + 2^(31 + shift)) / 2^(32 + shift)), rounding = 2^(shift - 1): the low word of the product
+ * cannot carry into the rounding, so the high word is enough; a single SMMUL on Armv7E-M. */
+static inline int32_t dqa_scale(int32_t acc, int32_t multiplier, int32_t rounding, uint32_t shift) {
+  const int32_t high = (int32_t)(((int64_t)acc * multiplier) >> 32); /* |high| <= 2^30, so the sum stays below 2^31 */
+  return (high + rounding) >> shift;
 }
 
 /* Requantizes a sum that includes the bias, adds the zero point and clamps. */
 static inline int8_t dqa_finish(const struct dqa_channel *c, int32_t acc) {
-  int32_t value = dqa_scale(acc, c->multiplier, c->shift) + c->zero_point;
+  int32_t value = dqa_scale(acc, c->multiplier, c->rounding, c->shift) + c->zero_point;
   value = value < c->low ? c->low : value;
-  return (int8_t)(value > c->high ? c->high : value);
+  value = value > c->high ? c->high : value;
+  return (int8_t)value;
 }
+
+/* The same for a channel of two pixels `step` apart: out[0] and out[step]. */
+void dqa_finish_pixels(const struct dqa_channel *c, int32_t acc0, int32_t acc1, int8_t *out, uint32_t step);
 
 /* 1 / count in units of 2^-15, rounded. */
 static inline int32_t dqa_reciprocal(uint32_t count) { return (int32_t)((32768u + count / 2u) / count); }

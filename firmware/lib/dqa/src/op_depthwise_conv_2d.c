@@ -1,8 +1,9 @@
 /* dqa: DEPTHWISE_CONV_2D. Output channel o sees input channel o / multiplier; i8 weights[kernel_h][kernel_w][O].
  *
- * Four neighbouring output channels at a time, their sums in registers: 3 instructions per product and a third of the
- * loop on Armv7E-M. Columns of the kernel beside the row are skipped. */
+ * Four neighbouring output channels at a time, their sums in registers: 3.5 instructions per product on Armv7E-M.
+ * Columns of the kernel beside the row are skipped. */
 #include "dqa_internal.h"
+#include "dsp.h"
 
 enum { WEIGHTS = DQA_WINDOW_BYTES, BLOCK = 4 };
 
@@ -42,6 +43,33 @@ static inline void sum_block(const struct kernel *kernel, struct columns columns
   sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
 }
 
+/* The same with step 1, four channels in a register where the processor can. */
+#ifdef DQA_DSP
+static inline void sum_neighbours(const struct kernel *kernel, struct columns columns, uint32_t o, uint32_t c,
+                                  int32_t sums[BLOCK]) {
+  const int8_t *row = columns.weights + o;
+  int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
+  for (uint32_t k = 0; k < kernel->taps.count; ++k, row += kernel->row_length) {
+    const int8_t *w = row, *v = kernel->taps.rows[k] + columns.at + c;
+    for (uint32_t i = columns.count; i > 0; --i, v += kernel->column_step, w += kernel->channels) {
+      const uint32_t weights = dsp_load_4(w), values = dsp_load_4(v);
+      const uint32_t w_even = dsp_even(weights), v_even = dsp_even(values);
+      const uint32_t w_odd = dsp_odd(weights), v_odd = dsp_odd(values);
+      s0 = dsp_add_low(s0, w_even, v_even);
+      s1 = dsp_add_low(s1, w_odd, v_odd);
+      s2 = dsp_add_high(s2, w_even, v_even);
+      s3 = dsp_add_high(s3, w_odd, v_odd);
+    }
+  }
+  sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
+}
+#else
+static inline void sum_neighbours(const struct kernel *kernel, struct columns columns, uint32_t o, uint32_t c,
+                                  int32_t sums[BLOCK]) {
+  sum_block(kernel, columns, o, c, 1, sums); /* a constant step is folded into the loads */
+}
+#endif
+
 /* The same for fewer channels. */
 static void sum_rest(const struct kernel *kernel, struct columns columns, uint32_t o, uint32_t count, uint32_t c,
                      uint32_t step, int32_t *sums) {
@@ -76,8 +104,8 @@ static void block(const struct dqa_op *op, const struct kernel *kernel, uint32_t
     }
     if (count < BLOCK) {
       sum_rest(kernel, columns, o, count, channel, step, sums);
-    } else if (step == 1) { /* a constant step is folded into the loads */
-      sum_block(kernel, columns, o, channel, 1, sums);
+    } else if (step == 1) {
+      sum_neighbours(kernel, columns, o, channel, sums);
     } else {
       sum_block(kernel, columns, o, channel, 0, sums);
     }

@@ -1,74 +1,77 @@
 /* dqa: FULLY_CONNECTED over the whole input map, i8 weights[O][H * W * I]; output 1 x 1 x O.
  *
- * Takes input rows as they come: acc[o] grows by the products of that row; an input of one row needs no acc. Two
- * outputs at a time share a value's load. */
-#include "dqa_internal.h"
+ * Takes input rows as they come: acc[o] grows by the products of that row; an input of one row needs no acc. Four
+ * outputs at a time share a value's load. Every weight is used once: indices are decoded a little at a time. */
+#include "products.h"
+#include "weights.h"
 
-enum { WEIGHTS = 0 };
+enum { WEIGHTS = 0, DECODED = 32, OUTPUTS = 4 };
 
-/* sums[0], sums[1] += the products of input row y and the weights of outputs o0 and o1. */
-static inline void sum_products(const struct dqa_op *op, uint32_t y, const int8_t *values, uint32_t o0, uint32_t o1,
-                                int32_t sums[2]) {
-  const uint32_t length = op->input.row_values, inputs = op->input.height * length;
-  const int8_t *weights = (const int8_t *)dqa_op_table(op, WEIGHTS) + y * length;
-  const int8_t *w0 = weights + o0 * inputs, *w1 = weights + o1 * inputs;
-  int32_t s0 = sums[0], s1 = sums[1];
-  for (uint32_t i = 0; i < length; ++i) {
-    s0 += w0[i] * values[i];
-    s1 += w1[i] * values[i];
+/* sums[i] += the products of input row y and the weights of output o + i; past the last output those of the last. */
+static void sum_products(const struct dqa_op *op, uint32_t y, const int8_t *values, uint32_t o, int32_t sums[OUTPUTS]) {
+  const uint32_t length = op->input.row_values, last = op->output.channels - 1u;
+  struct dqa_weights weights;
+  int8_t room[OUTPUTS * DECODED];
+  const int8_t *w[OUTPUTS];
+  dqa_weights_of(op, WEIGHTS, op->input.height * length, &weights);
+  const uint32_t most = weights.books != NULL ? DECODED : length;
+  for (uint32_t done = 0; done < length; done += most) {
+    const uint32_t count = length - done < most ? length - done : most;
+    for (uint32_t i = 0; i < OUTPUTS; ++i) {
+      const uint32_t output = o + i < last ? o + i : last;
+      w[i] = dqa_weights_at(&weights, output, y * length + done, count, room + i * DECODED);
+    }
+    dqa_products_4x1(w, values + done, count, sums);
   }
-  sums[0] = s0;
-  sums[1] = s1;
+}
+
+/* How many outputs there are from o on, at most OUTPUTS. */
+static uint32_t outputs_from(const struct dqa_op *op, uint32_t o) {
+  return op->output.channels - o < OUTPUTS ? op->output.channels - o : OUTPUTS;
 }
 
 static void accumulate(const struct dqa_op *op, uint32_t y, const int8_t *values, int32_t *acc) {
-  const uint32_t channels = op->output.channels;
-  for (uint32_t o0 = 0; o0 < channels; o0 += 2) {
-    const uint32_t o1 = o0 + 1 < channels ? o0 + 1 : o0;
-    int32_t sums[2] = {acc[o0], acc[o1]};
-    if (y == 0) {
-      sums[0] = dqa_i32(op->bias + 4 * o0);
-      sums[1] = dqa_i32(op->bias + 4 * o1);
+  for (uint32_t o = 0; o < op->output.channels; o += OUTPUTS) {
+    const uint32_t count = outputs_from(op, o);
+    int32_t sums[OUTPUTS] = {0};
+    for (uint32_t i = 0; i < count; ++i) {
+      sums[i] = y == 0 ? dqa_i32(op->bias + 4 * (o + i)) : acc[o + i];
     }
-    sum_products(op, y, values, o0, o1, sums);
-    acc[o0] = sums[0];
-    acc[o1] = sums[1];
+    sum_products(op, y, values, o, sums);
+    memcpy(acc + o, sums, count * sizeof *acc);
   }
 }
 
 static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
-  const uint32_t channels = op->output.channels;
   struct dqa_ring ring;
   (void)y;
   dqa_ring_of(op, 0, &ring);
-  for (uint32_t o0 = 0; o0 < channels; o0 += 2) {
-    const uint32_t o1 = o0 + 1 < channels ? o0 + 1 : o0;
-    struct dqa_channel c0, c1;
-    dqa_channel_at(op, o0, &c0);
-    dqa_channel_at(op, o1, &c1);
-    int32_t sums[2] = {c0.bias, c1.bias};
+  for (uint32_t o = 0; o < op->output.channels; o += OUTPUTS) {
+    const uint32_t count = outputs_from(op, o);
+    int32_t sums[OUTPUTS] = {0};
     if (acc != NULL) {
-      sums[0] = acc[o0];
-      sums[1] = acc[o1];
+      memcpy(sums, acc + o, count * sizeof *acc);
     } else {
-      sum_products(op, 0, dqa_ring_slot(&ring, 0), o0, o1, sums);
+      sum_products(op, 0, dqa_ring_slot(&ring, 0), o, sums);
     }
-    out[o0] = dqa_finish(&c0, sums[0]);
-    out[o1] = dqa_finish(&c1, sums[1]);
+    for (uint32_t i = 0; i < count; ++i) {
+      struct dqa_channel c;
+      dqa_channel_at(op, o + i, &c);
+      out[o + i] = dqa_finish(&c, acc != NULL ? sums[i] : sums[i] + c.bias);
+    }
   }
 }
 
 static bool check(const struct dqa_op *op) {
   const uint32_t inputs = op->input.height * op->input.row_values;
   return op->output.height == 1 && op->output.width == 1 && inputs <= DQA_MAX_PRODUCTS &&
-         dqa_in_program(op->model, dqa_u32(op->parameters + WEIGHTS), op->output.channels, inputs) &&
-         dqa_biases_fit(op, inputs * DQA_PRODUCT);
+         dqa_weights_valid(op, WEIGHTS, inputs) && dqa_biases_fit(op, inputs * DQA_PRODUCT);
 }
 
 const struct dqa_operator dqa_op_fully_connected = {.parameter_bytes = 4 + DQA_REQUANTIZATION_BYTES,
                                                     .min_inputs = 1,
                                                     .max_inputs = 1,
-                                                    .traits = DQA_REQUANTIZES | DQA_ONE_ROW_AT_ONCE,
+                                                    .traits = DQA_REQUANTIZES | DQA_ONE_ROW_AT_ONCE | DQA_CODED_WEIGHTS,
                                                     .check = check,
                                                     .accumulate = accumulate,
                                                     .row = row};

@@ -54,6 +54,7 @@ void dqa_op_at(const dqa_model *model, uint32_t number, struct dqa_op *op) {
   op->scratch_bytes = dqa_u32(record + DQA_OPERATOR_SCRATCH_BYTES);
   op->output_number = dqa_u16(record + DQA_OPERATOR_OUTPUT);
   op->input_count = record[DQA_OPERATOR_INPUT_COUNT];
+  op->weight_encoding = record[DQA_OPERATOR_WEIGHT_ENCODING];
   op->window = none;
   if (op->methods->traits & DQA_WINDOW) {
     memcpy(&op->window, op->parameters, DQA_WINDOW_BYTES);
@@ -112,8 +113,23 @@ uint32_t dqa_scratch_bytes(const struct dqa_op *op) {
   return bytes + (dqa_accumulates(op) ? 4u * op->output.channels : 0);
 }
 
-uint32_t dqa_transient_bytes(const struct dqa_op *op) {
+static uint32_t packed_row_bytes(const struct dqa_op *op) {
   return op->output.storage == DQA_MAP ? dqa_align(op->output.row_values) : 0;
+}
+
+uint32_t dqa_decoded_weights(const struct dqa_op *op) {
+  const bool ahead = op->weight_encoding != DQA_WEIGHTS_INT8 && op->methods->traits & DQA_DECODES_AHEAD;
+  return ahead ? (uint32_t)op->window.kernel_h * op->window.kernel_w * op->input.channels : 0;
+}
+
+uint32_t dqa_transient_bytes(const struct dqa_op *op) {
+  return packed_row_bytes(op) + dqa_align(2 * dqa_decoded_weights(op));
+}
+
+int8_t *dqa_decoded_of(const struct dqa_op *op) {
+  const dqa_model *model = op->model;
+  const uint32_t place = dqa_place_of_transient(model, model->layout, op->number);
+  return (int8_t *)op->run->arena + place + packed_row_bytes(op);
 }
 
 /* The output columns x for which left + x * stride >= 0 and left + x * stride + kernel <= width. */

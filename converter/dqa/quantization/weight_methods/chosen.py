@@ -1,0 +1,72 @@
+"""The weights of 4 bits that the converter takes: a code book per layer, rounding that compensates its errors, corrected biases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dqa.graph import Graph, Op
+from dqa.quantization.formats import TensorFormat
+from dqa.quantization.weight_methods.compensated import compensate, corrected_bias, descend, rescaled, target
+from dqa.quantization.weight_methods.layerwise import LAYERS, Float32, Replaced, walk
+from dqa.quantization.weight_methods.levels import Floats, Levels, largest_scales, round_to
+from dqa.quantization.weight_methods.lloydmax import fit
+from dqa.quantization.weight_methods.moments import Moments
+
+BITS = 4
+DAMPING = 0.5
+"""Share of the mean variance of the inputs. Less fits the calibration data better and other data worse (ad: 10 clips of one machine)."""
+REFITS = 2
+SMALL_SHARE = 0.01
+"""Layers with at most this share of the weights of all layers keep 8 bits: they cost nothing and often carry the answer."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerWeights:
+    """levels: of the weights (O, K) times the scales of their inputs. bias: float64 (O,), real units."""
+
+    levels: Levels
+    bias: Floats
+
+
+def small_layers(graph: Graph) -> frozenset[int]:
+    """The output tensors of the CONV_2D and FULLY_CONNECTED with few weights."""
+    sizes = {op.outputs[0]: int(np.prod(graph.tensors[op.inputs[1]].shape)) for op in graph.ops if op.kind in LAYERS}
+    return frozenset(tensor for tensor, size in sizes.items() if size <= SMALL_SHARE * sum(sizes.values()))
+
+
+def compensated_codebook(weights: Floats, moments: Moments, damping: float = DAMPING, bits: int = BITS) -> Levels:
+    """Levels of weights (O, K), all inputs in steps of like size."""
+    covariance = moments.damped(damping)
+    wanted = target(weights, moments, covariance)
+    most = largest_scales(weights)
+    book, scales = fit(wanted, bits, np.diag(covariance))
+    levels = compensate(wanted, round_to(wanted, np.minimum(scales, most), book), covariance)
+    for _ in range(REFITS):
+        levels = rescaled(wanted, levels, covariance)
+        levels = descend(wanted, Levels(levels.weights, np.minimum(levels.scales, most), book), covariance)
+    return levels
+
+
+def choose_weights(graph: Graph, formats: Mapping[int, TensorFormat], given: Mapping[int, Float32]) -> dict[int, LayerWeights]:
+    """The weights of each layer of 4 bits, by its output tensor; each is made for the activations that the program will have.
+
+    given: calibration samples of all inputs of the graph, float32 (N, *shape), by tensor number.
+    """
+    small = small_layers(graph)
+    found: dict[int, LayerWeights] = {}
+
+    def quantize(op: Op, weights: Floats, bias: Floats, moments: Moments) -> Replaced:
+        if op.outputs[0] in small:
+            return Replaced(weights, bias)
+        scales = formats[op.inputs[0]].scales
+        steps = np.tile(scales, weights.shape[1] // len(scales))
+        levels = compensated_codebook(weights * steps, moments.scaled(1 / steps))
+        values = levels.values / steps
+        found[op.outputs[0]] = LayerWeights(levels, corrected_bias(bias, weights, values, moments))
+        return Replaced(values, found[op.outputs[0]].bias)
+
+    walk(graph, given, quantize, lambda tensor, values: formats[tensor].stored(values))
+    return found

@@ -1,0 +1,54 @@
+"""What a method makes of weights (O, K): levels that all output channels share, and a scale for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+FULL = 127
+"""Largest number of a code book; it is symmetric like 8-bit weights."""
+TINY = 1e-30
+LARGEST_SCALE = 2
+"""Of the scale of 8-bit weights: a method takes none larger, so that formats can be decided before weights are (dqa.lowering.scales)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """Weights as values of a code book: w ~ scales[o] * weights.
+
+    weights: int8 (O, K), every one of them a number of the book. scales: float64 (O,) > 0. book: int8 (L,), rising.
+    """
+
+    weights: npt.NDArray[np.int8]
+    scales: Floats
+    book: npt.NDArray[np.int8]
+
+    @property
+    def values(self) -> Floats:
+        """The real weights, float64 (O, K)."""
+        return self.weights * self.scales[:, None]
+
+
+def nearest(values: Floats, book: Floats) -> Floats:
+    """The number of a rising book (L,) nearest to each of `values`, float64."""
+    return np.asarray(book[np.searchsorted((book[1:] + book[:-1]) / 2, values)])
+
+
+def round_to(weights: Floats, scales: Floats, book: npt.NDArray[np.int8]) -> Levels:
+    """Each weight (O, K) becomes the level nearest to it."""
+    return Levels(nearest(weights / scales[:, None], book.astype(np.float64)).astype(np.int8), scales, book)
+
+
+def stored_bits(levels: Levels) -> float:
+    """Bits per weight in flash: its index, and its share of the book (8 bits a level). Scales cost nothing: 8-bit weights have them too."""
+    index = max(int(np.ceil(np.log2(len(levels.book)))), 1)
+    return index + 8 * len(levels.book) / levels.weights.size
+
+
+def largest_scales(weights: Floats) -> Floats:
+    """(O,): the largest scales for weights (O, K)."""
+    return np.asarray(LARGEST_SCALE * np.maximum(np.abs(weights).max(axis=1), TINY) / FULL)
