@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.coding import pack, plane_bytes, unpack
+from dqa.engine import mirror_coded
 from dqa.program import MAX_ERROR_BYTES, Edge, ErrorCoding, base_row_bytes, has_errors, row_bytes
 
 Int8 = npt.NDArray[np.int8]
@@ -93,6 +94,9 @@ def decode(edge: Edge, data: UInt8) -> Int8:
 
 def store(edge: Edge, values: Int8) -> tuple[Int8, int]:
     """What an edge gives back of `values`, and the number of rows dropped on the way; a raw edge gives back all."""
+    if edge.coding is not None:
+        data, dropped = mirror_coded.encode(edge, edge.coding, values)
+        return mirror_coded.decode(edge, edge.coding, data), dropped
     if edge.error_coding is ErrorCoding.NONE and edge.extra_bits == 0:
         return values, 0
     data, dropped = encode(edge, values)

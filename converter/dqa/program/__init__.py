@@ -2,10 +2,11 @@
 
 from dqa.program.check import check_program
 from dqa.program.kinds import KINDS, Kind, kind_of
-from dqa.program.maps import MAX_ERROR_BYTES, align, base_row_bytes, has_errors, minimum_capacity, row_bytes
+from dqa.program.maps import MAX_ERROR_BYTES, MAX_PAYLOAD_WORDS, align, base_row_bytes, has_errors, minimum_capacity, row_bytes
 from dqa.program.model import (
     Add,
     AveragePool2D,
+    Coding,
     Concatenation,
     Conv2D,
     DepthwiseConv2D,
@@ -36,8 +37,10 @@ from dqa.program.writer import Image, Section, assemble, write
 __all__ = [
     "KINDS",
     "MAX_ERROR_BYTES",
+    "MAX_PAYLOAD_WORDS",
     "Add",
     "AveragePool2D",
+    "Coding",
     "Concatenation",
     "Conv2D",
     "DepthwiseConv2D",

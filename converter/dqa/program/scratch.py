@@ -28,6 +28,6 @@ def scratch_bytes(edges: Sequence[Edge], op: Operator) -> int:
 
 
 def transient_bytes(edges: Sequence[Edge], op: Operator) -> int:
-    """Bytes that `op` needs while it writes a row: the row before it is packed into a map; else none."""
+    """Bytes that `op` needs while it writes a row: the row before it is packed or coded; else none."""
     output = edges[op.output]
-    return align(output.row_values) if output.storage is Storage.MAP else 0
+    return align(output.row_values) if output.storage in (Storage.MAP, Storage.CODED) else 0
