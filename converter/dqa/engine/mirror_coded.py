@@ -44,30 +44,29 @@ def _raw_code(edge: Edge, v: int) -> str:
     return format((below >> drop) + (-u if v < 0 else u), f"0{edge.code_bits}b")
 
 
-def _payload(edge: Edge, coding: Coding, level: int, row: npt.NDArray[np.int32]) -> str:
-    """The bits of a row (width, channels) of v = value - zero_point at a level."""
-    if level == coding.raw_level:
-        return "".join(_raw_code(edge, int(v)) for v in row.T.reshape(-1))
-    bits, drops = [], coding.drops(level)
-    for channel, group in zip(row.T, coding.groups, strict=True):
-        left, drop = 0, drops[group]
-        for v in map(int, channel):
-            bits.append(_codeword(edge, coding.tables[coding.contexts[drop][left]], drop, v))
-            left = _symbol(_dropped(v, drop))[0]
+def _channel_bits(edge: Edge, coding: Coding, drop: int, channel: npt.NDArray[np.int32]) -> str:
+    """The bits of v = value - zero_point of a channel of a row."""
+    bits, left = [], 0
+    for v in map(int, channel):
+        bits.append(_codeword(edge, coding.tables[coding.contexts[drop][left]], drop, v))
+        left = _symbol(_dropped(v, drop))[0]
     return "".join(bits)
 
 
 def _row(edge: Edge, coding: Coding, used: int, y: int, row: npt.NDArray[np.int32]) -> tuple[int, str]:
-    """The level and the payload of row y, `used` bytes lying before it."""
+    """The level and the payload of row y, v = value - zero_point (width, channels); `used` bytes lie before it."""
     later = (edge.height - 1 - y) * base_row_bytes(edge)
+    done: dict[tuple[int, int], str] = {}
     for level in range(coding.raw_level):
-        bits = _payload(edge, coding, level, row)
+        keys = [(c, coding.drops(level)[group]) for c, group in enumerate(coding.groups)]
+        done |= {(c, drop): _channel_bits(edge, coding, drop, row[:, c]) for c, drop in keys if (c, drop) not in done}
+        bits = "".join(done[key] for key in keys)
         words = -(-len(bits) // 16)
         end = used + 2 + 2 * words
         expected = coding.expected[level] * coding.share[y] >> 8
         if words <= MAX_PAYLOAD_WORDS and end + later <= edge.capacity and end + expected <= edge.capacity:
             return level, bits
-    return coding.raw_level, _payload(edge, coding, coding.raw_level, row)
+    return coding.raw_level, "".join(_raw_code(edge, int(v)) for v in row.T.reshape(-1))
 
 
 def encode(edge: Edge, coding: Coding, values: Int8) -> tuple[UInt8, int]:
