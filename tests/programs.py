@@ -90,7 +90,9 @@ def random_coded(rng: Rng, edge: p.Edge, *, exact: bool = False) -> p.Edge:
     """The edge as a coded map with random groups, tables, contexts, expectations and capacity; exact: nothing is ever dropped."""
     most = 0 if exact else int(rng.integers(0, min(6, edge.bits - 1) + 1))
     groups, count = int(rng.integers(1, 5)), int(rng.integers(1, 5))
-    tables = [HuffmanTable.from_counts((1000 * rng.uniform(0.3, 1) ** np.arange(16)).astype(int) + rng.integers(0, 9, 16)) for _ in range(count)]
+    tables = [
+        HuffmanTable.from_counts((1000 * rng.uniform(0.3, 1) ** np.arange(16)).astype(int) + rng.integers(0, 9, 16)) for _ in range(count)
+    ]
     coded = replace(edge, code_bits=edge.bits - most, extra_bits=most)
     largest = edge.height * (2 + edge.row_values * 15 // 8)
     spare = int(rng.choice([0, rng.integers(0, largest + 1), rng.integers(0, largest // 4 + 1), largest]))
