@@ -78,7 +78,7 @@ def encode(edge: Edge, coding: Coding, values: Int8) -> tuple[UInt8, int]:
         bits = bits.ljust(16 * words, "0")
         units = [level | words << 5, *(int(bits[i : i + 16], 2) for i in range(0, len(bits), 16))]
         data += np.array(units, "<u2").tobytes()
-        dropped += level > 0
+        dropped += level > 0 and edge.extra_bits > 0
     return np.frombuffer(data, np.uint8), dropped
 
 

@@ -154,6 +154,6 @@ void dqa_coded_write_row(const dqa_model *model, struct dqa_writer *writer, cons
   const uint16_t header = (uint16_t)(level | (bytes / 2u - 1u) << 5);
   memcpy(row, &header, sizeof header);
   writer->extra += bytes;
-  writer->dropped += level > 0;
+  writer->dropped += level > 0 && coding.most_dropped > 0;
   ++writer->row;
 }
