@@ -11,7 +11,7 @@ int64_t dqa_test_write(const void *program, size_t size, uint32_t number, int8_t
                        uint32_t *dropped) {
   dqa_model model;
   struct dqa_edge edge;
-  struct dqa_writer writer = {0, 0, 0};
+  struct dqa_writer writer = {0, 0, 0, 0};
   if (!load(&model, program, size) || number >= model.edge_count) {
     return -1;
   }

@@ -53,27 +53,45 @@ def _channel_bits(edge: Edge, coding: Coding, drop: int, channel: npt.NDArray[np
     return "".join(bits)
 
 
-def _row(edge: Edge, coding: Coding, used: int, y: int, row: npt.NDArray[np.int32]) -> tuple[int, str]:
-    """The level and the payload of row y, v = value - zero_point (width, channels); `used` bytes lie before it."""
-    later = (edge.height - 1 - y) * base_row_bytes(edge)
-    done: dict[tuple[int, int], str] = {}
-    for level in range(coding.raw_level):
-        keys = [(c, coding.drops(level)[group]) for c, group in enumerate(coding.groups)]
-        done |= {(c, drop): _channel_bits(edge, coding, drop, row[:, c]) for c, drop in keys if (c, drop) not in done}
-        bits = "".join(done[key] for key in keys)
-        words = -(-len(bits) // 16)
-        end = used + 2 + 2 * words
-        expected = coding.expected[level] * coding.share[y] >> 8
-        if words <= MAX_PAYLOAD_WORDS and end + later <= edge.capacity and end + expected <= edge.capacity:
-            return level, bits
-    return coding.raw_level, "".join(_raw_code(edge, int(v)) for v in row.T.reshape(-1))
+class _Row:
+    """A row (width, channels) of v = value - zero_point and its bits at any level."""
+
+    def __init__(self, edge: Edge, coding: Coding, v: npt.NDArray[np.int32]) -> None:
+        self.edge, self.coding, self.v = edge, coding, v
+        self.done: dict[tuple[int, int], str] = {}
+
+    def bits(self, level: int) -> str:
+        if level == self.coding.raw_level:
+            return "".join(_raw_code(self.edge, int(v)) for v in self.v.T.reshape(-1))
+        drops = self.coding.drops(level)
+        return "".join(self._channel(c, drops[group]) for c, group in enumerate(self.coding.groups))
+
+    def _channel(self, c: int, drop: int) -> str:
+        if (c, drop) not in self.done:
+            self.done[c, drop] = _channel_bits(self.edge, self.coding, drop, self.v[:, c])
+        return self.done[c, drop]
+
+    def fits(self, level: int, used: int, y: int) -> bool:
+        """Whether row y may be at a level, `used` bytes lying before it."""
+        words = -(-len(self.bits(level)) // 16)
+        if level == self.coding.raw_level:
+            return True
+        later = (self.edge.height - 1 - y) * base_row_bytes(self.edge)
+        expected = self.coding.expected[level] * self.coding.share[y] >> 8
+        return words <= MAX_PAYLOAD_WORDS and used + 2 + 2 * words + max(later, expected) <= self.edge.capacity
 
 
 def encode(edge: Edge, coding: Coding, values: Int8) -> tuple[UInt8, int]:
     """The bytes of a coded map holding `values` (height, width, channels), and the number of rows that dropped bits."""
-    data, dropped = b"", 0
-    for y, row in enumerate(values.astype(np.int32) - edge.zero_point):
-        level, bits = _row(edge, coding, len(data), y, row)
+    data, dropped, level = b"", 0, 0
+    for y, v in enumerate(values.astype(np.int32) - edge.zero_point):
+        row, level = _Row(edge, coding, v), min(level, coding.raw_level - 1)
+        if row.fits(level, len(data), y):
+            while level > 0 and row.fits(level - 1, len(data), y):
+                level -= 1
+        else:
+            level = next(higher for higher in range(level + 1, coding.raw_level + 1) if row.fits(higher, len(data), y))
+        bits = row.bits(level)
         words = -(-len(bits) // 16)
         bits = bits.ljust(16 * words, "0")
         units = [level | words << 5, *(int(bits[i : i + 16], 2) for i in range(0, len(bits), 16))]

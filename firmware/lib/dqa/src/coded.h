@@ -32,12 +32,17 @@ struct dqa_coding {
 };
 void dqa_coding_of(const dqa_model *model, const struct dqa_edge *edge, struct dqa_coding *coding);
 
-/* The contexts for `drop` bits dropped: indexed by the symbol to the left. */
-static inline const uint8_t *dqa_coded_contexts(const struct dqa_coding *coding, uint32_t drop) {
-  return coding->contexts + drop * DQA_CODED_SYMBOLS;
+/* The tables for `drop` bits dropped, by the symbol to the left. A copy for the inner loops: nothing they store changes
+ * it. */
+struct dqa_contexts {
+  const uint8_t *tables, *numbers;
+};
+static inline struct dqa_contexts dqa_coded_contexts(const struct dqa_coding *coding, uint32_t drop) {
+  const struct dqa_contexts contexts = {coding->tables, coding->contexts + drop * DQA_CODED_SYMBOLS};
+  return contexts;
 }
-static inline const uint8_t *dqa_coded_table(const struct dqa_coding *coding, const uint8_t *contexts, uint32_t left) {
-  return coding->tables + contexts[left] * (uint32_t)DQA_CODED_TABLE_BYTES;
+static inline const uint8_t *dqa_coded_table(struct dqa_contexts contexts, uint32_t left) {
+  return contexts.tables + contexts.numbers[left] * (uint32_t)DQA_CODED_TABLE_BYTES;
 }
 
 /* Bits that group j drops at a level; the raw level drops as many as the last before it. */

@@ -31,30 +31,33 @@ static inline uint32_t take(struct words *from, uint32_t count) {
   return bits;
 }
 
-static inline void read_channel(const struct dqa_coding *coding, int8_t *values, uint32_t drop, bool sign,
-                                struct words *in) {
-  const uint8_t *const contexts = dqa_coded_contexts(coding, drop);
-  const uint8_t *table = dqa_coded_table(coding, contexts, 0);
+static void read_channel(const struct dqa_coding *coding, int8_t *values, uint32_t drop, struct words *in) {
+  const struct dqa_contexts contexts = dqa_coded_contexts(coding, drop);
+  const uint8_t *table = dqa_coded_table(contexts, 0);
+  const uint32_t stride = coding->channels;
   const int32_t below = coding->below, above = coding->above, zero_point = coding->zero_point;
   struct words from = *in;
-  for (uint32_t x = coding->width; x > 0; --x, values += coding->channels) {
+  for (uint32_t x = coding->width; x > 0; --x, values += stride) {
     refill(&from);
     const uint32_t entry = table[DQA_CODED_DECODER + (from.bits >> (32 - DQA_CODED_MAX_LENGTH))];
     const uint32_t symbol = entry & 15u;
-    uint32_t u = symbol;
+    int32_t value = zero_point;
     (void)take(&from, entry >> 4);
-    table = dqa_coded_table(coding, contexts, symbol);
-    if (symbol >= 4) {
-      const uint32_t low_bits = (symbol >> 1) - 1;
-      u = (2u + (symbol & 1u)) << low_bits | take(&from, low_bits);
+    table = dqa_coded_table(contexts, symbol);
+    if (symbol > 0) {
+      uint32_t u = symbol;
+      if (symbol >= 4) {
+        const uint32_t low_bits = (symbol >> 1) - 1;
+        u = (2u + (symbol & 1u)) << low_bits | take(&from, low_bits);
+      }
+      const int32_t v = (int32_t)(u << drop);
+      if (below > 0 && take(&from, 1)) {
+        value -= v < below ? v : below;
+      } else {
+        value += v < above ? v : above;
+      }
     }
-    int32_t v = (int32_t)(u << drop);
-    if (sign && u > 0 && take(&from, 1)) {
-      v = v < below ? -v : -below;
-    } else {
-      v = v < above ? v : above;
-    }
-    *values = (int8_t)(zero_point + v);
+    *values = (int8_t)value;
   }
   *in = from;
 }
@@ -86,13 +89,10 @@ const uint8_t *dqa_coded_read_row(const dqa_model *model, const struct dqa_edge 
   }
   struct words from = {row + 2, next, 0, 0};
   for (uint32_t c = 0; c < coding.channels; ++c) {
-    const uint32_t drop = dqa_coded_drop(&coding, level, coding.groups[c]);
     if (level == coding.raw_level) {
       read_raw(&coding, values + c, &from);
-    } else if (coding.below > 0) {
-      read_channel(&coding, values + c, drop, true, &from);
     } else {
-      read_channel(&coding, values + c, drop, false, &from);
+      read_channel(&coding, values + c, dqa_coded_drop(&coding, level, coding.groups[c]), &from);
     }
   }
   return next;

@@ -28,21 +28,26 @@ static const uint8_t symbols[256] = {0,
                                      SIXTY_FOUR(14 | 6 << 4),
                                      SIXTY_FOUR(15 | 6 << 4)};
 
-/* (|v| + (2^drop - 1) / 2) >> drop. */
-static inline uint32_t magnitude(int32_t v, uint32_t drop) {
-  const uint32_t distance = (uint32_t)(v < 0 ? -v : v);
+/* (|value - zero_point| + (2^drop - 1) / 2) >> drop, whatever the value is at most 255. */
+static inline uint32_t magnitude(int32_t value, int32_t zero_point, uint32_t drop) {
+  const uint32_t distance = (uint32_t)(value < zero_point ? zero_point - value : value - zero_point);
   return (distance + (((1u << drop) - 1u) >> 1)) >> drop;
 }
 
+/* What is added to an entry so that its high digit counts the sign, too: of all symbols but 0. */
+static inline uint32_t sign_carry(const struct dqa_coding *coding) { return coding->below > 0 ? 15 : 0; }
+
 /* Bits of the values of a channel with `drop` bits dropped. */
-static inline uint32_t channel_bits(const struct dqa_coding *coding, const int8_t *values, uint32_t drop, bool sign) {
-  const uint8_t *const contexts = dqa_coded_contexts(coding, drop);
-  const uint8_t *table = dqa_coded_table(coding, contexts, 0);
+static inline uint32_t channel_bits(const struct dqa_coding *coding, const int8_t *values, uint32_t drop) {
+  const struct dqa_contexts contexts = dqa_coded_contexts(coding, drop);
+  const uint8_t *table = dqa_coded_table(contexts, 0);
+  const uint32_t stride = coding->channels, carry = sign_carry(coding);
+  const int32_t zero_point = coding->zero_point;
   uint32_t bits = 0;
-  for (uint32_t x = coding->width; x > 0; --x, values += coding->channels) {
-    const uint32_t u = magnitude(*values - coding->zero_point, drop), entry = symbols[u], symbol = entry & 15u;
-    bits += table[DQA_CODED_LENGTHS + symbol] + (entry >> 4) + (sign && u > 0);
-    table = dqa_coded_table(coding, contexts, symbol);
+  for (uint32_t x = coding->width; x > 0; --x, values += stride) {
+    const uint32_t entry = symbols[magnitude(*values, zero_point, drop)], symbol = entry & 15u;
+    bits += table[DQA_CODED_LENGTHS + symbol] + ((entry + carry) >> 4);
+    table = dqa_coded_table(contexts, symbol);
   }
   return bits;
 }
@@ -52,40 +57,75 @@ static uint32_t group_bits(const struct dqa_coding *coding, const int8_t *values
   uint32_t bits = 0;
   for (uint32_t c = 0; c < coding->channels; ++c) {
     if (coding->groups[c] == group) {
-      bits += coding->below > 0 ? channel_bits(coding, values + c, drop, true)
-                                : channel_bits(coding, values + c, drop, false);
+      bits += channel_bits(coding, values + c, drop);
     }
   }
   return bits;
 }
 
-/* The level of the next row. */
-static uint32_t choose_level(const struct dqa_coding *coding, const struct dqa_writer *writer,
-                             const struct dqa_edge *edge, const int8_t *values) {
-  const uint32_t later = (edge->height - 1u - writer->row) * dqa_map_base_bytes(edge);
-  const uint32_t room = edge->capacity - writer->extra; /* > later */
-  uint32_t bits[DQA_MAX_GROUPS], total = 0;
+/* The bits of a row at a level, which moves step by step. */
+struct row_bits {
+  const int8_t *values;
+  uint32_t level, total;
+  uint32_t of_group[DQA_MAX_GROUPS];
+};
+
+static void bits_at(const struct dqa_coding *coding, uint32_t level, struct row_bits *row) {
+  row->level = level;
+  row->total = 0;
   for (uint32_t group = 0; group < coding->group_count; ++group) {
-    total += bits[group] = group_bits(coding, values, group, 0);
-  }
-  for (uint32_t level = 0;; ++level) {
-    const uint32_t words = (total + 15u) / 16u, bytes = 2 + 2 * words;
-    const uint32_t expected = (dqa_u32(coding->expected + 4 * level) * coding->share[writer->row]) >> 8;
-    if (words <= DQA_MAX_PAYLOAD_WORDS && bytes + (later > expected ? later : expected) <= room) {
-      return level;
-    }
-    if (level + 1 == coding->raw_level) {
-      return coding->raw_level;
-    }
-    const uint32_t group = level % coding->group_count; /* the one that the next level lets drop a bit more */
-    total -= bits[group];
-    total += bits[group] = group_bits(coding, values, group, level / coding->group_count + 1);
+    row->of_group[group] = group_bits(coding, row->values, group, dqa_coded_drop(coding, level, group));
+    row->total += row->of_group[group];
   }
 }
 
-/* Bits to u16 words, most significant first. */
+/* To the next level, or the one before: one group drops a bit more, or less. */
+static void move(const struct dqa_coding *coding, bool up, struct row_bits *row) {
+  const uint32_t lower = up ? row->level : row->level - 1u, group = lower % coding->group_count;
+  const uint32_t drop = lower / coding->group_count + up;
+  row->level = lower + up;
+  row->total -= row->of_group[group];
+  row->of_group[group] = group_bits(coding, row->values, group, drop);
+  row->total += row->of_group[group];
+}
+
+/* Whether a row at a level below the raw one leaves room for the later ones. */
+static bool fits(const struct dqa_coding *coding, const struct dqa_writer *writer, const struct dqa_edge *edge,
+                 const struct row_bits *row) {
+  const uint32_t words = (row->total + 15u) / 16u;
+  const uint32_t later = (edge->height - 1u - writer->row) * dqa_map_base_bytes(edge);
+  const uint32_t expected = (dqa_u32(coding->expected + 4 * row->level) * coding->share[writer->row]) >> 8;
+  const uint32_t rest = later > expected ? later : expected;
+  return words <= DQA_MAX_PAYLOAD_WORDS && 2 + 2 * words + rest <= edge->capacity - writer->extra;
+}
+
+/* Finds the level of the next row, beginning at that of the last. */
+static void choose_level(const struct dqa_coding *coding, const struct dqa_writer *writer, const struct dqa_edge *edge,
+                         struct row_bits *row) {
+  const uint32_t last = coding->raw_level - 1;
+  bits_at(coding, writer->level < last ? writer->level : last, row);
+  bool good = fits(coding, writer, edge, row);
+  while (good && row->level > 0) {
+    struct row_bits lower = *row;
+    move(coding, false, &lower);
+    if (!fits(coding, writer, edge, &lower)) {
+      return;
+    }
+    *row = lower;
+  }
+  while (!good && row->level < last) {
+    move(coding, true, row);
+    good = fits(coding, writer, edge, row);
+  }
+  if (!good) {
+    row->level = coding->raw_level;
+    row->total = edge->row_values * coding->code_bits;
+  }
+}
+
+/* Bits to u16 words, most significant first. No more than `end`: buffers that overlap may change values meanwhile. */
 struct words {
-  uint8_t *next;
+  uint8_t *next, *end;
   uint32_t bits; /* the lowest `count` < 16 are not yet stored */
   uint32_t count;
 };
@@ -95,28 +135,31 @@ static inline void put(struct words *out, uint32_t bits, uint32_t count) {
   out->count += count;
   if (out->count >= 16) {
     out->count -= 16;
-    const uint16_t word = (uint16_t)(out->bits >> out->count);
-    memcpy(out->next, &word, sizeof word);
-    out->next += sizeof word;
+    if (out->next < out->end) {
+      const uint16_t word = (uint16_t)(out->bits >> out->count);
+      memcpy(out->next, &word, sizeof word);
+      out->next += sizeof word;
+    }
   }
 }
 
-static inline void write_channel(const struct dqa_coding *coding, const int8_t *values, uint32_t drop, bool sign,
-                                 struct words *out) {
-  const uint8_t *const contexts = dqa_coded_contexts(coding, drop);
-  const uint8_t *table = dqa_coded_table(coding, contexts, 0);
+static void write_channel(const struct dqa_coding *coding, const int8_t *values, uint32_t drop, struct words *out) {
+  const struct dqa_contexts contexts = dqa_coded_contexts(coding, drop);
+  const uint8_t *table = dqa_coded_table(contexts, 0);
+  const uint32_t stride = coding->channels, carry = sign_carry(coding), sign = carry & 1u;
+  const int32_t zero_point = coding->zero_point;
   struct words to = *out;
-  for (uint32_t x = coding->width; x > 0; --x, values += coding->channels) {
-    const int32_t v = *values - coding->zero_point;
-    const uint32_t u = magnitude(v, drop), entry = symbols[u], symbol = entry & 15u, low_bits = entry >> 4;
-    uint32_t bits = (uint32_t)table[DQA_CODED_CODES + symbol] << low_bits | (u & ((1u << low_bits) - 1u));
-    uint32_t count = table[DQA_CODED_LENGTHS + symbol] + low_bits;
-    if (sign && u > 0) {
-      bits = bits << 1 | (v < 0);
-      ++count;
+  for (uint32_t x = coding->width; x > 0; --x, values += stride) {
+    const int32_t value = *values;
+    const uint32_t u = magnitude(value, zero_point, drop), entry = symbols[u], symbol = entry & 15u;
+    uint32_t bits = table[DQA_CODED_CODES + symbol], count = table[DQA_CODED_LENGTHS + symbol];
+    table = dqa_coded_table(contexts, symbol);
+    if (symbol > 0) {
+      const uint32_t low_bits = entry >> 4, negative = value < zero_point;
+      bits = (bits << low_bits | (u & ((1u << low_bits) - 1u))) << sign | (negative & sign);
+      count += low_bits + sign;
     }
     put(&to, bits, count);
-    table = dqa_coded_table(coding, contexts, symbol);
   }
   *out = to;
 }
@@ -124,36 +167,36 @@ static inline void write_channel(const struct dqa_coding *coding, const int8_t *
 static void write_raw(const struct dqa_coding *coding, const int8_t *values, struct words *out) {
   const uint32_t drop = coding->most_dropped;
   for (uint32_t x = coding->width; x > 0; --x, values += coding->channels) {
-    const int32_t v = *values - coding->zero_point, limit = (v < 0 ? coding->below : coding->above) >> drop;
-    const int32_t u = (int32_t)magnitude(v, drop), kept = u < limit ? u : limit;
-    put(out, (uint32_t)((coding->below >> drop) + (v < 0 ? -kept : kept)), coding->code_bits);
+    const bool negative = *values < coding->zero_point;
+    const int32_t limit = (negative ? coding->below : coding->above) >> drop;
+    const int32_t u = (int32_t)magnitude(*values, coding->zero_point, drop), kept = u < limit ? u : limit;
+    put(out, (uint32_t)((coding->below >> drop) + (negative ? -kept : kept)), coding->code_bits);
   }
 }
 
 void dqa_coded_write_row(const dqa_model *model, struct dqa_writer *writer, const struct dqa_edge *edge, uint8_t *data,
                          const int8_t *values) {
   struct dqa_coding coding;
+  struct row_bits choice = {values, 0, 0, {0}};
   uint8_t *const row = data + writer->extra;
   dqa_coding_of(model, edge, &coding);
-  const uint32_t level = choose_level(&coding, writer, edge, values);
-  struct words out = {row + 2, 0, 0};
+  choose_level(&coding, writer, edge, &choice);
+  const uint32_t level = choice.level, payload_words = (choice.total + 15u) / 16u;
+  struct words out = {row + 2, row + 2 + 2 * payload_words, 0, 0};
   for (uint32_t c = 0; c < coding.channels; ++c) {
-    const uint32_t drop = dqa_coded_drop(&coding, level, coding.groups[c]);
     if (level == coding.raw_level) {
       write_raw(&coding, values + c, &out);
-    } else if (coding.below > 0) {
-      write_channel(&coding, values + c, drop, true, &out);
     } else {
-      write_channel(&coding, values + c, drop, false, &out);
+      write_channel(&coding, values + c, dqa_coded_drop(&coding, level, coding.groups[c]), &out);
     }
   }
   if (out.count > 0) {
     put(&out, 0, 16 - out.count);
   }
-  const uint32_t bytes = (uint32_t)(out.next - row);
-  const uint16_t header = (uint16_t)(level | (bytes / 2u - 1u) << 5);
+  const uint16_t header = (uint16_t)(level | payload_words << 5);
   memcpy(row, &header, sizeof header);
-  writer->extra += bytes;
-  writer->dropped += level > 0 && coding.most_dropped > 0;
+  writer->extra += 2 + 2 * payload_words;
+  writer->dropped = (uint16_t)(writer->dropped + (level > 0 && coding.most_dropped > 0));
+  writer->level = (uint16_t)level;
   ++writer->row;
 }

@@ -50,8 +50,9 @@ void dqa_read_row(const struct dqa_edge *edge, const uint8_t *row, int8_t *value
 /* Writes the rows of a whole map in order. */
 struct dqa_writer {
   uint32_t row;     /* rows written */
-  uint32_t dropped; /* of these, without their errors or some of their bits */
   uint32_t extra;   /* bytes they took: of a map beyond their base, of a coded map all */
+  uint16_t dropped; /* of these, without their errors or some of their bits */
+  uint16_t level;   /* of the last, in a coded map */
 };
 /* Stores the next row; changes values[row_values]. */
 void dqa_map_write_row(struct dqa_writer *writer, const struct dqa_edge *edge, uint8_t *data, int8_t *values);
