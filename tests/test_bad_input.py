@@ -388,3 +388,11 @@ def test_a_recipe_gives_the_same_bytes_again(dqa: Shell, example_out: Path, exam
     assert dqa("convert", example_h5, "--calibration", noise_npz, "--recipe", recipe, "-o", again, "--quiet").err == ""
     for name in ("model.dqa", "model.tflite", "recipe.yaml", "src/model.c", "src/model.h"):
         assert (again / name).read_bytes() == (example_out / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("name", ["taken", "taken/below"])
+def test_an_output_that_is_a_file_is_refused_before_the_work(name: str, dqa: Shell, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine")
+    # the model is missing too: what is refused first is what nothing had to be read for
+    done = dqa.refuses("convert", tmp_path / "missing.h5", "--calibration", tmp_path / "x.npz", "-o", tmp_path / name, "--quiet")
+    assert "is a file" in done.err and (tmp_path / "taken").read_text() == "mine"

@@ -22,7 +22,7 @@ from dqa.config import ConvertConfig
 from dqa.errors import ToolError
 from dqa.recipe import Recipe
 
-COMMANDS = ("convert", "evaluate", "build", "flash", "simulate", "boards", "doctor")
+COMMANDS = ("convert", "evaluate", "build", "flash", "simulate", "sparsify", "boards", "doctor")
 
 
 def test_help_lists_every_command_and_every_command_has_help(dqa: Shell) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from dqa.device import bare, boards, build, flash, tflm_tree
+from dqa.device import bare, boards, build, flash, registry, tflm_tree
 from dqa.errors import BoardError, InputError, RecipeError, ToolError
 from firmware import needs_compiler, write_out
 from programs import random_program
@@ -97,6 +99,27 @@ def test_an_unknown_runtime_or_board_is_refused(out: Path) -> None:
 def test_a_simulated_board_is_not_flashed(out: Path) -> None:
     with pytest.raises(BoardError, match="nothing to flash"):
         flash.flash(out, "mps2_an386")
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_real_board_is_refused_before_the_build_where_the_registry_does_not_answer(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path / "core"))
+    with pytest.raises(ToolError, match="could not download what board nucleo_f446re needs") as caught:
+        build.build(out, "nucleo_f446re")
+    assert "connect to the internet" in caught.value.hint
+    assert not (out / "firmware" / ".pio" / "nucleo_f446re.log").exists()
+
+
+def test_a_registry_that_answers_with_an_error_is_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path / "core"))
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:  # answers 501 to any GET
+        monkeypatch.setattr(registry, "URL", f"http://127.0.0.1:{server.server_port}")
+        Thread(target=server.handle_request, daemon=True).start()
+        registry.check("nucleo_f446re", "platformio/ststm32@^19.6.0")
 
 
 def test_a_tflm_tree_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, pairwise, product
 
 import numpy as np
@@ -9,14 +10,15 @@ import pytest
 
 from dqa.errors import BoardError
 from dqa.planning.candidate import Candidate
-from dqa.planning.problem import Option, PlanEdge, PlanOperator, Problem
+from dqa.planning.problem import Option, PlanEdge, PlanOperator, Problem, undominated
 from dqa.planning.search import NEGLIGIBLE, TOLERANCE, Search, knee
 
 
 def random_problem(seed: int, operators: int = 6) -> Problem:
     """A chain with a few skips; sizes and losses fall and rise with the bits as real ones do."""
     rng = np.random.default_rng(seed)
-    edges = [PlanEdge("input", 100, None, (0,), None, 0.0, (Option(100, 0.0, 8, (30,), plain=True),))]
+    edges = [PlanEdge("input", 100, None, (0,), (Option(100, 0.0, 8, (30,), plain=True),))]
+    transients = rng.integers(10, 90, operators).tolist()
     for step in range(operators):
         consumers = [step + 1] if step + 1 < operators else []
         if step + 3 < operators and rng.random() < 0.4:
@@ -27,11 +29,16 @@ def random_problem(seed: int, operators: int = 6) -> Problem:
         options = tuple(Option(values * bits // 8, loss * 4.0**-bits, bits, decode) for bits in (2, 4, 6))
         if not consumers:
             options = (Option(40, 0.0, 8, (), plain=True),)
-        ring = int(values * rng.uniform(0.1, 0.6)) if consumers else None
-        edges.append(PlanEdge(f"e{step}", values, step, tuple(consumers), ring, loss * 4.0**-7, options, border=not consumers))
-    ops = tuple(
-        PlanOperator(f"op{i}", int(rng.integers(16, 60)), int(rng.integers(10, 90)), int(rng.integers(1, 99))) for i in range(operators)
-    )
+        flows: tuple[Option, ...] = ()
+        brief = bool(rng.random() < 0.3)
+        if consumers:
+            none = tuple(0 for _ in consumers)
+            flows = (Option(int(values * rng.uniform(0.1, 0.6)), loss * 4.0**-7, 7, none, plain=True, ring_rows=3),)
+            if not brief and rng.random() < 0.5:
+                packed = [Option(values * bits // 12, loss * 4.0**-bits, bits, decode, ring_rows=9) for bits in (2, 4)]
+                flows = undominated([*packed, *flows], transients[step])
+        edges.append(PlanEdge(f"e{step}", values, step, tuple(consumers), options, flows, brief=brief, border=not consumers))
+    ops = tuple(PlanOperator(f"op{i}", int(rng.integers(16, 60)), transients[i], int(rng.integers(1, 99))) for i in range(operators))
     return Problem(ops, tuple(edges))
 
 
@@ -41,7 +48,7 @@ def brute_force(problem: Problem, budget: int) -> float | None:
     count = len(problem.operators)
     for cuts in (c for n in range(count) for c in combinations(range(1, count), n)):
         candidate = Candidate(problem, cuts)
-        for chosen in product(*(range(len(s.edge.options)) for s in candidate.stored)):
+        for chosen in product(*(range(len(s.options)) for s in candidate.held)):
             if max(candidate.used(chosen)) <= budget:
                 loss = candidate.loss(chosen)
                 best = loss if best is None or loss < best else best
@@ -108,3 +115,17 @@ def test_equal_problems_get_equal_plans():
     first, second = (Search(random_problem(5)).within(4000) for _ in range(2))
 
     assert (first.candidate.cuts, first.chosen) == (second.candidate.cuts, second.chosen)
+
+
+def test_rings_that_hold_something_in_turns_count_once():
+    """Three operators in one phase, brief rings of 50 and 70 bytes between them: the second operator has both."""
+    ring = [Option(size, 0.0, 7, (0,), plain=True, ring_rows=1) for size in (50, 70)]
+    packed = Option(400, 0.0, 4, (0,))
+    ends = [PlanEdge("in", 1, None, (0,), (Option(4, 0.0, 8, (0,), plain=True),))]
+    ends.append(PlanEdge("out", 1, 2, (), (replace(packed, decode=()),), border=True))
+    middle = [PlanEdge(f"e{i}", 90, i, (i + 1,), (packed,), (ring[i],), brief=True) for i in range(2)]
+    ops = tuple(PlanOperator(f"op{i}", 10, 60, 1) for i in range(3))
+    candidate = Candidate(Problem(ops, (*ends, *middle)), ())
+
+    # the states of three, the ends; the last operator packs a row while it reads the second ring
+    assert candidate.used([0, 0]) == [3 * 10 + 4 + 400 + 70 + 60]

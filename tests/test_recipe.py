@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dqa import recipe as recipes
+from dqa import strict_yaml
 from dqa.config import CODINGS, METHODS, METRICS, ConvertConfig
 from dqa.errors import RecipeError
 from dqa.recipe import Recipe
@@ -160,7 +161,7 @@ def test_a_recipe_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RecipeError, match="not UTF-8"):
         recipes.load(tmp_path / "binary.yaml")
-    (tmp_path / "long.yaml").write_bytes(b"#" * (recipes.MAX_BYTES + 1))
+    (tmp_path / "long.yaml").write_bytes(b"#" * (strict_yaml.MAX_BYTES + 1))
     with pytest.raises(RecipeError, match="longer than"):
         recipes.load(tmp_path / "long.yaml")
 

@@ -15,6 +15,7 @@ Numbers = float | tuple[float, ...]
 
 METHODS: tuple[str, ...] = get_args(Method)
 CODINGS: tuple[str, ...] = get_args(Coding)
+RUNTIMES = ("standalone", "tflm")
 METRICS = ("top1", "auc", "miou", "mse")
 MAX_BITS = 8
 MAX_EXTRA_BITS = 4
@@ -35,7 +36,8 @@ class ConvertConfig:
     calibration_samples  at most so many samples of the calibration file are used, >= 1
     ranking            what orders the channels by importance; the names are those of dqa.quantization
     seed               of every random choice, >= 0
-    ram                bytes of the arena that the plan must fit; "auto": where more RAM stops paying; None: every activation is stored
+    ram                bytes that the plan must fit; "auto": where more RAM stops paying; None: every activation is stored
+    runtime            what `ram` is of: standalone, the program's arena; tflm, the arena of TensorFlow Lite Micro, all in it
     push_rows          the caller hands over the input row by row, so that it takes no room in the arena
     metric             top1, auc, miou or mse; None: by the kind of task
     """
@@ -53,6 +55,7 @@ class ConvertConfig:
     metric: str | None = None
     ram: int | Literal["auto"] | None = None
     push_rows: bool = False
+    runtime: str = "standalone"
 
     def __post_init__(self) -> None:
         _one_of("method", self.method, METHODS)
@@ -75,6 +78,9 @@ class ConvertConfig:
         object.__setattr__(self, "ram", ram_budget(self.ram))
         if not isinstance(self.push_rows, bool):
             raise RecipeError(f"push_rows: expected true or false, got {self.push_rows!r}")
+        _one_of("runtime", self.runtime, RUNTIMES)
+        if self.push_rows and self.runtime == "tflm":
+            raise RecipeError("push_rows: runtime tflm takes no rows one by one", hint="leave one of the two out")
         # Whole numbers and lists are taken as well; the settings of two equal recipes are equal.
         object.__setattr__(self, "important", float(self.important))
         object.__setattr__(self, "input_scale", numbers("input_scale", self.input_scale, positive=True))

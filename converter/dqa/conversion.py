@@ -57,6 +57,7 @@ def convert(
     """
     progress = progress or SilentProgress()
     model, out = Path(model), Path(out)
+    output.check(out)
     calibration = Path(calibration) if calibration is not None else None
     saved = recipes.load(Path(recipe)) if recipe is not None else None
     if saved is not None and config is not None:

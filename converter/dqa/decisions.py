@@ -18,6 +18,7 @@ from dqa.lowering.extract import tensor_name
 from dqa.lowering.planned import Planned, Planner
 from dqa.lowering.scales import raise_to_useful
 from dqa.lowering.split import Ranges, Split, split
+from dqa.program import LayoutName
 from dqa.progress import Progress
 from dqa.quantization.decide import InputFormat, decide
 from dqa.quantization.formats import Reason, TensorFormat, raw
@@ -73,7 +74,8 @@ def _planned(
     if cut.builtins is not None:
         raise RecipeError("ram: a model with operators that stay TFLite builtins cannot be planned", hint="convert it without --ram")
     with progress.task("Planning", None):
-        planner = Planner(cut.part, statistics, inputs, config, pushed=config.push_rows)
+        layout: LayoutName = "external" if config.runtime == "tflm" else "pushed" if config.push_rows else "internal"
+        planner = Planner(cut.part, statistics, inputs, config, layout=layout)
         planned = planner.auto() if config.ram == "auto" else planner.within(int(config.ram or 0))
     return Decisions(cut, planned.formats, planned.phases, planned)
 

@@ -15,6 +15,13 @@ from dqa.lowering.mixed import BuiltGroup
 from dqa.report import Interface, write_html
 
 
+def check(out: Path) -> None:
+    """Raises InputError where `out` cannot be a directory, before the work begins."""
+    taken = next((path for path in (out, *out.parents) if path.exists()), out)
+    if taken.exists() and not taken.is_dir():
+        raise InputError(f"cannot write to '{out}': '{taken}' is a file", hint="choose another directory with -o")
+
+
 def write(
     out: Path,
     tflite: bytes,

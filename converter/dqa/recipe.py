@@ -14,10 +14,9 @@ Only `config` need be there; a recipe written by hand, for use with any model, h
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
@@ -25,12 +24,12 @@ from typing import Any
 
 import yaml
 
+from dqa import strict_yaml
 from dqa.config import ConvertConfig
 from dqa.errors import RecipeError
+from dqa.strict_yaml import check_known, mapping
 
 VERSION = 1
-MAX_BYTES = 16 << 20
-MAX_DEPTH = 16
 MAX_VALUE = 1e30
 """Of an activation; scales are float32."""
 SECTIONS = ("dqa_recipe", "config", "model", "calibration", "versions", "edges", "phases", "builtins")
@@ -64,11 +63,7 @@ class Recipe:
 def load(path: Path) -> Recipe:
     """Reads a recipe; whatever does not fit is a RecipeError that names the file and the key."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-        if len(raw) > MAX_BYTES:
-            raise RecipeError(f"longer than {MAX_BYTES} bytes")
-        return parse(raw.decode("utf-8"))
+        return parse(strict_yaml.read_text(path))
     except OSError as error:
         raise RecipeError(f"recipe '{path}': {error.strerror or error}", hint="--recipe takes the YAML file a conversion wrote") from error
     except UnicodeDecodeError as error:
@@ -84,22 +79,22 @@ def save(recipe: Recipe, path: Path) -> None:
 
 def parse(text: str) -> Recipe:
     """A recipe from YAML text. Raises RecipeError."""
-    data = _mapping("recipe", _load_yaml(text))
-    _known("recipe", data, SECTIONS)
+    data = mapping("recipe", strict_yaml.load(text))
+    check_known("recipe", data, SECTIONS)
     if data.get("dqa_recipe") != VERSION:
         raise RecipeError(
             f"dqa_recipe: expected {VERSION}, got {data.get('dqa_recipe')!r}", hint=f"its first line must be 'dqa_recipe: {VERSION}'"
         )
-    settings = _mapping("config", data.get("config", {}))
-    _known("config", settings, [item.name for item in fields(ConvertConfig)])
+    settings = mapping("config", data.get("config", {}))
+    check_known("config", settings, [item.name for item in fields(ConvertConfig)])
     return Recipe(
         config=ConvertConfig(**settings),
         model_sha256=_sha256("model", data.get("model")),
         calibration_sha256=_sha256("calibration", data.get("calibration")),
-        versions={name: _text(f"versions.{name}", value) for name, value in _mapping("versions", data.get("versions", {})).items()},
-        edges={name: _mapping(f"edges.{name}", value) for name, value in _mapping("edges", data.get("edges", {})).items()},
+        versions={name: _text(f"versions.{name}", value) for name, value in mapping("versions", data.get("versions", {})).items()},
+        edges={name: mapping(f"edges.{name}", value) for name, value in mapping("edges", data.get("edges", {})).items()},
         phases=_phases(data.get("phases")),
-        builtins={name: _range(f"builtins.{name}", value) for name, value in _mapping("builtins", data.get("builtins", {})).items()},
+        builtins={name: _range(f"builtins.{name}", value) for name, value in mapping("builtins", data.get("builtins", {})).items()},
     )
 
 
@@ -121,8 +116,7 @@ def dump(recipe: Recipe) -> str:
     return yaml.dump(_plain(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
 
 
-# libyaml's loader and dumper where PyYAML has them: several times faster.
-_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# libyaml's dumper where PyYAML has it: several times faster.
 _SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -137,64 +131,11 @@ class _Dumper(_SafeDumper):  # type: ignore[misc]
         return True
 
 
-class _Loader(_SafeLoader):  # type: ignore[misc]
-    """Plain data only; a key given twice is an error instead of the last one winning."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise RecipeError(f"{_line(key.start_mark)}a key must be a name")
-            if key.value in seen:
-                raise RecipeError(f"{_line(key.start_mark)}'{key.value}' is given twice")
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
-
-
-def _load_yaml(text: str) -> object:
-    try:
-        depth = 0
-        for event in yaml.parse(text, Loader=_SafeLoader):
-            # Aliases let a few lines stand for gigabytes, nesting can exhaust the stack of the loader.
-            if isinstance(event, yaml.AliasEvent):
-                raise RecipeError(f"{_line(event.start_mark)}YAML aliases are not allowed")
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > MAX_DEPTH:
-                raise RecipeError(f"{_line(event.start_mark)}nested deeper than {MAX_DEPTH}")
-        return yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        problem = getattr(error, "problem", None) or "unreadable"
-        raise RecipeError(f"{_line(getattr(error, 'problem_mark', None))}not YAML ({problem})") from error
-    except ValueError as error:
-        raise RecipeError(f"not YAML ({error})") from error
-
-
-def _line(mark: Any) -> str:
-    return f"line {mark.line + 1}: " if mark else ""
-
-
-def _mapping(name: str, value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise RecipeError(f"{name}: expected names and values, got {value!r:.40}")
-    if strange := next((key for key in value if not isinstance(key, str)), None):
-        raise RecipeError(f"{name}: expected a name, got {strange!r}", hint="put quotes around it")
-    return value
-
-
-def _known(name: str, data: Mapping[str, Any], known: Iterable[str]) -> None:
-    known = list(known)
-    for key in data:
-        if key not in known:
-            close = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
-            raise RecipeError(f"{name}: unknown key '{key}'", hint=hint)
-
-
 def _sha256(name: str, value: object) -> str | None:
     if value is None:
         return None
-    section = _mapping(name, value)
-    _known(name, section, ["sha256"])
+    section = mapping(name, value)
+    check_known(name, section, ["sha256"])
     digest = section.get("sha256")
     if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
         raise RecipeError(f"{name}.sha256: expected 64 hexadecimal digits, got {digest!r:.80}")

@@ -15,6 +15,8 @@ from dqa.cli.doctor import doctor
 from dqa.cli.evaluate import evaluate
 from dqa.cli.flash import flash
 from dqa.cli.simulate import simulate
+from dqa.cli.sparsify import sparsify
+from dqa.cli.study import study
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -33,7 +35,7 @@ def cli(context: click.Context, /) -> None:
         click.echo(context.get_help())
 
 
-for command in (convert, evaluate, build, flash, simulate, boards, doctor):
+for command in (convert, evaluate, build, flash, simulate, study, sparsify, boards, doctor):
     cli.add_command(command)
 
 

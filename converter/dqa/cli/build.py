@@ -21,11 +21,8 @@ def build(out: Path, board: str, runtime: str, tflm: Path | None, verbose: bool,
 
     with progress(quiet or verbose).task(f"Building for {board}", None):
         result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=rows_pushed(out, board, runtime))
-    ram = {"static": result.ram_static, "model": result.ram_model}
-    if result.stack is not None:
-        ram["stack_bound"] = result.stack
-    sizes = {"flash": {"code": result.flash_code, "model": result.flash_model}, "ram": ram}
-    write_json({"board": board, "runtime": runtime, "elf": str(result.elf), "map": str(result.map_file), **sizes}, json_path)
+    data = {"board": board, "runtime": runtime, "elf": str(result.elf), "map": str(result.map_file), **result.figures()}
+    write_json(data, json_path)
     if talk(quiet, json_path):
         rows = [
             ["flash, code", f"{result.flash_code:,}"],

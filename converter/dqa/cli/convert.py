@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from dqa.cli.common import F, output_options, progress, talk, write_json
-from dqa.config import CODINGS, MAX_BITS, MAX_EXTRA_BITS, METHODS, METRICS, ConvertConfig, numbers, ram_budget
+from dqa.config import CODINGS, MAX_BITS, MAX_EXTRA_BITS, METHODS, METRICS, RUNTIMES, ConvertConfig, numbers, ram_budget
 from dqa.errors import RecipeError
 
 DEFAULTS = ConvertConfig()
@@ -41,6 +41,7 @@ def _numbers(_context: click.Context, parameter: click.Parameter, value: str) ->
 @_setting("--ranking", metavar="NAME", help="What makes a channel important.")
 @_setting("--seed", type=click.IntRange(0), metavar="N", help="Of every random choice.")
 @click.option("--ram", metavar="SIZE", callback=lambda _c, _p, value: ram_budget(value), help="RAM for activations, e.g. 16k, or auto.")
+@_setting("--runtime", type=click.Choice(RUNTIMES), help="What --ram is of: the program's arena, or that of TensorFlow Lite Micro.")
 @click.option("--push-rows", is_flag=True, help="The caller hands over the input row by row.")
 @click.option("--metric", type=click.Choice(METRICS), help="Of `dqa evaluate`.  [default: by the kind of task]")
 @click.option("--recipe", type=click.Path(path_type=Path), metavar="recipe.yaml", help="Settings and decisions, instead of options.")

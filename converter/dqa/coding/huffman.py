@@ -9,6 +9,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from dqa.coding.package_merge import code_lengths
+
 UInt8 = npt.NDArray[np.uint8]
 
 MAX_LENGTH = 8
@@ -41,16 +43,7 @@ class HuffmanTable:
         weights = [max(1, int(count)) for count in counts]
         if not 1 <= max_length <= MAX_LENGTH or len(weights) > 1 << max_length:
             raise ValueError(f"no code of at most {max_length} bits for {len(weights)} symbols")
-        leaves = sorted((weight, (symbol,)) for symbol, weight in enumerate(weights))
-        packages: list[tuple[int, tuple[int, ...]]] = []
-        for _ in range(max_length):
-            merged = sorted(leaves + packages, key=lambda item: item[0])
-            packages = [(a[0] + b[0], a[1] + b[1]) for a, b in zip(merged[::2], merged[1::2], strict=False)]
-        lengths = [0] * len(weights)
-        for _, symbols in packages[: len(weights) - 1]:
-            for symbol in symbols:
-                lengths[symbol] += 1
-        return cls(tuple(lengths))
+        return cls(tuple(int(length) for length in code_lengths(weights, max_length)))
 
     @property
     def symbol_bits(self) -> int:

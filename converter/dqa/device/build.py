@@ -11,10 +11,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from dqa.device import project, stack, tflm_tree
+from dqa.device import project, registry, stack, tflm_tree
 from dqa.device.boards import Board, load_board
 from dqa.device.sizes import Sizes, measure
 from dqa.errors import BoardError, DqaError, RecipeError, ToolError
+from dqa.report import record_build
 
 RUNTIMES = ("standalone", "tflm")
 COMPILER = "arm-none-eabi-gcc"
@@ -35,6 +36,13 @@ class BuildResult:
     stack: int | None
     map_file: Path
 
+    def figures(self) -> dict[str, dict[str, int]]:
+        """The sizes as the report and `dqa build --json` give them; stack_bound is absent where no bound is known."""
+        ram = {"static": self.ram_static, "model": self.ram_model}
+        if self.stack is not None:
+            ram["stack_bound"] = self.stack
+        return {"flash": {"code": self.flash_code, "model": self.flash_model}, "ram": ram}
+
 
 def build(
     out: Path, board: str, runtime: str = "standalone", tflm: Path | None = None, quiet: bool = True, *, pushed: bool = False
@@ -43,10 +51,13 @@ def build(
 
     runtime "tflm" links TensorFlow Lite Micro from the tree `tflm` (or DQA_TFLM_DIR). quiet: PlatformIO's output goes to
     OUT/firmware/.pio/BOARD.log only, else to stderr as well. pushed: the model takes its input row by row, which runtime "standalone" can.
-    BoardError: unknown board, or the model does not fit. ToolError: something is not installed, or the build failed.
+    The report in `out` gets the figures. BoardError: unknown board, or the model does not fit. ToolError: something is not installed, or
+    the build failed.
     """
     _make(out, load_board(board), runtime, tflm, [], quiet, pushed)
-    return result(elf_path(out, board, runtime, pushed=pushed))
+    built = result(elf_path(out, board, runtime, pushed=pushed))
+    record_build(out, {"board": board, "runtime": runtime, "pushed": pushed, **built.figures()})
+    return built
 
 
 def elf_path(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = False) -> Path:
@@ -117,6 +128,8 @@ def _run(folder: Path, board: Board, arguments: list[str], environment: dict[str
         compiler()
         # its own package directory: no registry, and nothing shared with other projects
         variables["PLATFORMIO_CORE_DIR"] = str(state / "core")
+    elif board.platformio is not None:
+        registry.check(board.name, board.platformio.platform)
     command = [sys.executable, "-m", "platformio", "run", "-d", str(folder), "-e", board.name, *arguments]
     lines = []
     with subprocess.Popen(
@@ -139,9 +152,6 @@ def _failure(log: str, log_file: Path, board: Board) -> DqaError:
     if error := overflow(log, board):
         return error
     if "HTTPClientError" in log or "UnknownPackageError" in log:
-        return ToolError(
-            f"PlatformIO could not download what board {board.name} needs",
-            hint="connect to the internet once, or use a simulated board (dqa boards)",
-        )
+        return registry.unreachable(board.name)
     reason = next((line.strip() for line in log.splitlines() if re.search(r"\berror\b", line, re.IGNORECASE)), "see the log")
     return ToolError(f"the build for board {board.name} failed: {reason}", hint=f"whole log: {log_file}")

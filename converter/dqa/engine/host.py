@@ -9,18 +9,17 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from dqa.engine.compile import executor_includes, executor_sources, shared_library
 from dqa.errors import DataError, ProgramError, ToolError
+from dqa.program import LayoutName
 
 Int8 = npt.NDArray[np.int8]
 UInt8 = npt.NDArray[np.uint8]
 
-LayoutName = Literal["internal", "external", "pushed"]
 _LAYOUTS: tuple[LayoutName, ...] = ("internal", "external", "pushed")
 _BATCH = 16
 """Samples a thread takes at a time."""
@@ -138,15 +137,16 @@ class HostModel:
         return dropped, len(samples)
 
     def _run_sample(self, arena: UInt8, sample: UInt8, output: Int8, dropped: npt.NDArray[np.uint32]) -> int:
-        """Copies inputs into the arena and outputs out of it where they lie there, else passes their places."""
+        """Copies inputs into the arena where they lie there, else passes their places; copies outputs out of the arena or their memory."""
         library, base = _library(), arena.ctypes.data
         sources, targets = _addresses(sample, self.input_sizes), _addresses(output, self.output_sizes)
+        own = [np.empty(-(-size // 8), np.uint64) for size in self.output_sizes if self._layout == "external"]
         for i, size in enumerate(self.input_sizes if self._layout == "internal" else ()):
             ctypes.memmove(library.dqa_input(self._model, base, i), sources[i], size)
-        ends = (ctypes.c_void_p * len(sources))(*sources), (ctypes.c_void_p * len(targets))(*targets)
+        ends = (ctypes.c_void_p * len(sources))(*sources), (ctypes.c_void_p * len(own))(*(memory.ctypes.data for memory in own))
         status = int(library.dqa_run(self._model, base, self.arena_size, *ends, dropped.ctypes.data))
-        for i, size in enumerate(self.output_sizes if self._layout != "external" else ()):
-            ctypes.memmove(targets[i], library.dqa_output(self._model, base, i), size)
+        for i, size in enumerate(self.output_sizes):
+            ctypes.memmove(targets[i], own[i].ctypes.data if own else library.dqa_output(self._model, base, i), size)
         return status
 
 

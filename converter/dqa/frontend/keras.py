@@ -1,4 +1,4 @@
-"""Converts a Keras file or SavedModel to a float32 .tflite. The only module that imports TensorFlow.
+"""Converts a Keras file or SavedModel to a float32 .tflite. The only module of a conversion that imports TensorFlow.
 
 It runs as a process of its own (`python -m dqa.frontend.keras SOURCE WORKDIR`), so that noise, memory and crashes of
 TensorFlow stay outside. Writes WORKDIR/model.tflite and WORKDIR/result.json: {"layers": [...]} or
@@ -28,6 +28,16 @@ def convert(source: Path, name: str, workdir: Path) -> list[str]:
     """Writes workdir/model.tflite, batch 1; gives the names of the layers. `name` is how errors call the source."""
     if source.is_dir():
         return _convert_saved_model(source, name, workdir)
+    model, config = load_keras(source, name, workdir)
+    _write(_convert_keras(model, name), workdir)
+    return layer_names(config)
+
+
+def load_keras(source: Path, name: str, workdir: Path) -> tuple[Any, Any]:
+    """The Keras model in a .h5 or .keras file, and its configuration, once that is found to be plain; works on a copy in `workdir`.
+
+    Raises ModelError, calling the source `name`; ToolError without TensorFlow.
+    """
     with source.open("rb") as file:
         is_archive = file.read(2) == b"PK"
     copy = workdir / ("model.keras" if is_archive else "model.h5")
@@ -41,26 +51,30 @@ def convert(source: Path, name: str, workdir: Path) -> list[str]:
         raise ToolError(f"TensorFlow cannot be imported: {first_line(error)}", hint=INSTALL) from error
     except Exception as error:
         raise ModelError(f"{name}: Keras cannot load it: {first_line(error)}", hint=OTHER_WAY) from error
-    _write(_convert_keras(model, name), workdir)
-    return layer_names(config)
+    return model, config
 
 
 def _convert_keras(model: Any, name: str) -> bytes:
     import keras
     import tensorflow as tf
 
-    inputs = getattr(model, "inputs", None) or []
-    if len(inputs) != 1:
-        raise ModelError(f"{name}: the model has {len(inputs)} inputs, expected 1", hint="build it with one input of a fixed size")
-    shape = tuple(inputs[0].shape[1:])
-    _check_fixed(shape, name)
+    entry = only_input(model, name)
     # A batch of 1 in the graph itself: with an open batch size, flattening becomes arithmetic on shapes.
-    entry = keras.Input(batch_shape=(1, *shape), dtype=inputs[0].dtype)
+    single = keras.Input(batch_shape=(1, *entry.shape[1:]), dtype=entry.dtype)
     try:
-        fixed = keras.Model(entry, model(entry, training=False))
+        fixed = keras.Model(single, model(single, training=False))
         return _run(tf.lite.TFLiteConverter.from_keras_model(fixed), name)
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise ModelError(f"{name}: TensorFlow cannot convert it: {first_line(error)}", hint="give a float32 .tflite instead") from error
+
+
+def only_input(model: Any, name: str) -> Any:
+    """The input of a Keras model that has one, of a fixed size. Raises ModelError for another."""
+    inputs = getattr(model, "inputs", None) or []
+    if len(inputs) != 1:
+        raise ModelError(f"{name}: the model has {len(inputs)} inputs, expected 1", hint="build it with one input of a fixed size")
+    _check_fixed(tuple(inputs[0].shape[1:]), name)
+    return inputs[0]
 
 
 def _convert_saved_model(directory: Path, name: str, workdir: Path) -> list[str]:

@@ -30,7 +30,7 @@ def load_model(path: Path) -> FloatModel:
     """
     path = Path(path)
     name = str(path)
-    kind = _kind(path, name)
+    kind = model_kind(path)
     with tempfile.TemporaryDirectory(prefix="dqa-") as directory:
         workdir = Path(directory)
         layers: list[str] = []
@@ -58,8 +58,9 @@ def load_model(path: Path) -> FloatModel:
     return FloatModel(data, graph, name, _sha256(path))
 
 
-def _kind(path: Path, name: str) -> str:
-    """h5, keras, tflite or saved_model."""
+def model_kind(path: Path) -> str:
+    """h5, keras, tflite or saved_model, by name and content. Raises ModelError for what is none of them or cannot be read."""
+    name = str(path)
     try:
         if path.is_dir():
             if not (path / "saved_model.pb").is_file():

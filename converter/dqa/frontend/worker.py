@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import dqa
-from dqa.errors import DqaError, ModelError, ToolError
+from dqa.errors import DataError, DqaError, ModelError, ToolError
 
 _LOG_TAIL = 4000
+_KINDS: dict[str, type[DqaError]] = {"tool": ToolError, "data": DataError}
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TF_ENABLE_ONEDNN_OPTS": "0", "KERAS_BACKEND": "tensorflow"}
 
 
@@ -51,7 +52,7 @@ def run_worker(module: str, source: Path, name: str, workdir: Path, seconds: int
         )
     outcome: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     if "error" in outcome:
-        kind = ToolError if outcome.get("kind") == "tool" else ModelError
+        kind = _KINDS.get(outcome.get("kind", ""), ModelError)
         raise _noted(kind(outcome["error"], hint=outcome.get("hint", "")), log)
     return outcome
 

@@ -62,7 +62,7 @@ def build(graph: Graph, formats: Mapping[int, TensorFormat], phases: Sequence[in
     pushed = None
     rings: dict[int, int | None] = {i: edge.ring_rows for i, edge in enumerate(edges) if edge.ring_rows}
     if ends.inputs == 1 and simulate(edges, ops, steps, rings, pushed=True).complete:
-        pushed = plan(edges, ops, steps, replace(ends, inputs_inside=False))
+        pushed = plan(edges, ops, steps, replace(ends, inputs_inside=False, pushed=True))
     return Program(edges, ops, ends.inputs, ends.outputs, internal, external, phases=None if phases is None else steps, pushed=pushed)
 
 

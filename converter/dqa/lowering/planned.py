@@ -13,8 +13,10 @@ from dqa.lowering.build import build, edge_order
 from dqa.lowering.scales import raise_to_useful
 from dqa.planning.candidate import Candidate
 from dqa.planning.describe import describe, ring_edge
+from dqa.planning.interpreter import beside_operator, interpreter_arena
+from dqa.planning.problem import Option
 from dqa.planning.search import Search, Solution, knee
-from dqa.program import Program, Storage
+from dqa.program import LayoutName, Program, Storage, minimum_capacity
 from dqa.program.schedule import simulate
 from dqa.quantization.decide import EdgeChoice, InputFormat, decide
 from dqa.quantization.formats import TensorFormat
@@ -28,8 +30,7 @@ _ATTEMPTS = 6
 class Planned:
     """formats and phases: what `build` takes. solution: the plan. front: plans from the smallest budget up, if they were asked for.
 
-    smallest: the phases of the smallest feasible budget. pushed: whether the input's rows are pushed in the layout that was planned.
-    budget: bytes, None if the planner chose.
+    smallest: the phases of the smallest feasible budget. layout: the one that was planned. budget: bytes, None if the planner chose.
     """
 
     formats: dict[int, TensorFormat]
@@ -37,7 +38,7 @@ class Planned:
     program: Program
     solution: Solution
     smallest: Candidate
-    pushed: bool = False
+    layout: LayoutName = "internal"
     budget: int | None = None
     front: tuple[Solution, ...] = ()
 
@@ -45,7 +46,8 @@ class Planned:
 class Planner:
     """Plans one network for any budget.
 
-    pushed: the budget is that of the layout whose input rows are pushed; otherwise inputs and outputs lie in the arena and count.
+    layout: what the budget is of: "internal", the arena with inputs and outputs in it; "pushed", the arena without the input, whose rows
+    come one by one; "external", the arena of TensorFlow Lite Micro with the operator and all else in it.
     """
 
     def __init__(
@@ -55,18 +57,19 @@ class Planner:
         inputs: Mapping[int, InputFormat],
         config: ConvertConfig,
         *,
-        pushed: bool = False,
+        layout: LayoutName = "internal",
     ) -> None:
-        self.graph, self.statistics, self.inputs, self.config, self.pushed = graph, statistics, inputs, config, pushed
+        self.graph, self.statistics, self.inputs, self.config, self.layout = graph, statistics, inputs, config, layout
         self.order = edge_order(graph)
         packed = {t: EdgeChoice(Storage.MAP, 7) for t in self.order}
         self.base = build(graph, raise_to_useful(graph, decide(graph, statistics, inputs, config, choices=packed)))
         maps = [number for number, edge in enumerate(self.base.edges) if edge.storage is Storage.MAP]
         self.ring_rows = self._ring_rows(maps)
         losses = {number: EdgeLoss(graph, statistics, self.order[number]) for number in maps}
-        self.search = Search(
-            describe(self.base, losses, self.ring_rows, self._tied(maps), config, inputs_inside=not pushed, outputs_inside=True)
-        )
+        # Of an external layout the first output is memory, too: the search counts it, and the interpreter does.
+        inside = layout == "internal"
+        self.search = Search(describe(self.base, losses, self.ring_rows, self._tied(maps), config, inputs_inside=inside))
+        self.beside = beside_operator(self.base) - sum(e.capacity for e in self.base.outputs) if layout == "external" else 0
 
     def _ring_rows(self, maps: list[int]) -> dict[int, int]:
         """Rows that the ring of each edge needs when everything flows in one phase, which is enough for any phases.
@@ -87,16 +90,33 @@ class Planner:
         return {n: 7 if self.base.edges[n].low == 0 else 8 for n in maps if self.order[n] in shared}
 
     def within(self, budget: int) -> Planned:
-        """The plan of least predicted loss whose arena, buffers placed, is at most `budget` bytes. Raises BoardError if there is none."""
-        target = budget
+        """The plan of least predicted loss that takes at most `budget` bytes, buffers placed. Raises BoardError if there is none.
+
+        Placed buffers take less than the search counts where some are never alive together, and more where they do not pack: what is
+        asked of the search follows what came out.
+        """
+        best: Planned | None = None
+        least = self.search.smallest.least
+        target = max(budget - self.beside, least)
         for _ in range(_ATTEMPTS):
             planned = self.realize(self.search.within(target))
-            if self.arena(planned.program) <= budget:
-                return replace(planned, budget=budget)
-            target -= self.arena(planned.program) - budget
+            room = budget - self.ram(planned.program)
+            if room < 0 and (best is not None or target == least):
+                break
+            if room >= 0 and best is not None and planned.solution.loss >= best.solution.loss:
+                break
+            if room >= 0:
+                best, more = planned, planned.solution.arena + room
+                if more <= target:
+                    break
+                target = more
+            else:
+                target = max(least, target + room)
+        if best is not None:
+            return replace(best, budget=budget)
+        smallest = self.ram(self.realize(self.search.smallest_plan()).program)
         raise BoardError(
-            f"a budget of {budget:,} B of RAM is too small by a few bytes: the buffers do not pack",
-            hint=f"try {self.arena(planned.program):,} B",
+            f"a budget of {budget:,} B of RAM is too small: the least is {smallest:,} B", hint=self.search.limit(self.search.smallest)
         )
 
     def auto(self) -> Planned:
@@ -104,22 +124,31 @@ class Planner:
         front = self.search.front()
         return replace(self.realize(knee(front)), front=tuple(front))
 
-    def arena(self, program: Program) -> int:
-        layout = program.pushed if self.pushed and program.pushed is not None else program.internal
+    def ram(self, program: Program) -> int:
+        """Bytes of what the budget is of."""
+        if self.layout == "external":
+            return interpreter_arena(program)
+        layout = program.pushed if self.layout == "pushed" and program.pushed is not None else program.internal
         return layout.arena_size
 
     def realize(self, solution: Solution) -> Planned:
         """The program of a solution."""
         candidate = solution.candidate
-        choices: dict[int, EdgeChoice] = {self.order[i]: EdgeChoice(Storage.RING) for i in candidate.rings}
-        for stored, option in zip(candidate.stored, solution.chosen, strict=True):
-            chosen = stored.edge.options[option]
-            storage = Storage.RAW_INT8 if chosen.plain else Storage.MAP
-            choices[self.order[stored.index]] = EdgeChoice(storage, chosen.code_bits, chosen.extra_bits, chosen.important)
+        chosen = {number: candidate.problem.edges[number].flows[0] for number in candidate.rings}
+        chosen |= {held.index: held.options[option] for held, option in zip(candidate.held, solution.chosen, strict=True)}
+        choices = {self.order[number]: _choice(option) for number, option in chosen.items()}
         formats = raise_to_useful(self.graph, decide(self.graph, self.statistics, self.inputs, self.config, choices=choices))
-        for number in candidate.rings:
-            ring = ring_edge(self.base.edges[number], self.ring_rows[number])
-            tensor = self.order[number]
-            formats[tensor] = replace(formats[tensor], capacity=ring.capacity, ring_rows=ring.ring_rows)
+        for number, option in chosen.items():
+            if option.ring_rows:
+                tensor = self.order[number]
+                ring = replace(formats[tensor], ring_rows=min(option.ring_rows, self.base.edges[number].height))
+                edge = ring.edge(self.base.edges[number].name, self.graph.tensors[tensor].hwc)
+                formats[tensor] = replace(ring, capacity=minimum_capacity(edge))
         phases = tuple(candidate.phases)
-        return Planned(formats, phases, build(self.graph, formats, phases), solution, self.search.smallest, self.pushed)
+        return Planned(formats, phases, build(self.graph, formats, phases), solution, self.search.smallest, self.layout)
+
+
+def _choice(option: Option) -> EdgeChoice:
+    if not option.plain:
+        return EdgeChoice(Storage.MAP, option.code_bits, option.extra_bits, option.important)
+    return EdgeChoice(Storage.RING if option.ring_rows else Storage.RAW_INT8)

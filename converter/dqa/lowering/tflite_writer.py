@@ -20,7 +20,12 @@ from dqa.program.port import Port
 
 SCHEMA_VERSION = 3
 ALIGNMENT = 16
-TYPES = {"int8": schema.TensorType.INT8, "uint8": schema.TensorType.UINT8}
+TYPES = {
+    "int8": schema.TensorType.INT8,
+    "uint8": schema.TensorType.UINT8,
+    "int32": schema.TensorType.INT32,
+    "float32": schema.TensorType.FLOAT32,
+}
 
 
 class _Buffer(schema.BufferT):  # type: ignore[misc]
@@ -63,6 +68,16 @@ class TfliteBuilder:
         code = self._code(schema.BuiltinOperator.CUSTOM, name)
         packed = np.frombuffer(options, np.uint8)
         self._graph.operators.append(schema.OperatorT(opcodeIndex=code, inputs=list(inputs), outputs=list(outputs), customOptions=packed))
+
+    def builtin(self, kind: str, inputs: Sequence[int], outputs: Sequence[int], options: Any = None, version: int = 1) -> None:
+        """Appends a builtin operator by its name (CONV_2D, ...); `options` is a table of the schema (Conv2DOptionsT, ...)."""
+        operator = schema.OperatorT(
+            opcodeIndex=self._code(getattr(schema.BuiltinOperator, kind), None, version), inputs=list(inputs), outputs=list(outputs)
+        )
+        if options is not None:
+            table = type(options).__name__.removesuffix("T")
+            operator.builtinOptionsType, operator.builtinOptions = getattr(schema.BuiltinOptions, table), options
+        self._graph.operators.append(operator)
 
     def dqa(self, program_bytes: bytes, program: Program, inputs: Sequence[int], outputs: Sequence[int]) -> None:
         """Appends a DQA operator that runs a program."""

@@ -6,33 +6,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from dqa.planning.problem import PlanEdge, Problem
+from dqa.planning.problem import Option, PlanEdge, Problem
 
 ENCODE, DECODE = 14, 8
 """Instructions to pack a value and to unpack it, on Cortex-M4; they only order plans of equal loss and label the trade-off."""
 
 
 @dataclass(frozen=True)
-class Stored:
-    """An edge that is stored whole: alive in phases first..last, read in the phases `readers`, one for each consumer."""
+class Held:
+    """An edge whose way to be held is chosen: alive in phases first..last, read in the phases `readers`, one for each consumer.
+
+    peak: bytes that are alive while its producer works if it packs rows: the row before it is packed, and the brief rings beside it.
+    """
 
     index: int
     edge: PlanEdge
+    options: tuple[Option, ...]
     first: int
     last: int
     readers: tuple[int, ...]
+    peak: int
 
     def weight(self, option: int, phase: int) -> int:
-        """Bytes that an option takes in a phase: the edge itself while it is alive, and its readers' private rows."""
-        chosen = self.edge.options[option]
+        """Bytes that an option takes through a phase: the edge itself while it is alive, and its readers' private rows."""
+        chosen = self.options[option]
         size = chosen.size if self.first <= phase <= self.last else 0
         return size + sum(d for reader, d in zip(self.readers, chosen.decode, strict=True) if reader == phase)
+
+    def packs(self, option: int, phase: int) -> bool:
+        return phase == self.first and not self.options[option].plain
 
 
 class Candidate:
     """The phases that begin at operator 0 and at each of `cuts`.
 
-    fixed[p]: bytes of phase p whose size no choice of bits changes. stored: the edges whose bits are to be chosen.
+    fixed[p], brief[p]: bytes alive through phase p, and at its worst moment, that no choice changes. held: the edges to choose for.
+    rings: the edges that flow in the one way they can.
     """
 
     def __init__(self, problem: Problem, cuts: Sequence[int]) -> None:
@@ -42,104 +51,127 @@ class Candidate:
         for number, start in enumerate(starts):
             end = starts[number + 1] if number + 1 < len(starts) else len(problem.operators)
             self.phases += [number] * (end - start)
-        count = len(starts)
-        self.fixed = [0] * count
-        transient = [0] * count
+        self.fixed = [0] * len(starts)
         self.rings: list[int] = []
-        self.stored: list[Stored] = []
+        self.held: list[Held] = []
         self.work = sum(op.work for op in problem.operators)
         for op, phase in zip(problem.operators, self.phases, strict=True):
             self.fixed[phase] += op.base
+        beside = self._beside()
+        self.brief = [max(size for size, of in zip(beside, self.phases, strict=True) if of == phase) for phase in range(len(starts))]
         for index, edge in enumerate(problem.edges):
-            self._add(index, edge, transient)
-        for phase in range(count):
-            self.fixed[phase] += transient[phase]
+            self._add(index, edge, beside)
 
-    def _add(self, index: int, edge: PlanEdge, transient: list[int]) -> None:
-        phases = self.phases
-        first = phases[edge.producer] if edge.producer is not None else 0
-        last = max((phases[c] for c in edge.consumers), default=first)
-        if edge.border:
-            last = len(self.fixed) - 1
-        if first == last and edge.prefers_ring:
-            assert edge.ring is not None
+    def _span(self, edge: PlanEdge) -> tuple[int, int]:
+        """The first and last phase of an edge."""
+        first = self.phases[edge.producer] if edge.producer is not None else 0
+        last = max((self.phases[c] for c in edge.consumers), default=first)
+        return first, len(self.fixed) - 1 if edge.border else last
+
+    def _flows(self, edge: PlanEdge) -> bool:
+        first, last = self._span(edge)
+        return first == last and bool(edge.flows)
+
+    def _beside(self) -> list[int]:
+        """Of each operator the bytes of brief rings that it writes or reads."""
+        beside = [0] * len(self.phases)
+        for edge in self.problem.edges:
+            if edge.brief and self._flows(edge):
+                for step in (*edge.consumers, *([edge.producer] if edge.producer is not None else [])):
+                    beside[step] += edge.flows[0].size
+        return beside
+
+    def _add(self, index: int, edge: PlanEdge, beside: Sequence[int]) -> None:
+        first, last = self._span(edge)
+        flows = self._flows(edge)
+        options = edge.flows if flows else edge.options
+        if flows and len(options) == 1:
             self.rings.append(index)
-            self.fixed[first] += edge.ring
+            self.fixed[first] += 0 if edge.brief else options[0].size
             return
-        readers = tuple(phases[c] for c in edge.consumers)
-        self.stored.append(Stored(index, edge, first, last, readers))
-        packed = not all(o.plain for o in edge.options)
-        if packed:
+        peak = 0
+        if edge.producer is not None:
+            peak = beside[edge.producer] + self.problem.operators[edge.producer].transient
+        self.held.append(Held(index, edge, options, first, last, tuple(self.phases[c] for c in edge.consumers), peak))
+        if not all(o.plain for o in options):
             self.work += edge.values * (ENCODE + DECODE * len(edge.consumers))
-        if packed and edge.producer is not None:
-            transient[first] = max(transient[first], self.problem.operators[edge.producer].transient)
 
     @cached_property
     def ring_loss(self) -> float:
-        return sum(self.problem.edges[i].ring_loss for i in self.rings)
+        return sum(self.problem.edges[i].flows[0].loss for i in self.rings)
 
     @cached_property
     def least(self) -> int:
         """The arena with the fewest bits everywhere: no budget below it is feasible with these phases."""
-        return max(self.used([0] * len(self.stored)))
+        return max(self.used([0] * len(self.held)))
 
     def used(self, chosen: Sequence[int]) -> list[int]:
-        """Bytes alive in each phase, `chosen` giving the option of each stored edge."""
+        """Bytes alive at the worst moment of each phase, `chosen` giving the option of each held edge."""
         total = list(self.fixed)
-        for stored, option in zip(self.stored, chosen, strict=True):
-            for phase in range(stored.first, stored.last + 1):
-                total[phase] += stored.weight(option, phase)
-        return total
+        for held, option in zip(self.held, chosen, strict=True):
+            for phase in range(held.first, held.last + 1):
+                total[phase] += held.weight(option, phase)
+        return [size + self._peak(chosen, phase) for phase, size in enumerate(total)]
+
+    @cached_property
+    def _packers(self) -> list[list[int]]:
+        """For each phase the held edges whose packing may make its worst moment."""
+        return [[i for i, h in enumerate(self.held) if h.first == phase and h.peak > least] for phase, least in enumerate(self.brief)]
+
+    def _peak(self, chosen: Sequence[int], phase: int) -> int:
+        """What is alive at the worst moment of a phase beside what is alive through it."""
+        return max((self.held[i].peak for i in self._packers[phase] if self.held[i].packs(chosen[i], phase)), default=self.brief[phase])
+
+    def _move(self, chosen: list[int], total: list[int], i: int, step: int) -> None:
+        """Takes the next or the last option of a held edge."""
+        held = self.held[i]
+        total[held.first] -= self._peak(chosen, held.first)
+        for phase in range(held.first, held.last + 1):
+            total[phase] += held.weight(chosen[i] + step, phase) - held.weight(chosen[i], phase)
+        chosen[i] += step
+        total[held.first] += self._peak(chosen, held.first)
 
     def loss(self, chosen: Sequence[int]) -> float:
-        return self.ring_loss + sum(s.edge.options[o].loss for s, o in zip(self.stored, chosen, strict=True))
+        return self.ring_loss + sum(h.options[o].loss for h, o in zip(self.held, chosen, strict=True))
 
     def allocate(self, budget: int) -> tuple[float, list[int]] | None:
-        """Greedy choice of bits within a budget; None if even the fewest do not fit.
+        """Greedy choice within a budget; None if even the fewest bits do not fit.
 
         From the most bits down, always the step that costs the least loss per byte freed where it is needed; then up where room is left.
         """
         if self.least > budget:
             return None
-        chosen = [len(s.edge.options) - 1 for s in self.stored]
+        chosen = [len(h.options) - 1 for h in self.held]
         total = self.used(chosen)
         while total[over := max(range(len(total)), key=lambda p: total[p])] > budget:
             best, price = -1, 0.0
-            for i, s in enumerate(self.stored):
-                if chosen[i] == 0 or not s.first <= over <= s.last:
+            for i, h in enumerate(self.held):
+                if chosen[i] == 0 or not h.first <= over <= h.last:
                     continue
-                now, less = s.edge.options[chosen[i]], s.edge.options[chosen[i] - 1]
-                freed = s.weight(chosen[i], over) - s.weight(chosen[i] - 1, over)
+                freed = h.weight(chosen[i], over) - h.weight(chosen[i] - 1, over)
                 if freed <= 0:
                     continue
-                cost = (less.loss - now.loss) / freed
+                cost = (h.options[chosen[i] - 1].loss - h.options[chosen[i]].loss) / freed
                 if best < 0 or cost < price:
                     best, price = i, cost
             if best < 0:  # smaller options that decode into more rows: only the fewest bits are left to try
-                chosen = [0] * len(self.stored)
+                chosen = [0] * len(self.held)
                 total = self.used(chosen)
                 break
             self._move(chosen, total, best, -1)
         self._raise(chosen, total, budget)
         return self.loss(chosen), chosen
 
-    def _move(self, chosen: list[int], total: list[int], i: int, step: int) -> None:
-        s = self.stored[i]
-        for phase in range(s.first, s.last + 1):
-            total[phase] += s.weight(chosen[i] + step, phase) - s.weight(chosen[i], phase)
-        chosen[i] += step
-
     def _raise(self, chosen: list[int], total: list[int], budget: int) -> None:
+        """More bits, always where they gain the most, as long as there is room."""
         while True:
             best, gain = -1, 0.0
-            for i, s in enumerate(self.stored):
-                if chosen[i] + 1 == len(s.edge.options):
-                    continue
-                now, more = s.edge.options[chosen[i]], s.edge.options[chosen[i] + 1]
+            for i, h in enumerate(self.held):
                 up = chosen[i] + 1
-                fits = all(total[p] + s.weight(up, p) - s.weight(chosen[i], p) <= budget for p in range(s.first, s.last + 1))
-                if fits and now.loss - more.loss > gain:
-                    best, gain = i, now.loss - more.loss
+                if up == len(h.options) or h.options[up - 1].loss - h.options[up].loss <= gain:
+                    continue
+                if all(total[p] + h.weight(up, p) - h.weight(up - 1, p) <= budget for p in range(h.first, h.last + 1)):
+                    best, gain = i, h.options[up - 1].loss - h.options[up].loss
             if best < 0:
                 return
             self._move(chosen, total, best, 1)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dqa.config import MAX_EXTRA_BITS, ConvertConfig
-from dqa.planning.problem import Option, PlanEdge, PlanOperator, Problem
+from dqa.planning.problem import Option, PlanEdge, PlanOperator, Problem, undominated
 from dqa.program import (
     Add,
     AveragePool2D,
@@ -19,6 +19,7 @@ from dqa.program import (
     Program,
     Storage,
     align,
+    lifetimes,
     row_bytes,
 )
 from dqa.program.rows import accumulates
@@ -40,13 +41,11 @@ def describe(
     config: ConvertConfig,
     *,
     inputs_inside: bool,
-    outputs_inside: bool,
 ) -> Problem:
     """The planning problem of a program with every edge stored.
 
     losses: by edge number, for edges that may be packed; the others stay plain bytes. ring_rows: rows that a ring of each edge needs.
-    tied: bits of the value range shared with other edges, by edge number, where an edge is tied. inputs_inside, outputs_inside: whether
-    they take room in the arena.
+    tied: bits of the value range shared with other edges, by edge number, where an edge is tied. inputs_inside: whether inputs take room.
     """
     readers: dict[int, list[tuple[int, Operator]]] = {number: [] for number in range(len(program.edges))}
     producers: dict[int, int] = {}
@@ -54,29 +53,34 @@ def describe(
         producers[op.output] = position
         for number in op.inputs:
             readers[number].append((position, op))
+    brief = _brief(program, ring_rows)
     edges = []
     for number, edge in enumerate(program.edges):
         own = _Reading(program, edge, [op for _, op in readers[number]])
-        ring, ring_loss = None, 0.0
-        inside = inputs_inside if number < program.input_count else outputs_inside
-        border = number < program.input_count + program.output_count
+        is_input = number < program.input_count
+        border = is_input or number < program.input_count + program.output_count
         options: list[Option] = []
+        flows: list[Option] = []
+        ring_loss = 0.0
         if number in losses:
-            ring, ring_loss = ring_edge(edge, ring_rows[number]).capacity, losses[number].direct(7 if edge.low == 0 else 8)
+            ring_loss = losses[number].direct(7 if edge.low == 0 else 8)
+            flows = [own.ring(ring_rows[number], ring_loss)]
             options = [o for o in own.packed(losses[number], tied.get(number), config) if o.loss > ring_loss]
+            if number not in brief:
+                flows += [*own.packed_rings(ring_rows[number], options), *options]
         if number not in tied or edge.low != 0:
             # Bytes are as good as the ring's codes: choosing between the two is a matter of RAM and work, not of accuracy.
-            options.append(own.plain(align(edge.values) if inside or not border else 0, ring_loss))
+            options.append(own.plain(align(edge.values) if inputs_inside or not is_input else 0, ring_loss))
         edges.append(
             PlanEdge(
                 name=edge.name,
                 values=edge.values,
                 producer=producers.get(number),
                 consumers=tuple(position for position, _ in readers[number]),
-                ring=ring,
-                ring_loss=ring_loss,
-                options=_undominated(options),
-                border=border and number >= program.input_count,
+                options=undominated(options, align(edge.row_values)),
+                flows=undominated(flows, align(edge.row_values)),
+                brief=number in brief,
+                border=border and not is_input,
             )
         )
     return Problem(tuple(_operator(program, op) for op in program.ops), tuple(edges))
@@ -88,8 +92,19 @@ def ring_edge(edge: Edge, rows: int) -> Edge:
     return replace(edge, storage=Storage.RING, ring_rows=rows, extra_bits=0, capacity=rows * edge.row_values)
 
 
+def _brief(program: Program, ring_rows: Mapping[int, int]) -> set[int]:
+    """Edges that hold something only while their producer or a consumer works, everything flowing in one phase: each row is written, and
+    the next operator takes it."""
+    edges = list(program.edges)
+    for number, rows in ring_rows.items():
+        edges[number] = ring_edge(edges[number], rows)
+    outputs = range(program.input_count, program.input_count + program.output_count)
+    alive = lifetimes(edges, program.ops, [0] * len(program.ops), outputs=outputs).edges
+    return {number for number, rows in ring_rows.items() if rows == 1 and alive[number].bit_count() <= 2 * edges[number].height}
+
+
 class _Reading:
-    """What an edge's readers need, however it is stored."""
+    """What an edge's readers need, however it is held."""
 
     def __init__(self, program: Program, edge: Edge, readers: Sequence[Operator]) -> None:
         self.program, self.edge, self.readers = program, edge, readers
@@ -101,6 +116,16 @@ class _Reading:
         zero = self.edge.zero_point if self.edge.storage is not Storage.MAP else (-128 if self.edge.low == 0 else 0)
         variant = replace(self.edge, storage=raw, zero_point=zero)
         return Option(size, loss, 8, self._decode(variant), plain=True)
+
+    def ring(self, rows: int, loss: float) -> Option:
+        """Values; operators read them in place."""
+        variant = ring_edge(self.edge, rows)
+        return Option(align(variant.capacity), loss, 7 if self.edge.low == 0 else 8, self._decode(variant), plain=True, ring_rows=rows)
+
+    def packed_rings(self, rows: int, options: Sequence[Option]) -> list[Option]:
+        """Rings of the codes of `options`; those with shifting errors are only stored whole."""
+        size = {o.code_bits: align(rows * row_bytes(self.edge.row_values, o.code_bits, None)) for o in options}
+        return [replace(o, size=size[o.code_bits], ring_rows=rows) for o in options if not o.extra_bits]
 
     def packed(self, loss: EdgeLoss, tied: int | None, config: ConvertConfig) -> list[Option]:
         """Codes of 2 to 7 bits, and with shifting errors of 2 bits for the important channels."""
@@ -121,15 +146,6 @@ class _Reading:
     def _decode(self, variant: Edge) -> tuple[int, ...]:
         """Bytes of each reader's own rows."""
         return tuple(own_rows_bytes(op, variant, self.program.edges[op.output]) for op in self.readers)
-
-
-def _undominated(options: Sequence[Option]) -> tuple[Option, ...]:
-    """Drops options that are larger than another and no better; smallest first."""
-    kept: list[Option] = []
-    for option in sorted(options, key=lambda o: (o.size + sum(o.decode), o.loss)):
-        if not kept or option.loss < kept[-1].loss:
-            kept.append(option)
-    return tuple(kept)
 
 
 def _operator(program: Program, op: Operator) -> PlanOperator:

@@ -1,4 +1,4 @@
-"""The buffer layouts of a program: edges, scratch and transient rows by lifetime, counted in phases."""
+"""The buffer layouts of a program: edges, scratch and transient rows by the moments in which they hold something."""
 
 from __future__ import annotations
 
@@ -6,47 +6,46 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dqa.planning.buffers import Buffer, place
-from dqa.program import Edge, Layout, Operator, scratch_bytes, transient_bytes
+from dqa.program import Edge, Layout, Operator, in_output, lifetimes, scratch_bytes, transient_bytes
 
 
 @dataclass(frozen=True)
 class Ends:
-    """How many inputs and outputs a program has, and whether they lie in the arena."""
+    """How many inputs and outputs a program has, and where they lie.
+
+    inputs_inside, outputs_inside: in the arena. Of outputs outside the first one's memory is used too while it holds nothing yet.
+    pushed: the rows of the only input come one by one.
+    """
 
     inputs: int
     outputs: int
     inputs_inside: bool = True
     outputs_inside: bool = True
-
-
-def lifetimes(edge_count: int, ops: Sequence[Operator], phases: Sequence[int], ends: Ends) -> list[tuple[int, int]]:
-    """First and last phase in which each edge must hold its values; outputs to the end, inputs from the start."""
-    first = [0] * edge_count
-    last = [0] * edge_count
-    for phase, op in zip(phases, ops, strict=True):
-        first[op.output] = phase
-        last[op.output] = max(last[op.output], phase)
-        for edge in op.inputs:
-            last[edge] = max(last[edge], phase)
-    for edge in range(ends.inputs, ends.inputs + ends.outputs):
-        last[edge] = phases[-1]
-    return list(zip(first, last, strict=True))
+    pushed: bool = False
 
 
 def plan(edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[int], ends: Ends) -> Layout:
-    """Places every edge of the arena, every operator's scratch and one transient row for each phase, which its operators share."""
-    spans = lifetimes(len(edges), ops, phases, ends)
+    """Places every edge of the arena, every operator's scratch and transient row.
+
+    Raises ProgramError if the program stalls.
+    """
     border = ends.inputs + ends.outputs
+    alive = lifetimes(edges, ops, phases, outputs=range(ends.inputs, border), pushed=ends.pushed)
     owned = [i for i in range(len(edges)) if i >= border or (ends.inputs_inside if i < ends.inputs else ends.outputs_inside)]
     rows = [transient_bytes(edges, op) for op in ops]
-    widest = [max(size for size, p in zip(rows, phases, strict=True) if p == phase) for phase in range(phases[-1] + 1)]
-    buffers = [Buffer(edges[i].capacity, *spans[i]) for i in owned]
-    buffers += [Buffer(scratch_bytes(edges, op), phase, phase) for phase, op in zip(phases, ops, strict=True)]
-    buffers += [Buffer(size, phase, phase) for phase, size in enumerate(widest)]
-    offsets, size = place(buffers)
+    packing = [i for i, size in enumerate(rows) if size]
+    apart = 0 if ends.outputs_inside else edges[ends.inputs].capacity // 4 * 4
+    buffers = [Buffer(apart, alive.edges[ends.inputs])] if apart else []
+    buffers += [Buffer(edges[i].capacity, alive.edges[i]) for i in owned]
+    buffers += [Buffer(scratch_bytes(edges, op), moments) for op, moments in zip(ops, alive.scratch, strict=True)]
+    buffers += [Buffer(rows[i], alive.transient[i]) for i in packing]
+    offsets, size = place(buffers, apart)
+    found = iter([in_output(offset) if offset < apart else offset - apart for offset in offsets][1 if apart else 0 :])
     places: list[int | None] = [None] * len(edges)
-    for i, offset in zip(owned, offsets, strict=False):
-        places[i] = offset
-    scratch, shared = offsets[len(owned) : len(owned) + len(ops)], offsets[len(owned) + len(ops) :]
-    transient = tuple(shared[phase] if row else None for phase, row in zip(phases, rows, strict=True))
-    return Layout(size, tuple(places), tuple(scratch), transient)
+    transient: list[int | None] = [None] * len(ops)
+    for i in owned:
+        places[i] = next(found)
+    scratch = tuple(next(found) for _ in ops)
+    for i in packing:
+        transient[i] = next(found)
+    return Layout(size - apart, tuple(places), scratch, tuple(transient))

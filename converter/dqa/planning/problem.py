@@ -1,20 +1,21 @@
 """The planning problem in numbers: what each operator and edge costs, streamed or stored.
 
 Operators run in the order of the program. Cutting that order into phases decides the rest: an edge that crosses a cut must be stored whole,
-an edge inside a phase flows through a ring of rows (or is stored, where a ring would be larger than the map).
+an edge inside a phase flows through a ring of rows, of values or packed (or is stored, where that is smaller).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Option:
-    """One way to store an edge whole.
+    """One way to hold an edge.
 
-    size: bytes. loss: predicted (dqa.quantization.loss). code_bits, extra_bits, important: the codes; plain: bytes instead of a packed map.
-    decode: bytes of private rows that each consumer needs to read it.
+    size: bytes. loss: predicted (dqa.quantization.loss). code_bits, extra_bits, important: the codes; plain: bytes instead of packed rows.
+    decode: bytes of private rows that each consumer needs to read it. ring_rows: of a ring; 0: the edge is stored whole.
     """
 
     size: int
@@ -24,35 +25,39 @@ class Option:
     extra_bits: int = 0
     important: float = 0.0
     plain: bool = False
+    ring_rows: int = 0
+
+
+def undominated(options: Sequence[Option], transient: int) -> tuple[Option, ...]:
+    """The options without those that take more than another and are no better, smallest first; a packed one takes the transient row, too.
+
+    So the first options together are the fewest bytes.
+    """
+    kept: list[Option] = []
+    for option in sorted(options, key=lambda o: (o.size + sum(o.decode) + (0 if o.plain else transient), o.loss)):
+        if not kept or option.loss < kept[-1].loss:
+            kept.append(option)
+    return tuple(kept)
 
 
 @dataclass(frozen=True)
 class PlanEdge:
     """An activation.
 
-    producer: operator number, None for an input of the model. consumers: operator numbers. ring: bytes of a ring that is long enough,
-    None if
-    it must be stored, with its predicted loss. options: ways to store it whole, smallest first; a single one where there is no choice
-    (borders of
-    the model, tables, small vectors). border: an output, alive to the end.
+    producer: operator number, None for an input of the model. consumers: operator numbers. options: ways to store it whole. flows: ways to
+    hold it where one phase writes and reads it, rings and whole; none where it must be stored. Both smallest first, and a single one where
+    there is no choice (borders of the model, tables, small vectors). brief: it flows through a ring that holds something only while its
+    producer or a consumer works. border: an output, alive to the end.
     """
 
     name: str
     values: int
     producer: int | None
     consumers: tuple[int, ...]
-    ring: int | None
-    ring_loss: float
     options: tuple[Option, ...]
+    flows: tuple[Option, ...] = ()
+    brief: bool = False
     border: bool = False
-
-    @property
-    def prefers_ring(self) -> bool:
-        """Whether, inside one phase, the ring is smaller than the map with 6-bit codes (that of a long skip is not)."""
-        if self.ring is None:
-            return False
-        six = min((o.size for o in self.options if o.code_bits + o.extra_bits >= 6), default=None)
-        return six is None or self.ring <= six
 
 
 @dataclass(frozen=True)

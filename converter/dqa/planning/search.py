@@ -33,7 +33,7 @@ EXACT = 8
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """candidate: the phases. chosen: the option of each stored edge. arena: the sum of what is alive in the fullest phase. loss:
+    """candidate: the phases. chosen: the option of each held edge. arena: the sum of what is alive in the fullest phase. loss:
     predicted."""
 
     candidate: Candidate
@@ -82,6 +82,10 @@ class Search:
         equal = [s for s in solutions if s.loss <= least * (1 + TOLERANCE)]
         return min(equal, key=lambda s: (s.candidate.work, s.loss, s.candidate.cuts))
 
+    def smallest_plan(self) -> Solution:
+        """The plan within the smallest budget."""
+        return self.within(self.smallest.least)
+
     def _candidate(self, cuts: tuple[int, ...]) -> Candidate:
         if cuts not in self._known:
             self._known[cuts] = Candidate(self.problem, cuts)
@@ -99,7 +103,7 @@ class Search:
 
     def limit(self, candidate: Candidate) -> str:
         """The layers of the phase that sets a candidate's size."""
-        used = candidate.used([0] * len(candidate.stored))
+        used = candidate.used([0] * len(candidate.held))
         fullest = used.index(max(used))
         names = [op.name for op, phase in zip(self.problem.operators, candidate.phases, strict=True) if phase == fullest]
         return (
@@ -109,7 +113,8 @@ class Search:
     def front(self, points: int = 12) -> list[Solution]:
         """Plans from the smallest feasible budget to the one where more RAM gains nothing, fewest bytes first; dominated ones left out."""
         least = self.smallest.least
-        most = max(least + 1, self.within(sum(max(o.size for o in e.options) for e in self.problem.edges) + 2 * least).arena)
+        largest = sum(max(o.size + sum(o.decode) for o in (*e.options, *e.flows)) for e in self.problem.edges)
+        most = max(least + 1, self.within(largest + 2 * least).arena)
         front: list[Solution] = []
         for budget in np.unique(np.geomspace(least, most, points).astype(int)):
             solution = self.within(int(budget))
@@ -118,30 +123,43 @@ class Search:
         return front
 
     def _exact(self, candidate: Candidate, budget: int) -> Solution:
-        """The bits of least loss for given phases: one 0/1 variable for each option of each stored edge."""
+        """The bits of least loss for given phases: one 0/1 variable for each option of each held edge."""
         found = candidate.allocate(budget)
         assert found is not None, "only candidates that fit get here"
         start = found[1]
         greedy = Solution(candidate, tuple(start), candidate.loss(start))
-        if not candidate.stored:
+        if not candidate.held:
             return greedy
-        options = [(i, o) for i, s in enumerate(candidate.stored) for o in range(len(s.edge.options))]
-        losses = np.array([candidate.stored[i].edge.options[o].loss for i, o in options])
-        one_each = np.array([[1.0 if i == edge else 0.0 for i, _ in options] for edge in range(len(candidate.stored))])
-        phases = range(len(candidate.fixed))
-        sizes = np.array([[float(candidate.stored[i].weight(o, phase)) for i, o in options] for phase in phases])
-        room = np.array([budget - fixed for fixed in candidate.fixed], dtype=float)
-        scale = max(float(losses.max()), 1e-12)
-        constraints = [LinearConstraint(one_each, 1, 1), LinearConstraint(sizes, -np.inf, room)]
-        result = milp(losses / scale, constraints=constraints, integrality=np.ones(len(options)), bounds=Bounds(0, 1))
+        result = _milp(candidate, options := [(i, o) for i, h in enumerate(candidate.held) for o in range(len(h.options))], budget)
         if result.x is None:
             return greedy
-        chosen = [0] * len(candidate.stored)
-        for (i, o), value in zip(options, result.x, strict=True):
+        chosen = [0] * len(candidate.held)
+        for (i, o), value in zip(options, result.x, strict=False):
             if value > 0.5:
                 chosen[i] = o
         exact = Solution(candidate, tuple(chosen), candidate.loss(chosen))
         return exact if exact.loss < greedy.loss and exact.arena <= budget else greedy
+
+
+def _milp(candidate: Candidate, options: Sequence[tuple[int, int]], budget: int) -> Any:
+    """HiGHS's answer: variables 0 or 1 for `options` (edge, option), and for each phase the bytes of its worst moment."""
+    held, phases = candidate.held, range(len(candidate.fixed))
+    losses = np.array([held[i].options[o].loss for i, o in options])
+    one_each = np.array([[1.0 if i == edge else 0.0 for i, _ in options] for edge in range(len(held))])
+    sizes = np.array([[float(held[i].weight(o, phase)) for i, o in options] for phase in phases])
+    room = np.array([budget - fixed for fixed in candidate.fixed], dtype=float)
+    peaks = np.array([[float(h.peak) if i == edge and h.packs(o, h.first) else 0.0 for i, o in options] for edge, h in enumerate(held)])
+    at = np.array([[1.0 if h.first == phase else 0.0 for phase in phases] for h in held])
+    constraints = [
+        LinearConstraint(np.hstack([one_each, np.zeros((len(held), len(phases)))]), 1, 1),
+        LinearConstraint(np.hstack([sizes, np.eye(len(phases))]), -np.inf, room),
+        LinearConstraint(np.hstack([peaks, -at]), -np.inf, 0),
+    ]
+    low = np.concatenate([np.zeros(len(options)), np.array(candidate.brief, dtype=float)])
+    high = np.concatenate([np.ones(len(options)), np.full(len(phases), np.inf)])
+    whole = np.concatenate([np.ones(len(options)), np.zeros(len(phases))])
+    cost = np.concatenate([losses / max(float(losses.max()), 1e-12), np.zeros(len(phases))])
+    return milp(cost, constraints=constraints, integrality=whole, bounds=Bounds(low, high))
 
 
 NEGLIGIBLE = 0.01

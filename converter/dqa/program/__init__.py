@@ -2,8 +2,10 @@
 
 from dqa.program.check import check_program
 from dqa.program.kinds import KINDS, Kind, kind_of
+from dqa.program.lifetimes import Lifetimes, lifetimes
 from dqa.program.maps import MAX_ERROR_BYTES, MAX_PAYLOAD_WORDS, align, base_row_bytes, has_errors, minimum_capacity, row_bytes
 from dqa.program.model import (
+    IN_OUTPUT,
     Add,
     AveragePool2D,
     Coding,
@@ -14,6 +16,7 @@ from dqa.program.model import (
     ErrorCoding,
     FullyConnected,
     Layout,
+    LayoutName,
     Lut,
     MaxPool2D,
     Mean,
@@ -26,6 +29,7 @@ from dqa.program.model import (
     Softmax,
     Storage,
     Window,
+    in_output,
 )
 from dqa.program.reader import read
 from dqa.program.rings import packed_ring, value_ring
@@ -35,6 +39,7 @@ from dqa.program.scratch import scratch_bytes, transient_bytes
 from dqa.program.writer import Image, Section, assemble, write
 
 __all__ = [
+    "IN_OUTPUT",
     "KINDS",
     "MAX_ERROR_BYTES",
     "MAX_PAYLOAD_WORDS",
@@ -51,6 +56,8 @@ __all__ = [
     "InputView",
     "Kind",
     "Layout",
+    "LayoutName",
+    "Lifetimes",
     "Lut",
     "MaxPool2D",
     "Mean",
@@ -72,8 +79,10 @@ __all__ = [
     "check_program",
     "dilated_kernel",
     "has_errors",
+    "in_output",
     "input_view",
     "kind_of",
+    "lifetimes",
     "minimum_capacity",
     "packed_ring",
     "padding_after",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from dqa.errors import ProgramError
 from dqa.program.maps import MAX_PAYLOAD_WORDS, base_row_bytes, has_errors, minimum_capacity
-from dqa.program.model import Edge, ErrorCoding, Layout, Operator, Program, Storage
+from dqa.program.model import IN_OUTPUT, Edge, ErrorCoding, Layout, Operator, Program, Storage
 from dqa.program.operators import check_operator
 from dqa.program.scratch import scratch_bytes, transient_bytes
 
@@ -23,7 +23,6 @@ MAX_DROP = 6
 MAX_COUNT = 4096
 MAX_ENDS = 8
 MAX_INPUTS = 16
-MAX_ARENA = 0xFFFFFFFF
 
 
 def _require(condition: bool, message: str) -> None:
@@ -129,24 +128,28 @@ def _check_phases(program: Program) -> None:
             _require(together, f"operator {number}: reads ring {edge}, which another phase writes")
 
 
-def check_layout(program: Program, layout: Layout, outside: int, what: str) -> None:
-    """Raises ProgramError where a buffer does not lie in the arena, or one of the first `outside` edges does."""
+def check_layout(program: Program, layout: Layout, outside: int, what: str, spare: int = 0) -> None:
+    """Raises ProgramError where a buffer does not lie in the arena, or one of the first `outside` edges does.
+
+    spare: bytes of the first output, in which buffers may lie too; 0 if it is in the arena itself.
+    """
     edges, ops = program.edges, program.ops
-    _require(0 <= layout.arena_size <= MAX_ARENA, f"{what}: arena size {layout.arena_size}")
+    _require(0 <= layout.arena_size < IN_OUTPUT, f"{what}: arena size {layout.arena_size}")
     counts = len(layout.edges), len(layout.scratch), len(layout.transient)
     _require(counts == (len(edges), len(ops), len(ops)), f"{what}: not one place per buffer")
     for number, place in enumerate(layout.edges):
-        _check_place(place, edges[number].capacity if number >= outside else 0, layout, f"{what}: edge {number}")
+        _check_place(place, edges[number].capacity if number >= outside else 0, layout, spare, f"{what}: edge {number}")
     for number, op in enumerate(ops):
-        _check_place(layout.scratch[number], scratch_bytes(edges, op), layout, f"{what}: scratch of operator {number}")
-        _check_place(layout.transient[number], transient_bytes(edges, op), layout, f"{what}: transient row of operator {number}")
+        _check_place(layout.scratch[number], scratch_bytes(edges, op), layout, spare, f"{what}: scratch of operator {number}")
+        _check_place(layout.transient[number], transient_bytes(edges, op), layout, spare, f"{what}: transient row of operator {number}")
 
 
-def _check_place(place: int | None, size: int, layout: Layout, what: str) -> None:
+def _check_place(place: int | None, size: int, layout: Layout, spare: int, what: str) -> None:
     """size: 0 if the buffer has no place in the arena."""
     _require((place is None) == (size == 0), f"{what} has {'no' if size else 'a'} place in the arena")
     if place is not None:
-        fits = place >= 0 and place % 4 == 0 and place + size <= layout.arena_size
+        room, place = (spare, place - IN_OUTPUT) if spare and place >= IN_OUTPUT else (layout.arena_size, place)
+        fits = place >= 0 and place % 4 == 0 and place + size <= room
         _require(fits, f"{what} does not lie in the arena at a multiple of 4")
 
 
@@ -165,10 +168,9 @@ def check_program(program: Program) -> None:
     for number, op in enumerate(program.ops):
         _check_op(edges, op, number)
     check_layout(program, program.internal, 0, "internal layout")
-    check_layout(program, program.external, ends, "external layout")
+    check_layout(program, program.external, ends, "external layout", program.edges[program.input_count].capacity)
     if program.pushed is not None:
         _require(program.input_count == 1, "rows can be pushed into one input only")
-        _require(program.pushed.arena_size < MAX_ARENA, "pushed layout: an arena size that says there is none")
         early = all(phase == 0 for op, phase in zip(program.ops, program.op_phases, strict=True) if 0 in op.inputs)
         _require(early, "rows are pushed in phase 0, but a later one reads the input")
         check_layout(program, program.pushed, program.input_count, "pushed layout")

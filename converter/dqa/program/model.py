@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -245,9 +246,24 @@ class Softmax(Operator):
     table: UInt16
 
 
+LayoutName = Literal["internal", "external", "pushed"]
+"""The layouts of a program by name, in the order of the format."""
+
+IN_OUTPUT = 1 << 31
+"""The bit of an offset that counts from the first output."""
+
+
+def in_output(offset: int) -> int:
+    """A place in the first output, as a layout says it."""
+    return IN_OUTPUT | offset
+
+
 @dataclass(frozen=True)
 class Layout:
-    """Arena offsets in bytes: of each edge, of each operator's scratch and of its transient row; None: not in the arena."""
+    """Arena offsets in bytes: of each edge, of each operator's scratch and of its transient row; None: not in the arena.
+
+    Where the outputs are the caller's, an offset may be `in_output`: a place in the first output, used before that is written.
+    """
 
     arena_size: int
     edges: tuple[int | None, ...]

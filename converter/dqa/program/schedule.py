@@ -46,7 +46,7 @@ def simulate(
     return Schedule(complete, run.held)
 
 
-class _Reader:
+class Reader:
     """An input of an operator: which rows of edge `edge` each output row needs (clipped to the input), and the rows taken so far."""
 
     def __init__(self, edges: Sequence[Edge], op: Operator, index: int, step: int) -> None:
@@ -78,8 +78,8 @@ class _Run:
     def phase(self, ops: Sequence[Operator], arriving: int | None) -> bool:
         """Runs the operators of one phase; `arriving`: the input whose rows are pushed. Whether all rows were written."""
         self.ops = ops
-        self.inputs = [[_Reader(self.edges, op, i, step) for i in range(len(op.inputs))] for step, op in enumerate(ops)]
-        self.readers: dict[int, list[_Reader]] = {}
+        self.inputs = [[Reader(self.edges, op, i, step) for i in range(len(op.inputs))] for step, op in enumerate(ops)]
+        self.readers: dict[int, list[Reader]] = {}
         for reader in (reader for readers in self.inputs for reader in readers):
             self.readers.setdefault(reader.edge, []).append(reader)
         self.wanted = [False] * len(ops)
@@ -110,7 +110,7 @@ class _Run:
             for reader in readers:
                 self._take(reader)
 
-    def _take(self, reader: _Reader) -> None:
+    def _take(self, reader: Reader) -> None:
         """A reader with rows of its own copies what its next output row spans."""
         y = self.rows[self.ops[reader.step].output]
         if reader.copies and y < len(reader.end):

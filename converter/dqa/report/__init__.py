@@ -1,5 +1,6 @@
 """What a conversion tells its user: report.json and report.html."""
 
+from dqa.report.builds import record_build
 from dqa.report.content import build_report, stored_bits
 from dqa.report.html import write_html
 from dqa.report.interface import Interface, Port, load_interface, mixed_sections, refuse_mixed
@@ -14,6 +15,7 @@ __all__ = [
     "load_interface",
     "mixed_sections",
     "plan_section",
+    "record_build",
     "refuse_mixed",
     "stored_bits",
     "write_html",

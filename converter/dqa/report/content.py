@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dqa.graph import Graph
+from dqa.planning.interpreter import interpreter_arena
 from dqa.program import Conv2D, DepthwiseConv2D, FullyConnected, Operator, Program, Storage
 from dqa.quantization.formats import TensorFormat
 
@@ -80,6 +81,7 @@ def build_report(
             "arena_external": program.external.arena_size,
             "input": sum(e.capacity for e in program.inputs),
             "output": sum(e.capacity for e in program.outputs),
+            "interpreter": interpreter_arena(program),
         },
         "flash": {"program": program_size},
         "macs": sum(row["macs"] for row in layers),

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from dqa.lowering.planned import Planned
-from dqa.planning.layout import Ends, lifetimes
 from dqa.planning.search import Solution
-from dqa.program import Layout, Program, Storage, align, scratch_bytes, transient_bytes
+from dqa.program import (
+    IN_OUTPUT,
+    Layout,
+    LayoutName,
+    Lifetimes,
+    Program,
+    Storage,
+    align,
+    lifetimes,
+    scratch_bytes,
+    transient_bytes,
+)
 from dqa.report.reasons import edge_decisions, phase_reasons, smallest_reason
 
 
@@ -16,14 +30,14 @@ def plan_section(program: Program, planned: Planned | None = None) -> dict[str, 
 
     planned: how the program came about; None: without a planner, then choice, smallest and budget are None and the front is empty.
     """
-    layouts = {"internal": program.internal, "external": program.external, "pushed": program.pushed}
-    memory = {name: memory_map(program, layout) for name, layout in layouts.items() if layout is not None}
+    every: dict[LayoutName, Layout | None] = {"internal": program.internal, "external": program.external, "pushed": program.pushed}
+    layouts = {name: (layout, _lifetimes(program, name)) for name, layout in every.items() if layout is not None}
     return {
-        "layout": "pushed" if planned is not None and planned.pushed else "internal",
+        "layout": planned.layout if planned is not None else "internal",
         "budget": planned.budget if planned is not None else None,
-        "arena": {name: layout.arena_size if layout is not None else None for name, layout in layouts.items()},
-        "phases": _phases(program, planned, memory),
-        "memory": memory,
+        "arena": {name: layout.arena_size if layout is not None else None for name, layout in every.items()},
+        "phases": _phases(program, planned, {name: _alive(program, *layout) for name, layout in layouts.items()}),
+        "memory": {name: memory_map(program, *layout) for name, layout in layouts.items()},
         "edges": edge_decisions(program, planned),
         "choice": _choice(planned) if planned is not None else None,
         "front": [{**_point(s), "chosen": _same(s, planned.solution)} for s in planned.front] if planned is not None else [],
@@ -31,28 +45,56 @@ def plan_section(program: Program, planned: Planned | None = None) -> dict[str, 
     }
 
 
-def memory_map(program: Program, layout: Layout) -> list[dict[str, Any]]:
-    """The buffers of the arena, each alive from phase `first` to phase `last`, both included; those alive together do not overlap.
+def memory_map(program: Program, layout: Layout, lives: Lifetimes) -> list[dict[str, Any]]:
+    """The buffers of a layout, each needed from phase `first` to phase `last`, both included.
 
-    kind: input, output, map (packed), ring, plain (bytes), scratch (of an operator), row (to be packed; the operators of a phase share it).
+    where: arena, or output: the memory of the first output, from whose beginning `offset` counts. kind: input, output, map (packed), ring,
+    plain (bytes), scratch (of an operator), row (to be packed). in_turns: others have some of its bytes in the same phase, at other
+    moments.
     """
-    phases = program.op_phases
-    spans = lifetimes(len(program.edges), program.ops, phases, Ends(program.input_count, program.output_count))
-    buffers = [
-        _buffer(edge.name, _kind(program, number), offset, edge.capacity, *spans[number])
-        for number, (edge, offset) in enumerate(zip(program.edges, layout.edges, strict=True))
-        if offset is not None
+    buffers = []
+    for name, kind, place, size, moments in _buffers(program, layout, lives):
+        of = [number for number, phase in enumerate(lives.phases) if phase & moments]
+        where, offset = ("output", place - IN_OUTPUT) if place & IN_OUTPUT else ("arena", place)
+        buffers.append({"name": name, "kind": kind, "where": where, "offset": offset, "size": size, "first": of[0], "last": of[-1]})
+    return [{**b, "in_turns": any(a is not b and _meet(a, b) for a in buffers)} for b in buffers]
+
+
+def _buffers(program: Program, layout: Layout, lives: Lifetimes) -> Iterator[tuple[str, str, int, int, int]]:
+    """Name, kind, place, bytes and moments of every buffer that has a place."""
+    edges, ops = program.edges, program.ops
+    found = [
+        *((edge.name, _kind(program, n), layout.edges[n], edge.capacity, lives.edges[n]) for n, edge in enumerate(edges)),
+        *((op.name, "scratch", layout.scratch[n], scratch_bytes(edges, op), lives.scratch[n]) for n, op in enumerate(ops)),
+        *((op.name, "row", layout.transient[n], transient_bytes(edges, op), lives.transient[n]) for n, op in enumerate(ops)),
     ]
-    rows: dict[tuple[int, int], int] = {}
-    for op, phase, offset, row in zip(program.ops, phases, layout.scratch, layout.transient, strict=True):
-        buffers.append(_buffer(op.name, "scratch", offset, scratch_bytes(program.edges, op), phase, phase))
-        if row is not None:
-            rows[phase, row] = max(rows.get((phase, row), 0), transient_bytes(program.edges, op))
-    return buffers + [_buffer(f"row of phase {phase}", "row", offset, size, phase, phase) for (phase, offset), size in rows.items()]
+    yield from ((name, kind, place, size, moments) for name, kind, place, size, moments in found if place is not None)
 
 
-def _buffer(name: str, kind: str, offset: int, size: int, first: int, last: int) -> dict[str, Any]:
-    return {"name": name, "kind": kind, "offset": offset, "size": size, "first": first, "last": last}
+def _alive(program: Program, layout: Layout, lives: Lifetimes) -> list[int]:
+    """For each phase the most bytes that are alive in the arena at one of its moments."""
+    moments = lives.phases[-1].bit_length()
+    total = np.zeros(moments, np.int64)
+    for _, _, place, size, alive in _buffers(program, layout, lives):
+        if not place & IN_OUTPUT:
+            total += align(size) * _bits(alive, moments)
+    return [int(total[_bits(phase, moments) > 0].max()) for phase in lives.phases]
+
+
+def _bits(moments: int, count: int) -> npt.NDArray[np.int64]:
+    data = np.frombuffer(moments.to_bytes(-(-count // 8), "little"), np.uint8)
+    return np.unpackbits(data, count=count, bitorder="little").astype(np.int64)
+
+
+def _meet(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two buffers have bytes and phases in common."""
+    apart = a["offset"] + a["size"] <= b["offset"] or b["offset"] + b["size"] <= a["offset"]
+    return a["where"] == b["where"] and not apart and a["first"] <= b["last"] and b["first"] <= a["last"]
+
+
+def _lifetimes(program: Program, name: LayoutName) -> Lifetimes:
+    outputs = range(program.input_count, program.input_count + program.output_count)
+    return lifetimes(program.edges, program.ops, program.op_phases, outputs=outputs, pushed=name == "pushed")
 
 
 def _kind(program: Program, number: int) -> str:
@@ -66,16 +108,12 @@ def _kind(program: Program, number: int) -> str:
     return "map" if edge.storage is Storage.MAP else "plain"
 
 
-def _phases(program: Program, planned: Planned | None, memory: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """For each phase its operators, the bytes alive in each layout, and why it begins where it does."""
+def _phases(program: Program, planned: Planned | None, alive: Mapping[str, Sequence[int]]) -> list[dict[str, Any]]:
+    """For each phase its operators, the most bytes alive in each arena at a moment of it, and why it begins where it does."""
     result = []
     for number, reason in enumerate(phase_reasons(program, planned)):
-        alive = {
-            name: sum(align(buffer["size"]) for buffer in buffers if buffer["first"] <= number <= buffer["last"])
-            for name, buffers in memory.items()
-        }
         operators = [op.name for op, phase in zip(program.ops, program.op_phases, strict=True) if phase == number]
-        result.append({"operators": operators, "alive": alive, "reason": reason})
+        result.append({"operators": operators, "alive": {name: sizes[number] for name, sizes in alive.items()}, "reason": reason})
     return result
 
 

@@ -38,6 +38,7 @@ def memory_plot(buffers: Sequence[Mapping[str, Any]], phases: Sequence[Mapping[s
     operators = [operator for phase in phases for operator in phase["operators"]]
     columns = Axis(0, len(operators), LEFT, WIDTH - RIGHT)
     rows = Axis(0, max(arena, 1), BOTTOM, TOP)
+    inside = [buffer for buffer in buffers if buffer["where"] == "arena"]
     starts = [0]
     for phase in phases:
         starts.append(starts[-1] + len(phase["operators"]))
@@ -45,10 +46,10 @@ def memory_plot(buffers: Sequence[Mapping[str, Any]], phases: Sequence[Mapping[s
     return svg(
         WIDTH,
         BOTTOM + 28 + longest * SLANT,
-        f"Memory map: {len(buffers)} buffers in an arena of {arena:,} bytes over {len(operators)} operators in {len(phases)} phases",
+        f"Memory map: {len(inside)} buffers in an arena of {arena:,} bytes over {len(operators)} operators in {len(phases)} phases",
         _phases(columns, starts),
         _grid(rows),
-        join(_buffer(buffer, columns, rows, starts) for buffer in buffers),
+        join(_buffer(buffer, columns, rows, starts) for buffer in inside),
         *_top(rows, arena),
         _names(operators, columns),
         name=name,
@@ -57,7 +58,7 @@ def memory_plot(buffers: Sequence[Mapping[str, Any]], phases: Sequence[Mapping[s
 
 def kinds_of(buffers: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """The kinds that occur, with their names, in the order of the legend."""
-    found = {buffer["kind"] for buffer in buffers}
+    found = {buffer["kind"] for buffer in buffers if buffer["where"] == "arena"}
     return [(kind, text) for kind, text in KINDS.items() if kind in found]
 
 
@@ -93,7 +94,8 @@ def _buffer(buffer: Mapping[str, Any], columns: Axis, rows: Axis, starts: Sequen
     top, bottom = rows.at(buffer["offset"] + buffer["size"]), rows.at(buffer["offset"])
     size = f"{buffer['size']:,} B"
     life = f"phase {buffer['first']}" if buffer["first"] == buffer["last"] else f"phases {buffer['first']} to {buffer['last']}"
-    about = f"{buffer['name']} ({KINDS[buffer['kind']]}): {size} at {buffer['offset']:,}, {life}"
+    shared = ", in turns with others" if buffer["in_turns"] else ""
+    about = f"{buffer['name']} ({KINDS[buffer['kind']]}): {size} at {buffer['offset']:,}, {life}{shared}"
     shape = element("rect", x=left, y=top, width=max(right - left, 1.0), height=max(bottom - top, 0.5), class_=f"buffer k-{buffer['kind']}")
     text = _inside(buffer["name"], size, right - left - 8) if bottom - top >= LINE else ""
     inside = label((left + right) / 2, (top + bottom) / 2 + 4, text, class_=f"middle on-{buffer['kind']}") if text else Markup("")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dqa.lowering.planned import Planned
-from dqa.planning.candidate import Candidate, Stored
+from dqa.planning.candidate import Candidate, Held
 from dqa.planning.problem import Option
 from dqa.program import Edge, Lut, Operator, Program, Softmax, Storage, input_view, row_bytes
 
@@ -51,14 +51,13 @@ def _cut_reason(planned: Planned, number: int) -> str:
 
 def smallest_reason(candidate: Candidate) -> str:
     """What fills the fullest phase of the plan with the fewest bytes."""
-    used = candidate.used([0] * len(candidate.stored))
+    used = candidate.used([0] * len(candidate.held))
     phase = used.index(max(used))
     problem = candidate.problem
     operators = [op for op, at in zip(problem.operators, candidate.phases, strict=True) if at == phase]
     rings = [problem.edges[i] for i in candidate.rings if candidate.phases[problem.edges[i].producer or 0] == phase]
-    parts = [(edge.ring or 0, f"ring of {edge.name}") for edge in rings]
-    stored = [(s.weight(0, phase), s.edge) for s in candidate.stored]
-    parts += [(size, f"{edge.name} {_held(_option(edge.options[0]))}, its readers' rows included") for size, edge in stored]
+    parts = [(edge.flows[0].size, f"ring of {edge.name}") for edge in rings if not edge.brief]
+    parts += [(h.weight(0, phase), f"{h.edge.name} {_held(_option(h.options[0]))}, its readers' rows included") for h in candidate.held]
     parts = sorted((part for part in parts if part[0]), key=lambda part: -part[0])
     shown = "; ".join(f"{name}: {size:,} B" for size, name in parts[:3])
     rest = used[phase] - sum(size for size, _ in parts[:3])
@@ -77,11 +76,11 @@ class _EdgeWords:
             self.producers[op.output] = step
             for number in set(op.inputs):
                 self.readers.setdefault(number, []).append(op)
-        self.stored: dict[int, tuple[Stored, int]] = {}
+        self.held: dict[int, tuple[Held, int]] = {}
         self.used: list[int] = []
         if planned is not None:
             solution = planned.solution
-            self.stored = {s.index: (s, option) for s, option in zip(solution.candidate.stored, solution.chosen, strict=True)}
+            self.held = {h.index: (h, option) for h, option in zip(solution.candidate.held, solution.chosen, strict=True)}
             self.used = solution.candidate.used(solution.chosen)
 
     def decision(self, number: int) -> str:
@@ -106,7 +105,7 @@ class _EdgeWords:
         pushed = self.program.pushed
         if pushed is None:
             return ""
-        if self.planned is not None and self.planned.pushed:
+        if self.planned is not None and self.planned.layout == "pushed":
             return "; pushed row by row they take no room"
         return f"; rows pushed one by one would take no room (arena {pushed.arena_size:,} B)"
 
@@ -133,24 +132,24 @@ class _EdgeWords:
             return f"crosses the cut before {program.ops[phases.index(first + 1)].name}"
         if any(isinstance(op, Lut | Softmax) for op in (*readers, program.ops[self.producers[number]])):
             return "next to a table, which takes bytes"
-        if number in self.stored and (ring := self.stored[number][0].edge.ring) is not None:
-            return f"a ring long enough for its readers would take {ring:,} B"
+        if number in self.held and (rings := [o.size for o in self.held[number][0].options if o.ring_rows]):
+            return f"a ring long enough for its readers would take {min(rings):,} B"
         return "it shares its scale with an input or output" if self.planned is not None else "as the recipe says"
 
     def _why_not_more(self, number: int) -> str:
         """Why the edge has no more bits; empty where there is no choice."""
-        if self.planned is None or number not in self.stored:
+        if self.planned is None or number not in self.held:
             return ""
-        stored, option = self.stored[number]
-        options = stored.edge.options
+        held, option = self.held[number]
+        options = held.options
         if len(options) == 1:
             return ""
         if option + 1 == len(options):
             return "; more bits would gain nothing"
         solution = self.planned.solution
         limit, more = self.planned.budget or solution.arena, options[option + 1]
-        steps = range(stored.first, stored.last + 1)
-        over = max(self.used[p] + stored.weight(option + 1, p) - stored.weight(option, p) - limit for p in steps)
+        steps = range(held.first, held.last + 1)
+        over = max(self.used[p] + held.weight(option + 1, p) - held.weight(option, p) - limit for p in steps)
         if over > 0:
             fit = "would not fit the budget by" if self.planned.budget is not None else "would make the arena larger by"
             return f"; {_option(more)} {fit} {over:,} B"

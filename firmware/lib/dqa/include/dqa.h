@@ -33,10 +33,10 @@ typedef enum {
   DQA_ERROR_TABLE = 7,     /* a Huffman table that is not canonical and complete */
   DQA_ERROR_OPERATOR = 8,  /* an operator's fields, parameters or shapes */
   DQA_ERROR_UNKNOWN_OPERATOR = 9, /* kind not known; operator or coded maps not linked in */
-  DQA_ERROR_LAYOUT = 10,          /* a buffer that does not lie inside the arena */
-  DQA_ERROR_ARENA = 11,           /* the arena given to dqa_run is too small, null or not aligned to 4 bytes */
-  DQA_ERROR_ARGUMENT = 12,        /* a null pointer where one is needed, an index out of range, a call out of turn */
-  DQA_ERROR_STALLED = 13          /* no operator can go on: rings too small, or buffers that overlap */
+  DQA_ERROR_LAYOUT = 10,          /* a buffer that does not lie inside the arena or the first output */
+  DQA_ERROR_ARENA = 11, /* the arena given to dqa_run is too small or null; it or outputs[0] not aligned to 4 bytes */
+  DQA_ERROR_ARGUMENT = 12, /* a null pointer where one is needed, an index out of range, a call out of turn */
+  DQA_ERROR_STALLED = 13   /* no operator can go on: rings too small, or buffers that overlap */
 } dqa_status;
 
 /* Where inputs and outputs live; each has its own placement of buffers. PUSHED: the input comes row by row and lies
@@ -72,6 +72,7 @@ dqa_status dqa_load(dqa_model *model, const void *program, size_t size, dqa_oper
 
 /* Runs once. The arena is aligned to 4 bytes. inputs[i] and outputs[i] are the caller's buffers of dqa_input_size and
  * dqa_output_size bytes: both with DQA_LAYOUT_EXTERNAL, inputs alone with DQA_LAYOUT_PUSHED, else they may be NULL.
+ * outputs[0] is aligned to 4 bytes and serves as memory until its values are written.
  * dropped: NULL, or one counter per edge, increased by the number of rows whose errors or low bits did not all fit. */
 dqa_status dqa_run(const dqa_model *model, void *arena, size_t arena_size, const void *const *inputs,
                    void *const *outputs, uint32_t *dropped);

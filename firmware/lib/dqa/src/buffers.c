@@ -19,6 +19,10 @@ uint32_t dqa_place_of_transient(const dqa_model *model, uint32_t layout, uint32_
   return place_of(model, layout, (uint32_t)model->edge_count + model->op_count + number);
 }
 
+static uint8_t *memory_at(const struct dqa_run *run, uint32_t place) {
+  return place & DQA_IN_OUTPUT ? (uint8_t *)run->outputs[0] + (place & ~DQA_IN_OUTPUT) : run->arena + place;
+}
+
 uint8_t *dqa_edge_data(const struct dqa_run *run, uint32_t number) {
   const dqa_model *model = run->model;
   const uint32_t outputs_end = (uint32_t)model->input_count + model->output_count;
@@ -29,12 +33,16 @@ uint8_t *dqa_edge_data(const struct dqa_run *run, uint32_t number) {
     const bool is_input = number < model->input_count;
     return is_input ? (uint8_t *)run->inputs[number] : run->outputs[number - model->input_count];
   }
-  return run->arena + dqa_place_of_edge(model, model->layout, number);
+  return memory_at(run, dqa_place_of_edge(model, model->layout, number));
 }
 
-/* The arena and every place in it are aligned to 4 bytes. */
+int8_t *dqa_transient_of(const struct dqa_run *run, uint32_t number) {
+  return (int8_t *)memory_at(run, dqa_place_of_transient(run->model, run->model->layout, number));
+}
+
+/* The arena, the first output and every place in them are aligned to 4 bytes. */
 struct dqa_op_state *dqa_state_of(const struct dqa_run *run, uint32_t number) {
-  return (void *)(run->arena + dqa_place_of_scratch(run->model, run->model->layout, number));
+  return (void *)memory_at(run, dqa_place_of_scratch(run->model, run->model->layout, number));
 }
 
 struct dqa_input_state *dqa_input_state_of(const struct dqa_run *run, uint32_t number, uint32_t input) {

@@ -1,25 +1,38 @@
-/* dqa: checks that the buffers of each layout lie inside its arena. */
+/* dqa: checks that the buffers of each layout lie inside its arena, or inside the first output. */
 #include "run.h"
 
-/* bytes: 0 if the buffer is not in the arena. */
-static bool place_valid(uint32_t place, uint32_t bytes, uint32_t arena_size) {
-  return bytes == 0 ? place == DQA_NOWHERE : (place & 3u) == 0 && place <= arena_size && bytes <= arena_size - place;
+/* The memory of a layout: its arena and, where it is the caller's, the first output. */
+struct room {
+  uint32_t arena, output;
+};
+
+/* bytes: 0 if the buffer has no place. */
+static bool place_valid(uint32_t place, uint32_t bytes, struct room room) {
+  if (bytes == 0) {
+    return place == DQA_NOWHERE;
+  }
+  const uint32_t size = place & DQA_IN_OUTPUT ? room.output : room.arena, offset = place & ~DQA_IN_OUTPUT;
+  return (offset & 3u) == 0 && offset <= size && bytes <= size - offset;
 }
 
-/* Every buffer of a layout lies inside its arena. */
+/* Every buffer of a layout lies inside its memory. */
 static bool layout_valid(const dqa_model *model, uint32_t layout, uint32_t edges_outside) {
-  const uint32_t arena_size = dqa_arena_size(model, layout);
+  const bool external = layout == DQA_LAYOUT_EXTERNAL;
+  const struct room room = {dqa_arena_size(model, layout), external ? dqa_output_size(model, 0) : 0};
+  if (room.arena >= DQA_IN_OUTPUT) {
+    return false;
+  }
   for (uint32_t number = 0; number < model->edge_count; ++number) {
     const uint32_t capacity = dqa_u32(dqa_edge_record(model, number) + DQA_EDGE_CAPACITY);
-    if (!place_valid(dqa_place_of_edge(model, layout, number), number < edges_outside ? 0 : capacity, arena_size)) {
+    if (!place_valid(dqa_place_of_edge(model, layout, number), number < edges_outside ? 0 : capacity, room)) {
       return false;
     }
   }
   for (uint32_t number = 0; number < model->op_count; ++number) {
     struct dqa_op op;
     dqa_op_at(model, number, &op);
-    if (!place_valid(dqa_place_of_scratch(model, layout, number), op.scratch_bytes, arena_size) ||
-        !place_valid(dqa_place_of_transient(model, layout, number), dqa_transient_bytes(&op), arena_size)) {
+    if (!place_valid(dqa_place_of_scratch(model, layout, number), op.scratch_bytes, room) ||
+        !place_valid(dqa_place_of_transient(model, layout, number), dqa_transient_bytes(&op), room)) {
       return false;
     }
   }

@@ -90,6 +90,7 @@ enum dqa_huffman_field { DQA_HUFFMAN_MAX_LENGTH = 0, DQA_HUFFMAN_SYMBOL_BITS = 1
 #define DQA_VERSION 1u
 #define DQA_NOWHERE                                                                                                    \
   0xFFFFFFFFu /* arena offset of a buffer not in the arena; arena size of a layout that is not there */
+#define DQA_IN_OUTPUT 0x80000000u /* the bit of an offset that counts from the caller's first output */
 
 /* Loads from the program or the arena at any alignment. */
 static inline uint16_t dqa_u16(const uint8_t *from) {

@@ -34,6 +34,9 @@ dqa_status dqa_run(const dqa_model *model, void *arena, size_t arena_size, const
       (model->layout == DQA_LAYOUT_EXTERNAL && !all_given((const void *const *)outputs, model->output_count))) {
     return DQA_ERROR_ARGUMENT;
   }
+  if (model->layout == DQA_LAYOUT_EXTERNAL && ((uintptr_t)outputs[0] & 3u) != 0) {
+    return DQA_ERROR_ARENA;
+  }
   if (model->layout == DQA_LAYOUT_PUSHED) {
     return push_all(model, arena, inputs[0], dropped);
   }

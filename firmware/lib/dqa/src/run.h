@@ -39,7 +39,8 @@ static inline uint32_t dqa_state_bytes(uint32_t input_count) {
 
 /* ---- buffers.c ---- */
 
-/* The arena offset of an edge, of an operator's scratch, of its transient row; DQA_NOWHERE if it has none. */
+/* The arena offset of an edge, of an operator's scratch, of its transient row; DQA_NOWHERE if it has none. With
+ * DQA_IN_OUTPUT it counts from the first output, whose memory serves before its rows are written. */
 uint32_t dqa_place_of_edge(const dqa_model *model, uint32_t layout, uint32_t number);
 uint32_t dqa_place_of_scratch(const dqa_model *model, uint32_t layout, uint32_t number);
 uint32_t dqa_place_of_transient(const dqa_model *model, uint32_t layout, uint32_t number);
@@ -50,6 +51,7 @@ static inline bool dqa_is_pushed(const dqa_model *model, uint32_t edge) {
 
 /* Where an edge begins. Operators never write inputs, so that it gives nothing away that theirs are not const. */
 uint8_t *dqa_edge_data(const struct dqa_run *run, uint32_t number);
+int8_t *dqa_transient_of(const struct dqa_run *run, uint32_t number);
 struct dqa_op_state *dqa_state_of(const struct dqa_run *run, uint32_t number);
 struct dqa_input_state *dqa_input_state_of(const struct dqa_run *run, uint32_t number, uint32_t input);
 

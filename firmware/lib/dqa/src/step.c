@@ -86,8 +86,7 @@ static void produce(const struct dqa_op *op, struct dqa_writer *writer) {
   uint8_t *const data = dqa_edge_data(op->run, op->output_number);
   uint8_t *const place = dqa_is_whole_map(edge) ? data : data + dqa_row_offset(edge, writer->row);
   const bool packed = edge->storage == DQA_MAP || edge->storage == DQA_CODED;
-  const uint32_t transient = packed ? dqa_place_of_transient(op->model, op->model->layout, op->number) : 0;
-  int8_t *const values = (int8_t *)(packed ? op->run->arena + transient : place);
+  int8_t *const values = packed ? dqa_transient_of(op->run, op->number) : (int8_t *)place;
   op->methods->row(op, writer->row, dqa_accumulates(op) ? accumulators(op) : NULL, values);
   if (edge->storage == DQA_CODED) {
     dqa_coder_of(op->model)->write_row(op->model, writer, edge, data, values);

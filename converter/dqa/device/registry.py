@@ -1,0 +1,35 @@
+"""Whether PlatformIO has what it needs to build for a real board, or can get it.
+
+Without this PlatformIO tries its two registries six times each, with pauses of 1 to 16 seconds, before it says that it cannot reach them.
+"""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+
+from dqa.errors import ToolError
+
+URL = "https://api.registry.platformio.org"
+TIMEOUT_S = 5.0
+
+
+def check(board: str, platform: str) -> None:
+    """platform: as platformio.ini names it. Raises ToolError if it is not installed and the registry does not answer."""
+    from platformio.package.manager.platform import PlatformPackageManager  # type: ignore[import-untyped]
+
+    if PlatformPackageManager().get_package(platform) is not None:
+        return
+    try:
+        urllib.request.build_opener().open(URL, timeout=TIMEOUT_S).close()
+    except urllib.error.HTTPError:
+        return  # an answer
+    except OSError as error:
+        raise unreachable(board) from error
+
+
+def unreachable(board: str) -> ToolError:
+    return ToolError(
+        f"PlatformIO could not download what board {board} needs",
+        hint="connect to the internet once, or use a simulated board (dqa boards)",
+    )

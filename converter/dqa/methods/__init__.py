@@ -1,0 +1,6 @@
+"""Activation methods of the study, one module each, behind one interface (dqa.methods.base)."""
+
+from dqa.methods.base import Calibration, Method, Quantizer, Stored
+from dqa.methods.options import METHODS, describe_method, parse_method
+
+__all__ = ["METHODS", "Calibration", "Method", "Quantizer", "Stored", "describe_method", "parse_method"]

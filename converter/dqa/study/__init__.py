@@ -1,0 +1,1 @@
+"""Studies: a grid of methods, bits, rankings, seeds and models, measured once and compared (docs/study.md)."""

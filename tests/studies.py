@@ -1,0 +1,39 @@
+"""A small network with data, and studies of it, for tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tflite_builder import Net, run_litert
+
+STUDY = """\
+dqa_study: 1
+seeds: [0, 1]
+models:
+  tiny: {model: tiny.tflite, calibration: calibration.npz, test: test.npz, calibration_samples: 16}
+grid:
+"""
+
+
+def write_model(directory: Path, samples: int = 150) -> None:
+    """tiny.tflite, a residual block, a convolution and 4 classes of (6, 6, 3), calibration.npz and test.npz, whose labels the float model mostly meets."""
+    net = Net(1, 6, 6, 3)
+    first = net.conv(net.input, 8, padding="SAME", activation="RELU")
+    block = net.binary("ADD", first, net.conv(first, 8, padding="SAME"), "RELU")
+    data = net.build(net.dense(net.conv(block, 8), 4))
+    (directory / "tiny.tflite").write_bytes(data)
+    random = np.random.default_rng(0)
+    for name, count in (("calibration", 24), ("test", samples)):
+        x = random.normal(size=(count, 6, 6, 3)).astype(np.float32)
+        y = run_litert(data, x).argmax(axis=1)
+        y[::10] = (y[::10] + 1) % 4
+        np.savez(directory / f"{name}.npz", x=x, y=y)
+
+
+def write_study(directory: Path, *grid: str, more: str = "") -> Path:
+    """study.yaml with these lines of its grid, and `more` of its settings."""
+    path = directory / "study.yaml"
+    path.write_text(more + STUDY + "".join(f"  - {line}\n" for line in grid), encoding="utf-8")
+    return path
