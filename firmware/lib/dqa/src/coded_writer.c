@@ -146,7 +146,8 @@ static inline void put(struct words *out, uint32_t bits, uint32_t count) {
 static void write_channel(const struct dqa_coding *coding, const int8_t *values, uint32_t drop, struct words *out) {
   const struct dqa_contexts contexts = dqa_coded_contexts(coding, drop);
   const uint8_t *table = dqa_coded_table(contexts, 0);
-  const uint32_t stride = coding->channels, carry = sign_carry(coding), sign = carry & 1u;
+  const uint32_t stride = coding->channels;
+  const bool sign = coding->below > 0;
   const int32_t zero_point = coding->zero_point;
   struct words to = *out;
   for (uint32_t x = coding->width; x > 0; --x, values += stride) {
@@ -154,10 +155,14 @@ static void write_channel(const struct dqa_coding *coding, const int8_t *values,
     const uint32_t u = magnitude(value, zero_point, drop), entry = symbols[u], symbol = entry & 15u;
     uint32_t bits = table[DQA_CODED_CODES + symbol], count = table[DQA_CODED_LENGTHS + symbol];
     table = dqa_coded_table(contexts, symbol);
-    if (symbol > 0) {
-      const uint32_t low_bits = entry >> 4, negative = value < zero_point;
-      bits = (bits << low_bits | (u & ((1u << low_bits) - 1u))) << sign | (negative & sign);
-      count += low_bits + sign;
+    if (entry >= 1u << 4) { /* low bits follow */
+      const uint32_t low_bits = entry >> 4;
+      bits = bits << low_bits | (u & ((1u << low_bits) - 1u));
+      count += low_bits;
+    }
+    if (sign && symbol > 0) {
+      bits = bits << 1 | (value < zero_point);
+      ++count;
     }
     put(&to, bits, count);
   }
