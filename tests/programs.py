@@ -57,6 +57,8 @@ def random_edge(rng: Rng, name: str, shape: tuple[int, int, int], bits: int, low
     if raw:
         storage = p.Storage(int(rng.integers(2)))
         return p.Edge(name, height, width, channels, storage, 8, 0, -128, zero_point, height * width * channels, zero_points)
+    if zero_points is None and rng.random() < 0.3:
+        return random_coded(rng, p.Edge(name, *shape, p.Storage.CODED, bits, 0, low, zero_point, 0), exact=exact)
     extra_bits = 0 if exact else int(rng.integers(0, min(4, bits - 1) + 1))
     chosen = rng.random(channels) < rng.choice([0.0, 0.3, 0.7, 1.0])
     important = tuple(np.flatnonzero(chosen).tolist()) if extra_bits else ()
@@ -82,6 +84,28 @@ def random_edge(rng: Rng, name: str, shape: tuple[int, int, int], bits: int, low
     most = height * (len(important) * width + 4)
     spare = int(rng.choice([0, rng.integers(0, most + 1), most]))
     return replace(edge, capacity=p.minimum_capacity(edge) + spare)
+
+
+def random_coded(rng: Rng, edge: p.Edge, *, exact: bool = False) -> p.Edge:
+    """The edge as a coded map with random groups, tables, contexts, expectations and capacity; exact: nothing is ever dropped."""
+    most = 0 if exact else int(rng.integers(0, min(6, edge.bits - 1) + 1))
+    groups, count = int(rng.integers(1, 5)), int(rng.integers(1, 5))
+    tables = [
+        HuffmanTable.from_counts((1000 * rng.uniform(0.3, 1) ** np.arange(16)).astype(int) + rng.integers(0, 9, 16)) for _ in range(count)
+    ]
+    coded = replace(edge, code_bits=edge.bits - most, extra_bits=most)
+    largest = edge.height * (2 + edge.row_values * 15 // 8)
+    spare = int(rng.choice([0, rng.integers(0, largest + 1), rng.integers(0, largest // 4 + 1), largest]))
+    left = np.arange(edge.height - 1, -1, -1) / edge.height
+    coding = p.Coding(
+        group_count=groups,
+        groups=tuple(rng.integers(0, groups, edge.channels).tolist()),
+        tables=tuple(tables),
+        contexts=tuple(tuple(rng.integers(0, count, 16).tolist()) for _ in range(most + 1)),
+        expected=tuple(sorted(rng.integers(0, largest // int(rng.choice([1, 2, 8])) + 1, most * groups + 1).tolist(), reverse=True)),
+        share=tuple(np.clip(256 * left * rng.uniform(0.5, 1.5), 0, 255).astype(int).tolist()),
+    )
+    return replace(coded, coding=coding, capacity=p.minimum_capacity(coded) + spare)
 
 
 def random_requantization(rng: Rng, output: p.Edge, deviation: float) -> p.Requantization:

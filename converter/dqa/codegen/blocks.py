@@ -99,7 +99,7 @@ def _constant(section: Section, data: bytes) -> Block:
     padding = [Line(_constants(data[len(used) :]), "padding")] if section.padding else []
     if section.form == "huffman":
         return Block([*titles, huffman_comment(data)], _lines(used) + padding)
-    if section.form == "parameters":
+    if section.form in ("parameters", "coding"):
         return Block(titles, _lines(used) + padding)
     if section.form == "book":
         return Block(titles, _lines(used, BOOK, "int8"))

@@ -42,6 +42,9 @@ def _storage(edge: Edge) -> str:
         return "uint8"
     if edge.storage is Storage.RING:
         return f"ring of {edge.ring_rows} rows of int8, values {edge.low}..{edge.high}"
+    if edge.coding is not None:
+        groups = f", {edge.coding.group_count} groups" if edge.coding.group_count > 1 else ""
+        return f"coded map of {edge.bits} bits of which {edge.extra_bits} may be dropped{groups}, values {edge.low}..{edge.high}"
     errors = f", {len(edge.important)} channels keep errors ({edge.error_coding.name.lower()})" if edge.important else ""
     kind = f"ring of {edge.ring_rows} packed rows" if edge.ring_rows else "map"
     return f"{kind} of {edge.code_bits} + {edge.extra_bits} bits, values {edge.low}..{edge.high}{errors}"

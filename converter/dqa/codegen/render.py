@@ -95,7 +95,8 @@ def render(program: Program, program_bytes: bytes, out_dir: Path, ports: Ports) 
         "ends": _ends(program, ports),
         "blocks": list(blocks(program, image)),
         "operators": [kind for kind in Kind if kind in used],
-        "counts_drops": any(has_errors(edge) for edge in program.edges),
+        "coded": any(edge.coding for edge in program.edges),
+        "counts_drops": any(has_errors(edge) or edge.coding for edge in program.edges),
     }
     out_dir.mkdir(parents=True, exist_ok=True)
     for name in ("model.h", "model.c"):

@@ -1,4 +1,4 @@
-"""DQA maps in numpy: the bytes of a stored edge and the values they read back as (docs/format.md, section 2)."""
+"""Maps in numpy: the bytes of a stored edge and the values they read back as (docs/format.md, section 2)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.coding import pack, plane_bytes, unpack
+from dqa.engine import mirror_coded
 from dqa.program import MAX_ERROR_BYTES, Edge, ErrorCoding, base_row_bytes, has_errors, row_bytes
 
 Int8 = npt.NDArray[np.int8]
@@ -36,7 +37,9 @@ def _codes(edge: Edge, q: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
 
 
 def encode(edge: Edge, values: Int8) -> tuple[UInt8, int]:
-    """The bytes of a map holding `values` (height, width, channels), and the number of rows whose errors were dropped."""
+    """The bytes of a map holding `values` (height, width, channels), and the number of rows whose errors or low bits were dropped."""
+    if edge.coding is not None:
+        return mirror_coded.encode(edge, edge.coding, values)
     q = values.astype(np.int32) - edge.low
     planes = pack(_codes(edge, q).reshape(edge.height, -1), edge.code_bits)
     if not has_errors(edge):
@@ -68,6 +71,8 @@ def _zero_points(edge: Edge) -> npt.NDArray[np.int32]:
 
 def decode(edge: Edge, data: UInt8) -> Int8:
     """The values (height, width, channels) of a map. Raises ValueError for bytes that are none."""
+    if edge.coding is not None:
+        return mirror_coded.decode(edge, edge.coding, data)
     shape = (edge.width, edge.channels)
     size, at, rows = plane_bytes(edge.row_values, edge.code_bits), 0, []
     important, middle = list(edge.important), (1 << edge.extra_bits) - 1 >> 1
@@ -93,7 +98,7 @@ def decode(edge: Edge, data: UInt8) -> Int8:
 
 def store(edge: Edge, values: Int8) -> tuple[Int8, int]:
     """What an edge gives back of `values`, and the number of rows dropped on the way; a raw edge gives back all."""
-    if edge.error_coding is ErrorCoding.NONE and edge.extra_bits == 0:
+    if edge.coding is None and edge.error_coding is ErrorCoding.NONE and edge.extra_bits == 0:
         return values, 0
     data, dropped = encode(edge, values)
     return decode(edge, data), dropped

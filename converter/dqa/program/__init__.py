@@ -3,11 +3,12 @@
 from dqa.program.check import check_program
 from dqa.program.kinds import KINDS, Kind, kind_of
 from dqa.program.lifetimes import Lifetimes, lifetimes
-from dqa.program.maps import MAX_ERROR_BYTES, align, base_row_bytes, has_errors, minimum_capacity, row_bytes
+from dqa.program.maps import MAX_ERROR_BYTES, MAX_PAYLOAD_WORDS, align, base_row_bytes, has_errors, minimum_capacity, row_bytes
 from dqa.program.model import (
     IN_OUTPUT,
     Add,
     AveragePool2D,
+    Coding,
     Concatenation,
     Conv2D,
     DepthwiseConv2D,
@@ -44,8 +45,10 @@ __all__ = [
     "IN_OUTPUT",
     "KINDS",
     "MAX_ERROR_BYTES",
+    "MAX_PAYLOAD_WORDS",
     "Add",
     "AveragePool2D",
+    "Coding",
     "Concatenation",
     "Conv2D",
     "DepthwiseConv2D",

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.errors import ProgramError
-from dqa.program.maps import has_errors, minimum_capacity
+from dqa.program.maps import MAX_PAYLOAD_WORDS, base_row_bytes, has_errors, minimum_capacity
 from dqa.program.model import IN_OUTPUT, Edge, ErrorCoding, Layout, Operator, Program, Storage
 from dqa.program.operators import check_operator
 from dqa.program.scratch import scratch_bytes, transient_bytes
@@ -16,6 +16,10 @@ from dqa.program.scratch import scratch_bytes, transient_bytes
 MAX_VALUES = 1 << 24
 MAX_ROW_VALUES = 1 << 18
 MAX_CAPACITY = 1 << 24
+MAX_GROUPS = 4
+MAX_TABLES = 64
+MAX_EXTRA_BITS = 4
+MAX_DROP = 6
 MAX_COUNT = 4096
 MAX_ENDS = 8
 MAX_INPUTS = 16
@@ -35,7 +39,8 @@ def check_edge(edge: Edge, what: str) -> None:
     _require(all(1 <= n <= 0xFFFF for n in (edge.height, edge.width, edge.channels)), f"{what}: a dimension is not 1..65535")
     _require(edge.values <= MAX_VALUES, f"{what}: more than {MAX_VALUES} values")
     _require(edge.row_values <= MAX_ROW_VALUES, f"{what}: more than {MAX_ROW_VALUES} values in a row")
-    _require(1 <= edge.code_bits <= 8 and 0 <= edge.extra_bits <= 4 and edge.bits <= 8, f"{what}: code or extra bits out of range")
+    most = MAX_DROP if edge.storage is Storage.CODED else MAX_EXTRA_BITS
+    _require(1 <= edge.code_bits <= 8 and 0 <= edge.extra_bits <= most and edge.bits <= 8, f"{what}: code or extra bits out of range")
     _require(edge.low >= -128 and edge.high <= 127, f"{what}: values outside int8")
     _check_storage(edge, what)
     _require(edge.low <= edge.zero_point <= edge.high, f"{what}: zero point {edge.zero_point} is not a value")
@@ -43,16 +48,19 @@ def check_edge(edge: Edge, what: str) -> None:
         _require(edge.zero_points.shape == (edge.channels,), f"{what}: not one zero point per channel")
         _require(_in_range(edge.zero_points, edge), f"{what}: a channel's zero point is not a value")
     _check_errors(edge, what)
+    _check_coding(edge, what)
 
 
 def _check_storage(edge: Edge, what: str) -> None:
     raw, ring = edge.storage in (Storage.RAW_INT8, Storage.RAW_UINT8), edge.storage is Storage.RING
     _require(not raw or (edge.code_bits, edge.extra_bits) == (8, 0), f"{what}: raw storage holds 8-bit values from -128")
     _require(not ring or (edge.extra_bits == 0 and edge.zero_points is None), f"{what}: a ring has extra bits or zero points per channel")
-    rows = 0 <= edge.ring_rows <= 0xFFFF and not (raw and edge.ring_rows) and not (ring and not edge.ring_rows)
+    coded = edge.storage is Storage.CODED
+    _require(not coded or edge.zero_points is None, f"{what}: a coded map has one zero point for all channels")
+    rows = 0 <= edge.ring_rows <= 0xFFFF and not ((raw or coded) and edge.ring_rows) and not (ring and not edge.ring_rows)
     _require(rows, f"{what}: {edge.ring_rows} rows of a ring")
     least = minimum_capacity(edge)
-    most = MAX_CAPACITY if edge.storage is Storage.MAP and not edge.ring_rows else least
+    most = MAX_CAPACITY if coded or (edge.storage is Storage.MAP and not edge.ring_rows) else least
     _require(least <= edge.capacity <= min(most, MAX_CAPACITY), f"{what}: a capacity of {edge.capacity} bytes")
 
 
@@ -71,6 +79,27 @@ def _check_errors(edge: Edge, what: str) -> None:
         _require(fits, f"{what}: no Huffman table of {edge.extra_bits}-bit symbols")
     else:
         _require(edge.huffman is None, f"{what}: a Huffman table that nothing uses")
+
+
+def _check_coding(edge: Edge, what: str) -> None:
+    coding = edge.coding
+    _require((coding is not None) == (edge.storage is Storage.CODED), f"{what}: a coding record belongs to a coded map")
+    if coding is None:
+        return
+    _require(
+        base_row_bytes(edge) <= 2 + 2 * MAX_PAYLOAD_WORDS, f"{what}: rows of {base_row_bytes(edge)} bytes are too long for a coded map"
+    )
+    groups, count = coding.group_count, len(coding.tables)
+    _require(1 <= groups <= MAX_GROUPS and 1 <= count <= MAX_TABLES, f"{what}: {groups} groups and {count} Huffman tables")
+    _require(all(table.symbol_bits == 4 for table in coding.tables), f"{what}: a Huffman table without 16 symbols")
+    shape = len(coding.contexts) == edge.extra_bits + 1 and all(len(row) == 16 for row in coding.contexts)
+    _require(shape and all(0 <= i < count for row in coding.contexts for i in row), f"{what}: not a table for each drop and context")
+    _require(len(coding.groups) == edge.channels and all(0 <= j < groups for j in coding.groups), f"{what}: not a group for each channel")
+    _require(
+        len(coding.share) == edge.height and all(0 <= part <= 0xFF for part in coding.share), f"{what}: not a share 0..255 for each row"
+    )
+    expected = len(coding.expected) == coding.raw_level and all(0 <= size <= MAX_CAPACITY for size in coding.expected)
+    _require(expected, f"{what}: not an expected size for each level")
 
 
 def _check_order(program: Program) -> None:

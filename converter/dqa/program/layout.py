@@ -15,8 +15,13 @@ CHECKED_FROM = 16
 """The first byte the CRC-32 covers."""
 EDGE = Struct("<HHHBBBBbbIIIHHIHHI")
 """height, width, channels, storage, error coding, code bits, extra bits, low, zero point, capacity;
-offsets of zero points and important channels, important count, expected extra, offset of the Huffman table;
+offsets of zero points and important channels, important count, expected extra, offset of the Huffman table or the coding record;
 rows of a ring, 0, 0."""
 OPERATOR = Struct("<BBHIIIIHH")
 """kind, input count, output edge; offsets of inputs and parameters, their size; scratch, phase, weight encoding."""
 WINDOW = Struct("<8B")
+CODING = Struct("<BBxxI")
+"""The beginning of a coding record: groups, tables, 0, offset of the tables;
+then expected bytes, contexts, shares, groups of the channels."""
+CODED_TABLE_BYTES = 292
+"""A Huffman table of a coded map: 16 symbols, max_length 8."""

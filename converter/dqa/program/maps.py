@@ -7,6 +7,8 @@ from dqa.program.model import Edge, Storage
 
 MAX_ERROR_BYTES = 4095
 """The longest error plane a row header can announce."""
+MAX_PAYLOAD_WORDS = 2047
+"""The longest row of a coded map, in words of 16 bits behind its header."""
 
 
 def align(size: int) -> int:
@@ -26,12 +28,14 @@ def has_errors(edge: Edge) -> bool:
 
 
 def base_row_bytes(edge: Edge) -> int:
-    """A row of a map with an empty error plane; of any other edge its values."""
+    """A row of a map with an empty error plane, a coded row at the raw level; of any other edge its values."""
+    if edge.storage is Storage.CODED:
+        return 2 + 2 * -(-edge.row_values * edge.code_bits // 16)
     if edge.storage is not Storage.MAP:
         return edge.row_values
     return row_bytes(edge.row_values, edge.code_bits, 0 if has_errors(edge) else None)
 
 
 def minimum_capacity(edge: Edge) -> int:
-    """The least `capacity` of an edge, and the only one of a raw edge or a ring: every stored row with an empty error plane."""
+    """The least `capacity` of an edge, and the only one of a raw edge or a ring: every stored row at its least."""
     return (edge.ring_rows or edge.height) * base_row_bytes(edge)

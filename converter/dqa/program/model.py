@@ -28,6 +28,7 @@ class Storage(IntEnum):
     RAW_UINT8 = 1
     MAP = 2
     RING = 3
+    CODED = 4
 
 
 class ErrorCoding(IntEnum):
@@ -47,10 +48,42 @@ class WeightEncoding(IntEnum):
 
 
 @dataclass(frozen=True, eq=False)
+class Coding:
+    """How a coded map is written (docs/format.md, section 2): S bits at most dropped, G groups, S * G + 1 levels before the raw one.
+
+    groups: of each channel, 0 .. G - 1, 0 the least important. tables: of 16 symbols, the same tuple for edges that share them.
+    contexts[s][k]: the number of the table with s = 0 .. S bits dropped and the symbol k to the left.
+    expected[l]: bytes of a map all of whose rows are at level l. share[y]: of these, what the rows after y take, in units of 1/256.
+    """
+
+    group_count: int
+    groups: tuple[int, ...]
+    tables: tuple[HuffmanTable, ...]
+    contexts: tuple[tuple[int, ...], ...]
+    expected: tuple[int, ...]
+    share: tuple[int, ...]
+
+    @property
+    def most_dropped(self) -> int:
+        """S."""
+        return len(self.contexts) - 1
+
+    @property
+    def raw_level(self) -> int:
+        """The last level: all drop S bits, no entropy code."""
+        return self.most_dropped * self.group_count + 1
+
+    def drops(self, level: int) -> tuple[int, ...]:
+        """Bits each group drops at a level."""
+        whole, more = divmod(min(level, self.raw_level - 1), self.group_count)
+        return tuple(whole + (group < more) for group in range(self.group_count))
+
+
+@dataclass(frozen=True, eq=False)
 class Edge:
     """A tensor between operators, `height x width x channels` values.
 
-    ring_rows > 0: not the whole map is stored but a ring of its latest rows.
+    ring_rows > 0: not the whole map is stored but a ring of its latest rows. coding: of a coded map, else None.
     """
 
     name: str
@@ -69,6 +102,7 @@ class Edge:
     expected_extra: int = 0
     huffman: HuffmanTable | None = None
     ring_rows: int = 0
+    coding: Coding | None = None
 
     @property
     def bits(self) -> int:

@@ -4,43 +4,23 @@ from __future__ import annotations
 
 import math
 import zlib
+from dataclasses import replace
 from struct import unpack_from
 
 import numpy as np
-import numpy.typing as npt
 
-from dqa.coding import HuffmanTable
 from dqa.errors import ProgramError
 from dqa.program import model
 from dqa.program.check import MAX_COUNT, MAX_ENDS, MAX_INPUTS, check_edge, check_program
+from dqa.program.codes import read_coding, read_huffman
 from dqa.program.kinds import Kind
 from dqa.program.layout import CHECKED_FROM, EDGE, HEADER, MAGIC, OPERATOR, OUTSIDE, VERSION, WINDOW
-from dqa.program.maps import align
 from dqa.program.model import Edge, ErrorCoding, Layout, Operator, Program, Requantization, Storage, WeightEncoding, Window
 from dqa.program.scratch import scratch_bytes
+from dqa.program.source import Source
 from dqa.program.weights import book_shape, packed_bytes, unpack
-from dqa.program.writer import huffman_bytes
 
 HINT = "the program is damaged or was not written by this version of dqa; convert the model again"
-
-
-class _Source:
-    """Bounds-checked views of a program's tables."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    def take(self, offset: int, size: int, what: str) -> bytes:
-        """`size` bytes of a table at a multiple of 4 after the header."""
-        if offset % 4 or offset < HEADER.size or offset + size > len(self.data):
-            raise ProgramError(f"{what} does not lie in the program ({size} bytes at {offset})")
-        return self.data[offset : offset + size]
-
-    def array(self, offset: int, dtype: str, shape: tuple[int, ...], what: str) -> npt.NDArray[np.generic]:
-        """A table of little-endian numbers, in a shape."""
-        kind = np.dtype(dtype)
-        values = np.frombuffer(self.take(offset, int(np.prod(shape, dtype=np.int64)) * kind.itemsize, what), kind.newbyteorder("<"))
-        return values.astype(kind).reshape(shape)
 
 
 def _header(data: bytes) -> tuple[int, ...]:
@@ -61,23 +41,7 @@ def _header(data: bytes) -> tuple[int, ...]:
     return tuple(fields)
 
 
-def _huffman(source: _Source, offset: int, what: str) -> HuffmanTable:
-    max_length, symbol_bits = source.take(offset, 4, what)[:2]
-    if not 1 <= max_length <= 8 or not 1 <= symbol_bits <= 4:
-        raise ProgramError(f"{what}: {symbol_bits}-bit symbols in codewords of up to {max_length} bits")
-    count = 1 << symbol_bits
-    size = 4 + 2 * count + (1 << max_length)
-    stored = source.take(offset, align(size), what)
-    try:
-        table = HuffmanTable(tuple(stored[4 : 4 + count]))
-    except ValueError as error:
-        raise ProgramError(f"{what}: {error}") from None
-    if huffman_bytes(table).ljust(align(size), b"\0") != stored:
-        raise ProgramError(f"{what}: codewords that do not follow from their lengths")
-    return table
-
-
-def _edge(source: _Source, offset: int, number: int) -> Edge:
+def _edge(source: Source, offset: int, number: int) -> Edge:
     what = f"edge {number}"
     record = source.take(offset, EDGE.size, what)
     height, width, channels, storage, coding, code_bits, extra_bits, low, zero_point, *rest = EDGE.unpack(record)
@@ -101,9 +65,11 @@ def _edge(source: _Source, offset: int, number: int) -> Edge:
         important=tuple(source.array(important, "uint16", (count,), f"{what}: important channels").tolist()) if important else (),
         error_coding=ErrorCoding(coding),
         expected_extra=expected_extra,
-        huffman=_huffman(source, table, f"{what}: Huffman table") if table else None,
+        huffman=read_huffman(source, table, f"{what}: Huffman table") if table and storage != Storage.CODED else None,
         ring_rows=ring_rows,
     )
+    if edge.storage is Storage.CODED:
+        edge = replace(edge, coding=read_coding(source, table, edge, what))
     check_edge(edge, what)
     return edge
 
@@ -111,7 +77,7 @@ def _edge(source: _Source, offset: int, number: int) -> Edge:
 class _Parameters:
     """The parameters of one operator, field by field."""
 
-    def __init__(self, source: _Source, offset: int, size: int, expected: int, encoding: WeightEncoding, what: str) -> None:
+    def __init__(self, source: Source, offset: int, size: int, expected: int, encoding: WeightEncoding, what: str) -> None:
         self.encoding = encoding
         if size != expected:
             raise ProgramError(f"{what}: {size} bytes of parameters; expected {expected}")
@@ -178,7 +144,7 @@ PARAMETER_BYTES = {
 }
 
 
-CODED = (Kind.CONV_2D, Kind.FULLY_CONNECTED)
+ENCODED_WEIGHTS = (Kind.CONV_2D, Kind.FULLY_CONNECTED)
 """The operators whose weights may be indices."""
 
 
@@ -225,13 +191,13 @@ def _build(kind: Kind, name: str, inputs: tuple[int, ...], output: int, edges: l
             return model.Softmax(name, inputs, output, p.uint16((256,), "table"))
 
 
-def _operator(source: _Source, offset: int, number: int, edges: list[Edge]) -> tuple[Operator, int, int]:
+def _operator(source: Source, offset: int, number: int, edges: list[Edge]) -> tuple[Operator, int, int]:
     """An operator, the scratch it asks for, and its phase."""
     what = f"operator {number}"
     kind, count, output, inputs_at, parameters, size, scratch, phase, encoding = OPERATOR.unpack(source.take(offset, OPERATOR.size, what))
     if kind not in set(Kind) or not 1 <= count <= MAX_INPUTS:
         raise ProgramError(f"{what}: kind {kind} with {count} inputs")
-    if encoding and not (Kind(kind) in CODED and encoding in set(WeightEncoding)):
+    if encoding and not (Kind(kind) in ENCODED_WEIGHTS and encoding in set(WeightEncoding)):
         raise ProgramError(f"{what}: weight encoding {encoding}")
     what = f"{what} ({Kind(kind).name})"
     inputs = tuple(source.array(inputs_at, "uint16", (count,), f"{what}: inputs").tolist())
@@ -262,7 +228,7 @@ def _read(data: bytes) -> Program:
     edge_count, op_count, input_count, output_count, _, edges_at, ops_at, layouts_at, *arenas = _header(data)
     if not (1 <= edge_count <= MAX_COUNT and 1 <= op_count <= MAX_COUNT and 1 <= input_count <= MAX_ENDS and 1 <= output_count <= MAX_ENDS):
         raise ProgramError("the program has no or too many edges, operators, inputs or outputs")
-    source = _Source(data)
+    source = Source(data)
     source.take(edges_at, edge_count * EDGE.size, "the edge table")
     source.take(ops_at, op_count * OPERATOR.size, "the operator table")
     stride = edge_count + 2 * op_count

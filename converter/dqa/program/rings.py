@@ -18,6 +18,7 @@ def value_ring(edge: Edge, rows: int) -> Edge:
         raise ProgramError(f"edge '{edge.name}' has a zero point for each channel: a ring of values has one")
     ring = replace(
         edge,
+        coding=None,
         storage=Storage.RING,
         code_bits=edge.bits,
         extra_bits=0,

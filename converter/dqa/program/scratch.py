@@ -33,6 +33,6 @@ def decoded_bytes(op: Operator) -> int:
 
 
 def transient_bytes(edges: Sequence[Edge], op: Operator) -> int:
-    """Bytes that `op` needs while it writes a row: the row before it is packed into a map, and decoded weights."""
+    """Bytes that `op` needs while it writes a row: the row before it is packed or coded, and decoded weights."""
     output = edges[op.output]
-    return (align(output.row_values) if output.storage is Storage.MAP else 0) + decoded_bytes(op)
+    return (align(output.row_values) if output.storage in (Storage.MAP, Storage.CODED) else 0) + decoded_bytes(op)

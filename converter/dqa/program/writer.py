@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.coding import HuffmanTable
+from dqa.coding.huffman import MAX_LENGTH
 from dqa.program import model
 from dqa.program.check import check_program
 from dqa.program.kinds import kind_of
-from dqa.program.layout import CHECKED_FROM, EDGE, HEADER, MAGIC, OPERATOR, OUTSIDE, VERSION, WINDOW
+from dqa.program.layout import CHECKED_FROM, CODED_TABLE_BYTES, CODING, EDGE, HEADER, MAGIC, OPERATOR, OUTSIDE, VERSION, WINDOW
 from dqa.program.maps import align
-from dqa.program.model import Edge, Layout, Operator, Program, Requantization, Window
+from dqa.program.model import Coding, Edge, Layout, Operator, Program, Requantization, Window
 from dqa.program.scratch import scratch_bytes
 from dqa.program.weights import encoding_of
 from dqa.program.weights import pack as pack_weights
@@ -24,7 +25,7 @@ from dqa.program.weights import pack as pack_weights
 
 @dataclass
 class Section:
-    """A run of bytes with one meaning; `form` is "records", "parameters", "huffman", "book" or the numpy type of its elements.
+    """A run of bytes with one meaning; `form` is "records", "parameters", "huffman", "coding", "book" or the numpy type of its elements.
 
     `row` elements belong together. A table that several owners share (equal tables are stored once) has a title from each.
     The last `padding` of its `size` bytes fill up a word.
@@ -46,10 +47,11 @@ class Image:
     sections: tuple[Section, ...]
 
 
-def huffman_bytes(table: HuffmanTable) -> bytes:
-    """A Huffman table as the executor reads it, without the padding."""
-    head = bytes((table.max_length, table.symbol_bits, 0, 0))
-    return head + bytes(table.lengths) + bytes(table.codes) + bytes(table.decode_table)
+def huffman_bytes(table: HuffmanTable, max_length: int = 0) -> bytes:
+    """A Huffman table as the executor reads it, without the padding; max_length: of the record, at least the longest codeword."""
+    free = max(0, max_length - table.max_length)
+    head = bytes((table.max_length + free, table.symbol_bits, 0, 0))
+    return head + bytes(table.lengths) + bytes(table.codes) + np.repeat(np.array(table.decode_table, np.uint8), 1 << free).tobytes()
 
 
 class _Image:
@@ -148,6 +150,16 @@ def _parameters(image: _Image, op: Operator, what: str) -> bytes:
             return b""
 
 
+def _coding(image: _Image, coding: Coding, what: str) -> int:
+    """Places the tables of a coded map and gives the offset of its coding record."""
+    tables = image.place(
+        b"".join(huffman_bytes(table, MAX_LENGTH) for table in coding.tables), "huffman", f"{what}: Huffman tables", CODED_TABLE_BYTES
+    )
+    record = CODING.pack(coding.group_count, len(coding.tables), tables) + pack(f"<{len(coding.expected)}I", *coding.expected)
+    record += b"".join(bytes(part) for part in (*coding.contexts, coding.share, coding.groups))
+    return image.place(record, "coding", f"{what}: coding record")
+
+
 def _edge(image: _Image, edge: Edge, what: str) -> bytes:
     zero_points = important = table = 0
     if edge.zero_points is not None:
@@ -156,6 +168,8 @@ def _edge(image: _Image, edge: Edge, what: str) -> bytes:
         important = image.array(np.array(edge.important, np.uint16), f"{what}: important channels")
     if edge.huffman is not None:
         table = image.place(huffman_bytes(edge.huffman), "huffman", f"{what}: Huffman table")
+    if edge.coding is not None:
+        table = _coding(image, edge.coding, what)
     return EDGE.pack(
         edge.height,
         edge.width,

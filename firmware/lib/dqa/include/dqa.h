@@ -32,7 +32,7 @@ typedef enum {
   DQA_ERROR_EDGE = 6,      /* an edge's fields or tables */
   DQA_ERROR_TABLE = 7,     /* a Huffman table that is not canonical and complete */
   DQA_ERROR_OPERATOR = 8,  /* an operator's fields, parameters or shapes */
-  DQA_ERROR_UNKNOWN_OPERATOR = 9, /* kind not known, or not linked in */
+  DQA_ERROR_UNKNOWN_OPERATOR = 9, /* kind not known; operator or coded maps not linked in */
   DQA_ERROR_LAYOUT = 10,          /* a buffer that does not lie inside the arena or the first output */
   DQA_ERROR_ARENA = 11, /* the arena given to dqa_run is too small or null; it or outputs[0] not aligned to 4 bytes */
   DQA_ERROR_ARGUMENT = 12, /* a null pointer where one is needed, an index out of range, a call out of turn */
@@ -47,11 +47,11 @@ enum { DQA_LAYOUT_INTERNAL = 0, DQA_LAYOUT_EXTERNAL = 1, DQA_LAYOUT_PUSHED = 2 }
  * model uses, so that the linker drops the rest. */
 struct dqa_operator;
 typedef const struct dqa_operator *const *dqa_operator_table; /* indexed by kind, NULL where unused */
-enum { DQA_OPERATOR_KINDS = 14 };
+enum { DQA_OPERATOR_KINDS = 14, DQA_CODED_MAPS = 0 /* no operator: dqa_coded_maps, if edges are stored so */ };
 extern const struct dqa_operator *const dqa_all_operators[DQA_OPERATOR_KINDS];
 extern const struct dqa_operator dqa_op_conv_2d, dqa_op_depthwise_conv_2d, dqa_op_fully_connected, dqa_op_add,
     dqa_op_average_pool_2d, dqa_op_mean, dqa_op_max_pool_2d, dqa_op_pad, dqa_op_concatenation,
-    dqa_op_resize_nearest_neighbor, dqa_op_reshape, dqa_op_lut, dqa_op_softmax;
+    dqa_op_resize_nearest_neighbor, dqa_op_reshape, dqa_op_lut, dqa_op_softmax, dqa_coded_maps;
 
 /* A checked program: nothing but views; 24 bytes on a 32-bit machine. */
 typedef struct {
@@ -73,7 +73,7 @@ dqa_status dqa_load(dqa_model *model, const void *program, size_t size, dqa_oper
 /* Runs once. The arena is aligned to 4 bytes. inputs[i] and outputs[i] are the caller's buffers of dqa_input_size and
  * dqa_output_size bytes: both with DQA_LAYOUT_EXTERNAL, inputs alone with DQA_LAYOUT_PUSHED, else they may be NULL.
  * outputs[0] is aligned to 4 bytes and serves as memory until its values are written.
- * dropped: NULL, or one counter per edge, increased by the number of rows whose errors did not fit. */
+ * dropped: NULL, or one counter per edge, increased by the number of rows whose errors or low bits did not all fit. */
 dqa_status dqa_run(const dqa_model *model, void *arena, size_t arena_size, const void *const *inputs,
                    void *const *outputs, uint32_t *dropped);
 

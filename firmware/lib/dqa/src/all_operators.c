@@ -1,7 +1,7 @@
-/* dqa: every operator, for programs that are not known when the firmware is linked. */
+/* dqa: every operator and storage, for programs that are not known when the firmware is linked. */
 #include "dqa.h"
 
-const struct dqa_operator *const dqa_all_operators[DQA_OPERATOR_KINDS] = {NULL,
+const struct dqa_operator *const dqa_all_operators[DQA_OPERATOR_KINDS] = {&dqa_coded_maps,
                                                                           &dqa_op_conv_2d,
                                                                           &dqa_op_depthwise_conv_2d,
                                                                           &dqa_op_fully_connected,

@@ -1,5 +1,5 @@
 /* dqa: checks the record and the tables of an edge. */
-#include "storage.h"
+#include "coded.h"
 
 bool dqa_same_shape(const struct dqa_edge *a, const struct dqa_edge *b) {
   return a->height == b->height && a->width == b->width && a->channels == b->channels;
@@ -9,13 +9,14 @@ bool dqa_same_shape(const struct dqa_edge *a, const struct dqa_edge *b) {
 static bool record_valid(const dqa_model *model, const uint8_t *record) {
   const uint32_t code_bits = record[DQA_EDGE_CODE_BITS], extra_bits = record[DQA_EDGE_EXTRA_BITS];
   const int32_t low = (int8_t)record[DQA_EDGE_LOW], zero_point = (int8_t)record[DQA_EDGE_ZERO_POINT];
-  if (code_bits < 1 || code_bits > 8 || extra_bits > 4 || code_bits + extra_bits > 8) {
+  const uint32_t most_extra = record[DQA_EDGE_STORAGE] == DQA_CODED ? DQA_MAX_DROP : DQA_MAX_EXTRA_BITS;
+  if (code_bits < 1 || code_bits > 8 || extra_bits > most_extra || code_bits + extra_bits > 8) {
     return false;
   }
   const int32_t high = low + (1 << (code_bits + extra_bits)) - 1;
-  return high <= 127 && zero_point >= low && zero_point <= high && record[DQA_EDGE_STORAGE] <= DQA_RING &&
+  return high <= 127 && zero_point >= low && zero_point <= high && record[DQA_EDGE_STORAGE] <= DQA_CODED &&
          record[DQA_EDGE_ERROR_CODING] <= DQA_ERRORS_HUFFMAN && dqa_u32(record + DQA_EDGE_ZERO_POINTS) <= model->size &&
-         dqa_u32(record + DQA_EDGE_IMPORTANT) <= model->size && dqa_u32(record + DQA_EDGE_HUFFMAN) <= model->size &&
+         dqa_u32(record + DQA_EDGE_IMPORTANT) <= model->size && dqa_u32(record + DQA_EDGE_CODING) <= model->size &&
          dqa_all_zero(record + DQA_EDGE_RESERVED, DQA_EDGE_BYTES - DQA_EDGE_RESERVED);
 }
 
@@ -39,6 +40,9 @@ static bool shape_valid(const struct dqa_edge *edge, bool is_end) {
     return !is_end && edge->extra_bits == 0 && edge->zero_points == NULL && ring_fits(edge, edge->row_values);
   case DQA_MAP:
     return !is_end && (edge->ring_rows > 0 ? ring_fits(edge, dqa_map_base_bytes(edge)) : map_fits(edge));
+  case DQA_CODED:
+    return !is_end && edge->ring_rows == 0 && edge->zero_points == NULL &&
+           dqa_map_base_bytes(edge) <= 2 + 2 * DQA_MAX_PAYLOAD_WORDS && map_fits(edge);
   default:
     return edge->code_bits == 8 && edge->extra_bits == 0 && edge->low == -128 && edge->ring_rows == 0 &&
            edge->capacity == edge->height * edge->row_values;
@@ -90,7 +94,7 @@ static dqa_status check_huffman(const dqa_model *model, uint32_t offset, const s
   if (!dqa_in_program(model, offset, DQA_HUFFMAN_LENGTHS, 1)) {
     return DQA_ERROR_EDGE;
   }
-  const uint8_t *table = edge->huffman;
+  const uint8_t *table = edge->coding;
   if (table[DQA_HUFFMAN_MAX_LENGTH] < 1 || table[DQA_HUFFMAN_MAX_LENGTH] > 8 ||
       table[DQA_HUFFMAN_SYMBOL_BITS] != edge->extra_bits || !dqa_all_zero(table + 2, 2) ||
       !dqa_in_program(model, offset, dqa_huffman_bytes(table), 1) || !dqa_huffman_valid(table)) {
@@ -111,5 +115,10 @@ dqa_status dqa_check_edge(const dqa_model *model, uint32_t number) {
       !important_valid(model, dqa_u32(record + DQA_EDGE_IMPORTANT), &edge)) {
     return DQA_ERROR_EDGE;
   }
-  return check_huffman(model, dqa_u32(record + DQA_EDGE_HUFFMAN), &edge);
+  const uint32_t coding = dqa_u32(record + DQA_EDGE_CODING);
+  if (edge.storage != DQA_CODED) {
+    return check_huffman(model, coding, &edge);
+  }
+  const struct dqa_coder *const coder = dqa_coder_of(model);
+  return coder == NULL ? DQA_ERROR_UNKNOWN_OPERATOR : coder->check(model, &edge, coding);
 }

@@ -5,7 +5,7 @@
 /* Fields of the record and the numbers of its edges. */
 static dqa_status check_record(const dqa_model *model, const uint8_t *record) {
   const uint32_t kind = record[DQA_OPERATOR_KIND];
-  if (kind >= DQA_OPERATOR_KINDS || model->operators[kind] == NULL) {
+  if (kind == DQA_CODED_MAPS || kind >= DQA_OPERATOR_KINDS || model->operators[kind] == NULL) {
     return DQA_ERROR_UNKNOWN_OPERATOR;
   }
   const struct dqa_operator *methods = model->operators[kind];

@@ -27,10 +27,11 @@ enum {
   DQA_MAX_VALUES = 1 << 24,
   DQA_MAX_ROW_VALUES = 1 << 18,
   DQA_MAX_CAPACITY = 1 << 24,
-  DQA_MAX_ERROR_BYTES = 4095
+  DQA_MAX_ERROR_BYTES = 4095,
+  DQA_MAX_EXTRA_BITS = 4
 };
 
-enum dqa_storage { DQA_RAW_INT8 = 0, DQA_RAW_UINT8 = 1, DQA_MAP = 2, DQA_RING = 3 };
+enum dqa_storage { DQA_RAW_INT8 = 0, DQA_RAW_UINT8 = 1, DQA_MAP = 2, DQA_RING = 3, DQA_CODED = 4 };
 enum { DQA_LAYOUTS = 3 };
 enum dqa_weight_encoding { DQA_WEIGHTS_INT8 = 0, DQA_WEIGHTS_BOOK = 1, DQA_WEIGHTS_BOOKS = 2 };
 enum { DQA_BOOK = 16 }; /* values of a code book */
@@ -70,7 +71,7 @@ enum dqa_edge_field {
   DQA_EDGE_IMPORTANT = 20,
   DQA_EDGE_IMPORTANT_COUNT = 24,
   DQA_EDGE_EXPECTED_EXTRA = 26,
-  DQA_EDGE_HUFFMAN = 28,
+  DQA_EDGE_CODING = 28,
   DQA_EDGE_RING_ROWS = 32,
   DQA_EDGE_RESERVED = 34
 };
@@ -131,7 +132,7 @@ static inline uint32_t dqa_align(uint32_t bytes) { return (bytes + 3u) & ~3u; }
 struct dqa_edge {
   const uint8_t *zero_points; /* i8[channels], or NULL: all are zero_point */
   const uint8_t *important;   /* u16[important_count], or NULL */
-  const uint8_t *huffman;     /* table, or NULL */
+  const uint8_t *coding;      /* Huffman table of a map, coding record of a coded map, or NULL */
   uint32_t row_values;        /* width * channels */
   uint32_t capacity;
   uint16_t height, width, channels;
@@ -152,7 +153,7 @@ static inline uint32_t dqa_edge_height(const dqa_model *model, uint32_t number) 
 
 /* Whether rows follow each other at their packed length, so that they are found only one after the other. */
 static inline bool dqa_is_whole_map(const struct dqa_edge *edge) {
-  return edge->storage == DQA_MAP && edge->ring_rows == 0;
+  return (edge->storage == DQA_MAP || edge->storage == DQA_CODED) && edge->ring_rows == 0;
 }
 
 /* Rows of a ring, or of the whole edge. */
@@ -272,6 +273,7 @@ struct dqa_operator {
   void (*accumulate)(const struct dqa_op *op, uint32_t y, const int8_t *row, int32_t *acc);
   /* Writes output row y from the rows of dqa_ring_of, or from acc if it accumulates (else NULL). */
   void (*row)(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out);
+  const struct dqa_coder *coder; /* of the entry that is no operator, dqa_coded_maps; else NULL */
 };
 
 /* Whether it takes input rows as they come, into sums. */

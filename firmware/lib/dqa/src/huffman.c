@@ -44,8 +44,8 @@ static const uint8_t *decoder_of(const uint8_t *table) {
 void dqa_errors_write(const struct dqa_edge *edge, const int8_t *row, struct dqa_bit_writer *writer) {
   const uint32_t mask = (1u << edge->extra_bits) - 1u;
   const bool coded = edge->error_coding == DQA_ERRORS_HUFFMAN;
-  const uint8_t *lengths = coded ? edge->huffman + DQA_HUFFMAN_LENGTHS : NULL;
-  const uint8_t *codes = coded ? codes_of(edge->huffman) : NULL;
+  const uint8_t *lengths = coded ? edge->coding + DQA_HUFFMAN_LENGTHS : NULL;
+  const uint8_t *codes = coded ? codes_of(edge->coding) : NULL;
   for (uint32_t x = 0; x < edge->width && !writer->full; ++x, row += edge->channels) {
     for (uint32_t i = 0; i < edge->important_count; ++i) {
       const uint32_t error = (uint32_t)(row[dqa_u16(edge->important + 2 * i)] - edge->low) & mask;
@@ -60,8 +60,8 @@ void dqa_errors_write(const struct dqa_edge *edge, const int8_t *row, struct dqa
 
 void dqa_errors_read(const struct dqa_edge *edge, struct dqa_bit_reader *reader, int8_t *row) {
   const bool coded = edge->error_coding == DQA_ERRORS_HUFFMAN;
-  const uint8_t *decoder = coded ? decoder_of(edge->huffman) : NULL;
-  const uint32_t look = coded ? edge->huffman[DQA_HUFFMAN_MAX_LENGTH] : edge->extra_bits;
+  const uint8_t *decoder = coded ? decoder_of(edge->coding) : NULL;
+  const uint32_t look = coded ? edge->coding[DQA_HUFFMAN_MAX_LENGTH] : edge->extra_bits;
   for (uint32_t x = 0; x < edge->width; ++x, row += edge->channels) {
     for (uint32_t i = 0; i < edge->important_count; ++i) {
       int8_t *value = row + dqa_u16(edge->important + 2 * i);

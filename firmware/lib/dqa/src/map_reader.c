@@ -5,6 +5,9 @@
 #include "storage.h"
 
 uint32_t dqa_map_base_bytes(const struct dqa_edge *edge) {
+  if (edge->storage == DQA_CODED) {
+    return 2 + (edge->row_values * edge->code_bits + 15u) / 16u * 2u;
+  }
   return dqa_plane_bytes(edge->row_values, edge->code_bits) + (dqa_has_errors(edge) ? 4u : 0u);
 }
 

@@ -31,7 +31,7 @@ static void write_errors(struct dqa_writer *writer, const struct dqa_edge *edge,
   }
   const uint32_t bytes = bits.full ? 0 : (uint32_t)(bits.next - (header + 2));
   const uint32_t word = bytes << 4 | (bits.full ? edge->extra_bits : 0u);
-  writer->dropped += bits.full;
+  writer->dropped = (uint16_t)(writer->dropped + bits.full);
   header[0] = (uint8_t)word;
   header[1] = (uint8_t)(word >> 8);
   for (uint32_t i = 2 + bytes; i < dqa_align(2 + bytes); ++i) {

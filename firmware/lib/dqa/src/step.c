@@ -2,6 +2,7 @@
  *
  * Rows of its own rings are taken as soon as they are there, no further than the next output row needs; rows before
  * those are skipped. Stack: with the row method of a convolution about 1 kB. */
+#include "coded.h"
 #include "run.h"
 
 /* Copies the next row of an input into its slot, or skips it. */
@@ -11,8 +12,11 @@ static void copy(const struct dqa_op *op, uint32_t number, const struct dqa_sour
   int8_t *const values = needed ? dqa_ring_slot(&source->ring, state->taken) + source->view.left_bytes : NULL;
   const uint8_t *const data = dqa_edge_data(op->run, number);
   if (dqa_is_whole_map(edge)) {
-    const uint8_t *end = dqa_map_read_row(edge, data + state->offset, data + edge->capacity, values);
-    state->offset = (uint32_t)(end - data);
+    const uint8_t *const row = data + state->offset, *const end = data + edge->capacity;
+    const uint8_t *const next = edge->storage == DQA_CODED
+                                    ? dqa_coder_of(op->model)->read_row(op->model, edge, row, end, values)
+                                    : dqa_map_read_row(edge, row, end, values);
+    state->offset = (uint32_t)(next - data);
   } else if (needed) {
     dqa_read_row(edge, dqa_is_pushed(op->model, number) ? data : data + dqa_row_offset(edge, state->taken), values);
   }
@@ -81,9 +85,13 @@ static void produce(const struct dqa_op *op, struct dqa_writer *writer) {
   const struct dqa_edge *const edge = &op->output;
   uint8_t *const data = dqa_edge_data(op->run, op->output_number);
   uint8_t *const place = dqa_is_whole_map(edge) ? data : data + dqa_row_offset(edge, writer->row);
-  const bool packed = edge->storage == DQA_MAP;
+  const bool packed = edge->storage == DQA_MAP || edge->storage == DQA_CODED;
   int8_t *const values = packed ? dqa_transient_of(op->run, op->number) : (int8_t *)place;
   op->methods->row(op, writer->row, dqa_accumulates(op) ? accumulators(op) : NULL, values);
+  if (edge->storage == DQA_CODED) {
+    dqa_coder_of(op->model)->write_row(op->model, writer, edge, data, values);
+    return;
+  }
   if (dqa_is_whole_map(edge)) {
     dqa_map_write_row(writer, edge, data, values);
     return;
@@ -98,10 +106,15 @@ static void produce(const struct dqa_op *op, struct dqa_writer *writer) {
   ++writer->row;
 }
 
+/* The rows written leave room for the others. */
 static bool state_valid(const struct dqa_op_state *state, const struct dqa_edge *output) {
-  return state->mark == DQA_STATE_MARK && state->output.row <= output->height &&
-         (!dqa_is_whole_map(output) ||
-          state->output.extra <= output->capacity - output->height * dqa_map_base_bytes(output));
+  const struct dqa_writer *const writer = &state->output;
+  if (state->mark != DQA_STATE_MARK || writer->row > output->height) {
+    return false;
+  }
+  const uint32_t written = output->storage == DQA_CODED ? writer->row : 0; /* whose bytes `extra` counts */
+  return !dqa_is_whole_map(output) ||
+         writer->extra <= output->capacity - (output->height - written) * dqa_map_base_bytes(output);
 }
 
 /* The row before which the output has room: in a ring a row takes the slot of one that nobody needs. */

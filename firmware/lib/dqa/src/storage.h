@@ -13,7 +13,7 @@ void dqa_plane_pack(const uint8_t *codes, uint32_t count, uint32_t code_bits, ui
 
 /* Whether the rows of an edge have a header and an error plane. */
 static inline bool dqa_has_errors(const struct dqa_edge *edge) { return edge->error_coding != DQA_ERRORS_NONE; }
-/* Bytes of a row of a map with an empty error plane. */
+/* Bytes of a row of a map with an empty error plane, of a row of a coded map at its raw level. */
 uint32_t dqa_map_base_bytes(const struct dqa_edge *edge);
 
 /* Bits of an error plane, most significant first. Past the end come zeros. */
@@ -50,8 +50,9 @@ void dqa_read_row(const struct dqa_edge *edge, const uint8_t *row, int8_t *value
 /* Writes the rows of a whole map in order. */
 struct dqa_writer {
   uint32_t row;     /* rows written */
-  uint32_t dropped; /* of these, without their errors */
-  uint32_t extra;   /* bytes they took beyond their base, at most the map's pool */
+  uint32_t extra;   /* bytes they took: of a map beyond their base, of a coded map all */
+  uint16_t dropped; /* of these, without their errors or some of their bits */
+  uint16_t level;   /* of the last, in a coded map */
 };
 /* Stores the next row; changes values[row_values]. */
 void dqa_map_write_row(struct dqa_writer *writer, const struct dqa_edge *edge, uint8_t *data, int8_t *values);

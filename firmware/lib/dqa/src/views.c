@@ -24,7 +24,7 @@ void dqa_edge_at(const dqa_model *model, uint32_t number, struct dqa_edge *edge)
   edge->important = optional_table(model, record + DQA_EDGE_IMPORTANT);
   edge->important_count = dqa_u16(record + DQA_EDGE_IMPORTANT_COUNT);
   edge->expected_extra = dqa_u16(record + DQA_EDGE_EXPECTED_EXTRA);
-  edge->huffman = optional_table(model, record + DQA_EDGE_HUFFMAN);
+  edge->coding = optional_table(model, record + DQA_EDGE_CODING);
   edge->ring_rows = dqa_u16(record + DQA_EDGE_RING_ROWS);
 }
 
@@ -114,7 +114,7 @@ uint32_t dqa_scratch_bytes(const struct dqa_op *op) {
 }
 
 static uint32_t packed_row_bytes(const struct dqa_op *op) {
-  return op->output.storage == DQA_MAP ? dqa_align(op->output.row_values) : 0;
+  return op->output.storage == DQA_MAP || op->output.storage == DQA_CODED ? dqa_align(op->output.row_values) : 0;
 }
 
 uint32_t dqa_decoded_weights(const struct dqa_op *op) {

@@ -1,0 +1,131 @@
+"""What a coded map costs and loses at each level, for many maps at once (docs/format.md, section 2, "Coded map").
+
+The same rules as in the executor, in whole numbers: the levels chosen here are those it chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.coding.categories import bit_lengths, context_counts, drop, restore, row_bits
+from dqa.coding.huffman import HuffmanTable
+from dqa.program import MAX_PAYLOAD_WORDS, Coding, Edge, base_row_bytes
+
+Int8 = npt.NDArray[np.int8]
+Int16 = npt.NDArray[np.int16]
+Float32 = npt.NDArray[np.float32]
+Int64 = npt.NDArray[np.int64]
+UInt8 = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
+
+NEVER = 1 << 40
+"""Bytes of a row that cannot be written at a level."""
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """Values of sample maps as signs and magnitudes. magnitudes: uint8 (B, height, width, channels); negative: bool, the same shape.
+
+    below, above: the largest magnitudes of negative and of other values; below = 0 for an unsigned edge.
+    """
+
+    magnitudes: UInt8
+    negative: npt.NDArray[np.bool_]
+    below: int
+    above: int
+
+    @classmethod
+    def of(cls, v: npt.NDArray[np.integer], below: int, above: int) -> Codes:
+        """v = value - zero_point, within -below..above."""
+        return cls(np.abs(v.astype(np.int16)).astype(np.uint8), v < 0, below, above)
+
+    def dropped(self, bits: int) -> UInt8:
+        return drop(self.magnitudes, bits)
+
+    def read_back(self, bits: int) -> Int16:
+        """v as it is read after `bits` bits were dropped."""
+        u = self.dropped(bits)
+        positive = restore(u, bits, self.above).astype(np.int16)
+        return np.where(self.negative, -restore(u, bits, self.below).astype(np.int16), positive) if self.below else positive
+
+    def read_raw(self, bits: int) -> Int16:
+        """v as it is read from a raw row that dropped `bits` bits."""
+        limits = np.where(self.negative, self.below >> bits, self.above >> bits)
+        u = np.minimum(self.dropped(bits), limits).astype(np.int16) << bits
+        return np.where(self.negative, -u, u)
+
+    def counts(self, bits: int) -> Int64:
+        """How often each symbol follows each with `bits` bits dropped, (16, 16)."""
+        return context_counts(self.dropped(bits))
+
+    def bits(self, dropped: int, tables: Sequence[HuffmanTable]) -> Float32:
+        """Bits of each channel of each row, whole numbers (B, height, channels); tables: of each context."""
+        return row_bits(self.dropped(dropped), bit_lengths(tables, self.below > 0)).astype(np.float32)
+
+
+def drops_of_levels(most_dropped: int, groups: int) -> Int64:
+    """Bits that each group drops at each level but the raw one, (S * G + 1, G)."""
+    level = np.arange(most_dropped * groups + 1)[:, None]
+    return np.asarray(level // groups + (np.arange(groups) < level % groups))
+
+
+def by_level(per_drop: npt.NDArray[np.generic], groups: Int64) -> Floats:
+    """Sums over the channels at each level but the raw one, (S * G + 1, B, height), of numbers (S + 1, B, height, channels) for each drop."""
+    members = np.eye(int(groups.max()) + 1, dtype=per_drop.dtype)[groups]  # (channels, G)
+    grouped = np.moveaxis((per_drop @ members).astype(np.float64), -1, 1)  # (S + 1, G, B, height)
+    change = np.diff(grouped, axis=0).reshape(-1, *grouped.shape[2:])  # one group drops one more bit from level to level
+    return np.concatenate([grouped[:1].sum(axis=1), grouped[0].sum(axis=0) + change.cumsum(axis=0)])
+
+
+def level_bytes(bits: Floats, raw_row: int) -> Int64:
+    """Bytes of the rows at each level, the raw one last: (levels, B, height), of bits (levels - 1, B, height)."""
+    words = -(-np.rint(bits).astype(np.int64) // 16)
+    coded = np.where(words <= MAX_PAYLOAD_WORDS, 2 + 2 * words, NEVER)
+    return np.concatenate([coded, np.full((1, *bits.shape[1:]), raw_row, np.int64)])
+
+
+def pace(rows: Int64, expected: Sequence[int], share: Sequence[int], capacity: int) -> tuple[Int64, Int64]:
+    """The level of each row (B, height) and the bytes of each map (B,), for rows (levels, B, height) as `level_bytes` gives them."""
+    raw, maps, height = len(rows) - 1, rows.shape[1], rows.shape[2]
+    worst = int(rows[raw].max(initial=0))
+    used, level, chosen = np.zeros(maps, np.int64), np.zeros(maps, np.int64), np.empty((maps, height), np.int64)
+    number, wanted = np.arange(raw + 1)[:, None], np.array([*expected, 0], np.int64)[:, None]
+    for y in range(height):
+        end = used + rows[:, :, y]
+        fits = (end + (height - 1 - y) * worst <= capacity) & (end + (wanted * share[y] >> 8) <= capacity)
+        fits[raw] = True
+        first = np.minimum(level, raw - 1)
+        lowered = np.where(~fits & (number < first), number + 1, 0).max(axis=0)  # just above the last below that does not fit
+        raised = (fits & (number >= first)).argmax(axis=0)
+        level = np.where(fits[first, np.arange(maps)], lowered, raised)
+        chosen[:, y], used = level, end[level, np.arange(maps)]
+    return chosen, used
+
+
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """values: int8 (B, height, width, channels) as they are read back. levels: (B, height). used: bytes of each map, (B,)."""
+
+    values: Int8
+    levels: Int64
+    used: Int64
+
+
+def simulate(edge: Edge, coding: Coding, values: npt.NDArray[np.integer]) -> Simulated:
+    """What the executor stores of int8 values (B, height, width, channels) in a coded edge, and reads back."""
+    codes = Codes.of(values.astype(np.int16) - edge.zero_point, edge.zero_point - edge.low, edge.high - edge.zero_point)
+    groups = np.array(coding.groups)
+    steps = range(coding.most_dropped + 1)
+    bits = np.stack([codes.bits(s, [coding.tables[i] for i in coding.contexts[s]]) for s in steps])
+    rows = level_bytes(by_level(bits, groups), base_row_bytes(edge))
+    chosen, used = pace(rows, coding.expected, coding.share, edge.capacity)
+    levels = drops_of_levels(coding.most_dropped, coding.group_count)
+    drops = np.concatenate([levels, np.full((1, coding.group_count), -1)])[chosen][:, :, None, groups]  # -1: raw
+    result = codes.read_raw(coding.most_dropped)
+    for s in steps:
+        result = np.where(drops == s, codes.read_back(s), result)
+    return Simulated((result + edge.zero_point).astype(np.int8), chosen, used)
