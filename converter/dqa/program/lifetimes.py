@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dqa.errors import ProgramError
-from dqa.program.model import Edge, Operator, Storage
+from dqa.program.model import Edge, Operator
 from dqa.program.schedule import Reader
+from dqa.program.scratch import transient_bytes
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class _Run:
                 room = self._needed(output) + edge.ring_rows if edge.ring_rows else edge.height
             if not ready or self.rows[output] >= room:
                 break
-            self.transient[step] |= 1 << self.now if edge.storage is Storage.MAP else 0
+            self.transient[step] |= 1 << self.now if transient_bytes(self.edges, self.ops[step]) else 0
             self.rows[output] += 1
             self._pass(step, written=True)
         return self.now > begun

@@ -127,9 +127,7 @@ uint32_t dqa_transient_bytes(const struct dqa_op *op) {
 }
 
 int8_t *dqa_decoded_of(const struct dqa_op *op) {
-  const dqa_model *model = op->model;
-  const uint32_t place = dqa_place_of_transient(model, model->layout, op->number);
-  return (int8_t *)op->run->arena + place + packed_row_bytes(op);
+  return dqa_transient_of(op->run, op->number) + packed_row_bytes(op);
 }
 
 /* The output columns x for which left + x * stride >= 0 and left + x * stride + kernel <= width. */
