@@ -92,7 +92,7 @@ class _Run:
                 room = self._needed(output) + edge.ring_rows if edge.ring_rows else edge.height
             if not ready or self.rows[output] >= room:
                 break
-            self.transient[step] |= 1 << self.now if edge.storage is Storage.MAP else 0
+            self.transient[step] |= 1 << self.now if edge.storage in (Storage.MAP, Storage.CODED) else 0
             self.rows[output] += 1
             self._pass(step, written=True)
         return self.now > begun
