@@ -18,7 +18,8 @@ grid:
 
 
 def write_model(directory: Path, samples: int = 150) -> None:
-    """tiny.tflite, a residual block, a convolution and 4 classes of (6, 6, 3), calibration.npz and test.npz, whose labels the float model mostly meets."""
+    """tiny.tflite, a residual block, a convolution and 4 classes of (6, 6, 3), calibration.npz and test.npz,
+    whose labels the float model mostly meets."""
     net = Net(1, 6, 6, 3)
     first = net.conv(net.input, 8, padding="SAME", activation="RELU")
     block = net.binary("ADD", first, net.conv(first, 8, padding="SAME"), "RELU")

@@ -11,10 +11,12 @@ from dqa.errors import RecipeError
 
 Method = Literal["dqa", "direct"]
 Coding = Literal["huffman", "raw"]
+MapLayout = Literal["coded", "planes"]
 Numbers = float | tuple[float, ...]
 
 METHODS: tuple[str, ...] = get_args(Method)
 CODINGS: tuple[str, ...] = get_args(Coding)
+LAYOUTS: tuple[str, ...] = get_args(MapLayout)
 RUNTIMES = ("standalone", "tflm")
 METRICS = ("top1", "auc", "miou", "mse")
 MAX_BITS = 8
@@ -27,12 +29,13 @@ WEIGHT_BITS = (4, 8)
 class ConvertConfig:
     """How a model is converted. Raises RecipeError, naming the setting, if a value is not allowed.
 
-    method             dqa: codes, and shifting errors for the important channels; direct: codes alone
-    bits               bits of a code, 1..8
-    extra_bits         bits of a shifting error, 0..4, bits + extra_bits <= 8
-    important          share of the channels that keep their shifting error, 0..1
+    layout             how maps are stored: coded, entropy-coded within a hard average of stored bits; planes, planes of fixed width
+    bits               coded: stored bits per value, an average over the maps, 1..8, also a fraction; planes: bits of a code, 1..8
+    method             planes: dqa, codes and shifting errors for the important channels; direct, codes alone
+    extra_bits         planes: bits of a shifting error, 0..4, bits + extra_bits <= 8
+    important          planes: share of the channels that keep their shifting error, 0..1
+    error_coding       planes: how the errors are written: huffman, or raw bits
     weight_bits        bits of the weights of convolutions and dense layers, 8 or 4; depthwise convolutions keep 8
-    error_coding       how the errors are written: huffman, or raw bits
     input_scale        S of the model's float input (x - Z) * S, x as in the .npz; one number > 0, or one per channel
     input_zero_point   Z, one number or one per channel
     calibration_samples  at most so many samples of the calibration file are used, >= 1
@@ -45,7 +48,7 @@ class ConvertConfig:
     """
 
     method: Method = "dqa"
-    bits: int = 4
+    bits: float = 4
     extra_bits: int = 2
     important: float = 0.4
     error_coding: Coding = "huffman"
@@ -59,12 +62,20 @@ class ConvertConfig:
     ram: int | Literal["auto"] | None = None
     push_rows: bool = False
     runtime: str = "standalone"
+    layout: MapLayout = "coded"
 
     def __post_init__(self) -> None:
         _one_of("method", self.method, METHODS)
-        _whole("bits", self.bits, 1, MAX_BITS)
+        _one_of("layout", self.layout, LAYOUTS)
+        if isinstance(self.bits, float) and self.bits.is_integer():
+            object.__setattr__(self, "bits", int(self.bits))
         _whole("extra_bits", self.extra_bits, 0, MAX_EXTRA_BITS)
-        if self.bits + self.extra_bits > MAX_BITS:
+        if self.layout == "coded":
+            if not _is_number(self.bits) or not 1 <= self.bits <= MAX_BITS:
+                raise RecipeError(f"bits: expected a number from 1 to {MAX_BITS}, got {self.bits!r}")
+        else:
+            _whole("bits", self.bits, 1, MAX_BITS)
+        if self.layout == "planes" and self.bits + self.extra_bits > MAX_BITS:
             raise RecipeError(
                 f"bits + extra_bits: expected at most {MAX_BITS}, got {self.bits} + {self.extra_bits}",
                 hint=f"with {self.bits} bits use at most {MAX_BITS - self.bits} extra bits",

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa import data as datasets
-from dqa.calibration import ChannelStatistics, collect, tensor_ranges
-from dqa.calibration.observe import observe
+from dqa import stored
+from dqa.calibration import ChannelStatistics, collect, observe, tensor_ranges
 from dqa.config import ConvertConfig
 from dqa.errors import RecipeError
 from dqa.frontend import FloatModel
@@ -21,13 +21,15 @@ from dqa.lowering.scales import raise_to_useful
 from dqa.lowering.split import Ranges, Split, split
 from dqa.program import LayoutName
 from dqa.progress import Progress
-from dqa.quantization.decide import InputFormat, decide
+from dqa.quantization.decide import FreeGroup, InputFormat, decide, free_groups
 from dqa.quantization.formats import Reason, TensorFormat, raw
 from dqa.quantization.serialize import from_mapping
 from dqa.quantization.weight_methods.chosen import LayerWeights, choose_weights
 from dqa.recipe import Recipe
+from dqa.stored import Stored
 
 Formats = dict[int, TensorFormat]
+Floats32 = npt.NDArray[np.float32]
 
 WEIGHT_SAMPLES = 256
 """Calibration samples that suffice for the inputs of a layer: each gives as many as the layer has positions."""
@@ -56,20 +58,37 @@ def from_calibration(model: FloatModel, dataset: datasets.Dataset, config: Conve
     activations = [tensor.index for tensor in cut.part.activations()]
     seen = {t: cut.origin.get(t, t) for t in activations}
     statistics = collect(model, model.graph, x, progress, tensors=list(dict.fromkeys(seen.values())))
-    with progress.task("Choosing formats", None):
+    with progress.task("Ranges of the ends", None):
         entry = model.graph.inputs[0]
         given = cut.builtins.formats if cut.builtins is not None else {}
         inputs = {t: given[t] for t in cut.part.inputs if t in given}
         inputs[entry] = _input_format(dataset.x.dtype, statistics[entry], model.graph.tensors[entry].hwc[2], config)
         outputs = {t: given[t] for t in cut.part.outputs if t in given}
         known = {t: statistics[source] for t, source in seen.items()}
-        if config.ram is None:
-            formats = raise_to_useful(cut.part, decide(cut.part, known, inputs, config, outputs), config.weight_bits)
     if config.ram is not None:
         return _planned(cut, known, inputs, config, progress)
+    with progress.task("Choosing formats", None):
+        free = free_groups(cut.part, known, inputs, config, outputs) if config.layout == "coded" else []
+        found = _stored(model, cut, free, x, config) if free else Stored({}, {})
+        formats = raise_to_useful(
+            cut.part, decide(cut.part, known, inputs, config, outputs, found.choices, found.coded), config.weight_bits
+        )
     for tensor in set(cut.part.outputs).difference(cut.graph.outputs):
         formats[tensor] = replace(formats[tensor], reason=Reason.BORDER)
     return Decisions(cut, formats)
+
+
+def _stored(model: FloatModel, cut: Split, free: Sequence[FreeGroup], x: Floats32, config: ConvertConfig) -> Stored:
+    """Coded maps within the average of stored bits."""
+    few = x[subset(len(x), stored.samples(free, cut.part))]
+    source = {t: cut.origin.get(t, t) for group in free for t in group.members}
+    parts: dict[int, list[Floats32]] = {t: [] for t in source.values()}
+    observe(model, few, list(parts), lambda tensor, values: parts[tensor].append(values))
+    maps = {t: np.concatenate(parts[t_source]) for t, t_source in source.items()}
+    values = sum(int(np.prod(cut.part.tensors[t].hwc)) for t in source)
+    # What only the float network as a whole can tell is not known of a network of several parts.
+    inputs = few if cut.builtins is None else None
+    return stored.store(cut.part, free, maps, inputs, int(config.bits * values / 8))
 
 
 def _planned(

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from dqa.cli.common import F, output_options, progress, talk, write_json
-from dqa.config import CODINGS, MAX_BITS, MAX_EXTRA_BITS, METHODS, METRICS, RUNTIMES, ConvertConfig, numbers, ram_budget
+from dqa.config import CODINGS, LAYOUTS, MAX_BITS, MAX_EXTRA_BITS, METHODS, METRICS, RUNTIMES, ConvertConfig, numbers, ram_budget
 from dqa.errors import RecipeError
 
 DEFAULTS = ConvertConfig()
@@ -30,11 +30,12 @@ def _numbers(_context: click.Context, parameter: click.Parameter, value: str) ->
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--calibration", type=click.Path(path_type=Path), metavar="X.npz", help="Samples of what the model will see, array `x`.")
-@_setting("--method", type=click.Choice(METHODS), help="dqa: codes and shifting errors; direct: codes alone.")
-@_setting("--bits", type=click.IntRange(1, MAX_BITS), metavar="N", help="Bits of a code.")
-@_setting("--extra-bits", type=click.IntRange(0, MAX_EXTRA_BITS), metavar="M", help="Bits of a shifting error.")
-@_setting("--important", type=click.FloatRange(0, 1), metavar="R", help="Share of the channels that keep their errors.")
-@_setting("--error-coding", type=click.Choice(CODINGS), help="How the errors are written.")
+@_setting("--layout", type=click.Choice(LAYOUTS), help="Of stored maps: entropy-coded, or planes of fixed width.")
+@_setting("--bits", type=click.FloatRange(1, MAX_BITS), metavar="N", help="Stored bits per value on average; planes: bits of a code.")
+@_setting("--method", type=click.Choice(METHODS), help="Planes: dqa, codes and shifting errors; direct, codes alone.")
+@_setting("--extra-bits", type=click.IntRange(0, MAX_EXTRA_BITS), metavar="M", help="Planes: bits of a shifting error.")
+@_setting("--important", type=click.FloatRange(0, 1), metavar="R", help="Planes: share of the channels that keep their errors.")
+@_setting("--error-coding", type=click.Choice(CODINGS), help="Planes: how the errors are written.")
 @_setting("--weight-bits", type=int, metavar="4|8", help="Bits of a weight of a convolution or dense layer.")
 @_setting("--input-scale", type=str, metavar="S", callback=_numbers, help="The model's input is (x - Z) * S; a number, or one per channel.")
 @_setting("--input-zero-point", type=str, metavar="Z", callback=_numbers, help="A number, or one per channel.")

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from dqa.coding.huffman import HuffmanTable
 from dqa.coding.tables import table_of
-from dqa.program import Coding
-from dqa.quantization.coded_costs import Codes, by_level, level_bytes, pace
+from dqa.program import MAX_PAYLOAD_WORDS, Coding
+from dqa.quantization.coded_costs import Codes, by_level, drops_of_levels, level_bytes, pace
 
 Floats = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
@@ -24,6 +24,8 @@ Int64 = npt.NDArray[np.int64]
 
 MAX_DROP = 6
 GROUPS = 4
+RESERVE = 0.75
+"""Bits per value between the capacity and the least that every row is sure of: what rows can lend each other."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Grid:
 class Layout:
     """How the rows of a map are written within a capacity, and what calibration predicts of it.
 
-    code_bits: n. loss: mean weighted squared error of a map. levels: share of the rows at each level.
+    code_bits: n. loss: mean weighted squared error of a map. levels: of each row of the sample maps, (B, height).
     """
 
     code_bits: int
@@ -64,7 +66,18 @@ class Layout:
     expected: tuple[int, ...]
     share: tuple[int, ...]
     loss: float
-    levels: Floats = field(repr=False)
+    levels: Int64 = field(repr=False)
+
+    @property
+    def raw_level(self) -> int:
+        return len(self.expected)
+
+    def drop_shares(self) -> Floats:
+        """The share of the values that drop s bits, (S + 1,); raw rows left out."""
+        groups = max(self.groups) + 1
+        rows = np.bincount(self.levels.ravel(), minlength=self.raw_level + 1)[:-1] / self.levels.size
+        drops = drops_of_levels(self.extra_bits, groups)
+        return np.asarray(np.bincount(drops.ravel(), np.repeat(rows / groups, groups), self.extra_bits + 1), np.float64)
 
 
 class Costs:
@@ -79,7 +92,7 @@ class Costs:
     ) -> None:
         self.grid, self.scales, self.shape = grid, scales, maps.shape[1:]
         self.codes = grid.code(maps, scales)
-        steps = range(MAX_DROP + 1)
+        steps = range(MAX_DROP + 1 if tables is None else len(tables))
         self.counts = np.stack([self.codes.counts(s) for s in steps])
         used = tables or [[table_of(row.astype(np.float64)) for row in self.counts[s]] for s in steps]
         self.bits = np.stack([self.codes.bits(s, used[s]) for s in steps])
@@ -87,16 +100,17 @@ class Costs:
 
     def _errors(self, maps: Float32, bits: int) -> Float32:
         error = self.codes.read_back(bits) * self.scales.astype(np.float32) - maps
-        return np.einsum("bhwc,bhwc->bhc", error, error)
+        return np.asarray(np.einsum("bhwc,bhwc->bhc", error, error), np.float32)
 
     def layout(self, capacity: int, code_bits: int | None = None) -> Layout | None:
-        """The rows within `capacity` bytes; None where they are too long for a coded map or the capacity too small for raw rows."""
+        """The rows within `capacity` bytes; None where they are too long for a coded map or the capacity is too small for raw rows."""
         height, width, channels = self.shape
-        for n in [code_bits] if code_bits else code_bits_for(8 * capacity / (height * width * channels)):
-            raw_row = 2 + 2 * -(-width * channels * n // 16)
-            if height * raw_row <= capacity and raw_row <= 4096 and self.grid.bits - n <= MAX_DROP:
-                return self._layout(capacity, n, raw_row)
-        return None
+        bits = 8 * capacity / (height * width * channels)
+        n = code_bits or min(max(int(bits - RESERVE), 1, self.grid.bits - MAX_DROP), self.grid.bits)
+        raw_row = 2 + 2 * -(-width * channels * n // 16)
+        if height * raw_row > capacity or raw_row > 2 + 2 * MAX_PAYLOAD_WORDS:
+            return None
+        return self._layout(capacity, n, raw_row)
 
     def _layout(self, capacity: int, code_bits: int, raw_row: int) -> Layout:
         most = self.grid.bits - code_bits
@@ -118,8 +132,12 @@ class Costs:
             tuple(expected.tolist()),
             tuple(share.tolist()),
             float(loss),
-            np.bincount(levels.ravel(), minlength=len(rows)) / levels.size,
+            levels,
         )
+
+    def read_back(self, layout: Layout) -> Float32:
+        """The sample maps as they are read back."""
+        return (self.codes.at_levels(layout.levels, np.array(layout.groups), layout.extra_bits) * self.scales).astype(np.float32)
 
     def _groups(self, capacity: int, most: int) -> Int64:
         """Channels by what a dropped bit costs there, around the level that the capacity asks for: the cheapest first."""
@@ -132,12 +150,6 @@ class Costs:
         place = np.empty(channels, np.int64)
         place[np.argsort(price, kind="stable")] = np.arange(channels)
         return place * min(GROUPS, channels) // channels
-
-
-def code_bits_for(bits: float) -> list[int]:
-    """The bits per value that a map of `bits` stored bits guarantees, the best first."""
-    best = max(1, int(bits - 0.75))
-    return list(range(best, 0, -1))
 
 
 def coding_of(layout: Layout, tables: tuple[HuffmanTable, ...], contexts: Sequence[Sequence[int]]) -> Coding:

@@ -58,6 +58,16 @@ class Codes:
         u = np.minimum(self.dropped(bits), limits).astype(np.int16) << bits
         return np.where(self.negative, -u, u)
 
+    def at_levels(self, levels: Int64, groups: Int64, most_dropped: int) -> Int16:
+        """v as it is read back from rows at levels (B, height); groups: of each channel."""
+        count = int(groups.max()) + 1
+        raw = np.full((1, count), -1)
+        drops = np.concatenate([drops_of_levels(most_dropped, count), raw])[levels][:, :, None, groups]
+        result = self.read_raw(most_dropped)
+        for s in range(most_dropped + 1):
+            result = np.where(drops == s, self.read_back(s), result)
+        return result
+
     def counts(self, bits: int) -> Int64:
         """How often each symbol follows each with `bits` bits dropped, (16, 16)."""
         return context_counts(self.dropped(bits))
@@ -74,7 +84,7 @@ def drops_of_levels(most_dropped: int, groups: int) -> Int64:
 
 
 def by_level(per_drop: npt.NDArray[np.generic], groups: Int64) -> Floats:
-    """Sums over the channels at each level but the raw one, (S * G + 1, B, height), of numbers (S + 1, B, height, channels) for each drop."""
+    """Sums over the channels, (S * G + 1, B, height) for the levels but the raw one, of (S + 1, B, height, channels) for each drop."""
     members = np.eye(int(groups.max()) + 1, dtype=per_drop.dtype)[groups]  # (channels, G)
     grouped = np.moveaxis((per_drop @ members).astype(np.float64), -1, 1)  # (S + 1, G, B, height)
     change = np.diff(grouped, axis=0).reshape(-1, *grouped.shape[2:])  # one group drops one more bit from level to level
@@ -123,9 +133,5 @@ def simulate(edge: Edge, coding: Coding, values: npt.NDArray[np.integer]) -> Sim
     bits = np.stack([codes.bits(s, [coding.tables[i] for i in coding.contexts[s]]) for s in steps])
     rows = level_bytes(by_level(bits, groups), base_row_bytes(edge))
     chosen, used = pace(rows, coding.expected, coding.share, edge.capacity)
-    levels = drops_of_levels(coding.most_dropped, coding.group_count)
-    drops = np.concatenate([levels, np.full((1, coding.group_count), -1)])[chosen][:, :, None, groups]  # -1: raw
-    result = codes.read_raw(coding.most_dropped)
-    for s in steps:
-        result = np.where(drops == s, codes.read_back(s), result)
+    result = codes.at_levels(chosen, groups, coding.most_dropped)
     return Simulated((result + edge.zero_point).astype(np.int8), chosen, used)

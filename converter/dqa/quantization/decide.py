@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from dqa.calibration import ChannelStatistics
 from dqa.config import ConvertConfig
@@ -48,6 +49,19 @@ class EdgeChoice:
     important: float = 0.0
 
 
+@dataclass(frozen=True, eq=False)
+class FreeGroup:
+    """Tensors that share a value range and whose storage is free to choose.
+
+    rows: of each tensor, the scale variable of each channel. finest: the steps (V,) at which 7 bits (8 if signed) just hold the range.
+    """
+
+    members: tuple[int, ...]
+    signed: bool
+    rows: Mapping[int, npt.NDArray[np.int64]]
+    finest: Floats
+
+
 def decide(
     graph: Graph,
     statistics: Mapping[int, ChannelStatistics],
@@ -55,11 +69,12 @@ def decide(
     config: ConvertConfig,
     outputs: Mapping[int, InputFormat] | None = None,
     choices: Mapping[int, EdgeChoice] | None = None,
+    coded: Mapping[int, TensorFormat] | None = None,
 ) -> dict[int, TensorFormat]:
     """The format of each activation tensor, by tensor number.
 
     Tied tensors (see `ties`) get one value range and tied channels one scale. Small edges, the inputs of tables and the borders of
-    the model keep 8 bits; the others become packed maps of config.bits + config.extra_bits, or what `choices` (by tensor) says.
+    the model keep 8 bits; the others become packed maps of config.bits + config.extra_bits, or what `coded` and `choices` (by tensor) say.
     inputs: the formats of all the graph's inputs. outputs: of outputs whose readers ask for one (one scale for all channels); tensors
     tied to them must bear it (dqa.lowering.copies sees to that).
     """
@@ -67,8 +82,26 @@ def decide(
     total = sum(int(np.prod(t.hwc)) for t in graph.activations() if t.index not in graph.inputs)
     formats: dict[int, TensorFormat] = {}
     for members in ties.groups().values():
-        formats.update(_Group(graph, ties, members, statistics, config, total).formats(inputs, outputs or {}, choices))
+        group = _Group(graph, ties, members, statistics, config, total)
+        fixed = group.fixed(inputs, outputs or {})
+        if fixed is None and coded is not None and members[0] in coded:
+            fixed = {tensor: coded[tensor] for tensor in members}
+        formats.update(group.free(choices) if fixed is None else fixed)
     return formats
+
+
+def free_groups(
+    graph: Graph,
+    statistics: Mapping[int, ChannelStatistics],
+    inputs: Mapping[int, InputFormat],
+    config: ConvertConfig,
+    outputs: Mapping[int, InputFormat] | None = None,
+) -> list[FreeGroup]:
+    """The groups of tensors whose formats nothing asks for: those that `decide` makes packed maps of."""
+    ties = Ties(graph)
+    total = sum(int(np.prod(t.hwc)) for t in graph.activations() if t.index not in graph.inputs)
+    groups = (_Group(graph, ties, members, statistics, config, total) for members in ties.groups().values())
+    return [group.freedom() for group in groups if group.fixed(inputs, outputs or {}) is None]
 
 
 class _Group:
@@ -89,9 +122,8 @@ class _Group:
         # Values come into being only here; the other members hold copies.
         self.roots = [t for t in members if (op := self.producers[t]) is None or op.kind not in MOVES]
 
-    def formats(
-        self, inputs: Mapping[int, InputFormat], outputs: Mapping[int, InputFormat], choices: Mapping[int, EdgeChoice] | None
-    ) -> dict[int, TensorFormat]:
+    def fixed(self, inputs: Mapping[int, InputFormat], outputs: Mapping[int, InputFormat]) -> dict[int, TensorFormat] | None:
+        """The formats that the borders of the model and tables ask for; None if they ask for none."""
         given = [t for t in self.members if t in self.graph.inputs]
         if given:
             return self._from_input(inputs)
@@ -106,14 +138,23 @@ class _Group:
             return self._uniform(Reason.OUTPUT, *self._affine())
         if any(op.kind in TABLES for t in self.members for op in self.graph.consumers(t)):
             return self._uniform(Reason.TABLE_INPUT, *self._affine())
-        if choices is not None:
+        return None
+
+    def freedom(self) -> FreeGroup:
+        signed = self._signed()
+        finest = self._steps(8 if signed else 7, signed)
+        return FreeGroup(tuple(self.members), signed, self._rows, finest)
+
+    def free(self, choices: Mapping[int, EdgeChoice] | None) -> dict[int, TensorFormat]:
+        """The formats where nothing asks for one."""
+        if choices is not None and self.members[0] in choices:
             return self._planned({t: choices[t] for t in self.members})
         if self.small:
             return self._maps(code_bits=8, extra_bits=0, important=0.0, reason=Reason.SMALL)
         # One table serves all channels of a unary function, so it cannot round some of them for a coarser step.
         by_table = any(op is not None and op.kind in UNARY_KINDS for op in self.producers.values())
         extra = self.config.extra_bits if self.config.method == "dqa" and not by_table else 0
-        return self._maps(code_bits=self.config.bits, extra_bits=extra, important=self.config.important, reason=Reason.MAP)
+        return self._maps(code_bits=int(self.config.bits), extra_bits=extra, important=self.config.important, reason=Reason.MAP)
 
     def _planned(self, choices: Mapping[int, EdgeChoice]) -> dict[int, TensorFormat]:
         """The formats a planner chose. Members of one group share the range of 7 bits (8 if signed), of which a packed member keeps

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.coding.huffman import HuffmanTable
-from dqa.program import Edge, ErrorCoding, Storage, base_row_bytes, row_bytes
+from dqa.program import Coding, Edge, ErrorCoding, Storage, base_row_bytes, row_bytes
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,6 +26,7 @@ class Reason(StrEnum):
     TABLE_INPUT = "input of a table operator, one scale"
     SMALL = "small: under 1 % of the activations"
     MAP = "packed map"
+    CODED = "coded map"
     PLANNED = "planned"
     BORDER = "between DQA groups, or at a TFLite builtin"
 
@@ -36,7 +37,7 @@ class TensorFormat:
 
     scales: float64 (C,), real units per value. zero_points: float64 (C,), the (real-valued) value of real zero.
     important: channel numbers whose shifting error is kept. expected_extra: bytes of a row's error plane the writer plans for.
-    capacity: bytes of the stored edge. ring_rows: rows of a ring, else 0.
+    capacity: bytes of the stored edge. ring_rows: rows of a ring, else 0. coding: of a coded map.
     """
 
     storage: Storage
@@ -52,6 +53,7 @@ class TensorFormat:
     expected_extra: int = 0
     capacity: int = 0
     ring_rows: int = 0
+    coding: Coding | None = None
 
     @property
     def bits(self) -> int:
@@ -99,6 +101,7 @@ class TensorFormat:
             expected_extra=self.expected_extra,
             huffman=self.huffman,
             ring_rows=self.ring_rows,
+            coding=self.coding,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -10,12 +11,14 @@ import numpy as np
 from dqa.coding.huffman import HuffmanTable
 from dqa.errors import RecipeError
 from dqa.graph import Graph
-from dqa.program import ErrorCoding, Storage
+from dqa.program import Coding, ErrorCoding, Storage
 from dqa.quantization.formats import Floats, Reason, TensorFormat
 
+_DIGITS = string.digits + string.ascii_lowercase
+_CODING_KEYS = {"tables", "contexts", "groups", "expected", "share"}
 _KEYS = {
     "storage", "code_bits", "extra_bits", "low", "scales", "zero_points", "reason",
-    "important", "error_coding", "huffman", "expected_extra", "capacity", "ring_rows",
+    "important", "error_coding", "huffman", "expected_extra", "capacity", "ring_rows", "coding",
 }  # fmt: skip
 
 
@@ -43,7 +46,20 @@ def _one(fmt: TensorFormat) -> dict[str, Any]:
         result["huffman"] = list(fmt.huffman.lengths)
     if fmt.ring_rows:
         result["ring_rows"] = fmt.ring_rows
+    if fmt.coding is not None:
+        result["coding"] = _coding(fmt.coding)
     return result
+
+
+def _coding(coding: Coding) -> dict[str, Any]:
+    """Tables as their codeword lengths and contexts as the tables' numbers, a (base 36) digit for each symbol."""
+    return {
+        "tables": ["".join(map(str, table.lengths)) for table in coding.tables],
+        "contexts": ["".join(_DIGITS[i] for i in row) for row in coding.contexts],
+        "groups": "".join(map(str, coding.groups)),
+        "expected": list(coding.expected),
+        "share": list(coding.share),
+    }
 
 
 def _shorten(values: Floats) -> float | list[float]:
@@ -108,6 +124,42 @@ class _Reader:
             raise self._error(key, f"a list of whole numbers up to {high}", value)
         return tuple(value)
 
+    def coding(self) -> Coding | None:
+        """How a coded map is written; whether it fits the edge is checked with the program."""
+        if "coding" not in self.data:
+            return None
+        data = self.data["coding"]
+        if not isinstance(data, dict) or set(data) != _CODING_KEYS:
+            raise self._error("coding", "the keys " + ", ".join(sorted(_CODING_KEYS)), data)
+        part = _Reader(f"{self.name}.coding", {})
+        part.data = data
+        groups = part._digits("groups", data["groups"], "0123")
+        tables = []
+        for text in part._texts("tables"):
+            try:
+                tables.append(HuffmanTable(part._digits("tables", text, string.digits)))
+            except ValueError as error:
+                raise part._error("tables", "the lengths of complete codes", text) from error
+        return Coding(
+            group_count=max(groups, default=0) + 1,
+            groups=groups,
+            tables=tuple(tables),
+            contexts=tuple(part._digits("contexts", text, _DIGITS) for text in part._texts("contexts")),
+            expected=part._wholes("expected", 1 << 24),
+            share=part._wholes("share", 255),
+        )
+
+    def _texts(self, key: str) -> list[str]:
+        value = self.data[key]
+        if not isinstance(value, list) or not value or not all(isinstance(text, str) for text in value):
+            raise self._error(key, "a list of texts", value)
+        return value
+
+    def _digits(self, key: str, text: object, digits: str) -> tuple[int, ...]:
+        if not isinstance(text, str) or any(letter not in digits for letter in text):
+            raise self._error(key, "a digit for each", text)
+        return tuple(digits.index(letter) for letter in text)
+
     def format(self, shape: tuple[int, int, int]) -> TensorFormat:
         channels = shape[2]
         huffman = None
@@ -119,7 +171,7 @@ class _Reader:
         return TensorFormat(
             storage=self._choice("storage", {s.name.lower(): s for s in Storage}),
             code_bits=self._whole("code_bits", 1, 8),
-            extra_bits=self._whole("extra_bits", 0, 4),
+            extra_bits=self._whole("extra_bits", 0, 6),
             low=self._whole("low", -128, 0),
             zero_points=self._floats("zero_points", channels, positive=False),
             scales=self._floats("scales", channels, positive=True),
@@ -130,4 +182,5 @@ class _Reader:
             expected_extra=self._whole("expected_extra", 0, 4092, 0),
             capacity=self._whole("capacity", 1, 1 << 24),
             ring_rows=self._whole("ring_rows", 0, 65535, 0),
+            coding=self.coding(),
         )

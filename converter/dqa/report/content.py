@@ -43,12 +43,12 @@ def edge_rows(program: Program, graph: Graph, order: Sequence[int], formats: Map
                 "shape": [edge.height, edge.width, edge.channels],
                 "storage": edge.storage.name.lower(),
                 "code_bits": edge.code_bits,
-                "extra_bits": edge.extra_bits if edge.important else 0,
+                "extra_bits": edge.extra_bits if edge.important or edge.coding else 0,
                 "important_channels": len(edge.important),
                 "error_coding": edge.error_coding.name.lower(),
                 "capacity": edge.capacity,
                 "stored_bits": round(8 * edge.capacity / edge.values, 3),
-                "signed": edge.storage is Storage.MAP and edge.low < 0 and edge.zero_point == 0,
+                "signed": edge.storage in (Storage.MAP, Storage.CODED) and edge.low < 0 and edge.zero_point == 0,
                 "reason": formats[tensor].reason.value,
             }
         )

@@ -105,7 +105,7 @@ def _kind(program: Program, number: int) -> str:
         return "output"
     if edge.ring_rows:
         return "ring"
-    return "map" if edge.storage is Storage.MAP else "plain"
+    return "map" if edge.storage in (Storage.MAP, Storage.CODED) else "plain"
 
 
 def _phases(program: Program, planned: Planned | None, alive: Mapping[str, Sequence[int]]) -> list[dict[str, Any]]:

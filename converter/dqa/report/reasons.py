@@ -163,6 +163,8 @@ def _held(bits: str) -> str:
 
 
 def _bits(edge: Edge) -> str:
+    if edge.storage is Storage.CODED:
+        return f"{8 * edge.capacity / edge.values:.2f} coded bits"
     if edge.storage is not Storage.MAP:
         return "bytes"
     return f"{edge.code_bits} + {edge.extra_bits} bits" if edge.important else f"{edge.code_bits} bits"

@@ -1,0 +1,64 @@
+"""How much the network's answers change when activations are replaced, measured on the float network; no labels are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.engine.segments import Change, Runner, State
+from dqa.graph import Graph
+
+Float32 = npt.NDArray[np.float32]
+
+_SQUASHING = {"SOFTMAX", "LOGISTIC"}
+
+
+class Impacts:
+    """Replaces one activation at a time by what its storage gives back.
+
+    x: float32 (B, *input shape without batch), the samples. tensors: those that will be replaced.
+    An answer is an output of the network, or what goes into the softmax or logistic function that gives it.
+    """
+
+    def __init__(self, graph: Graph, x: Float32, tensors: Sequence[int]) -> None:
+        self.answers = tuple(dict.fromkeys(_before_squashing(graph, tensor) for tensor in graph.outputs))
+        self.runner = Runner(graph, tuple(dict.fromkeys([*tensors, *self.answers])), batch=len(x))
+        self.start = self.runner.start(x)
+
+    def of(self, replaced: Mapping[int, Float32]) -> Iterator[tuple[int, float]]:
+        """Each tensor, and the mean squared change of the answers relative to their variance if it is replaced; in the network's order."""
+        state, clean = self.start, self._answers(self.start, 0, {})
+        spread = {answer: max(float(values.var(dtype=np.float64)), 1e-30) for answer, values in clean.items()}
+        for number, stage in enumerate(self.runner.stages):
+            for tensor in stage.changed:
+                if tensor in replaced:
+                    changed = self._answers(state, number, {tensor: replaced[tensor]})
+                    yield (
+                        tensor,
+                        sum(
+                            float(np.mean((values - clean[answer]) ** 2, dtype=np.float64)) / spread[answer]
+                            for answer, values in changed.items()
+                        ),
+                    )
+            state = self.runner.step(number, state)
+
+    def _answers(self, state: State, first: int, replaced: Mapping[int, Float32]) -> dict[int, Float32]:
+        """The answers that are computed from the state before stage `first` on."""
+        found: dict[int, Float32] = {}
+
+        def keep(answer: int) -> Change:
+            return lambda values: found.setdefault(answer, values)
+
+        def give(tensor: int) -> Change:
+            return lambda values: replaced[tensor].reshape(values.shape)
+
+        changes = {answer: keep(answer) for answer in self.answers} | {tensor: give(tensor) for tensor in replaced}
+        self.runner.resume(state, first, changes)
+        return found
+
+
+def _before_squashing(graph: Graph, tensor: int) -> int:
+    op = graph.producer(tensor)
+    return op.inputs[0] if op is not None and op.kind in _SQUASHING else tensor

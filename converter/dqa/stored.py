@@ -1,0 +1,147 @@
+"""Decides how activations are stored as coded maps, within an average of stored bits: steps, capacities, tables.
+
+The loss of a map is its squared error, weighted by the consumers and relative to the map's energy, and what that does to the
+network's answers is measured; the budget goes where it lowers the sum of the losses most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dqa.coding.huffman import HuffmanTable
+from dqa.coding.tables import cluster
+from dqa.graph import Graph
+from dqa.impact import Float32, Impacts
+from dqa.program import Storage
+from dqa.quantization.allocation import Choice, allocate
+from dqa.quantization.coded import Costs, Layout, coding_of
+from dqa.quantization.coded_search import Candidate, CodedGroup, Impact
+from dqa.quantization.decide import EdgeChoice, FreeGroup
+from dqa.quantization.formats import Reason, TensorFormat, value_range
+from dqa.quantization.sensitivity import sensitivities
+
+TABLES = 8
+"""Huffman tables of a program."""
+BITS = tuple(np.arange(1.5, 7.01, 0.25).tolist())
+"""Stored bits per value that a coded map may have."""
+PROBES = (1.5, 2.0, 2.75, 3.75, 5.0)
+"""Those of them at which the impact on the network's answers is measured."""
+PLAIN_BITS = 8
+MAX_VALUES = 12_000_000
+"""Of all sample maps together: what the search takes in memory and time."""
+MOST_SAMPLES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """coded: the formats of coded maps. choices: of the others that were free."""
+
+    coded: dict[int, TensorFormat]
+    choices: dict[int, EdgeChoice]
+
+
+def samples(groups: Sequence[FreeGroup], graph: Graph) -> int:
+    """How many samples the search looks at."""
+    values = sum(int(np.prod(graph.tensors[t].hwc)) for group in groups for t in group.members)
+    return int(min(max(MAX_VALUES // max(values, 1), 8), MOST_SAMPLES))
+
+
+def store(graph: Graph, groups: Sequence[FreeGroup], maps: Mapping[int, Float32], x: Float32 | None, budget: int) -> Stored:
+    """The formats of the tensors of `groups`, together in at most `budget` bytes.
+
+    maps: sample maps of each tensor, float32 (B, *shape without batch). x: the inputs that made them; None: take all impacts as equal.
+    Raises RecipeError where the budget is too small.
+    """
+    shaped = {t: maps[t].reshape(-1, *graph.tensors[t].hwc) for group in groups for t in group.members}
+    weights = {t: sensitivities(graph, t) for t in shaped}
+    searched = [CodedGroup(group, {t: shaped[t] for t in group.members}, weights, BITS) for group in groups]
+    impacts = _impacts(graph, searched, x)
+    options = [_options(group, impacts) for group in searched]
+    chosen = allocate(options, budget)
+    coded: dict[int, tuple[CodedGroup, Candidate, Layout]] = {}
+    choices: dict[int, EdgeChoice] = {}
+    for group, choice in zip(searched, chosen, strict=True):
+        best = group.best(BITS[choice.key], impacts) if choice.key >= 0 else None
+        for tensor in group.group.members:
+            if best is None:
+                choices[tensor] = EdgeChoice(Storage.MAP, PLAIN_BITS)
+            else:
+                coded[tensor] = group, best[0], best[0].layouts[tensor][BITS[choice.key]]
+    return Stored(_formats(coded), choices)
+
+
+def _impacts(graph: Graph, groups: Sequence[CodedGroup], x: Float32 | None) -> dict[int, Impact]:
+    """What a tensor's loss does to the network's answers; without x the loss itself."""
+    equal = {t: Impact([], []) for group in groups for t in group.group.members}
+    if x is None or not equal:
+        return equal
+    seen: dict[int, list[tuple[float, float]]] = {t: [] for t in equal}
+    measure = Impacts(graph, x, tuple(equal))
+    for bits in PROBES:
+        replaced, losses = {}, {}
+        for group in groups:
+            if best := group.best(bits, equal):
+                for tensor in group.group.members:
+                    layout = best[0].layouts[tensor][bits]
+                    replaced[tensor] = group.costs(tensor, best[0]).read_back(layout)
+                    losses[tensor] = layout.loss
+        for tensor, change in measure.of(replaced):
+            seen[tensor].append((losses[tensor], change))
+    return {t: Impact.of(points) for t, points in seen.items()}
+
+
+def _options(group: CodedGroup, impacts: Mapping[int, Impact]) -> list[Choice]:
+    """The sizes of a group and its losses: of coded maps, and of 8-bit codes (key -1)."""
+    values = {t: group.maps[t][0].size for t in group.group.members}
+    found = []
+    for key, bits in enumerate(BITS):
+        if best := group.best(bits, impacts):
+            size = sum(best[0].layouts[t][bits].capacity for t in values)
+            found.append(Choice(size, best[1], key))
+    plain = sum(-(-count // group.maps[t].shape[1] // 4) * 4 * group.maps[t].shape[1] for t, count in values.items())
+    return [*found, Choice(plain, group.finest_loss(impacts) / 4, -1)]
+
+
+def _formats(coded: Mapping[int, tuple[CodedGroup, Candidate, Layout]]) -> dict[int, TensorFormat]:
+    """The formats with the tables that all share."""
+    counts = []
+    for tensor, (group, candidate, layout) in coded.items():
+        seen = group.costs(tensor, candidate).counts[: layout.extra_bits + 1] / len(group.maps[tensor])
+        counts.append((seen * (layout.drop_shares() + 0.02)[:, None, None]).reshape(-1, 16))
+    tables, numbers = cluster(np.concatenate(counts), TABLES) if counts else ([], np.empty(0, np.int64))
+    formats, at = {}, 0
+    for (tensor, (group, candidate, layout)), own in zip(coded.items(), counts, strict=True):
+        contexts = numbers[at : at + len(own)].reshape(-1, 16)
+        at += len(own)
+        formats[tensor] = _format(group, tensor, candidate, layout, tuple(tables), contexts.tolist())
+    return formats
+
+
+def _format(
+    group: CodedGroup,
+    tensor: int,
+    candidate: Candidate,
+    layout: Layout,
+    tables: tuple[HuffmanTable, ...],
+    contexts: Sequence[Sequence[int]],
+) -> TensorFormat:
+    scales = candidate.steps[group.group.rows[tensor]]
+    shared = [[tables[i] for i in row] for row in contexts]
+    costs = Costs(group.grid, group.maps[tensor], scales, group.weights[tensor], shared)
+    final = costs.layout(layout.capacity, layout.code_bits)
+    assert final is not None
+    low, zero = value_range(group.grid.bits, group.grid.signed)
+    return TensorFormat(
+        Storage.CODED,
+        final.code_bits,
+        final.extra_bits,
+        low,
+        np.full(len(scales), float(zero)),
+        scales,
+        Reason.CODED,
+        capacity=final.capacity,
+        coding=coding_of(final, tables, contexts),
+    )
