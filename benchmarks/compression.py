@@ -164,7 +164,7 @@ def markdown(found: dict[str, list[dict[str, Any]]]) -> str:
         if not rows:
             continue
         names = list(rows[0]["coders"])
-        lines += [f"## {title}", "", "In brackets: with tables, where every single map bears them. The compressors' streams need none.", ""]
+        lines += [f"## {title}", "", "In brackets: with tables, where every single map bears them.", ""]
         lines += [f"| model, tensors | n | zeros | {' | '.join(names)} |", "| --- " * (3 + len(names)) + "|"]
         for row in rows:
             cells = [f"{row['model']}, {row['count']} ({row['tensors']})", row["bits"], f"{row['zeros']:.0%}"]
@@ -184,8 +184,9 @@ def markdown(found: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def cell(size: dict[str, float]) -> str:
-    bits, whole = size["bits"], size["bits_with_tables"]
-    return f"{bits:.2f}" if whole - bits < 0.005 else f"{bits:.2f} ({whole:.2f})"
+    """Bits per activation; in brackets with tables, where that makes a difference."""
+    bits, whole = f"{size['bits']:.2f}", f"{size['bits_with_tables']:.2f}"
+    return bits if bits == whole else f"{bits} ({whole})"
 
 
 def main() -> None:

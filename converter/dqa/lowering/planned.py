@@ -31,6 +31,7 @@ class Planned:
     """formats and phases: what `build` takes. solution: the plan. front: plans from the smallest budget up, if they were asked for.
 
     smallest: the phases of the smallest feasible budget. layout: the one that was planned. budget: bytes, None if the planner chose.
+    beside: bytes of the budget that the search does not see, those of the interpreter.
     """
 
     formats: dict[int, TensorFormat]
@@ -40,7 +41,13 @@ class Planned:
     smallest: Candidate
     layout: LayoutName = "internal"
     budget: int | None = None
+    beside: int = 0
     front: tuple[Solution, ...] = ()
+
+    @property
+    def limit(self) -> int:
+        """Bytes that the search's plan must keep within."""
+        return self.budget - self.beside if self.budget is not None else self.solution.arena
 
 
 class Planner:
@@ -151,7 +158,7 @@ class Planner:
                 edge = ring.edge(self.base.edges[number].name, self.graph.tensors[tensor].hwc)
                 formats[tensor] = replace(ring, capacity=minimum_capacity(edge))
         phases = tuple(candidate.phases)
-        return Planned(formats, phases, self._build(formats, phases), solution, self.search.smallest, self.layout)
+        return Planned(formats, phases, self._build(formats, phases), solution, self.search.smallest, self.layout, beside=self.beside)
 
 
 def _choice(option: Option) -> EdgeChoice:

@@ -40,7 +40,9 @@ def plan_section(program: Program, planned: Planned | None = None) -> dict[str, 
         "memory": {name: memory_map(program, *layout) for name, layout in layouts.items()},
         "edges": edge_decisions(program, planned),
         "choice": _choice(planned) if planned is not None else None,
-        "front": [{**_point(s), "chosen": _same(s, planned.solution)} for s in planned.front] if planned is not None else [],
+        "front": [{**_point(s, planned.beside), "chosen": _same(s, planned.solution)} for s in planned.front]
+        if planned is not None
+        else [],
         "smallest": _smallest(planned) if planned is not None else None,
     }
 
@@ -117,9 +119,9 @@ def _phases(program: Program, planned: Planned | None, alive: Mapping[str, Seque
     return result
 
 
-def _point(solution: Solution) -> dict[str, Any]:
+def _point(solution: Solution, beside: int) -> dict[str, Any]:
     return {
-        "arena": solution.arena,
+        "arena": solution.arena + beside,
         "loss": float(solution.loss),
         "instructions": solution.candidate.work,
         "phases": solution.candidate.phases[-1] + 1,
@@ -135,8 +137,8 @@ def _choice(planned: Planned) -> dict[str, Any]:
         reason = "the knee of the front: beyond it, more RAM buys little"
     else:
         reason = f"the least predicted loss within {planned.budget:,} B"
-    return {**_point(planned.solution), "reason": reason}
+    return {**_point(planned.solution, planned.beside), "reason": reason}
 
 
 def _smallest(planned: Planned) -> dict[str, Any]:
-    return {"arena": planned.smallest.least, "reason": smallest_reason(planned.smallest)}
+    return {"arena": planned.smallest.least + planned.beside, "reason": smallest_reason(planned.smallest)}

@@ -35,13 +35,13 @@ def phase_reasons(program: Program, planned: Planned | None) -> list[str]:
 def _cut_reason(planned: Planned, number: int) -> str:
     """What would happen if a phase were one with that before it."""
     solution = planned.solution
-    candidate, limit = solution.candidate, planned.budget or solution.arena
+    candidate, limit = solution.candidate, planned.limit
     cuts = candidate.cuts[: number - 1] + candidate.cuts[number:]
     merged = Candidate(candidate.problem, cuts)
     found = merged.allocate(limit)
     before = f"apart from phase {number - 1}: together they"
     if found is None:
-        return f"{before} need {merged.least:,} B at least"
+        return f"{before} need {merged.least + planned.beside:,} B at least"
     if found[0] > solution.loss * (1 + NEXT_TO_NOTHING):
         return f"{before} fit only with fewer bits, predicted loss {found[0]:.3g} instead of {solution.loss:.3g}"
     if merged.work > candidate.work:
@@ -147,7 +147,7 @@ class _EdgeWords:
         if option + 1 == len(options):
             return "; more bits would gain nothing"
         solution = self.planned.solution
-        limit, more = self.planned.budget or solution.arena, options[option + 1]
+        limit, more = self.planned.limit, options[option + 1]
         steps = range(held.first, held.last + 1)
         over = max(self.used[p] + held.weight(option + 1, p) - held.weight(option, p) - limit for p in steps)
         if over > 0:
