@@ -30,7 +30,7 @@ class ConvertConfig:
     bits               bits of a code, 1..8
     extra_bits         bits of a shifting error, 0..4, bits + extra_bits <= 8
     important          share of the channels that keep their shifting error, 0..1
-    weight_bits        bits of the weights of convolutions and dense layers, 8 or 4; depthwise convolutions keep 8
+    weight_bits        bits of the weights of convolutions and dense layers, 8 or 4; depthwise convolutions and small layers keep 8
     error_coding       how the errors are written: huffman, or raw bits
     input_scale        S of the model's float input (x - Z) * S, x as in the .npz; one number > 0, or one per channel
     input_zero_point   Z, one number or one per channel
