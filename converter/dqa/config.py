@@ -35,7 +35,7 @@ class ConvertConfig:
     extra_bits         planes: bits of a shifting error, 0..4, bits + extra_bits <= 8
     important          planes: share of the channels that keep their shifting error, 0..1
     error_coding       planes: how the errors are written: huffman, or raw bits
-    weight_bits        bits of the weights of convolutions and dense layers, 8 or 4; depthwise convolutions keep 8
+    weight_bits        bits of the weights of convolutions and dense layers, 8 or 4; depthwise convolutions and small layers keep 8
     input_scale        S of the model's float input (x - Z) * S, x as in the .npz; one number > 0, or one per channel
     input_zero_point   Z, one number or one per channel
     calibration_samples  at most so many samples of the calibration file are used, >= 1

@@ -34,7 +34,7 @@ from dqa.program import (
 )
 from dqa.program.schedule import simulate
 from dqa.quantization.formats import TensorFormat
-from dqa.quantization.weight_methods.chosen import LayerWeights, small_layers
+from dqa.quantization.weight_methods.chosen import BITS, LayerWeights, small_layers
 from dqa.quantization.weights import FoldedWeights, fold
 
 
@@ -107,7 +107,7 @@ def folded_weights(
         assert constant is not None
         bias = constant.astype(np.float64).ravel()
     if chosen is not None:
-        return fold(real, chosen.bias, scales, zeros, bits=weight_bits, levels=chosen.levels)
+        return fold(real, chosen.bias, scales, zeros, bits=BITS, levels=chosen.levels)
     return fold(real, bias, scales, zeros, bits=8 if op.kind == "DEPTHWISE_CONV_2D" else weight_bits)
 
 
