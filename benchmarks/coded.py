@@ -31,8 +31,8 @@ from dqa.engine import mirror_coded
 from dqa.quantization.coded_costs import Codes, by_level, level_bytes
 
 sys.path.insert(0, str(ROOT / "tests"))
-from ports import ports_of  # noqa: E402
-from programs import place  # noqa: E402
+from ports import ports_of
+from programs import place
 
 BOARD = "mps2_an386"
 SHAPE = 24, 24, 16
