@@ -20,6 +20,8 @@ _FRAME = re.compile(r"(\d+) bytes \((?:static|dynamic,bounded)\)")
 _PUSHING = {"dqa_begin", "dqa_push_row", "dqa_end"}
 _INDIRECT = "__indirect_call"
 _METHOD = re.compile(r"->(\w+)\(")
+_CODER = "dqa_coded_"
+"""How the functions of struct dqa_coder begin; it comes with the entry dqa_coded_maps of the operator table."""
 
 
 @dataclass
@@ -83,16 +85,18 @@ def _records(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _methods(graph: _Graph) -> dict[str, set[str]]:
-    """Functions of the operators by the name of their pointer in struct dqa_operator, which is their own."""
+    """Functions of the operators by the name of their pointer in struct dqa_operator or dqa_coder, which is their own."""
     found = defaultdict(set)
     for name in graph.frames:
         if _operator(name):
-            found[name.rpartition(":")[2].partition(".")[0]].add(name)
+            found[name.rpartition(":")[2].partition(".")[0].removeprefix(_CODER)].add(name)
     return found
 
 
 def _operator(name: str) -> str:
-    """The operator a static function belongs to: op_conv_2d.c defines dqa_op_conv_2d; "" for any other function."""
+    """The table entry a method belongs to: static functions of op_conv_2d.c to dqa_op_conv_2d, the coder's to dqa_coded_maps; else ""."""
+    if name.startswith(_CODER):
+        return "dqa_coded_maps"
     stem = Path(name.rpartition(":")[0]).stem
     return f"dqa_{stem}" if stem.startswith("op_") else ""
 

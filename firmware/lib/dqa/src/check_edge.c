@@ -120,5 +120,5 @@ dqa_status dqa_check_edge(const dqa_model *model, uint32_t number) {
     return check_huffman(model, coding, &edge);
   }
   const struct dqa_coder *const coder = dqa_coder_of(model);
-  return coder == NULL ? DQA_ERROR_UNKNOWN_OPERATOR : coder->check(model, &edge, coding);
+  return coder == NULL ? DQA_ERROR_UNKNOWN_OPERATOR : coder->check_record(model, &edge, coding);
 }

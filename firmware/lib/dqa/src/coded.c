@@ -2,7 +2,7 @@
 #include "coded.h"
 
 static const struct dqa_coder coder = {
-    .check = dqa_coded_check, .write_row = dqa_coded_write_row, .read_row = dqa_coded_read_row};
+    .check_record = dqa_coded_check_record, .write_row = dqa_coded_write_row, .read_row = dqa_coded_read_row};
 
 const struct dqa_operator dqa_coded_maps = {.coder = &coder};
 
@@ -47,7 +47,7 @@ static bool record_valid(const struct dqa_edge *edge, const struct dqa_coding *c
          dqa_all_zero(end, (uint32_t)(edge->coding + coding->bytes - end));
 }
 
-dqa_status dqa_coded_check(const dqa_model *model, const struct dqa_edge *edge, uint32_t offset) {
+dqa_status dqa_coded_check_record(const dqa_model *model, const struct dqa_edge *edge, uint32_t offset) {
   struct dqa_coding coding;
   if (!dqa_in_program(model, offset, DQA_CODING_EXPECTED, 1) || edge->coding[DQA_CODING_GROUPS] < 1 ||
       edge->coding[DQA_CODING_GROUPS] > DQA_MAX_GROUPS || edge->coding[DQA_CODING_TABLE_COUNT] < 1 ||
