@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dqa import recipe as recipes
 from dqa import strict_yaml
-from dqa.config import CODINGS, METHODS, METRICS, ConvertConfig
+from dqa.config import CODINGS, LAYOUTS, METHODS, METRICS, ConvertConfig
 from dqa.errors import RecipeError
 from dqa.recipe import Recipe
 
@@ -25,7 +25,11 @@ positive = st.floats(min_value=1e-300, allow_nan=False, allow_infinity=False)
 @st.composite
 def configs(draw: st.DrawFn) -> ConvertConfig:
     bits = draw(st.integers(1, 8))
+    layout = draw(st.sampled_from(LAYOUTS))
+    if layout == "coded" and draw(st.booleans()):
+        return ConvertConfig(layout="coded", bits=draw(st.floats(1, 8)))
     return ConvertConfig(
+        layout=layout,
         method=draw(st.sampled_from(METHODS)),
         bits=bits,
         extra_bits=draw(st.integers(0, min(4, 8 - bits))),
@@ -71,14 +75,15 @@ def test_a_recipe_of_settings_alone_is_enough() -> None:
 @pytest.mark.parametrize(
     ("setting", "named"),
     [
-        ({"bits": 0}, "bits: expected a whole number from 1 to 8, got 0"),
+        ({"bits": 0}, "bits: expected a number from 1 to 8, got 0"),
         ({"bits": 9}, "bits"),
-        ({"bits": 4.0}, "bits"),
+        ({"layout": "planes", "bits": 3.5}, "bits: expected a whole number from 1 to 8, got 3.5"),
+        ({"layout": "packed"}, "layout: expected coded or planes, got 'packed'"),
         ({"bits": True}, "bits"),
         ({"bits": "4"}, "bits"),
         ({"extra_bits": 5}, "extra_bits"),
         ({"extra_bits": -1}, "extra_bits"),
-        ({"bits": 6, "extra_bits": 3}, r"bits \+ extra_bits: expected at most 8, got 6 \+ 3"),
+        ({"layout": "planes", "bits": 6, "extra_bits": 3}, r"bits \+ extra_bits: expected at most 8, got 6 \+ 3"),
         ({"important": 1.1}, "important"),
         ({"important": float("nan")}, "important"),
         ({"important": None}, "important"),

@@ -88,7 +88,7 @@ def _stored(model: FloatModel, cut: Split, free: Sequence[FreeGroup], x: Floats3
     values = sum(int(np.prod(cut.part.tensors[t].hwc)) for t in source)
     # What only the float network as a whole can tell is not known of a network of several parts.
     inputs = few if cut.builtins is None else None
-    return stored.store(cut.part, free, maps, inputs, int(config.bits * values / 8))
+    return stored.Search(cut.part, free, maps, inputs).within(int(config.bits * values / 8))
 
 
 def _planned(

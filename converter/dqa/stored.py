@@ -37,10 +37,11 @@ MOST_SAMPLES = 64
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """coded: the formats of coded maps. choices: of the others that were free."""
+    """coded: the formats of coded maps. choices: of the others that were free. loss: predicted, of all together."""
 
     coded: dict[int, TensorFormat]
     choices: dict[int, EdgeChoice]
+    loss: float = 0.0
 
 
 def samples(groups: Sequence[FreeGroup], graph: Graph) -> int:
@@ -49,28 +50,31 @@ def samples(groups: Sequence[FreeGroup], graph: Graph) -> int:
     return int(min(max(MAX_VALUES // max(values, 1), 8), MOST_SAMPLES))
 
 
-def store(graph: Graph, groups: Sequence[FreeGroup], maps: Mapping[int, Float32], x: Float32 | None, budget: int) -> Stored:
-    """The formats of the tensors of `groups`, together in at most `budget` bytes.
+class Search:
+    """What every way to store the tensors of `groups` loses; then the best within any budget.
 
-    maps: sample maps of each tensor, float32 (B, *shape without batch). x: the inputs that made them; None: take all impacts as equal.
-    Raises RecipeError where the budget is too small.
+    maps: sample maps of each tensor, float32 (B, *shape without batch). x: the inputs that made them; None: a loss counts as it is.
     """
-    shaped = {t: maps[t].reshape(-1, *graph.tensors[t].hwc) for group in groups for t in group.members}
-    weights = {t: sensitivities(graph, t) for t in shaped}
-    searched = [CodedGroup(group, {t: shaped[t] for t in group.members}, weights, BITS) for group in groups]
-    impacts = _impacts(graph, searched, x)
-    options = [_options(group, impacts) for group in searched]
-    chosen = allocate(options, budget)
-    coded: dict[int, tuple[CodedGroup, Candidate, Layout]] = {}
-    choices: dict[int, EdgeChoice] = {}
-    for group, choice in zip(searched, chosen, strict=True):
-        best = group.best(BITS[choice.key], impacts) if choice.key >= 0 else None
-        for tensor in group.group.members:
-            if best is None:
-                choices[tensor] = EdgeChoice(Storage.MAP, PLAIN_BITS)
-            else:
-                coded[tensor] = group, best[0], best[0].layouts[tensor][BITS[choice.key]]
-    return Stored(_formats(coded), choices)
+
+    def __init__(self, graph: Graph, groups: Sequence[FreeGroup], maps: Mapping[int, Float32], x: Float32 | None) -> None:
+        shaped = {t: maps[t].reshape(-1, *graph.tensors[t].hwc) for group in groups for t in group.members}
+        weights = {t: sensitivities(graph, t) for t in shaped}
+        self.groups = [CodedGroup(group, {t: shaped[t] for t in group.members}, weights, BITS) for group in groups]
+        self.impacts = _impacts(graph, self.groups, x)
+
+    def within(self, budget: int) -> Stored:
+        """The formats of least predicted loss in at most `budget` bytes. Raises RecipeError where the budget is too small."""
+        chosen = allocate([_options(group, self.impacts) for group in self.groups], budget)
+        coded: dict[int, tuple[CodedGroup, Candidate, Layout]] = {}
+        choices: dict[int, EdgeChoice] = {}
+        for group, choice in zip(self.groups, chosen, strict=True):
+            best = group.best(BITS[choice.key], self.impacts) if choice.key >= 0 else None
+            for tensor in group.group.members:
+                if best is None:
+                    choices[tensor] = EdgeChoice(Storage.MAP, PLAIN_BITS)
+                else:
+                    coded[tensor] = group, best[0], best[0].layouts[tensor][BITS[choice.key]]
+        return Stored(_formats(coded), choices, sum(choice.loss for choice in chosen))
 
 
 def _impacts(graph: Graph, groups: Sequence[CodedGroup], x: Float32 | None) -> dict[int, Impact]:

@@ -105,12 +105,12 @@ class Costs:
     def layout(self, capacity: int, code_bits: int | None = None) -> Layout | None:
         """The rows within `capacity` bytes; None where they are too long for a coded map or the capacity is too small for raw rows."""
         height, width, channels = self.shape
-        bits = 8 * capacity / (height * width * channels)
-        n = code_bits or min(max(int(bits - RESERVE), 1, self.grid.bits - MAX_DROP), self.grid.bits)
-        raw_row = 2 + 2 * -(-width * channels * n // 16)
-        if height * raw_row > capacity or raw_row > 2 + 2 * MAX_PAYLOAD_WORDS:
-            return None
-        return self._layout(capacity, n, raw_row)
+        least, wanted = max(1, self.grid.bits - MAX_DROP), int(8 * (capacity - 2 * height) / (height * width * channels) - RESERVE)
+        for n in [code_bits] if code_bits else range(min(max(wanted, least), self.grid.bits), least - 1, -1):
+            raw_row = 2 + 2 * -(-width * channels * n // 16)
+            if height * raw_row <= capacity and raw_row <= 2 + 2 * MAX_PAYLOAD_WORDS:
+                return self._layout(capacity, n, raw_row)
+        return None
 
     def _layout(self, capacity: int, code_bits: int, raw_row: int) -> Layout:
         most = self.grid.bits - code_bits
