@@ -55,22 +55,31 @@ def store(graph: Graph, groups: Sequence[FreeGroup], maps: Mapping[int, Float32]
     maps: sample maps of each tensor, float32 (B, *shape without batch). x: the inputs that made them; None: take all impacts as equal.
     Raises RecipeError where the budget is too small.
     """
-    shaped = {t: maps[t].reshape(-1, *graph.tensors[t].hwc) for group in groups for t in group.members}
-    weights = {t: sensitivities(graph, t) for t in shaped}
-    searched = [CodedGroup(group, {t: shaped[t] for t in group.members}, weights, BITS) for group in groups]
-    impacts = _impacts(graph, searched, x)
-    options = [_options(group, impacts) for group in searched]
-    chosen = allocate(options, budget)
-    coded: dict[int, tuple[CodedGroup, Candidate, Layout]] = {}
-    choices: dict[int, EdgeChoice] = {}
-    for group, choice in zip(searched, chosen, strict=True):
-        best = group.best(BITS[choice.key], impacts) if choice.key >= 0 else None
-        for tensor in group.group.members:
-            if best is None:
-                choices[tensor] = EdgeChoice(Storage.MAP, PLAIN_BITS)
-            else:
-                coded[tensor] = group, best[0], best[0].layouts[tensor][BITS[choice.key]]
-    return Stored(_formats(coded), choices)
+    return Search(graph, groups, maps, x).within(budget)
+
+
+class Search:
+    """What the tensors of `groups` lose at each number of stored bits, as `store` takes them: all that does not depend on a budget."""
+
+    def __init__(self, graph: Graph, groups: Sequence[FreeGroup], maps: Mapping[int, Float32], x: Float32 | None) -> None:
+        shaped = {t: maps[t].reshape(-1, *graph.tensors[t].hwc) for group in groups for t in group.members}
+        weights = {t: sensitivities(graph, t) for t in shaped}
+        self.groups = [CodedGroup(group, {t: shaped[t] for t in group.members}, weights, BITS) for group in groups]
+        self.impacts = _impacts(graph, self.groups, x)
+        self.options = [_options(group, self.impacts) for group in self.groups]
+
+    def within(self, budget: int) -> Stored:
+        """The formats of the tensors, together in at most `budget` bytes. Raises RecipeError where it is too small."""
+        coded: dict[int, tuple[CodedGroup, Candidate, Layout]] = {}
+        choices: dict[int, EdgeChoice] = {}
+        for group, choice in zip(self.groups, allocate(self.options, budget), strict=True):
+            best = group.best(BITS[choice.key], self.impacts) if choice.key >= 0 else None
+            for tensor in group.group.members:
+                if best is None:
+                    choices[tensor] = EdgeChoice(Storage.MAP, PLAIN_BITS)
+                else:
+                    coded[tensor] = group, best[0], best[0].layouts[tensor][BITS[choice.key]]
+        return Stored(_formats(coded), choices)
 
 
 def _impacts(graph: Graph, groups: Sequence[CodedGroup], x: Float32 | None) -> dict[int, Impact]:

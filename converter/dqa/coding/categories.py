@@ -62,9 +62,3 @@ def bit_lengths(tables: Sequence[HuffmanTable], signed: bool) -> UInt8:
     lengths = np.array([table.lengths for table in tables], np.uint8)
     signs = (_MAGNITUDES > 0) & signed
     return np.asarray(lengths[:, SYMBOL] + LOW_BITS + signs, np.uint8)
-
-
-def row_bits(u: UInt8, lengths: UInt8) -> Int64:
-    """Bits of each channel of each row, int64 (..., channels), of u (..., width, channels)."""
-    index = contexts(u).astype(np.uint16) << 8 | u
-    return np.asarray(lengths.ravel()[index].sum(axis=-2, dtype=np.int64))
