@@ -44,27 +44,8 @@ def restore(u: UInt8, bits: int, limit: int) -> UInt8:
     return np.asarray(np.minimum(_MAGNITUDES << bits, limit).astype(np.uint8)[u]) if bits else u
 
 
-def contexts(u: UInt8) -> UInt8:
-    """The symbol to the left of each value of (..., width, channels); 0 in the first column."""
-    left = np.zeros_like(u)
-    left[..., 1:, :] = SYMBOL[u[..., :-1, :]]
-    return left
-
-
-def context_counts(u: UInt8) -> Int64:
-    """How often each symbol follows each: int64 (16 contexts, 16 symbols), of u (..., width, channels)."""
-    joint = contexts(u) << 4 | SYMBOL[u]
-    return np.bincount(joint.ravel(), minlength=SYMBOLS * SYMBOLS).reshape(SYMBOLS, SYMBOLS)
-
-
 def bit_lengths(tables: Sequence[HuffmanTable], signed: bool) -> UInt8:
     """Bits of each magnitude in each context, uint8 (16, 256); tables: of each context."""
     lengths = np.array([table.lengths for table in tables], np.uint8)
     signs = (_MAGNITUDES > 0) & signed
     return np.asarray(lengths[:, SYMBOL] + LOW_BITS + signs, np.uint8)
-
-
-def row_bits(u: UInt8, lengths: UInt8) -> Int64:
-    """Bits of each channel of each row, int64 (..., channels), of u (..., width, channels)."""
-    index = contexts(u).astype(np.uint16) << 8 | u
-    return np.asarray(lengths.ravel()[index].sum(axis=-2, dtype=np.int64))

@@ -68,7 +68,7 @@ class Method(Protocol):
     uses_consumers: ClassVar[bool]
 
     @property
-    def bits(self) -> int: ...
+    def bits(self) -> float: ...
 
     def fit(self, calibration: Calibration) -> Quantizer:
         """Raises ValueError where Calibration lacks what the method needs."""

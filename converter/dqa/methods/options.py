@@ -9,6 +9,7 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from dqa.errors import RecipeError
 from dqa.methods.base import Method
+from dqa.methods.coded import CodedMethod
 from dqa.methods.lloydmax import LloydMaxMethod
 from dqa.methods.noisyquant import NoisyQuantMethod
 from dqa.methods.paper import DirectMethod, PaperMethod
@@ -16,8 +17,7 @@ from dqa.methods.pot import PotMethod
 from dqa.methods.pwlq import PwlqMethod
 from dqa.methods.uniform import UniformMethod
 
-_KINDS = (PaperMethod, DirectMethod, PotMethod, NoisyQuantMethod, UniformMethod, LloydMaxMethod, PwlqMethod)
-# The default of dqa convert, maps of a hard size with drop levels, joins here as `coded`.
+_KINDS = (PaperMethod, DirectMethod, PotMethod, NoisyQuantMethod, UniformMethod, LloydMaxMethod, PwlqMethod, CodedMethod)
 METHODS: dict[str, type] = {kind.name: kind for kind in _KINDS}
 
 

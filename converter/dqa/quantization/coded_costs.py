@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from dqa.coding.categories import bit_lengths, context_counts, drop, restore, row_bits
+from dqa.coding.categories import SYMBOL, bit_lengths, drop, restore
 from dqa.coding.huffman import HuffmanTable
 from dqa.program import MAX_PAYLOAD_WORDS, Coding, Edge, base_row_bytes
 
@@ -24,6 +25,8 @@ Floats = npt.NDArray[np.float64]
 
 NEVER = 1 << 40
 """Bytes of a row that cannot be written at a level."""
+
+_MAGNITUDES = np.arange(256).astype(np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,20 +64,36 @@ class Codes:
     def at_levels(self, levels: Int64, groups: Int64, most_dropped: int) -> Int16:
         """v as it is read back from rows at levels (B, height); groups: of each channel."""
         count = int(groups.max()) + 1
-        raw = np.full((1, count), -1)
-        drops = np.concatenate([drops_of_levels(most_dropped, count), raw])[levels][:, :, None, groups]
-        result = self.read_raw(most_dropped)
-        for s in range(most_dropped + 1):
-            result = np.where(drops == s, self.read_back(s), result)
-        return result
+        raw = np.full((1, count), most_dropped + 1)
+        ways = np.concatenate([drops_of_levels(most_dropped, count), raw])[levels][:, :, None, groups]
+        every = Codes(np.tile(_MAGNITUDES, (2, 1)), np.repeat([[False], [True]], 256, axis=1), self.below, self.above)
+        read = np.stack([*(every.read_back(s) for s in range(most_dropped + 1)), every.read_raw(most_dropped)])  # (ways, sign, magnitude)
+        return np.asarray(read.ravel()[(ways << 9).astype(np.int32) + (self.negative.astype(np.int32) << 8) + self.magnitudes])
 
     def counts(self, bits: int) -> Int64:
         """How often each symbol follows each with `bits` bits dropped, (16, 16)."""
-        return context_counts(self.dropped(bits))
+        symbol = SYMBOL[drop(_MAGNITUDES, bits)]
+        found = np.zeros((16, 16), np.int64)
+        np.add.at(found, (symbol[:, None], symbol), self._pair_counts)
+        return found
 
     def bits(self, dropped: int, tables: Sequence[HuffmanTable]) -> Float32:
         """Bits of each channel of each row, whole numbers (B, height, channels); tables: of each context."""
-        return row_bits(self.dropped(dropped), bit_lengths(tables, self.below > 0)).astype(np.float32)
+        lengths = bit_lengths(tables, self.below > 0)
+        u = drop(_MAGNITUDES, dropped)
+        of_pairs = lengths[SYMBOL[u]][:, u]  # of a magnitude and the one to its left
+        return np.asarray(of_pairs.ravel()[self._pairs].sum(axis=-2, dtype=np.float32))
+
+    @cached_property
+    def _pair_counts(self) -> Int64:
+        return np.bincount(self._pairs.ravel(), minlength=1 << 16).reshape(256, 256)
+
+    @cached_property
+    def _pairs(self) -> npt.NDArray[np.uint16]:
+        """256 * the magnitude to the left (0 in the first column) + the magnitude."""
+        pairs = self.magnitudes.astype(np.uint16)
+        pairs[..., 1:, :] |= self.magnitudes[..., :-1, :].astype(np.uint16) << 8
+        return pairs
 
 
 def drops_of_levels(most_dropped: int, groups: int) -> Int64:

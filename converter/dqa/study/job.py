@@ -18,7 +18,7 @@ import dqa
 from dqa.engine.segments import Runner
 from dqa.errors import DqaError
 from dqa.graph import Graph
-from dqa.methods import parse_method
+from dqa.methods import CodedMethod, CodedNetwork, parse_method
 from dqa.methods.evaluate import evaluate, fit
 from dqa.methods.rankings import Samples
 from dqa.methods.rankings import rank as rank_channels
@@ -33,8 +33,8 @@ Orders = Mapping[str, Sequence[int]]
 COUNTED = 512
 """Test samples whose shifting errors are counted, at most."""
 CODE = (
-    *("methods", "graph", "frontend/passes", "engine/segments.py", "engine/float_model.py", "quantization/clipping.py"),
-    *("study/job.py", "study/inputs.py", "metrics.py"),
+    *("methods", "graph", "frontend/passes", "engine/segments.py", "engine/float_model.py"),
+    *("stored.py", "impact.py", "calibration", "coding", "quantization", "study/job.py", "study/inputs.py", "metrics.py"),
 )
 """What results depend on: source files and packages of dqa."""
 
@@ -65,8 +65,12 @@ def measure(job: Job, inputs: ModelInputs, orders: Orders | None) -> dict[str, A
         return _scores(inputs, loaded.runner("").run(loaded.x), loaded)
     runner = loaded.runner(job.tensors)
     method = parse_method(job.settings())
-    by_tensor = {loaded.index[name]: order for name, order in (orders or {}).items()}
-    quantizers = fit(runner, inputs.calibration(job.seed)[0], dict.fromkeys(runner.hooks, method), by_tensor, job.seed)
+    x = inputs.calibration(job.seed)[0]
+    if isinstance(method, CodedMethod):
+        quantizers = method.fit_network(loaded.coded(job.tensors, job.seed, x))
+    else:
+        by_tensor = {loaded.index[name]: order for name, order in (orders or {}).items()}
+        quantizers = fit(runner, x, dict.fromkeys(runner.hooks, method), by_tensor, job.seed)
     counts = ErrorCounts()
     found = evaluate(runner, loaded.x, {index: counts.watching(quantizer) for index, quantizer in quantizers.items()})
     layers = [
@@ -142,17 +146,26 @@ class _Loaded:
     """A model and its test set in memory, with a runner for the tensors asked for last."""
 
     def __init__(self, inputs: ModelInputs) -> None:
-        self.graph: Graph = inputs.load().graph
+        self.model = inputs.load()
+        self.graph: Graph = self.model.graph
         self.names = self.graph.activation_names()
         self.index = {name: index for index, name in self.names.items()}
         self.x, self.dataset = inputs.test()
         self._runner: tuple[str, Runner] | None = None
+        self._coded: tuple[str, int, CodedNetwork] | None = None
 
     def runner(self, tensors: str) -> Runner:
         if self._runner is None or self._runner[0] != tensors:
             hooks = choose_tensors(self.graph, tensors) if tensors else []  # type: ignore[arg-type]
             self._runner = (tensors, Runner(self.graph, hooks))
         return self._runner[1]
+
+    def coded(self, tensors: str, seed: int, x: Float32) -> CodedNetwork:
+        """The search for coded maps, which all numbers of bits share; x: the calibration samples of `seed`."""
+        if self._coded is None or self._coded[:2] != (tensors, seed):
+            self._coded = None  # frees the memory first
+            self._coded = (tensors, seed, CodedNetwork(self.runner(tensors), self.model, x))
+        return self._coded[2]
 
 
 def _scores(inputs: ModelInputs, outputs: Float32, loaded: _Loaded) -> dict[str, Any]:
