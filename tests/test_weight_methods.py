@@ -260,6 +260,21 @@ def test_chosen_weights_follow_the_float_network_closer_than_the_nearest(seed: i
     assert best < 0.05 * expected.var()
 
 
+def test_channels_that_four_bit_weights_read_have_scales_within_a_factor_of_two() -> None:
+    graph = residual(0)
+    given = InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
+    statistics = statistics_of(graph, images(0, 24, graph).astype(np.float32) / 255)
+    read = [op.inputs[0] for op in graph.ops if op.kind == "CONV_2D" and op.inputs[0] != 0]
+
+    def spread(config: ConvertConfig, bits: int) -> float:
+        formats = raise_to_useful(graph, decide(graph, statistics, {0: given}, config), bits)
+        return max(formats[t].scales.max() / formats[t].scales.min() for t in read)
+
+    assert spread(EIGHT, 4) <= 2 * (1 + 1e-9) < spread(EIGHT, 8)
+    few = ConvertConfig(method="direct", bits=4, extra_bits=0)
+    assert spread(few, 4) == spread(few, 8) > 2
+
+
 def network() -> bytes:
     net = tflite_builder.Net(1, 8, 8, 3)
     return net.build(net.conv(net.conv(net.conv(net.input, 16, activation="RELU"), 16, activation="RELU"), 4))

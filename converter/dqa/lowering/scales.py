@@ -16,14 +16,19 @@ from dqa.quantization.weight_methods.levels import LARGEST_SCALE
 _FIXED = frozenset({Reason.INPUT, Reason.TABLE, Reason.BORDER})
 
 
+SPREAD = 2
+"""Largest ratio of the scales of the channels that 4-bit weights read."""
+FINE_BITS = 7
+
+
 def raise_to_useful(graph: Graph, formats: dict[int, TensorFormat], weight_bits: int = 8) -> dict[int, TensorFormat]:
     """Coarsens output scales finer than a quarter of the accumulator's step, where the requantization's factor would reach its limit.
 
     Such a scale only occurs for channels that are almost constant; the accumulator's own step is the finer limit there, so nothing is lost.
-    Tied channels are raised together.
+    With weights of 4 bits scales are brought together first. Tied channels are raised together.
     """
     ties = Ties(graph)
-    result = dict(formats)
+    result = dict(formats) if weight_bits == 8 else _brought_together(graph, ties, formats)
     for op in graph.ops:
         if op.kind not in {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}:
             continue
@@ -34,10 +39,29 @@ def raise_to_useful(graph: Graph, formats: dict[int, TensorFormat], weight_bits:
         if len(low) == 0 or target.reason in _FIXED:
             continue
         variables = ties.channels(op.outputs[0])
-        needed = {int(variables[c]): float(least[c]) for c in low}
-        for tensor, fmt in result.items():
-            own = ties.channels(tensor)
-            scales = np.array([max(s, needed.get(int(v), 0.0)) for s, v in zip(fmt.scales, own, strict=True)])
-            if np.any(scales != fmt.scales):
-                result[tensor] = replace(fmt, scales=scales)
+        _raise(result, ties, {int(variables[c]): float(least[c]) for c in low})
     return result
+
+
+def _brought_together(graph: Graph, ties: Ties, formats: dict[int, TensorFormat]) -> dict[int, TensorFormat]:
+    """Scales are folded into weights: weights that read channels of very different scales are worse to round to few levels.
+
+    An activation of 7 or 8 bits can spare one for them, one of fewer bits cannot.
+    """
+    result = dict(formats)
+    rigid = [t for t, fmt in formats.items() if fmt.bits < FINE_BITS or fmt.reason in _FIXED]
+    untouchable = {int(v) for t in rigid for v in ties.channels(t)}
+    for op in graph.ops:
+        if op.kind in {"CONV_2D", "FULLY_CONNECTED"}:
+            least = float(result[op.inputs[0]].scales.max()) / SPREAD
+            _raise(result, ties, dict.fromkeys({int(v) for v in ties.channels(op.inputs[0])} - untouchable, least))
+    return result
+
+
+def _raise(formats: dict[int, TensorFormat], ties: Ties, least: dict[int, float]) -> None:
+    """In place: no channel of a variable (see `Ties.channels`) has a smaller scale than `least` says."""
+    for tensor, fmt in formats.items():
+        own = ties.channels(tensor)
+        scales = np.array([max(s, least.get(int(v), 0.0)) for s, v in zip(fmt.scales, own, strict=True)])
+        if np.any(scales != fmt.scales):
+            formats[tensor] = replace(fmt, scales=scales)
