@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqa.coding.categories import LOW_BITS, SYMBOL, context_counts, row_bits
+from dqa.coding.categories import LOW_BITS, SYMBOL, context_counts, joint, row_bits
 from dqa.coding.tables import cluster, table_of
 from dqa.engine import mirror_coded
 from dqa.program import Edge, Storage
@@ -118,7 +118,7 @@ def test_bits_of_a_row_are_those_of_its_symbols_in_their_contexts():
     lengths = np.arange(16)[:, None] * 100 + np.zeros((16, 256), np.int64)  # bits: 100 times the context
     counts = context_counts(u)
 
-    assert row_bits(u, (lengths // 100).astype(np.uint8)).tolist() == [[0 + 2, 4 + 4, 1 + 0]]
+    assert row_bits(joint(u), (lengths // 100).astype(np.uint8)).tolist() == [[0 + 2, 4 + 4, 1 + 0]]
     assert counts.sum() == 9
     assert (counts[4, 4], counts[4, 0], counts[0, 0], counts[1, 0], counts[2, 5]) == (1, 1, 2, 1, 1)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dqa.coding.categories import bit_lengths, context_counts, drop, restore, row_bits
+from dqa.coding.categories import bit_lengths, drop, joint, restore, row_bits, symbol_counts
 from dqa.coding.huffman import HuffmanTable
 from dqa.program import MAX_PAYLOAD_WORDS, Coding, Edge, base_row_bytes
 
@@ -46,11 +46,16 @@ class Codes:
     def dropped(self, bits: int) -> UInt8:
         return drop(self.magnitudes, bits)
 
+    def magnitudes_back(self, bits: int) -> UInt8:
+        """Magnitudes as they are read after `bits` bits were dropped."""
+        u = drop(np.arange(256).astype(np.uint8), bits)
+        found = restore(u, bits, self.above)[self.magnitudes]
+        return np.where(self.negative, restore(u, bits, self.below)[self.magnitudes], found) if self.below else found
+
     def read_back(self, bits: int) -> Int16:
         """v as it is read after `bits` bits were dropped."""
-        u = self.dropped(bits)
-        positive = restore(u, bits, self.above).astype(np.int16)
-        return np.where(self.negative, -restore(u, bits, self.below).astype(np.int16), positive) if self.below else positive
+        found = self.magnitudes_back(bits).astype(np.int16)
+        return np.where(self.negative, -found, found)
 
     def read_raw(self, bits: int) -> Int16:
         """v as it is read from a raw row that dropped `bits` bits."""
@@ -68,13 +73,28 @@ class Codes:
             result = np.where(drops == s, self.read_back(s), result)
         return result
 
-    def counts(self, bits: int) -> Int64:
-        """How often each symbol follows each with `bits` bits dropped, (16, 16)."""
-        return context_counts(self.dropped(bits))
+    def in_contexts(self, bits: int) -> InContexts:
+        return InContexts(joint(self.dropped(bits)), self.below > 0)
 
     def bits(self, dropped: int, tables: Sequence[HuffmanTable]) -> Float32:
         """Bits of each channel of each row, whole numbers (B, height, channels); tables: of each context."""
-        return row_bits(self.dropped(dropped), bit_lengths(tables, self.below > 0)).astype(np.float32)
+        return self.in_contexts(dropped).bits(tables)
+
+
+@dataclass(frozen=True, eq=False)
+class InContexts:
+    """Values to be coded. joint: uint16 (B, height, width, channels), the symbol to the left * 256 + u."""
+
+    joint: npt.NDArray[np.uint16]
+    signed: bool
+
+    def counts(self) -> Int64:
+        """How often each symbol follows each, (16, 16)."""
+        return symbol_counts(self.joint)
+
+    def bits(self, tables: Sequence[HuffmanTable]) -> Float32:
+        """Bits of each channel of each row, whole numbers (B, height, channels); tables: of each context."""
+        return row_bits(self.joint, bit_lengths(tables, self.signed)).astype(np.float32)
 
 
 def drops_of_levels(most_dropped: int, groups: int) -> Int64:
