@@ -7,14 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqa.coding.categories import LOW_BITS, SYMBOL
-from dqa.coding.huffman import HuffmanTable
+from dqa.coding.categories import LOW_BITS, SYMBOL, context_counts, joint, row_bits
 from dqa.coding.tables import cluster, table_of
 from dqa.engine import mirror_coded
 from dqa.program import Edge, Storage
 from dqa.program.check import check_edge
 from dqa.quantization.coded import Costs, Grid, coding_of
-from dqa.quantization.coded_costs import Codes, simulate
+from dqa.quantization.coded_costs import simulate
 
 
 def maps_of(seed: int, shape: tuple[int, int, int], count: int, signed: bool) -> np.ndarray:
@@ -115,16 +114,11 @@ def test_symbols_are_two_for_each_power_of_two():
 
 
 def test_bits_of_a_row_are_those_of_its_symbols_in_their_contexts():
-    u = np.array([[0, 5, 1], [2, 5, 0], [7, 0, 0]], np.uint8)[None, None]  # one row, 3 columns, 3 channels
-    codes = Codes.of(u.astype(np.int16), 0, 127)
-    tables = [HuffmanTable.from_counts(np.roll(1 << np.arange(16), context)) for context in range(16)]
+    u = np.array([[0, 5, 1], [2, 5, 0], [7, 0, 0]], np.uint8)[None]  # one row, 3 columns, 3 channels
+    lengths = np.arange(16)[:, None] * 100 + np.zeros((16, 256), np.int64)  # bits: 100 times the context
+    counts = context_counts(u)
 
-    def bits(context: int, value: int) -> int:
-        return tables[context].lengths[SYMBOL[value]] + int(LOW_BITS[value])
-
-    rows = [bits(0, 0) + bits(0, 2) + bits(2, 7), bits(0, 5) + bits(4, 5) + bits(4, 0), bits(0, 1) + bits(1, 0) + bits(0, 0)]
-    assert codes.bits(0, tables).tolist() == [[rows]]
-    counts = codes.counts(0)
+    assert row_bits(joint(u), (lengths // 100).astype(np.uint8)).tolist() == [[0 + 2, 4 + 4, 1 + 0]]
     assert counts.sum() == 9
     assert (counts[4, 4], counts[4, 0], counts[0, 0], counts[1, 0], counts[2, 5]) == (1, 1, 2, 1, 1)
 

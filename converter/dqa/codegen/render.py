@@ -13,7 +13,7 @@ from dqa import resources
 from dqa.codegen.blocks import blocks
 from dqa.codegen.comments import comment, numbers
 from dqa.errors import ProgramError
-from dqa.program import Edge, Kind, Program, assemble, has_errors, kind_of
+from dqa.program import Edge, Kind, Program, assemble, kind_of, may_drop
 from dqa.program.port import Port, Ports
 
 
@@ -96,7 +96,7 @@ def render(program: Program, program_bytes: bytes, out_dir: Path, ports: Ports) 
         "blocks": list(blocks(program, image)),
         "operators": [kind for kind in Kind if kind in used],
         "coded": any(edge.coding for edge in program.edges),
-        "counts_drops": any(has_errors(edge) or edge.coding for edge in program.edges),
+        "counts_drops": any(may_drop(edge) for edge in program.edges),
     }
     out_dir.mkdir(parents=True, exist_ok=True)
     for name in ("model.h", "model.c"):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from dqa.coding.huffman import HuffmanTable
 
 UInt8 = npt.NDArray[np.uint8]
+UInt16 = npt.NDArray[np.uint16]
 Int64 = npt.NDArray[np.int64]
 
 SYMBOLS = 16
@@ -29,6 +30,7 @@ def _category(u: int) -> tuple[int, int]:
 
 SYMBOL: UInt8 = np.array([_category(u)[0] for u in range(256)], np.uint8)
 """The symbol of each magnitude."""
+_CONTEXT = SYMBOL.astype(np.uint16) << 8
 LOW_BITS: UInt8 = np.array([_category(u)[1] for u in range(256)], np.uint8)
 """The bits that follow the symbol of each magnitude."""
 
@@ -44,8 +46,31 @@ def restore(u: UInt8, bits: int, limit: int) -> UInt8:
     return np.asarray(np.minimum(_MAGNITUDES << bits, limit).astype(np.uint8)[u]) if bits else u
 
 
+def joint(u: UInt8) -> UInt16:
+    """Each value of (..., width, channels) with its context: the symbol to the left, 0 in the first column, * 256 + u."""
+    found = u.astype(np.uint16)
+    found[..., 1:, :] |= _CONTEXT[u[..., :-1, :]]
+    return found
+
+
+def symbol_counts(joint: UInt16) -> Int64:
+    """How often each symbol follows each, int64 (16 contexts, 16 symbols), of values with their contexts."""
+    counts = np.bincount(joint.ravel(), minlength=SYMBOLS << 8).reshape(SYMBOLS, -1)
+    return np.add.reduceat(counts, np.searchsorted(SYMBOL, np.arange(SYMBOLS)), axis=1)
+
+
+def context_counts(u: UInt8) -> Int64:
+    """The counts of u (..., width, channels)."""
+    return symbol_counts(joint(u))
+
+
 def bit_lengths(tables: Sequence[HuffmanTable], signed: bool) -> UInt8:
     """Bits of each magnitude in each context, uint8 (16, 256); tables: of each context."""
     lengths = np.array([table.lengths for table in tables], np.uint8)
     signs = (_MAGNITUDES > 0) & signed
     return np.asarray(lengths[:, SYMBOL] + LOW_BITS + signs, np.uint8)
+
+
+def row_bits(joint: UInt16, lengths: UInt8) -> Int64:
+    """Bits of each channel of each row, int64 (..., channels), of values (..., width, channels) with their contexts."""
+    return np.asarray(lengths.ravel()[joint].sum(axis=-2, dtype=np.int64))

@@ -3,7 +3,7 @@
 from dqa.program.check import check_program
 from dqa.program.kinds import KINDS, Kind, kind_of
 from dqa.program.lifetimes import Lifetimes, lifetimes
-from dqa.program.maps import MAX_ERROR_BYTES, MAX_PAYLOAD_WORDS, align, base_row_bytes, has_errors, minimum_capacity, row_bytes
+from dqa.program.maps import MAX_ERROR_BYTES, MAX_PAYLOAD_WORDS, align, base_row_bytes, has_errors, may_drop, minimum_capacity, row_bytes
 from dqa.program.model import (
     IN_OUTPUT,
     Add,
@@ -87,6 +87,7 @@ __all__ = [
     "input_view",
     "kind_of",
     "lifetimes",
+    "may_drop",
     "minimum_capacity",
     "packed_ring",
     "padding_after",

@@ -27,6 +27,11 @@ def has_errors(edge: Edge) -> bool:
     return edge.storage is Storage.MAP and bool(edge.important) and edge.extra_bits > 0
 
 
+def may_drop(edge: Edge) -> bool:
+    """Whether rows of an edge may lose errors or low bits, and are counted then."""
+    return has_errors(edge) or (edge.storage is Storage.CODED and edge.extra_bits > 0)
+
+
 def base_row_bytes(edge: Edge) -> int:
     """A row of a map with an empty error plane, a coded row at the raw level; of any other edge its values."""
     if edge.storage is Storage.CODED:

@@ -93,14 +93,15 @@ class Costs:
         self.grid, self.scales, self.shape = grid, scales, maps.shape[1:]
         self.codes = grid.code(maps, scales)
         steps = range(MAX_DROP + 1 if tables is None else len(tables))
-        self.counts = np.stack([self.codes.counts(s) for s in steps])
-        used = tables or [[table_of(row.astype(np.float64)) for row in self.counts[s]] for s in steps]
-        self.bits = np.stack([self.codes.bits(s, used[s]) for s in steps])
-        self.errors = np.stack([self._errors(maps, s) * weights.astype(np.float32) for s in steps])
-
-    def _errors(self, maps: Float32, bits: int) -> Float32:
-        error = self.codes.read_back(bits) * self.scales.astype(np.float32) - maps
-        return np.asarray(np.einsum("bhwc,bhwc->bhc", error, error), np.float32)
+        outward = np.where(self.codes.negative, -maps, maps)
+        counts, bits, errors = [], [], []
+        for s in steps:
+            found = self.codes.in_contexts(s)
+            counts.append(found.counts())
+            bits.append(found.bits(tables[s] if tables else [table_of(row.astype(np.float64)) for row in counts[s]]))
+            error = self.codes.magnitudes_back(s) * self.scales.astype(np.float32) - outward
+            errors.append(np.einsum("bhwc,bhwc->bhc", error, error) * weights.astype(np.float32))
+        self.counts, self.bits, self.errors = np.stack(counts), np.stack(bits), np.stack(errors)
 
     def layout(self, capacity: int, code_bits: int | None = None) -> Layout | None:
         """The rows within `capacity` bytes; None where they are too long for a coded map or the capacity is too small for raw rows."""

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from dqa.coding.categories import SYMBOL, bit_lengths, drop, restore
+from dqa.coding.categories import bit_lengths, drop, joint, restore, row_bits, symbol_counts
 from dqa.coding.huffman import HuffmanTable
 from dqa.program import MAX_PAYLOAD_WORDS, Coding, Edge, base_row_bytes
 
@@ -25,8 +24,6 @@ Floats = npt.NDArray[np.float64]
 
 NEVER = 1 << 40
 """Bytes of a row that cannot be written at a level."""
-
-_MAGNITUDES = np.arange(256).astype(np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +46,16 @@ class Codes:
     def dropped(self, bits: int) -> UInt8:
         return drop(self.magnitudes, bits)
 
+    def magnitudes_back(self, bits: int) -> UInt8:
+        """Magnitudes as they are read after `bits` bits were dropped."""
+        u = drop(np.arange(256).astype(np.uint8), bits)
+        found = restore(u, bits, self.above)[self.magnitudes]
+        return np.where(self.negative, restore(u, bits, self.below)[self.magnitudes], found) if self.below else found
+
     def read_back(self, bits: int) -> Int16:
         """v as it is read after `bits` bits were dropped."""
-        u = self.dropped(bits)
-        positive = restore(u, bits, self.above).astype(np.int16)
-        return np.where(self.negative, -restore(u, bits, self.below).astype(np.int16), positive) if self.below else positive
+        found = self.magnitudes_back(bits).astype(np.int16)
+        return np.where(self.negative, -found, found)
 
     def read_raw(self, bits: int) -> Int16:
         """v as it is read from a raw row that dropped `bits` bits."""
@@ -64,36 +66,35 @@ class Codes:
     def at_levels(self, levels: Int64, groups: Int64, most_dropped: int) -> Int16:
         """v as it is read back from rows at levels (B, height); groups: of each channel."""
         count = int(groups.max()) + 1
-        raw = np.full((1, count), most_dropped + 1)
-        ways = np.concatenate([drops_of_levels(most_dropped, count), raw])[levels][:, :, None, groups]
-        every = Codes(np.tile(_MAGNITUDES, (2, 1)), np.repeat([[False], [True]], 256, axis=1), self.below, self.above)
-        read = np.stack([*(every.read_back(s) for s in range(most_dropped + 1)), every.read_raw(most_dropped)])  # (ways, sign, magnitude)
-        return np.asarray(read.ravel()[(ways << 9).astype(np.int32) + (self.negative.astype(np.int32) << 8) + self.magnitudes])
+        raw = np.full((1, count), -1)
+        drops = np.concatenate([drops_of_levels(most_dropped, count), raw])[levels][:, :, None, groups]
+        result = self.read_raw(most_dropped)
+        for s in range(most_dropped + 1):
+            result = np.where(drops == s, self.read_back(s), result)
+        return result
 
-    def counts(self, bits: int) -> Int64:
-        """How often each symbol follows each with `bits` bits dropped, (16, 16)."""
-        symbol = SYMBOL[drop(_MAGNITUDES, bits)]
-        found = np.zeros((16, 16), np.int64)
-        np.add.at(found, (symbol[:, None], symbol), self._pair_counts)
-        return found
+    def in_contexts(self, bits: int) -> InContexts:
+        return InContexts(joint(self.dropped(bits)), self.below > 0)
 
     def bits(self, dropped: int, tables: Sequence[HuffmanTable]) -> Float32:
         """Bits of each channel of each row, whole numbers (B, height, channels); tables: of each context."""
-        lengths = bit_lengths(tables, self.below > 0)
-        u = drop(_MAGNITUDES, dropped)
-        of_pairs = lengths[SYMBOL[u]][:, u]  # of a magnitude and the one to its left
-        return np.asarray(of_pairs.ravel()[self._pairs].sum(axis=-2, dtype=np.float32))
+        return self.in_contexts(dropped).bits(tables)
 
-    @cached_property
-    def _pair_counts(self) -> Int64:
-        return np.bincount(self._pairs.ravel(), minlength=1 << 16).reshape(256, 256)
 
-    @cached_property
-    def _pairs(self) -> npt.NDArray[np.uint16]:
-        """256 * the magnitude to the left (0 in the first column) + the magnitude."""
-        pairs = self.magnitudes.astype(np.uint16)
-        pairs[..., 1:, :] |= self.magnitudes[..., :-1, :].astype(np.uint16) << 8
-        return pairs
+@dataclass(frozen=True, eq=False)
+class InContexts:
+    """Values to be coded. joint: uint16 (B, height, width, channels), the symbol to the left * 256 + u."""
+
+    joint: npt.NDArray[np.uint16]
+    signed: bool
+
+    def counts(self) -> Int64:
+        """How often each symbol follows each, (16, 16)."""
+        return symbol_counts(self.joint)
+
+    def bits(self, tables: Sequence[HuffmanTable]) -> Float32:
+        """Bits of each channel of each row, whole numbers (B, height, channels); tables: of each context."""
+        return row_bits(self.joint, bit_lengths(tables, self.signed)).astype(np.float32)
 
 
 def drops_of_levels(most_dropped: int, groups: int) -> Int64:

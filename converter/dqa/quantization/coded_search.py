@@ -17,6 +17,8 @@ _STEP = 2 ** (2 / 3)
 _MOST_STEPS = 24
 _LEAST_BITS = 1.2
 """Bits per value below which a grid is too coarse to be of use."""
+_COARSER = 0.95
+"""The most bits per value of a grid, in those of the one before, with which it is worth a look."""
 TINY = 1e-12
 """A loss or a change that is as good as none."""
 
@@ -78,12 +80,14 @@ class CodedGroup:
             np.maximum.at(weight, rows, self.weights[tensor])
         alike = 1 / np.sqrt(np.maximum(weight, weight.max() * 1e-6))
         least = float((self.group.finest / alike).min())
-        found: list[Floats] = []
-        for number in range(_MOST_STEPS):
+        found, last = [self.group.finest], self._rate(self.group.finest)
+        for number in range(1, _MOST_STEPS):
             steps = np.maximum(least * _STEP**number * alike, self.group.finest)
-            if found and self._rate(steps) < _LEAST_BITS:
+            rate = self._rate(steps)
+            if rate < _LEAST_BITS:
                 break
-            found.append(steps)
+            if rate < _COARSER * last:
+                found, last = [*found, steps], rate
         return found
 
     def _rate(self, steps: Floats) -> float:
