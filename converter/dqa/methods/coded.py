@@ -16,7 +16,7 @@ from dqa.config import ConvertConfig
 from dqa.decisions import subset
 from dqa.engine.segments import Runner
 from dqa.frontend import FloatModel
-from dqa.methods.base import SCALE_BITS, Calibration, Float32, Quantizer, Stored
+from dqa.methods.base import SCALE_BITS, Calibration, Float32, Float64, Quantizer, Stored
 from dqa.methods.evaluate import capture
 from dqa.program import Storage
 from dqa.program.layout import CODED_TABLE_BYTES
@@ -91,7 +91,7 @@ class CodedQuantizer:
             return Stored(fmt.stored(x), bits)
         v = np.rint(x.reshape(-1, *self.shape) / fmt.scales.astype(np.float32)) + fmt.zero_points.astype(np.float32)
         found = simulate(fmt.edge("", self.shape), fmt.coding, np.clip(v, fmt.low, fmt.high).astype(np.int8))
-        values = (found.values - fmt.zero_points.astype(np.float32)) * fmt.scales.astype(np.float32)
+        values = (found.values.astype(np.float32) - fmt.zero_points.astype(np.float32)) * fmt.scales.astype(np.float32)
         return Stored(values.reshape(x.shape), bits)
 
 
@@ -103,7 +103,7 @@ def _among(group: FreeGroup, tensors: tuple[int, ...]) -> FreeGroup:
     return replace(group, members=members, rows=rows, finest=group.finest[used])
 
 
-def _eight_bits(low: Float32, high: Float32) -> InputFormat:
+def _eight_bits(low: Float64, high: Float64) -> InputFormat:
     """The network's input, which is not among the tensors stored here."""
     top = max(float(np.abs(low).max()), float(np.abs(high).max())) or 1.0
     return InputFormat("int8", np.full(len(low), top / 127), np.zeros(len(low)))
