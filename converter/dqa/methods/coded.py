@@ -16,13 +16,13 @@ from dqa.config import ConvertConfig
 from dqa.decisions import subset
 from dqa.engine.segments import Runner
 from dqa.frontend import FloatModel
-from dqa.methods.base import SCALE_BITS, Calibration, Float32, Quantizer, Stored
+from dqa.methods.base import SCALE_BITS, Calibration, Float32, Float64, Quantizer, Stored
 from dqa.methods.evaluate import capture
 from dqa.program import Storage
 from dqa.program.layout import CODED_TABLE_BYTES
 from dqa.quantization.coded_costs import simulate
 from dqa.quantization.decide import EdgeChoice, FreeGroup, InputFormat, decide, free_groups
-from dqa.quantization.formats import Floats, TensorFormat
+from dqa.quantization.formats import TensorFormat
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _among(group: FreeGroup, tensors: tuple[int, ...]) -> FreeGroup:
     return replace(group, members=members, rows=rows, finest=group.finest[used])
 
 
-def _eight_bits(low: Floats, high: Floats) -> InputFormat:
+def _eight_bits(low: Float64, high: Float64) -> InputFormat:
     """The network's input, which is not among the tensors stored here."""
     top = max(float(np.abs(low).max()), float(np.abs(high).max())) or 1.0
     return InputFormat("int8", np.full(len(low), top / 127), np.zeros(len(low)))
