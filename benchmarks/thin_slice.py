@@ -1,6 +1,6 @@
 """Every real model from file to simulated board: accuracy, agreement, RAM, stack, flash and instructions, beside the anchor.
 
-    python benchmarks/thin_slice.py [--models ic,kws] [--bits 4] [-o out/benchmarks]
+    python benchmarks/thin_slice.py [--models ic,kws] [--bits 4] [--planes 1] [-o out/benchmarks]
 
 Writes thin_slice.json and thin_slice.md to the output directory. Needs the models and data of ../shared.
 """
@@ -19,9 +19,9 @@ OTHERS = ("mps2_an500", "mps3_an547", "netduinoplus2")
 
 def run(name: str, work: Path, options: argparse.Namespace) -> Row:
     """One model through all targets."""
-    out = work / f"{name}-{options.bits}"
+    out = work / f"{name}-{options.bits}{"-planes" if options.planes else ""}"
     start = time.monotonic()
-    report = convert(name, work, out, bits=options.bits)
+    report = convert(name, work, out, bits=options.bits, layout="planes" if options.planes else "coded")
     row: Row = {"model": name, "convert_seconds": round(time.monotonic() - start, 1), "arena": report["ram"]["arena"]}
     row["host"] = evaluate(name, work, out)
     row["tflm-host"] = evaluate(name, work, out, "tflm-host", options.tflm)
@@ -70,7 +70,8 @@ if __name__ == "__main__":
         list(MODELS),
         run,
         markdown,
-        bits=(4, "bits of a code"),
+        bits=(4, "stored bits on average; planes: bits of a code"),
+        planes=(0, "1: planes of fixed width, the paper's layout"),
         tflm=(1000, "samples in the TensorFlow Lite Micro interpreter"),
         sim=(200, "samples on mps2_an386"),
         others=(20, "samples on each other board"),
