@@ -19,7 +19,7 @@ OTHERS = ("mps2_an500", "mps3_an547", "netduinoplus2")
 
 def run(name: str, work: Path, options: argparse.Namespace) -> Row:
     """One model through all targets."""
-    out = work / f"{name}-{options.bits}{"-planes" if options.planes else ""}"
+    out = work / f"{name}-{options.bits}{'-planes' if options.planes else ''}"
     start = time.monotonic()
     report = convert(name, work, out, bits=options.bits, layout="planes" if options.planes else "coded")
     row: Row = {"model": name, "convert_seconds": round(time.monotonic() - start, 1), "arena": report["ram"]["arena"]}
