@@ -27,7 +27,7 @@ def measure(name: str, work: Path) -> dict[str, Any]:
     calibration, test = model.data(work / "data")
     common = {"input_scale": model.input_scale, "input_zero_point": model.input_zero_point, "metric": model.metric}
     ways = {
-        "stored": dqa.ConvertConfig(method="direct", bits=7, extra_bits=0, **common),
+        "stored": dqa.ConvertConfig(layout="planes", method="direct", bits=7, extra_bits=0, **common),
         "streamed": dqa.ConvertConfig(ram=PLENTY, **common),
     }
     row: dict[str, Any] = {"model": name}
