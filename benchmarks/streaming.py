@@ -16,7 +16,10 @@ from common import BOARD, Row, convert, evaluate, main, table
 from models import MODELS
 
 PLENTY = 1 << 22
-WAYS: dict[str, dict[str, Any]] = {"stored": {"method": "direct", "bits": 7, "extra_bits": 0}, "streamed": {"ram": PLENTY}}
+WAYS: dict[str, dict[str, Any]] = {
+    "stored": {"layout": "planes", "method": "direct", "bits": 7, "extra_bits": 0},
+    "streamed": {"ram": PLENTY},
+}
 
 
 def run(name: str, work: Path, options: argparse.Namespace) -> Row:
