@@ -133,7 +133,7 @@ HEAD = "dqa_recipe: 1\n"
         (HEAD + "config: {1: 4}", "expected a name, got 1", ""),
         (HEAD + "config: [bits]", "config: expected names and values", ""),
         (HEAD + "config:\n  bits: 4\n  bits: 5", "line 4: 'bits' is given twice", ""),
-        (HEAD + "config: {bits: 99}", "bits: expected a whole number", ""),
+        (HEAD + "config: {bits: 99}", "bits: expected a number", ""),
         (HEAD + "config: {? [a] : 1}", "a key must be a name", ""),
         (HEAD + "model: {sha256: abc}", "model.sha256: expected 64 hexadecimal digits", ""),
         (HEAD + "model: {md5: abc}", "unknown key 'md5'", ""),

@@ -129,7 +129,7 @@ def test_the_command_refuses_an_output_that_is_a_file(dqa: Shell, tmp_path: Path
     dqa.refuses("study", write_study(tmp_path, "{method: direct, bits: 3}"), "-o", tmp_path / "out", "--quiet")
 
 
-@pytest.mark.parametrize("name", ["kws", "mlperf", "rankings", "resnet32"])
+@pytest.mark.parametrize("name", ["kws", "mlperf", "rankings", "resnet32", "resnet32_all", "sweeps"])
 def test_the_examples_are_studies(root: Path, name: str) -> None:
     work = jobs(load(root / "examples" / "study" / f"{name}.yaml"))
-    assert len(work) > 5 and {job.method for job in work} >= {FLOAT, "paper"}
+    assert len(work) > 3 and {job.method for job in work} > {FLOAT}
