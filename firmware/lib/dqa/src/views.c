@@ -126,9 +126,7 @@ uint32_t dqa_transient_bytes(const struct dqa_op *op) {
   return packed_row_bytes(op) + dqa_align(2 * dqa_decoded_weights(op));
 }
 
-int8_t *dqa_decoded_of(const struct dqa_op *op) {
-  return dqa_transient_of(op->run, op->number) + packed_row_bytes(op);
-}
+int8_t *dqa_decoded_of(const struct dqa_op *op) { return dqa_transient_of(op->run, op->number) + packed_row_bytes(op); }
 
 /* The output columns x for which left + x * stride >= 0 and left + x * stride + kernel <= width. */
 static struct dqa_range whole_windows(const struct dqa_op *op, int32_t left, int32_t width) {
