@@ -2,8 +2,9 @@
 
     python benchmarks/weights.py [--models ic,kws,vww,ad,resnet32] [--bits 4,3] [-o out/benchmarks]
 
-Writes weights.json and weights.md. Needs the models and data of ../shared. In the table of methods all CONV_2D and FULLY_CONNECTED are
-quantized, the first and last included; depthwise weights stay as they are. bits/weight is what flash holds, code books included.
+Writes weights.json and weights.md, in which models that are not named keep what an earlier run found. Needs the models and data of
+../shared. In the table of methods all CONV_2D and FULLY_CONNECTED are quantized, the first and last included; depthwise weights stay as
+they are. bits/weight is what flash holds, code books included.
 """
 
 from __future__ import annotations
@@ -221,10 +222,12 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, default=ROOT / "out" / "benchmarks")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    found = []
+    results = arguments.out / "weights.json"
+    found = json.loads(results.read_text(encoding="utf-8")) if results.exists() else []
     for name in arguments.models.split(","):
-        found.append(measure(name, [int(bits) for bits in arguments.bits.split(",")], arguments.out))
-        (arguments.out / "weights.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        measured = measure(name, [int(bits) for bits in arguments.bits.split(",")], arguments.out)
+        found = [*(model for model in found if model["model"] != name), measured]
+        results.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         (arguments.out / "weights.md").write_text(markdown(found), encoding="utf-8")
 
 
