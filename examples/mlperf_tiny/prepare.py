@@ -9,8 +9,9 @@ SOURCE is a directory with one of
   - for ic, CIFAR-10 in its binary version: data_batch_1.bin and test_batch.bin (the pickled version is not read);
   - .npz sets: cifar10_test.npz and cifar10_train5k.npz, kws01_test.npz, vww01_test.npz, ad01_test.npz, camvid_96x128.npz.
 
-Where there is no training set, the first samples calibrate and the others are the test set. For ad a sample is a window of
-5 frames, x is int16 in steps of 1/16 dB, and calibration takes windows of the first clips, which are not in the test set.
+Where there is no training set, samples at even distances calibrate (sets are often sorted by class) and the others are the test set.
+For ad a sample is a window of 5 frames, x is int16 in steps of 1/16 dB, and calibration takes windows of some of the normal clips,
+as training did; these clips are not in the test set.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ TYPES = {"ic": np.uint8, "kws": np.int8, "vww": np.uint8}
 SETS = {"kws": "kws01_test.npz", "vww": "vww01_test.npz"}
 BINS, FRAMES = 128, 5
 STEPS_PER_DB = 16
-CALIBRATION_CLIPS = 10
-TRAINING_SAMPLES = 512
+CALIBRATION_CLIPS = 20
+SAMPLES = {"ad": 1000, "ic": 512}
+"""Samples to calibrate with; of other tasks 100, which leaves most of the small sets for the test."""
 
 
 def read_runner(task: str, source: Path) -> Arrays:
@@ -95,15 +97,24 @@ def windows(clips: Arrays) -> Arrays:
 
 
 def split_clips(clips: Arrays, samples: int) -> tuple[Arrays, Arrays]:
-    """Evenly spaced windows of the first clips, and all windows of the others."""
-    first = windows({key: value[:CALIBRATION_CLIPS] for key, value in clips.items()})
-    chosen = np.linspace(0, len(first["x"]) - 1, min(samples, len(first["x"]))).astype(int)
-    rest = windows({key: value[CALIBRATION_CLIPS:] for key, value in clips.items()})
-    return {key: value[chosen] for key, value in first.items()}, rest
+    """Windows of some normal clips, and all windows of the other clips."""
+    normal = np.flatnonzero(clips["y"] == 0)
+    some = np.zeros(len(clips["y"]), bool)
+    some[normal[spread(len(normal), CALIBRATION_CLIPS)]] = True
+    calibration = windows({key: value[some] for key, value in clips.items()})
+    chosen = spread(len(calibration["x"]), samples)
+    return {key: value[chosen] for key, value in calibration.items()}, windows({key: value[~some] for key, value in clips.items()})
 
 
 def split(data: Arrays, samples: int) -> tuple[Arrays, Arrays]:
-    return {key: value[:samples] for key, value in data.items()}, {key: value[samples:] for key, value in data.items()}
+    some = np.zeros(len(data["x"]), bool)
+    some[spread(len(some), samples)] = True
+    return {key: value[some] for key, value in data.items()}, {key: value[~some] for key, value in data.items()}
+
+
+def spread(count: int, some: int) -> npt.NDArray[np.int64]:
+    """`some` of the numbers below `count` at even distances, all if there are no more."""
+    return np.linspace(0, count - 1, min(some, count)).astype(np.int64)
 
 
 def prepare(task: str, source: Path, samples: int) -> tuple[Arrays, Arrays]:
@@ -118,8 +129,8 @@ def prepare(task: str, source: Path, samples: int) -> tuple[Arrays, Arrays]:
         return split(read_runner(task, source), samples)
     if task == "ic":
         if (source / "test_batch.bin").is_file():
-            return split(read_cifar(source / "data_batch_1.bin"), TRAINING_SAMPLES)[0], read_cifar(source / "test_batch.bin")
-        return split(read_set(source / "cifar10_train5k.npz"), TRAINING_SAMPLES)[0], read_set(source / "cifar10_test.npz")
+            return split(read_cifar(source / "data_batch_1.bin"), samples)[0], read_cifar(source / "test_batch.bin")
+        return split(read_set(source / "cifar10_train5k.npz"), samples)[0], read_set(source / "cifar10_test.npz")
     return split(read_set(source / SETS[task]), samples)
 
 
@@ -128,11 +139,9 @@ def main() -> None:
     parser.add_argument("task", choices=("ic", "kws", "vww", "ad", "camvid"))
     parser.add_argument("source", type=Path, metavar="SOURCE")
     parser.add_argument("out", type=Path, metavar="OUT")
-    parser.add_argument(
-        "--samples", type=int, default=100, help="samples to calibrate with where there is no training set (default: %(default)s)"
-    )
+    parser.add_argument("--samples", type=int, help="samples to calibrate with (default: 1000 windows for ad, 512 images for ic, else 100)")
     options = parser.parse_args()
-    calibration, test = prepare(options.task, options.source, options.samples)
+    calibration, test = prepare(options.task, options.source, options.samples or SAMPLES.get(options.task, 100))
     options.out.mkdir(parents=True, exist_ok=True)
     for name, arrays in (("calibration", calibration), ("test", test)):
         np.savez_compressed(options.out / f"{name}.npz", **arrays)  # type: ignore[arg-type]
