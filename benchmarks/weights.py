@@ -27,14 +27,14 @@ from dqa.calibration import float_outputs
 from dqa.decisions import subset
 from dqa.frontend import FloatModel, load_model
 from dqa.graph import Op
+from dqa.quantization.walk import Replaced
 from dqa.quantization.weight_methods import chosen, compensated, levels, lloydmax, pwlq, uniform
-from dqa.quantization.weight_methods.layerwise import LAYERS, Replaced, walk
+from dqa.quantization.weight_methods.layerwise import LAYERS, walk
 from dqa.quantization.weight_methods.levels import Floats
 from dqa.quantization.weight_methods.moments import Moments
 
 CALIBRATION = 256
 TEST = {"ic": 1000, "resnet32": 1000, "ad": 8000}
-AD_CLIPS, AD_WINDOWS = 24, 1000
 
 Constants = dict[int, Floats]
 Method = Callable[[Floats, Moments | None], tuple[Floats, float]]
@@ -125,24 +125,6 @@ def patched(model: FloatModel, constants: Constants) -> FloatModel:
     return replace(model, tflite=bytes(content))
 
 
-def spread_clips(calibration: Path, test: Path) -> tuple[Path, Path]:
-    """ad with calibration data from every machine: every so many of the normal clips of the test set calibrate, the others are tested.
-
-    The clips that prepare.py calibrates with are all of one machine, and 4-bit weights made for it alone serve it alone.
-    """
-    made = calibration.with_name("spread-calibration.npz"), calibration.with_name("spread-test.npz")
-    if made[1].exists():
-        return made
-    with np.load(test) as file:
-        x, y, group = file["x"], file["y"], file["group"]
-    normal = np.unique(group[y == 0])
-    inside = np.isin(group, normal[subset(len(normal), AD_CLIPS)])
-    windows = np.flatnonzero(inside)
-    np.savez_compressed(made[0], x=x[windows[subset(len(windows), AD_WINDOWS)]])
-    np.savez_compressed(made[1], x=x[~inside], y=y[~inside], group=group[~inside])
-    return made
-
-
 def as_converted(name: str, model: Benchmark, source: Path, calibration: Path, test: Path, out: Path) -> list[dict[str, Any]]:
     """--weight-bits 8 and 4 with activations of 8 bits, all test samples."""
     rows = []
@@ -162,8 +144,7 @@ def as_converted(name: str, model: Benchmark, source: Path, calibration: Path, t
 
 def measure(name: str, widths: list[int], work: Path) -> dict[str, Any]:
     benchmark = MODELS[name]
-    files = benchmark.data(work / "data")
-    calibration, test = spread_clips(*files) if name == "ad" else files
+    calibration, test = benchmark.data(work / "data")
     model, mapping = load_model(benchmark.path), data.InputMapping.of(benchmark.input_scale, benchmark.input_zero_point)
     source = work / f"{name}-float.tflite"
     source.write_bytes(model.tflite)

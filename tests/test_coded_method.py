@@ -30,8 +30,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> tuple[Runner, CodedNetw
 
 
 def fitted(network: CodedNetwork, bits: float) -> dict[int, CodedQuantizer]:
-    found = CodedMethod(bits).fit_network(network)
-    return {tensor: quantizer for tensor, quantizer in found.items() if isinstance(quantizer, CodedQuantizer)}
+    return CodedMethod(bits).fit_network(network)[1]
 
 
 @pytest.mark.parametrize("bits", [2.5, 3, 3.55, 5])
@@ -50,6 +49,17 @@ def test_more_bits_lose_less(network: tuple[Runner, CodedNetwork, np.ndarray]) -
     lost = [float(((evaluate(runner, x, fitted(coded, bits)).outputs - exact) ** 2).mean()) for bits in (2.5, 3.5, 5, 8)]
     assert lost == sorted(lost, reverse=True)
     assert lost[-1] < 1e-3 * exact.var()
+
+
+def test_corrected_biases_center_the_answers(network: tuple[Runner, CodedNetwork, np.ndarray]) -> None:
+    runner, coded, _ = network
+    exact = runner.run(coded.x)
+    shifts = []
+    for corrected in (False, True):
+        graph, quantizers = CodedMethod(2.5, bias_correction=corrected).fit_network(coded)
+        outputs = evaluate(Runner(graph, runner.hooks), coded.x, quantizers).outputs
+        shifts.append(float(np.abs((outputs - exact).mean(axis=0)).max()))
+    assert shifts[1] < 0.1 * shifts[0]
 
 
 def test_maps_fit_and_read_back_as_in_the_executor(network: tuple[Runner, CodedNetwork, np.ndarray]) -> None:

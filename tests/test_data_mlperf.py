@@ -40,8 +40,8 @@ def test_runner_files_become_samples_in_the_order_of_their_labels(prepare, tmp_p
     features = np.random.default_rng(0).integers(-128, 128, (7, 49, 10, 1)).astype(np.int8)
     out = prepare("kws", runner_files(tmp_path / "kws01", list(features), [3, 1, 4, 1, 5, 9, 2]), "--samples", "2")
     calibration, test = data.load(out / "calibration.npz"), data.load(out / "test.npz")
-    assert np.array_equal(np.concatenate([calibration.x, test.x]), features) and len(calibration) == 2
-    assert test.y is not None and test.y.tolist() == [4, 1, 5, 9, 2]
+    assert np.array_equal(calibration.x, features[[0, 6]]) and np.array_equal(test.x, features[1:6])  # at even distances
+    assert test.y is not None and test.y.tolist() == [1, 4, 1, 5, 9]
     assert choose(test, (1, 49, 10, 1), (1, 12)) == "top1"
 
 
@@ -59,14 +59,14 @@ def test_cifar_records_become_images_with_channels_last(prepare, tmp_path: Path)
 
 
 def test_clips_become_windows_of_five_frames_grouped_by_clip(prepare, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    clips = np.random.default_rng(2).uniform(-60, 10, (13, 9, 128)).astype(np.float32)
-    source = runner_files(tmp_path / "ad01", list(clips), [0] * 11 + [1, 1], ", 2560, 512")
+    clips = np.random.default_rng(2).uniform(-60, 10, (27, 9, 128)).astype(np.float32)
+    source = runner_files(tmp_path / "ad01", list(clips), [1] + [0] * 25 + [1], ", 2560, 512")  # 24 normal clips calibrate
     out = prepare("ad", source, "--samples", "6")
     calibration, test = data.load(out / "calibration.npz"), data.load(out / "test.npz")
     assert calibration.x.shape == (6, 640) and test.x.shape == (3 * 5, 640) and test.x.dtype == np.int16
     assert test.group is not None and test.group.tolist() == [0] * 5 + [1] * 5 + [2] * 5
-    assert test.y is not None and test.y.tolist() == [0] * 5 + [1] * 10
-    np.testing.assert_allclose(test.x[6] / 16, clips[11, 1:6].reshape(-1), atol=1 / 32)
+    assert test.y is not None and test.y.tolist() == [1] * 5 + [0] * 5 + [1] * 5
+    np.testing.assert_allclose(test.x[11] / 16, clips[26, 1:6].reshape(-1), atol=1 / 32)
     assert choose(test, (1, 640), (1, 640)) == "auc"
 
 

@@ -20,8 +20,9 @@ from dqa.lowering.tflite_reader import read_contents
 from dqa.program import Conv2D, FullyConnected, Program, Storage
 from dqa.quantization.decide import InputFormat, decide
 from dqa.quantization.formats import Reason, TensorFormat, whole
+from dqa.quantization.walk import Replaced
 from dqa.quantization.weight_methods import chosen, compensated, lloydmax, pwlq, uniform
-from dqa.quantization.weight_methods.layerwise import Replaced, walk
+from dqa.quantization.weight_methods.layerwise import walk
 from dqa.quantization.weight_methods.levels import Levels, largest_scales, stored_bits
 from dqa.quantization.weight_methods.moments import Moments, MomentSum
 from mixed_models import convert_bytes

@@ -36,6 +36,7 @@ class ConvertConfig:
     important          planes: share of the channels that keep their shifting error, 0..1
     error_coding       planes: how the errors are written: huffman, or raw bits
     weight_bits        bits of the weights of convolutions and dense layers, 8 or 4; depthwise convolutions and small layers keep 8
+    bias_correction    biases take back what quantization shifts the sums of a layer by on average
     input_scale        S of the model's float input (x - Z) * S, x as in the .npz; one number > 0, or one per channel
     input_zero_point   Z, one number or one per channel
     calibration_samples  at most so many samples of the calibration file are used, >= 1
@@ -63,6 +64,7 @@ class ConvertConfig:
     push_rows: bool = False
     runtime: str = "standalone"
     layout: MapLayout = "coded"
+    bias_correction: bool = True
 
     def __post_init__(self) -> None:
         _one_of("method", self.method, METHODS)
@@ -92,8 +94,8 @@ class ConvertConfig:
         if self.metric is not None:
             _one_of("metric", self.metric, METRICS)
         object.__setattr__(self, "ram", ram_budget(self.ram))
-        if not isinstance(self.push_rows, bool):
-            raise RecipeError(f"push_rows: expected true or false, got {self.push_rows!r}")
+        _flag("push_rows", self.push_rows)
+        _flag("bias_correction", self.bias_correction)
         _one_of("runtime", self.runtime, RUNTIMES)
         if self.push_rows and self.runtime == "tflm":
             raise RecipeError("push_rows: runtime tflm takes no rows one by one", hint="leave one of the two out")
@@ -148,6 +150,11 @@ def _is_number(value: object) -> bool:
 def _whole(name: str, value: object, low: int, high: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise RecipeError(f"{name}: expected a whole number from {low} to {high}, got {value!r}")
+
+
+def _flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise RecipeError(f"{name}: expected true or false, got {value!r}")
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:

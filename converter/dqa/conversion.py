@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ from dqa.lowering.split import Split
 from dqa.lowering.tflite_writer import write_tflite
 from dqa.program import write
 from dqa.progress import Progress, SilentProgress
-from dqa.quantization.formats import TensorFormat
+from dqa.quantization.bias_correction import with_biases
+from dqa.quantization.formats import Floats, TensorFormat
 from dqa.quantization.serialize import to_mapping
 from dqa.quantization.weight_methods.chosen import LayerWeights
 from dqa.report import Interface, Port, build_mixed_report, build_report, plan_section
@@ -93,8 +94,15 @@ def convert(
         assert dataset is not None
         with progress.task("Choosing weights", None):
             weights = decisions.chosen_weights(float_model, choice, dataset, settings)
+    biases = choice.biases
+    if settings.bias_correction and not decided:
+        assert dataset is not None
+        with progress.task("Correcting biases", None):
+            biases = decisions.corrected(float_model, choice, dataset, settings, weights or {})
+    if weights is not None:
+        weights = {t: replace(chosen, bias=biases.get(t, chosen.bias)) for t, chosen in weights.items()}
     with progress.task("Building the program", None):
-        groups = [_build(group, formats, choice.phases, settings.weight_bits, weights) for group in cut.groups]
+        groups = [_build(group, formats, choice.phases, settings.weight_bits, weights, biases) for group in cut.groups]
     if settings.push_rows and (cut.builtins is not None or groups[0].program.pushed is None):
         raise RecipeError("push_rows: the input of this model cannot be pushed row by row", hint="convert it without --push-rows")
     ports = {t: _port(cut.graph.tensors[t], fmt) for t, fmt in decisions.border_formats(cut, formats).items()}
@@ -111,6 +119,7 @@ def convert(
             **_report(cut, groups, choice),
         }
         report["flash"]["tflite"] = len(tflite)
+        names = cut.graph.activation_names()
         made = recipes.Recipe(
             settings,
             float_model.sha256,
@@ -119,6 +128,7 @@ def convert(
             to_mapping(cut.graph, formats),
             {tensor_name(t): found for t, found in cut.ranges.items()},
             choice.phases,
+            {names[t]: tuple(bias.tolist()) for t, bias in biases.items()},
         )
         output.write(out, tflite, float_model.tflite, None if cut.builtins is not None else groups[0], interface, made, report)
     return ConvertResult(out, report)
@@ -130,9 +140,10 @@ def _build(
     phases: Sequence[int] | None,
     weight_bits: int,
     weights: Mapping[int, LayerWeights] | None,
+    biases: Mapping[int, Floats],
 ) -> BuiltGroup:
     try:
-        program = build(group, formats, phases, weight_bits=weight_bits, weights=weights)
+        program = build(with_biases(group, biases), formats, phases, weight_bits=weight_bits, weights=weights)
         return BuiltGroup(group, program, write(program))
     except ValueError as error:
         raise RecipeError(f"the decisions do not make a valid program: {error}") from error

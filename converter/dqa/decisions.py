@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,15 +21,18 @@ from dqa.lowering.scales import raise_to_useful
 from dqa.lowering.split import Ranges, Split, split
 from dqa.program import LayoutName
 from dqa.progress import Progress
+from dqa.quantization import bias_correction
 from dqa.quantization.decide import FreeGroup, InputFormat, decide, free_groups
 from dqa.quantization.formats import Reason, TensorFormat, raw
 from dqa.quantization.serialize import from_mapping
-from dqa.quantization.weight_methods.chosen import LayerWeights, choose_weights
+from dqa.quantization.walk import WEIGHTED
+from dqa.quantization.weight_methods.chosen import LayerWeights, choose_weights, in_real_units
 from dqa.recipe import Recipe
 from dqa.stored import Stored
 
 Formats = dict[int, TensorFormat]
 Floats32 = npt.NDArray[np.float32]
+Floats64 = npt.NDArray[np.float64]
 
 WEIGHT_SAMPLES = 256
 """Calibration samples that suffice for the inputs of a layer: each gives as many as the layer has positions."""
@@ -39,13 +42,14 @@ WEIGHT_SAMPLES = 256
 class Decisions:
     """cut: how the network is split. formats: of each activation of cut.part. phases: of each operator, None: each by itself.
 
-    planned: the plan within a RAM budget, if one was made here.
+    planned: the plan within a RAM budget, if one was made here. biases: corrected ones of layers, by output tensor; a recipe's, at first.
     """
 
     cut: Split
     formats: Formats
     phases: tuple[int, ...] | None = None
     planned: Planned | None = None
+    biases: Mapping[int, Floats64] = field(default_factory=dict)
 
 
 def from_calibration(model: FloatModel, dataset: datasets.Dataset, config: ConvertConfig, progress: Progress) -> Decisions:
@@ -126,17 +130,45 @@ def from_recipe(model: FloatModel, recipe: Recipe) -> Decisions:
         raise RecipeError(
             f"phases: {len(recipe.phases)} for a model of {len(cut.part.ops)} operators", hint="the recipe belongs to another model"
         )
-    return Decisions(cut, formats, recipe.phases)
+    return Decisions(cut, formats, recipe.phases, biases=_biases(cut, recipe))
 
 
 def chosen_weights(model: FloatModel, choice: Decisions, dataset: datasets.Dataset, config: ConvertConfig) -> dict[int, LayerWeights]:
     """The weights of the layers of 4 bits, by output tensor, made for the formats chosen. Deterministic: a recipe does not hold them."""
-    cut = choice.cut
-    x = _samples(dataset, replace(config, calibration_samples=min(config.calibration_samples, WEIGHT_SAMPLES)))
+    return choose_weights(choice.cut.part, choice.formats, _given(model, choice.cut, dataset, config, WEIGHT_SAMPLES))
+
+
+def corrected(
+    model: FloatModel, choice: Decisions, dataset: datasets.Dataset, config: ConvertConfig, weights: Mapping[int, LayerWeights]
+) -> dict[int, Floats64]:
+    """Corrected biases for the formats and weights chosen, by output tensor."""
+    part, formats = choice.cut.part, choice.formats
+    given = _given(model, choice.cut, dataset, config, bias_correction.samples(part))
+    return bias_correction.corrected_biases(part, formats, given, in_real_units(part, formats, weights))
+
+
+def _given(model: FloatModel, cut: Split, dataset: datasets.Dataset, config: ConvertConfig, count: int) -> dict[int, Floats32]:
+    """What comes into the part of the network that DQA computes, for at most `count` samples, by tensor number."""
+    x = _samples(dataset, replace(config, calibration_samples=min(config.calibration_samples, count)))
     seen = {t: cut.origin.get(t, t) for t in cut.part.inputs}
     parts: dict[int, list[npt.NDArray[np.float32]]] = {t: [] for t in seen.values()}
     observe(model, x, list(parts), lambda tensor, values: parts[tensor].append(values))
-    return choose_weights(cut.part, choice.formats, {t: np.concatenate(parts[source]) for t, source in seen.items()})
+    return {t: np.concatenate(parts[source]) for t, source in seen.items()}
+
+
+def _biases(cut: Split, recipe: Recipe) -> dict[int, Floats64]:
+    """The biases of a recipe by output tensor."""
+    names = cut.graph.activation_names()
+    layers = {names[op.outputs[0]]: op for op in cut.part.ops if op.kind in WEIGHTED}
+    found = {}
+    for name, values in recipe.biases.items():
+        if name not in layers:
+            raise RecipeError(f"biases: the model has no convolution or dense layer '{name}'", hint="the recipe belongs to another model")
+        wanted = int(np.prod(cut.part.tensors[layers[name].inputs[2]].shape))
+        if len(values) != wanted:
+            raise RecipeError(f"biases.{name}: expected {wanted} numbers, got {len(values)}")
+        found[layers[name].outputs[0]] = np.array(values, np.float64)
+    return found
 
 
 def border_formats(cut: Split, formats: Formats) -> Formats:

@@ -9,6 +9,7 @@ Only `config` need be there; a recipe written by hand, for use with any model, h
     versions: {dqa: 0.1.0, ...}    what made them
     edges: {NAME: {...}}           what was decided for each edge; the keys are those of dqa.quantization
     phases: [0, 0, 1]              with a RAM plan: the phase of each operator
+    biases: {NAME: [0.1, ...]}     corrected biases of the layer that writes an edge
     builtins: {t3: [-1, 2.5]}      with TFLite builtins: the range of each tensor they read or write, by its number in the float .tflite
 """
 
@@ -32,7 +33,7 @@ from dqa.strict_yaml import check_known, mapping
 VERSION = 1
 MAX_VALUE = 1e30
 """Of an activation; scales are float32."""
-SECTIONS = ("dqa_recipe", "config", "model", "calibration", "versions", "edges", "phases", "builtins")
+SECTIONS = ("dqa_recipe", "config", "model", "calibration", "versions", "edges", "phases", "builtins", "biases")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Recipe:
     edges: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     builtins: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     phases: tuple[int, ...] | None = None
+    biases: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def check_inputs(self, model_sha256: str, calibration_sha256: str | None) -> None:
         """Refuses (RecipeError) decisions that were made for another model or from other calibration data."""
@@ -94,6 +96,7 @@ def parse(text: str) -> Recipe:
         versions={name: _text(f"versions.{name}", value) for name, value in mapping("versions", data.get("versions", {})).items()},
         edges={name: mapping(f"edges.{name}", value) for name, value in mapping("edges", data.get("edges", {})).items()},
         phases=_phases(data.get("phases")),
+        biases={name: _bias(f"biases.{name}", value) for name, value in mapping("biases", data.get("biases", {})).items()},
         builtins={name: _range(f"builtins.{name}", value) for name, value in mapping("builtins", data.get("builtins", {})).items()},
     )
 
@@ -111,6 +114,8 @@ def dump(recipe: Recipe) -> str:
         data["edges"] = recipe.edges
     if recipe.phases is not None:
         data["phases"] = list(recipe.phases)
+    if recipe.biases:
+        data["biases"] = recipe.biases
     if recipe.builtins:
         data["builtins"] = recipe.builtins
     return yaml.dump(_plain(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
@@ -158,9 +163,19 @@ def _text(name: str, value: object) -> str:
     return value
 
 
+def _bias(name: str, value: object) -> tuple[float, ...]:
+    if not isinstance(value, list) or not all(map(_is_value, value)):
+        raise RecipeError(f"{name}: expected a list of numbers within {MAX_VALUE:g}, got {value!r:.40}")
+    return tuple(map(float, value))
+
+
+def _is_value(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_VALUE
+
+
 def _range(name: str, value: object) -> tuple[float, float]:
     ends = value if isinstance(value, list) else []
-    if len(ends) != 2 or not all(isinstance(v, int | float) and not isinstance(v, bool) and abs(v) <= MAX_VALUE for v in ends):
+    if len(ends) != 2 or not all(map(_is_value, ends)):
         raise RecipeError(f"{name}: expected the lowest and the highest value, within {MAX_VALUE:g}, got {value!r:.40}")
     if ends[0] > ends[1]:
         raise RecipeError(f"{name}: the lowest value, {ends[0]!r}, is above the highest, {ends[1]!r}")

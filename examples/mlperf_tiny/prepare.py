@@ -31,7 +31,7 @@ TYPES = {"ic": np.uint8, "kws": np.int8, "vww": np.uint8}
 SETS = {"kws": "kws01_test.npz", "vww": "vww01_test.npz"}
 BINS, FRAMES = 128, 5
 STEPS_PER_DB = 16
-CALIBRATION_CLIPS = 20
+CALIBRATION_CLIPS = 24
 SAMPLES = {"ad": 1000, "ic": 512}
 """Samples to calibrate with; of other tasks 100, which leaves most of the small sets for the test."""
 

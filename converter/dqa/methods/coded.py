@@ -5,6 +5,7 @@ Steps, allocation and simulation are those of a conversion; the network around t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -16,24 +17,27 @@ from dqa.config import ConvertConfig
 from dqa.decisions import subset
 from dqa.engine.segments import Runner
 from dqa.frontend import FloatModel
+from dqa.graph import Graph
 from dqa.methods.base import SCALE_BITS, Calibration, Float32, Float64, Quantizer, Stored
 from dqa.methods.evaluate import capture
 from dqa.program import Storage
 from dqa.program.layout import CODED_TABLE_BYTES
-from dqa.quantization.coded_costs import simulate
+from dqa.quantization import bias_correction
 from dqa.quantization.decide import EdgeChoice, FreeGroup, InputFormat, decide, free_groups
 from dqa.quantization.formats import TensorFormat
+from dqa.quantization.read_back import read_back
 
 
 @dataclass(frozen=True)
 class CodedMethod:
-    """bits: average of the hard stored bits per value over all tensors together, 1 to 8."""
+    """bits: average of the hard stored bits per value over all tensors together, 1 to 8. bias_correction: as in dqa.config."""
 
     name: ClassVar[str] = "coded"
     uses_order: ClassVar[bool] = False
     uses_consumers: ClassVar[bool] = False
 
     bits: float
+    bias_correction: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.bits <= 8:
@@ -42,9 +46,10 @@ class CodedMethod:
     def fit(self, calibration: Calibration) -> Quantizer:
         raise ValueError("coded maps share their bits among the tensors of a network: fit_network")
 
-    def fit_network(self, network: CodedNetwork) -> dict[int, Quantizer]:
-        """A quantizer for every hooked tensor. Raises RecipeError where the bits are too few."""
-        return network.within(self.bits)
+    def fit_network(self, network: CodedNetwork) -> tuple[Graph, dict[int, CodedQuantizer]]:
+        """The network with the biases to use, and a quantizer for every hooked tensor. Raises RecipeError where the bits are too few."""
+        quantizers = network.within(self.bits)
+        return network.corrected(quantizers) if self.bias_correction else network.graph, quantizers
 
 
 class CodedNetwork:
@@ -55,6 +60,7 @@ class CodedNetwork:
 
     def __init__(self, runner: Runner, model: FloatModel, x: Float32) -> None:
         graph, hooks, config = runner.graph, runner.hooks, ConvertConfig()
+        self.graph, self.x = graph, x[subset(len(x), bias_correction.samples(graph))]
         statistics = collect(model, graph, x)
         inputs = {t: _eight_bits(statistics[t].minimum, statistics[t].maximum) for t in graph.inputs}
         free = free_groups(graph, statistics, inputs, config)
@@ -67,13 +73,19 @@ class CodedNetwork:
         self.plain = {t: formats[t] for t in hooks}
         self.search = stored.Search(graph, groups, capture(runner, few, self.free), few)
 
-    def within(self, bits: float) -> dict[int, Quantizer]:
+    def within(self, bits: float) -> dict[int, CodedQuantizer]:
         """A quantizer for every hooked tensor, together at most `bits` per value. Raises RecipeError where these are too few."""
         values = sum(int(np.prod(shape)) for shape in self.shapes.values())
         bound = sum(fmt.capacity for t, fmt in self.plain.items() if t not in self.free)
         formats = self.plain | self.search.within(int(bits * values / 8) - bound).coded
         counted = next((t for t, fmt in formats.items() if fmt.coding is not None), None)  # the tables, which all share, count once
         return {t: CodedQuantizer(fmt, self.shapes[t], _flash(fmt, self.shapes[t], t == counted)) for t, fmt in formats.items()}
+
+    def corrected(self, quantizers: Mapping[int, CodedQuantizer]) -> Graph:
+        """The network with biases that are corrected for what the quantizers do."""
+        formats = {t: quantizer.format for t, quantizer in quantizers.items()}
+        biases = bias_correction.corrected_biases(self.graph, formats, {self.graph.inputs[0]: self.x})
+        return bias_correction.with_biases(self.graph, {t: bias.astype(np.float32) for t, bias in biases.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,14 +97,7 @@ class CodedQuantizer:
     table_bits: int
 
     def apply(self, x: Float32) -> Stored:
-        fmt = self.format
-        bits = 8.0 * fmt.capacity * len(x)
-        if fmt.coding is None:
-            return Stored(fmt.stored(x), bits)
-        v = np.rint(x.reshape(-1, *self.shape) / fmt.scales.astype(np.float32)) + fmt.zero_points.astype(np.float32)
-        found = simulate(fmt.edge("", self.shape), fmt.coding, np.clip(v, fmt.low, fmt.high).astype(np.int8))
-        values = (found.values.astype(np.float32) - fmt.zero_points.astype(np.float32)) * fmt.scales.astype(np.float32)
-        return Stored(values.reshape(x.shape), bits)
+        return Stored(read_back(self.format, self.shape, x), 8.0 * self.format.capacity * len(x))
 
 
 def _among(group: FreeGroup, tensors: tuple[int, ...]) -> FreeGroup:

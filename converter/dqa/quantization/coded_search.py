@@ -15,6 +15,9 @@ from dqa.quantization.decide import FreeGroup
 
 _STEP = 2 ** (2 / 3)
 _MOST_STEPS = 24
+_UNEVEN = 2
+"""The most by which the ranges of channels differ: a channel that calibration hardly saw alive may be at work in other samples, and wide
+ranges cost few bits where the length of a code depends on how often it is used."""
 _LEAST_BITS = 1.2
 """Bits per value below which a grid is too coarse to be of use."""
 _COARSER = 0.95
@@ -79,10 +82,11 @@ class CodedGroup:
         for tensor, rows in self.group.rows.items():
             np.maximum.at(weight, rows, self.weights[tensor])
         alike = 1 / np.sqrt(np.maximum(weight, weight.max() * 1e-6))
-        least = float((self.group.finest / alike).min())
-        found, last = [self.group.finest], self._rate(self.group.finest)
+        finest = np.maximum(self.group.finest, self.group.finest.max() / _UNEVEN)
+        least = float((finest / alike).min())
+        found, last = [finest], self._rate(finest)
         for number in range(1, _MOST_STEPS):
-            steps = np.maximum(least * _STEP**number * alike, self.group.finest)
+            steps = np.maximum(least * _STEP**number * alike, finest)
             rate = self._rate(steps)
             if rate < _LEAST_BITS:
                 break

@@ -19,6 +19,7 @@ from dqa.engine.segments import Runner
 from dqa.errors import DqaError
 from dqa.graph import Graph
 from dqa.methods import CodedMethod, CodedNetwork, parse_method
+from dqa.methods.base import Quantizer
 from dqa.methods.evaluate import evaluate, fit
 from dqa.methods.rankings import Samples
 from dqa.methods.rankings import rank as rank_channels
@@ -67,7 +68,8 @@ def measure(job: Job, inputs: ModelInputs, orders: Orders | None) -> dict[str, A
     method = parse_method(job.settings())
     x = inputs.calibration(job.seed)[0]
     if isinstance(method, CodedMethod):
-        quantizers = method.fit_network(loaded.coded(job.tensors, job.seed, x))
+        graph, coded = method.fit_network(loaded.coded(job.tensors, job.seed, x))
+        runner, quantizers = Runner(graph, runner.hooks), dict[int, Quantizer](coded)
     else:
         by_tensor = {loaded.index[name]: order for name, order in (orders or {}).items()}
         quantizers = fit(runner, x, dict.fromkeys(runner.hooks, method), by_tensor, job.seed)

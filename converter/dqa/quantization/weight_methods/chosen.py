@@ -9,8 +9,10 @@ import numpy as np
 
 from dqa.graph import Graph, Op
 from dqa.quantization.formats import TensorFormat
+from dqa.quantization.read_back import storing
+from dqa.quantization.walk import Float32, Replaced
 from dqa.quantization.weight_methods.compensated import compensate, corrected_bias, descend, rescaled, target
-from dqa.quantization.weight_methods.layerwise import LAYERS, Float32, Replaced, walk
+from dqa.quantization.weight_methods.layerwise import LAYERS, walk
 from dqa.quantization.weight_methods.levels import Floats, Levels, largest_scales, round_to
 from dqa.quantization.weight_methods.lloydmax import fit
 from dqa.quantization.weight_methods.moments import Moments
@@ -61,12 +63,26 @@ def choose_weights(graph: Graph, formats: Mapping[int, TensorFormat], given: Map
     def quantize(op: Op, weights: Floats, bias: Floats, moments: Moments) -> Replaced:
         if op.outputs[0] in small:
             return Replaced(weights, bias)
-        scales = formats[op.inputs[0]].scales
-        steps = np.tile(scales, weights.shape[1] // len(scales))
+        steps = _steps(formats[op.inputs[0]], weights.shape[1])
         levels = compensated_codebook(weights * steps, moments.scaled(1 / steps))
         values = levels.values / steps
         found[op.outputs[0]] = LayerWeights(levels, corrected_bias(bias, weights, values, moments))
         return Replaced(values, found[op.outputs[0]].bias)
 
-    walk(graph, given, quantize, lambda tensor, values: formats[tensor].stored(values))
+    walk(graph, given, quantize, storing(graph, formats))
     return found
+
+
+def in_real_units(graph: Graph, formats: Mapping[int, TensorFormat], weights: Mapping[int, LayerWeights]) -> dict[int, Replaced]:
+    """Chosen weights as the float network would have them, by output tensor."""
+    found = {}
+    for op in graph.ops:
+        if (chosen := weights.get(op.outputs[0])) is not None:
+            values = chosen.levels.values
+            found[op.outputs[0]] = Replaced(values / _steps(formats[op.inputs[0]], values.shape[1]), chosen.bias)
+    return found
+
+
+def _steps(fmt: TensorFormat, inputs: int) -> Floats:
+    """The step of each of the K inputs that an output of a layer weighs."""
+    return np.tile(fmt.scales, inputs // len(fmt.scales))

@@ -1,0 +1,72 @@
+"""Goes through a network layer by layer, as it is and with what its layers are replaced by, each from the inputs those before it give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.graph import Graph, Op
+from dqa.graph.execute import run_op
+
+Float32 = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
+BATCH = 16
+WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
+
+
+@dataclass(frozen=True, eq=False)
+class Replaced:
+    """Real weights, in the order they had, and bias (O,) with which a layer computes."""
+
+    weights: Floats
+    bias: Floats
+
+
+Layer = Callable[[Op, Float32, Float32], Replaced | None]
+"""(operator, its input in the replaced network, the same in the float network) -> what the layer computes with; None: what it had."""
+
+
+def walk(
+    graph: Graph,
+    given: Mapping[int, Float32],
+    layer: Layer,
+    store: Callable[[int, Float32], Float32] = lambda _tensor, values: values,
+) -> None:
+    """Calls `layer` for each operator with weights, in order.
+
+    given: samples of the graph's inputs, float32 (N, *shape), by tensor number.
+    store: what is left of the values of an activation, by tensor number, once they have been stored.
+    """
+    real = dict(given)
+    kept = {tensor: store(tensor, values) for tensor, values in given.items()}
+    last = {tensor: i for i, op in enumerate(graph.ops) for tensor in op.inputs}
+    for i, op in enumerate(graph.ops):
+        constants: dict[int, Float32] = {}
+        if op.kind in WEIGHTED and (done := layer(op, kept[op.inputs[0]], real[op.inputs[0]])) is not None:
+            for tensor, values in zip(op.inputs[1:3], (done.weights, done.bias), strict=True):
+                constants[tensor] = values.reshape(graph.tensors[tensor].shape).astype(np.float32)
+        output = op.outputs[0]
+        real[output] = _run(graph, op, real, {})
+        kept[output] = store(output, _run(graph, op, kept, constants))
+        for tensor in {*op.inputs}:
+            if last[tensor] == i and tensor in real:
+                del real[tensor], kept[tensor]
+
+
+def parameters(graph: Graph, op: Op) -> tuple[Floats, Floats]:
+    """The weights of a layer as they are, and its bias (O,)."""
+    weights, bias = (np.asarray(graph.tensors[t].data, np.float64) for t in op.inputs[1:3])
+    return weights, bias.ravel()
+
+
+def batches(samples: int) -> Iterator[slice]:
+    return (slice(start, start + BATCH) for start in range(0, samples, BATCH))
+
+
+def _run(graph: Graph, op: Op, values: Mapping[int, Float32], constants: Mapping[int, Float32]) -> Float32:
+    data = [t for t in op.inputs if not graph.tensors[t].is_constant]
+    samples = len(values[data[0]])
+    return np.concatenate([run_op(graph, op, {t: values[t][part] for t in data} | dict(constants)) for part in batches(samples)])
