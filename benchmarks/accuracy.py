@@ -2,8 +2,8 @@
 
     python benchmarks/accuracy.py [--models ic,kws] [--sim 20] [-o out/benchmarks]
 
-Weights of 4 bits are run on mps2_an386 as well, where flash (code and program) is read off the ELF. A difference to the float network is
-paired, with a 95 % interval by the bootstrap over the samples. Writes accuracy.json and accuracy.md. Needs the models and data of ../shared.
+Weights of 4 bits are run on mps2_an386 as well, where flash (code and program) is read off the ELF.
+Writes accuracy.json and accuracy.md. Needs the models and data of ../shared.
 """
 
 from __future__ import annotations

@@ -65,13 +65,14 @@ class Codes:
 
     def at_levels(self, levels: Int64, groups: Int64, most_dropped: int) -> Int16:
         """v as it is read back from rows at levels (B, height); groups: of each channel."""
-        count = int(groups.max()) + 1
-        raw = np.full((1, count), -1)
-        drops = np.concatenate([drops_of_levels(most_dropped, count), raw])[levels][:, :, None, groups]
-        result = self.read_raw(most_dropped)
-        for s in range(most_dropped + 1):
-            result = np.where(drops == s, self.read_back(s), result)
-        return result
+        count, raw = int(groups.max()) + 1, most_dropped + 1
+        drops = np.concatenate([drops_of_levels(most_dropped, count), np.full((1, count), raw)]).astype(np.uint16)
+        every = Codes.of(np.arange(-128, 128), self.below, self.above)
+        table = np.concatenate([*(every.read_back(s) for s in range(raw)), every.read_raw(most_dropped)])
+        place = self.magnitudes + np.uint16(128)
+        if self.below:
+            place = np.where(self.negative, np.uint16(128) - self.magnitudes, place)
+        return np.asarray(table[place + (drops << 8)[levels][:, :, None, groups]])
 
     def in_contexts(self, bits: int) -> InContexts:
         return InContexts(joint(self.dropped(bits)), self.below > 0)
