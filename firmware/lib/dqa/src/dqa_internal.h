@@ -372,6 +372,9 @@ void dqa_finish_pixels(const struct dqa_channel *c, int32_t acc0, int32_t acc1, 
 /* 1 / count in units of 2^-15, rounded. */
 static inline int32_t dqa_reciprocal(uint32_t count) { return (int32_t)((32768u + count / 2u) / count); }
 
+/* a + b modulo 2^32: for sums kept in the arena, over which another buffer lies in a wrong layout. */
+static inline int32_t dqa_add_modulo(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
+
 /* The largest sums without the bias: 2^23 over a pool of at most 2^15 elements; of products, 2^14 for each. */
 #define DQA_POOL_SUM (1u << 23)
 #define DQA_PRODUCT (1u << 14)

@@ -34,11 +34,10 @@ static void accumulate(const struct dqa_op *op, uint32_t y, const int8_t *values
   for (uint32_t o = 0; o < op->output.channels; o += OUTPUTS) {
     const uint32_t count = outputs_from(op, o);
     int32_t sums[OUTPUTS] = {0};
-    for (uint32_t i = 0; i < count; ++i) {
-      sums[i] = y == 0 ? dqa_i32(op->bias + 4 * (o + i)) : acc[o + i];
-    }
     sum_products(op, y, values, o, sums);
-    memcpy(acc + o, sums, count * sizeof *acc);
+    for (uint32_t i = 0; i < count; ++i) {
+      acc[o + i] = dqa_add_modulo(y == 0 ? dqa_i32(op->bias + 4 * (o + i)) : acc[o + i], sums[i]);
+    }
   }
 }
 

@@ -3,9 +3,6 @@
 
 enum { MAX_PIXELS = 1 << 15 };
 
-/* The sum modulo 2^32: in a wrong layout another buffer lies over acc. */
-static int32_t add(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
-
 static void accumulate(const struct dqa_op *op, uint32_t y, const int8_t *values, int32_t *acc) {
   const uint32_t channels = op->input.channels;
   if (y == 0) {
@@ -13,7 +10,7 @@ static void accumulate(const struct dqa_op *op, uint32_t y, const int8_t *values
   }
   for (uint32_t x = 0; x < op->input.width; ++x, values += channels) {
     for (uint32_t c = 0; c < channels; ++c) {
-      acc[c] = add(acc[c], values[c]);
+      acc[c] = dqa_add_modulo(acc[c], values[c]);
     }
   }
 }
@@ -24,7 +21,7 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   for (uint32_t o = 0; o < op->output.channels; ++o) {
     struct dqa_channel c;
     dqa_channel_at(op, o, &c);
-    out[o] = dqa_finish(&c, add(c.bias, (int32_t)((uint32_t)acc[o] * reciprocal)));
+    out[o] = dqa_finish(&c, dqa_add_modulo(c.bias, (int32_t)((uint32_t)acc[o] * reciprocal)));
   }
 }
 
