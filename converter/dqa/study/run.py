@@ -143,14 +143,19 @@ class _Finished:
     failed: list[tuple[str, str]]
 
 
+def _neighbours(task: Task) -> tuple[str, str, int]:
+    item = task.arguments[0]
+    return item.model, item.tensors, item.seed
+
+
 def _finish(tasks: Sequence[Task], store: Store, workers: Workers, keep_stale: bool, progress: Progress, title: str) -> _Finished:
     """Does the tasks that have no record yet; a record is kept as soon as there is one."""
     records = {task.key: record for task in tasks if (record := store.get(task.key)) is not None and _fresh(record, keep_stale)}
     pending = {task.key: task for task in tasks if task.key not in records}
     failed: list[tuple[str, str]] = []
     if pending:
-        # Neighbours share a model, which a worker then need not load again.
-        in_turn = sorted(pending.values(), key=lambda task: (task.arguments[0].model, task.arguments[0].tensors))
+        # Neighbours share a model and what was found for a seed, which a worker then need not make again.
+        in_turn = sorted(pending.values(), key=_neighbours)
         with progress.task(title, len(tasks)) as done:
             done(len(records))
             for name, made in workers.run(in_turn):
