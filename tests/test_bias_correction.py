@@ -15,10 +15,10 @@ from dqa.errors import RecipeError
 from dqa.graph import Graph, Op
 from dqa.graph.execute import run
 from dqa.program import Conv2D, Storage, read
-from dqa.quantization.bias_correction import corrected_biases, with_biases
+from dqa.quantization.bias_correction import Centered, corrected_biases, with_biases
 from dqa.quantization.formats import Reason, TensorFormat
 from dqa.quantization.read_back import storing
-from dqa.quantization.walk import Float32, walk
+from dqa.quantization.walk import Float32, Floats, walk
 from studies import write_model
 from test_lowering import Net
 
@@ -59,7 +59,8 @@ def outputs(graph: Graph, x: Float32, formats: dict[int, TensorFormat]) -> dict[
 def test_sums_get_the_means_of_the_float_network() -> None:
     graph, x = network()
     formats = coarse(graph, x)
-    biases = corrected_biases(graph, formats, {graph.inputs[0]: x})
+    biases: dict[int, Floats] = {}
+    walk(graph, {graph.inputs[0]: x}, Centered(graph, {}, biases), storing(graph, formats))
     layers = [op.outputs[0] for op in graph.ops if len(op.inputs) == 3]
     assert list(biases) == layers
     clean, before, after = run(graph, x), outputs(graph, x, formats), outputs(with_biases(graph, biases), x, formats)
@@ -67,16 +68,20 @@ def test_sums_get_the_means_of_the_float_network() -> None:
         axes = tuple(range(clean[tensor].ndim - 1))
         wanted = clean[tensor].mean(axis=axes)
         assert np.abs(before[tensor].mean(axis=axes) - wanted).max() > 0.02
-        np.testing.assert_allclose(after[tensor].mean(axis=axes), wanted, atol=1e-4)
+        np.testing.assert_allclose(after[tensor].mean(axis=axes), wanted, atol=2e-3)
 
 
-def test_nothing_stored_changes_no_bias() -> None:
+def test_biases_change_only_where_answers_come_nearer() -> None:
     graph, x = network()
-    for op in graph.ops:
-        if len(op.inputs) == 3:
-            own = graph.tensors[op.inputs[2]].data
-            assert own is not None
-            np.testing.assert_allclose(corrected_biases(graph, {}, {graph.inputs[0]: x})[op.outputs[0]], own.ravel(), atol=1e-6)
+    formats = coarse(graph, x)
+    assert corrected_biases(graph, {}, {graph.inputs[0]: x}) == {}  # nothing is lost
+    answer = graph.ops[-1].inputs[0]
+
+    def change(biases: dict[int, Floats]) -> float:
+        return float(((outputs(with_biases(graph, biases), x, formats)[answer] - run(graph, x)[answer]) ** 2).mean())
+
+    biases = corrected_biases(graph, formats, {graph.inputs[0]: x})
+    assert biases and change(biases) < change({})
 
 
 def test_the_original_graph_keeps_its_biases() -> None:

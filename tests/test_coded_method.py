@@ -59,7 +59,7 @@ def test_corrected_biases_center_the_answers(network: tuple[Runner, CodedNetwork
         graph, quantizers = CodedMethod(2.5, bias_correction=corrected).fit_network(coded)
         outputs = evaluate(Runner(graph, runner.hooks), coded.x, quantizers).outputs
         shifts.append(float(np.abs((outputs - exact).mean(axis=0)).max()))
-    assert shifts[1] < 0.1 * shifts[0]
+    assert shifts[1] < 0.5 * shifts[0]
 
 
 def test_maps_fit_and_read_back_as_in_the_executor(network: tuple[Runner, CodedNetwork, np.ndarray]) -> None:

@@ -9,21 +9,19 @@ import numpy.typing as npt
 
 from dqa.engine.segments import Change, Runner, State
 from dqa.graph import Graph
+from dqa.graph.answers import answers
 
 Float32 = npt.NDArray[np.float32]
-
-_SQUASHING = {"SOFTMAX", "LOGISTIC"}
 
 
 class Impacts:
     """Replaces one activation at a time by what its storage gives back.
 
     x: float32 (B, *input shape without batch), the samples. tensors: those that will be replaced.
-    An answer is an output of the network, or what goes into the softmax or logistic function that gives it.
     """
 
     def __init__(self, graph: Graph, x: Float32, tensors: Sequence[int]) -> None:
-        self.answers = tuple(dict.fromkeys(_before_squashing(graph, tensor) for tensor in graph.outputs))
+        self.answers = answers(graph)
         self.runner = Runner(graph, tuple(dict.fromkeys([*tensors, *self.answers])), batch=len(x))
         self.start = self.runner.start(x)
 
@@ -57,8 +55,3 @@ class Impacts:
         changes = {answer: keep(answer) for answer in self.answers} | {tensor: give(tensor) for tensor in replaced}
         self.runner.resume(state, first, changes)
         return found
-
-
-def _before_squashing(graph: Graph, tensor: int) -> int:
-    op = graph.producer(tensor)
-    return op.inputs[0] if op is not None and op.kind in _SQUASHING else tensor

@@ -32,7 +32,7 @@ PROBES = (1.5, 2.0, 2.75, 3.75, 5.0)
 PLAIN_BITS = 8
 MAX_VALUES = 12_000_000
 """Of all sample maps together: what the search takes in memory and time."""
-MOST_SAMPLES = 64
+MOST_SAMPLES = 96
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,16 +7,17 @@ and Bias Correction", with means from calibration instead of batch normalization
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dqa.graph import Graph, Op
+from dqa.graph.answers import answers
 from dqa.graph.edit import add_constant
 from dqa.graph.execute import run_op
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.read_back import storing
-from dqa.quantization.walk import Float32, Floats, Replaced, parameters, walk
+from dqa.quantization.walk import Float32, Floats, Replaced, batches, parameters, walk
 
 MAX_VALUES = 24_000_000
 """Of all activations of all samples together: what the correction takes in time."""
@@ -32,22 +33,42 @@ def samples(graph: Graph) -> int:
 def corrected_biases(
     graph: Graph, formats: Mapping[int, TensorFormat], given: Mapping[int, Float32], replaced: Mapping[int, Replaced] | None = None
 ) -> dict[int, Floats]:
-    """The bias (O,) of each convolution and dense layer, by output tensor, in real units.
+    """The bias (O,) of each convolution and dense layer, by output tensor, in real units. None where the answers were nearer before:
+    what a shift undoes in a layer's sums, its activation function and storage may make worse.
 
     given: samples of all inputs of the graph, float32 (N, *shape), by tensor number.
     replaced: weights and biases with which layers will compute, by output tensor; the others have those of the graph.
     """
+    own, store, judged = replaced or {}, storing(graph, formats), answers(graph)
+    before = walk(graph, given, lambda op, _kept, _real: own.get(op.outputs[0]), store, judged)
     found: dict[int, Floats] = {}
+    after = walk(graph, given, Centered(graph, own, found), store, judged)
+    return found if _change(after) < _change(before) else {}
 
-    def correct(op: Op, kept: Float32, real: Float32) -> Replaced:
-        float_weights, bias = parameters(graph, op)
-        own = (replaced or {}).get(op.outputs[0], Replaced(float_weights, bias))
-        shift = _mean_sums(graph, op, own.weights, kept) - _mean_sums(graph, op, float_weights, real)
-        found[op.outputs[0]] = _short(bias - shift)
-        return Replaced(own.weights, found[op.outputs[0]])
 
-    walk(graph, given, correct, storing(graph, formats))
-    return found
+@dataclass(frozen=True, eq=False)
+class Centered:
+    """A layer for `walk`: its sums have the means of the float network; `found` gets its bias."""
+
+    graph: Graph
+    replaced: Mapping[int, Replaced]
+    found: dict[int, Floats]
+
+    def __call__(self, op: Op, kept: Float32, real: Float32) -> Replaced:
+        weights, bias = parameters(self.graph, op)
+        own = self.replaced.get(op.outputs[0])
+        if own is None:
+            shifts = _sums(self.graph, op, weights, kept - real)
+        else:
+            shifts = _sums(self.graph, op, own.weights, kept) - _sums(self.graph, op, weights, real)
+        self.found[op.outputs[0]] = _short(bias - _certain(shifts))
+        return Replaced(weights if own is None else own.weights, self.found[op.outputs[0]])
+
+
+def _change(values: Mapping[int, tuple[Float32, Float32]]) -> float:
+    """The squared change of the answers relative to their variance."""
+    changes = (np.mean((kept - real) ** 2, dtype=np.float64) / max(float(real.var()), 1e-30) for kept, real in values.values())
+    return float(sum(changes))
 
 
 def with_biases(graph: Graph, biases: Mapping[int, Floats]) -> Graph:
@@ -65,11 +86,18 @@ def _short(values: Floats) -> Floats:
     return np.array([float(str(value)) for value in values.astype(np.float32)])
 
 
-def _mean_sums(graph: Graph, op: Op, weights: Floats, x: Float32) -> Floats:
-    """The means (O,) of a layer's sums without its bias. They are linear in x, and so those of the mean map."""
-    shapes = (graph.tensors[tensor].shape for tensor in op.inputs[1:3])
-    constants = (weights.reshape(next(shapes)).astype(np.float32), np.zeros(next(shapes), np.float32))
-    mean = x.mean(axis=0, dtype=np.float64, keepdims=True).astype(np.float32)
+def _sums(graph: Graph, op: Op, weights: Floats, x: Float32) -> Floats:
+    """The sums of a layer without its bias, for each sample the mean over the positions: (N, O)."""
+    shapes = [graph.tensors[tensor].shape for tensor in op.inputs[1:3]]
+    constants = {op.inputs[1]: weights.reshape(shapes[0]).astype(np.float32), op.inputs[2]: np.zeros(shapes[1], np.float32)}
     plain = Op(op.kind, op.name, op.inputs, op.outputs, {**op.attrs, "activation": "NONE"})
-    sums = run_op(graph, plain, dict(zip(op.inputs, (mean, *constants), strict=True)))
-    return np.asarray(sums.reshape(-1, len(constants[1].ravel())).mean(axis=0, dtype=np.float64))
+    parts = [run_op(graph, plain, {op.inputs[0]: x[part]} | constants) for part in batches(len(x))]
+    outputs = int(np.prod(shapes[1]))
+    return np.concatenate([part.reshape(len(part), -1, outputs).mean(axis=1, dtype=np.float64) for part in parts])
+
+
+def _certain(shifts: Floats) -> Floats:
+    """The mean (O,) of shifts (N, O), less what may be chance: shrunk by the share of its square that is its own error (James, Stein)."""
+    mean = shifts.mean(axis=0)
+    error = shifts.var(axis=0) / max(len(shifts) - 1, 1)
+    return np.asarray(mean * np.maximum(1 - error / np.maximum(mean**2, 1e-30), 0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,8 +34,9 @@ def walk(
     given: Mapping[int, Float32],
     layer: Layer,
     store: Callable[[int, Float32], Float32] = lambda _tensor, values: values,
-) -> None:
-    """Calls `layer` for each operator with weights, in order.
+    keep: Collection[int] = (),
+) -> dict[int, tuple[Float32, Float32]]:
+    """Calls `layer` for each operator with weights, in order. Gives the values of the activations `keep`, replaced and as they are.
 
     given: samples of the graph's inputs, float32 (N, *shape), by tensor number.
     store: what is left of the values of an activation, by tensor number, once they have been stored.
@@ -52,8 +53,9 @@ def walk(
         real[output] = _run(graph, op, real, {})
         kept[output] = store(output, _run(graph, op, kept, constants))
         for tensor in {*op.inputs}:
-            if last[tensor] == i and tensor in real:
+            if last[tensor] == i and tensor in real and tensor not in keep:
                 del real[tensor], kept[tensor]
+    return {tensor: (kept[tensor], real[tensor]) for tensor in keep}
 
 
 def parameters(graph: Graph, op: Op) -> tuple[Floats, Floats]:
