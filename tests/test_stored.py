@@ -10,7 +10,7 @@ from dqa.engine import mirror
 from dqa.errors import RecipeError
 from dqa.graph import Graph
 from dqa.graph.execute import run
-from dqa.impact import Impacts
+from dqa.impact import Impacts, slopes
 from dqa.lowering.build import build, edge_order
 from dqa.lowering.scales import raise_to_useful
 from dqa.program import Program, Storage, read, write
@@ -20,7 +20,7 @@ from dqa.quantization.decide import InputFormat, decide, free_groups
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.serialize import from_mapping, to_mapping
 from dqa.stored import Search
-from test_lowering import images, residual, statistics_of
+from test_lowering import Net, images, residual, statistics_of
 
 CONFIG = ConvertConfig()
 GIVEN = {0: InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))}
@@ -162,3 +162,17 @@ def test_a_budget_goes_where_it_lowers_the_losses_most():
     assert [choice.key for choice in allocate(options, 40)] == [2, 0]
     assert [choice.key for choice in allocate(options, 50)] == [2, 1]
     assert [choice.key for choice in allocate(options, 20)] == [0, 0]
+
+
+def test_slopes_are_the_squared_derivatives_of_the_answers() -> None:
+    net = Net(5, 4, 4, 3)
+    graph = net.finish(net.conv(0, 6), classes=1)
+    x = np.random.default_rng(0).normal(size=(40, 4, 4, 3)).astype(np.float32)
+    conv, mean = graph.ops[0].outputs[0], graph.ops[1].outputs[0]
+    found = slopes(graph, x, [conv, mean])
+    logits = run(graph, x)[graph.ops[2].outputs[0]]
+    weights = np.asarray(graph.tensors[graph.ops[2].inputs[1]].data, np.float64)
+    parts = [logits[i : i + 16] for i in range(0, 40, 16)]
+    expected = sum(2 * len(part) / part.std() ** 2 for part in parts) * (weights**2).sum(axis=0)
+    np.testing.assert_allclose(found[mean], expected, rtol=1e-4)
+    np.testing.assert_allclose(found[conv], found[mean] / 16, rtol=1e-4)  # each of 16 positions is a 16th of the mean

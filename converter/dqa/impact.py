@@ -10,8 +10,13 @@ import numpy.typing as npt
 from dqa.engine.segments import Change, Runner, State
 from dqa.graph import Graph
 from dqa.graph.answers import answers
+from dqa.graph.execute import run
+from dqa.graph.gradient import gradients
 
 Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+
+_BATCH, _DRAWS = 16, 2
 
 
 class Impacts:
@@ -55,3 +60,20 @@ class Impacts:
         changes = {answer: keep(answer) for answer in self.answers} | {tensor: give(tensor) for tensor in replaced}
         self.runner.resume(state, first, changes)
         return found
+
+
+def slopes(graph: Graph, x: Float32, tensors: Sequence[int]) -> dict[int, Float64]:
+    """How steeply the answers depend on each channel of a tensor: mean squared derivatives, float64 (C,).
+
+    x: float32 (B, *input shape without batch). Sums of the answers with random signs stand for all of them (Hutchinson's estimator).
+    Raises ValueError for an operator that has no derivative.
+    """
+    signs, judged = np.random.default_rng(0), answers(graph)
+    found = {tensor: np.zeros(graph.tensors[tensor].hwc[2]) for tensor in tensors}
+    for start in range(0, len(x), _BATCH):
+        values = run(graph, x[start : start + _BATCH])
+        for _ in range(_DRAWS):
+            seeds = {t: (signs.choice([-1, 1], values[t].shape) / max(values[t].std(), 1e-9)).astype(np.float32) for t in judged}
+            for tensor, slope in gradients(graph, values, seeds, tensors).items():
+                found[tensor] += np.einsum("nc,nc->c", *[slope.reshape(-1, len(found[tensor]))] * 2, dtype=np.float64)
+    return found

@@ -14,14 +14,14 @@ import numpy as np
 from dqa.coding.huffman import HuffmanTable
 from dqa.coding.tables import cluster
 from dqa.graph import Graph
-from dqa.impact import Float32, Impacts
+from dqa.impact import Float32, Impacts, slopes
 from dqa.program import Storage
 from dqa.quantization.allocation import Choice, allocate
 from dqa.quantization.coded import Costs, Layout, coding_of
 from dqa.quantization.coded_search import Candidate, CodedGroup, Impact
 from dqa.quantization.decide import EdgeChoice, FreeGroup
 from dqa.quantization.formats import Reason, TensorFormat, value_range
-from dqa.quantization.sensitivity import sensitivities
+from dqa.quantization.sensitivity import Floats, sensitivities
 
 TABLES = 8
 """Huffman tables of a program."""
@@ -33,6 +33,9 @@ PLAIN_BITS = 8
 MAX_VALUES = 12_000_000
 """Of all sample maps together: what the search takes in memory and time."""
 MOST_SAMPLES = 96
+SLOPE_SAMPLES = 64
+LEAST_SLOPE = 1e-4
+"""Of the steepest channel's: a channel that did not matter to the samples may matter to others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +61,7 @@ class Search:
 
     def __init__(self, graph: Graph, groups: Sequence[FreeGroup], maps: Mapping[int, Float32], x: Float32 | None) -> None:
         shaped = {t: maps[t].reshape(-1, *graph.tensors[t].hwc) for group in groups for t in group.members}
-        weights = {t: sensitivities(graph, t) for t in shaped}
+        weights = _weights(graph, tuple(shaped), x)
         self.groups = [CodedGroup(group, {t: shaped[t] for t in group.members}, weights, BITS) for group in groups]
         self.impacts = _impacts(graph, self.groups, x)
 
@@ -75,6 +78,16 @@ class Search:
                 else:
                     coded[tensor] = group, best[0], best[0].layouts[tensor][BITS[choice.key]]
         return Stored(_formats(coded), choices, sum(choice.loss for choice in chosen))
+
+
+def _weights(graph: Graph, tensors: Sequence[int], x: Float32 | None) -> dict[int, Floats]:
+    """What a squared error in each channel weighs: the slopes of the answers tell, or where none are known the next layers' weights."""
+    try:
+        found = slopes(graph, x[:SLOPE_SAMPLES], tensors) if x is not None else {}
+    except ValueError:  # an operator without a derivative
+        found = {}
+    static = {t: sensitivities(graph, t) for t in tensors if t not in found or not found[t].any()}
+    return static | {t: np.maximum(slope, LEAST_SLOPE * slope.max()) for t, slope in found.items() if t not in static}
 
 
 def _impacts(graph: Graph, groups: Sequence[CodedGroup], x: Float32 | None) -> dict[int, Impact]:

@@ -157,8 +157,8 @@ class _Group:
         return self._maps(code_bits=int(self.config.bits), extra_bits=extra, important=self.config.important, reason=Reason.MAP)
 
     def _planned(self, choices: Mapping[int, EdgeChoice]) -> dict[int, TensorFormat]:
-        """The formats a planner chose. Members of one group share the range of 7 bits (8 if signed), of which a packed member keeps
-        fewer."""
+        """The formats a planner chose. Members of one group share the range of 7 bits (8 if signed, or if one asks for
+        8), of which a packed member keeps fewer."""
         signed = self._signed()
         if len(self.members) == 1:
             choice = choices[self.members[0]]
@@ -166,7 +166,8 @@ class _Group:
                 return self._maps(
                     code_bits=choice.code_bits, extra_bits=choice.extra_bits, important=choice.important, reason=Reason.PLANNED
                 )
-        bits = 8 if signed or any(c.storage is Storage.RAW_INT8 for c in choices.values()) else 7
+        wide = any(c.storage is Storage.RAW_INT8 or (c.storage is Storage.MAP and c.code_bits == 8) for c in choices.values())
+        bits = 8 if signed or wide else 7
         kept = min(min(c.code_bits for c in choices.values()), bits)
         steps = self._steps(kept, signed) / (1 << (bits - kept))
         low, zero = value_range(bits, signed)
