@@ -9,6 +9,7 @@ Writes accuracy.json and accuracy.md. Needs the models and data of ../shared.
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from common import ANCHOR, BOARD, Row, convert, equal, evaluate, figure, main, table
@@ -36,7 +37,7 @@ def run(name: str, work: Path, options: argparse.Namespace) -> Row:
         if weight_bits == 4 and options.sim:
             case["sim"] = evaluate(name, work, out, BOARD, options.sim)
         cases.append(case)
-        print(case, flush=True)
+        print(json.dumps({"model": name, **case}), flush=True)
     return {"model": name, "cases": cases}
 
 

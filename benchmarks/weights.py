@@ -36,6 +36,9 @@ from dqa.quantization.weight_methods.moments import Moments
 CALIBRATION = 256
 TEST = {"ic": 1000, "resnet32": 1000, "ad": 8000}
 
+PIECES: tuple[tuple[bool, pwlq.Breakpoint], ...] = ((True, "search"), (False, "search"), (False, "normal"), (False, "laplace"))
+"""Whether PWLQ's pieces overlap (pw-1), and how its breakpoint is found."""
+
 Constants = dict[int, Floats]
 Method = Callable[[Floats, Moments | None], tuple[Floats, float]]
 """(weights (O, K), moments) -> real weights of the quantized layer, stored bits per weight."""
@@ -83,10 +86,10 @@ def methods(bits: int) -> dict[str, tuple[Method, bool]]:
         "code book, bias corrected": (by_levels(partial(lloydmax.lloydmax, bits=bits)), True),
     }
     for inner in (bits - 1, bits) if bits == 4 else (bits - 1,):
-        for overlap, point in ((True, "search"), (False, "search"), (False, "normal"), (False, "laplace")):
+        for overlap, point in PIECES:
             for correct in (False, True):
                 name = f"PWLQ {inner}+1, pw-{1 if overlap else 2}, {point}" + (", its bias correction" if correct else "")
-                found[name] = (piecewise(inner, overlap, point, correct), False)  # type: ignore[arg-type]
+                found[name] = (piecewise(inner, overlap, point, correct), False)
     found["uniform, compensated"] = (compensating(bits, book=False, cross=True), True)
     found["code book, compensated, layer by layer"] = (compensating(bits, book=True, cross=False), True)
     found["code book, compensated (default)"] = (compensating(bits, book=True, cross=True), True)

@@ -87,3 +87,10 @@ def test_the_recipe_maps_the_data_to_the_range_the_model_was_trained_with(root: 
     x = np.array([ends], np.int16)[..., np.newaxis]
     mapped = data.InputMapping.of(config.input_scale, config.input_zero_point).to_float(x).reshape(-1)
     np.testing.assert_allclose(mapped, expected, atol=1e-3)
+
+
+def test_a_number_of_samples_below_one_is_refused(prepare, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    source = runner_files(tmp_path / "kws01", [np.zeros(490, np.int8)] * 2, [0, 1])
+    for samples in ("0", "-1"):
+        with pytest.raises(RuntimeError, match="at least 1"):
+            prepare("kws", source, "--samples", samples)

@@ -36,7 +36,7 @@ class ConvertConfig:
     important          planes: share of the channels that keep their shifting error, 0..1
     error_coding       planes: how the errors are written: huffman, or raw bits
     weight_bits        bits of the weights of convolutions and dense layers, 8 or 4; depthwise convolutions and small layers keep 8
-    bias_correction    biases take back what quantization shifts the sums of a layer by on average
+    bias_correction    biases take back what quantization shifts the sums of a layer by on average, if the answers come nearer by it
     input_scale        S of the model's float input (x - Z) * S, x as in the .npz; one number > 0, or one per channel
     input_zero_point   Z, one number or one per channel
     calibration_samples  at most so many samples of the calibration file are used, >= 1

@@ -141,6 +141,8 @@ def main() -> None:
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--samples", type=int, help="samples to calibrate with (default: 1000 windows for ad, 512 images for ic, else 100)")
     options = parser.parse_args()
+    if options.samples is not None and options.samples < 1:
+        parser.error(f"--samples: expected at least 1, got {options.samples}")
     calibration, test = prepare(options.task, options.source, options.samples or SAMPLES.get(options.task, 100))
     options.out.mkdir(parents=True, exist_ok=True)
     for name, arrays in (("calibration", calibration), ("test", test)):

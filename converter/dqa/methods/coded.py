@@ -85,7 +85,7 @@ class CodedNetwork:
         """The network with biases that are corrected for what the quantizers do."""
         formats = {t: quantizer.format for t, quantizer in quantizers.items()}
         biases = bias_correction.corrected_biases(self.graph, formats, {self.graph.inputs[0]: self.x})
-        return bias_correction.with_biases(self.graph, {t: bias.astype(np.float32) for t, bias in biases.items()})
+        return bias_correction.with_biases(self.graph, biases)
 
 
 @dataclass(frozen=True, eq=False)
