@@ -15,15 +15,18 @@ from dqa.calibration import ChannelStatistics, collect, observe, tensor_ranges
 from dqa.config import ConvertConfig
 from dqa.errors import RecipeError
 from dqa.frontend import FloatModel
+from dqa.graph import Graph
+from dqa.lowering.build import build, edge_order
 from dqa.lowering.extract import tensor_name
+from dqa.lowering.passing import passing
 from dqa.lowering.planned import Planned, Planner
 from dqa.lowering.scales import raise_to_useful
 from dqa.lowering.split import Ranges, Split, split
-from dqa.program import LayoutName
+from dqa.program import LayoutName, Storage
 from dqa.progress import Progress
 from dqa.quantization import bias_correction
-from dqa.quantization.decide import FreeGroup, InputFormat, decide, free_groups
-from dqa.quantization.formats import Reason, TensorFormat, raw
+from dqa.quantization.decide import EdgeChoice, FreeGroup, InputFormat, decide, free_groups
+from dqa.quantization.formats import Reason, TensorFormat, as_ring, raw
 from dqa.quantization.serialize import from_mapping
 from dqa.quantization.walk import WEIGHTED
 from dqa.quantization.weight_methods.chosen import LayerWeights, choose_weights, in_real_units
@@ -73,13 +76,28 @@ def from_calibration(model: FloatModel, dataset: datasets.Dataset, config: Conve
         return _planned(cut, known, inputs, config, progress)
     with progress.task("Choosing formats", None):
         free = free_groups(cut.part, known, inputs, config, outputs) if config.layout == "coded" else []
-        found = _stored(model, cut, free, x, config) if free else Stored({}, {})
-        formats = raise_to_useful(
-            cut.part, decide(cut.part, known, inputs, config, outputs, found.choices, found.coded), config.weight_bits
-        )
+        phases, rings = None, set[int]()
+        if cut.builtins is None:
+            base = decide(cut.part, known, inputs, config, choices={t: EdgeChoice(Storage.MAP, 7) for t in activations})
+            phases, rings = _passing(cut.part, raise_to_useful(cut.part, base, config.weight_bits), free, config)
+        kept = [group for group in free if not rings.issuperset(group.members)]
+        found = _stored(model, cut, kept, x, config) if kept else Stored({}, {})
+        choices = {**found.choices, **dict.fromkeys(rings, EdgeChoice(Storage.RING))}
+        formats = raise_to_useful(cut.part, decide(cut.part, known, inputs, config, outputs, choices, found.coded), config.weight_bits)
+    for tensor in rings:
+        formats[tensor] = replace(as_ring(formats[tensor], cut.part.tensors[tensor].hwc, 1), reason=Reason.PASSING)
     for tensor in set(cut.part.outputs).difference(cut.graph.outputs):
         formats[tensor] = replace(formats[tensor], reason=Reason.BORDER)
-    return Decisions(cut, formats)
+    return Decisions(cut, formats, phases)
+
+
+def _passing(part: Graph, formats: Formats, free: Sequence[FreeGroup], config: ConvertConfig) -> tuple[tuple[int, ...] | None, set[int]]:
+    """The phases and the tensors that pass row by row; no phases where none does. formats: of every activation stored whole."""
+    order = edge_order(part)
+    alone = {group.members[0] for group in free if len(group.members) == 1}
+    program = build(part, formats, weight_bits=config.weight_bits)
+    found = passing(program, {number for number, tensor in enumerate(order) if tensor in alone}, config.bits)
+    return (found.phases if found.edges else None), {order[number] for number in found.edges}
 
 
 def _stored(model: FloatModel, cut: Split, free: Sequence[FreeGroup], x: Floats32, config: ConvertConfig) -> Stored:

@@ -8,7 +8,7 @@ Only `config` need be there; a recipe written by hand, for use with any model, h
     calibration: {sha256: ...}     the data they were made from
     versions: {dqa: 0.1.0, ...}    what made them
     edges: {NAME: {...}}           what was decided for each edge; the keys are those of dqa.quantization
-    phases: [0, 0, 1]              with a RAM plan: the phase of each operator
+    phases: [0, 0, 1]              the phase of each operator; absent: each has one
     biases: {NAME: [0.1, ...]}     corrected biases of the layer that writes an edge
     builtins: {t3: [-1, 2.5]}      with TFLite builtins: the range of each tensor they read or write, by its number in the float .tflite
 """

@@ -12,14 +12,14 @@ from dqa.graph import Graph
 from dqa.lowering.build import build, edge_order
 from dqa.lowering.scales import raise_to_useful
 from dqa.planning.candidate import Candidate
-from dqa.planning.describe import describe, ring_edge
+from dqa.planning.describe import describe
 from dqa.planning.interpreter import beside_operator, interpreter_arena
 from dqa.planning.problem import Option
 from dqa.planning.search import Search, Solution, knee
-from dqa.program import LayoutName, Program, Storage, minimum_capacity
+from dqa.program import LayoutName, Program, Storage, value_ring
 from dqa.program.schedule import simulate
 from dqa.quantization.decide import EdgeChoice, InputFormat, decide
-from dqa.quantization.formats import TensorFormat
+from dqa.quantization.formats import TensorFormat, as_ring
 from dqa.quantization.loss import EdgeLoss
 from dqa.quantization.ties import Ties
 
@@ -91,7 +91,7 @@ class Planner:
         """
         edges = list(self.base.edges)
         for number in maps:
-            edges[number] = ring_edge(edges[number], edges[number].height)
+            edges[number] = value_ring(edges[number], edges[number].height)
         one = [0] * len(self.base.ops)
         pushed = simulate(edges, self.base.ops, one, dict.fromkeys(maps), pushed=self.base.input_count == 1)
         return (pushed if pushed.complete else simulate(edges, self.base.ops, one, dict.fromkeys(maps))).ring_rows
@@ -154,9 +154,7 @@ class Planner:
         for number, option in chosen.items():
             if option.ring_rows:
                 tensor = self.order[number]
-                ring = replace(formats[tensor], ring_rows=min(option.ring_rows, self.base.edges[number].height))
-                edge = ring.edge(self.base.edges[number].name, self.graph.tensors[tensor].hwc)
-                formats[tensor] = replace(ring, capacity=minimum_capacity(edge))
+                formats[tensor] = as_ring(formats[tensor], self.graph.tensors[tensor].hwc, option.ring_rows)
         phases = tuple(candidate.phases)
         return Planned(formats, phases, self._build(formats, phases), solution, self.search.smallest, self.layout, beside=self.beside)
 

@@ -21,6 +21,7 @@ from dqa.program import (
     align,
     lifetimes,
     row_bytes,
+    value_ring,
 )
 from dqa.program.rows import accumulates
 from dqa.program.scratch import INPUT_STATE_BYTES, STATE_BYTES, decoded_bytes, own_rows_bytes
@@ -86,18 +87,12 @@ def describe(
     return Problem(tuple(_operator(program, op) for op in program.ops), tuple(edges))
 
 
-def ring_edge(edge: Edge, rows: int) -> Edge:
-    """The edge as a ring of so many rows."""
-    rows = min(rows, edge.height)
-    return replace(edge, storage=Storage.RING, ring_rows=rows, extra_bits=0, capacity=rows * edge.row_values)
-
-
 def _brief(program: Program, ring_rows: Mapping[int, int]) -> set[int]:
     """Edges that hold something only while their producer or a consumer works, everything flowing in one phase: each row is written, and
     the next operator takes it."""
     edges = list(program.edges)
     for number, rows in ring_rows.items():
-        edges[number] = ring_edge(edges[number], rows)
+        edges[number] = value_ring(edges[number], rows)
     outputs = range(program.input_count, program.input_count + program.output_count)
     alive = lifetimes(edges, program.ops, [0] * len(program.ops), outputs=outputs).edges
     return {number for number, rows in ring_rows.items() if rows == 1 and alive[number].bit_count() <= 2 * edges[number].height}
@@ -119,7 +114,7 @@ class _Reading:
 
     def ring(self, rows: int, loss: float) -> Option:
         """Values; operators read them in place."""
-        variant = ring_edge(self.edge, rows)
+        variant = value_ring(self.edge, rows)
         return Option(align(variant.capacity), loss, 7 if self.edge.low == 0 else 8, self._decode(variant), plain=True, ring_rows=rows)
 
     def packed_rings(self, rows: int, options: Sequence[Option]) -> list[Option]:

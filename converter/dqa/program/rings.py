@@ -10,7 +10,7 @@ from dqa.program.model import Edge, ErrorCoding, Storage
 
 
 def value_ring(edge: Edge, rows: int) -> Edge:
-    """The edge as a ring of `rows` rows of values with its range; nothing is rounded.
+    """The edge as a ring of `rows` rows of values (all, if it has fewer) with its range; nothing is rounded.
 
     Raises ProgramError for an edge with a zero point for each channel.
     """
@@ -26,7 +26,7 @@ def value_ring(edge: Edge, rows: int) -> Edge:
         error_coding=ErrorCoding.NONE,
         expected_extra=0,
         huffman=None,
-        ring_rows=rows,
+        ring_rows=min(rows, edge.height),
     )
     return replace(ring, capacity=minimum_capacity(ring))
 

@@ -5,14 +5,14 @@ A `TensorFormat` is a decision, written to the recipe; everything after it is ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from dqa.coding.huffman import HuffmanTable
-from dqa.program import Coding, Edge, ErrorCoding, Storage, base_row_bytes, row_bytes
+from dqa.program import Coding, Edge, ErrorCoding, Storage, base_row_bytes, minimum_capacity, row_bytes
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,6 +28,7 @@ class Reason(StrEnum):
     MAP = "packed map"
     CODED = "coded map"
     PLANNED = "planned"
+    PASSING = "passes row by row to its reader"
     BORDER = "between DQA groups, or at a TFLite builtin"
 
 
@@ -126,6 +127,12 @@ def whole(
     height, width, channels = shape
     size = height * row_bytes(width * channels, code_bits, None) if storage is Storage.MAP else height * width * channels
     return TensorFormat(storage, code_bits, extra_bits, low, zero_points, scales, reason, capacity=size)
+
+
+def as_ring(fmt: TensorFormat, shape: tuple[int, int, int], rows: int) -> TensorFormat:
+    """The format of a ring, or of packed rows, with so many rows (all, if the map has fewer)."""
+    ring = replace(fmt, ring_rows=min(rows, shape[0]))
+    return replace(ring, capacity=minimum_capacity(ring.edge("", shape)))
 
 
 def value_range(bits: int, signed: bool) -> tuple[int, int]:
