@@ -42,7 +42,7 @@ class ConvertConfig:
     calibration_samples  at most so many samples of the calibration file are used, >= 1
     ranking            what orders the channels by importance; the names are those of dqa.quantization
     seed               of every random choice, >= 0
-    ram                bytes that the plan must fit; "auto": where more RAM stops paying; None: activations are stored, `bits` says how large
+    ram                bytes that the plan must fit; "auto": where more RAM stops paying; None: activations are stored as `bits` says
     runtime            what `ram` is of: standalone, the program's arena; tflm, the arena of TensorFlow Lite Micro, all in it
     push_rows          the caller hands over the input row by row, so that it takes no room in the arena
     metric             top1, auc, miou or mse; None: by the kind of task

@@ -25,6 +25,7 @@ from dqa.lowering.split import Ranges, Split, split
 from dqa.program import LayoutName, Storage
 from dqa.progress import Progress
 from dqa.quantization import bias_correction
+from dqa.quantization.coded_search import CodedGroup
 from dqa.quantization.decide import EdgeChoice, FreeGroup, InputFormat, decide, free_groups
 from dqa.quantization.formats import Reason, TensorFormat, as_ring, raw
 from dqa.quantization.serialize import from_mapping
@@ -73,7 +74,7 @@ def from_calibration(model: FloatModel, dataset: datasets.Dataset, config: Conve
         outputs = {t: given[t] for t in cut.part.outputs if t in given}
         known = {t: statistics[source] for t, source in seen.items()}
     if config.ram is not None:
-        return _planned(cut, known, inputs, config, progress)
+        return _planned(model, cut, known, inputs, x, config, progress)
     with progress.task("Choosing formats", None):
         free = free_groups(cut.part, known, inputs, config, outputs) if config.layout == "coded" else []
         phases, rings = None, set[int]()
@@ -102,25 +103,40 @@ def _passing(part: Graph, formats: Formats, free: Sequence[FreeGroup], config: C
 
 def _stored(model: FloatModel, cut: Split, free: Sequence[FreeGroup], x: Floats32, config: ConvertConfig) -> Stored:
     """Coded maps within the average of stored bits."""
+    maps, few = _maps(model, cut, free, x)
+    values = sum(int(np.prod(cut.part.tensors[t].hwc)) for t in maps)
+    # What only the float network as a whole can tell is not known of a network of several parts.
+    return stored.Search(cut.part, free, maps, few if cut.builtins is None else None).within(int(config.bits * values / 8))
+
+
+def _maps(model: FloatModel, cut: Split, free: Sequence[FreeGroup], x: Floats32) -> tuple[dict[int, Floats32], Floats32]:
+    """Sample maps of the tensors of `free`, and the inputs that made them."""
     few = x[subset(len(x), stored.samples(free, cut.part))]
     source = {t: cut.origin.get(t, t) for group in free for t in group.members}
     parts: dict[int, list[Floats32]] = {t: [] for t in source.values()}
     observe(model, few, list(parts), lambda tensor, values: parts[tensor].append(values))
-    maps = {t: np.concatenate(parts[t_source]) for t, t_source in source.items()}
-    values = sum(int(np.prod(cut.part.tensors[t].hwc)) for t in source)
-    # What only the float network as a whole can tell is not known of a network of several parts.
-    inputs = few if cut.builtins is None else None
-    return stored.Search(cut.part, free, maps, inputs).within(int(config.bits * values / 8))
+    return {t: np.concatenate(parts[origin]) for t, origin in source.items()}, few
 
 
 def _planned(
-    cut: Split, statistics: Mapping[int, ChannelStatistics], inputs: Mapping[int, InputFormat], config: ConvertConfig, progress: Progress
+    model: FloatModel,
+    cut: Split,
+    statistics: Mapping[int, ChannelStatistics],
+    inputs: Mapping[int, InputFormat],
+    x: Floats32,
+    config: ConvertConfig,
+    progress: Progress,
 ) -> Decisions:
     if cut.builtins is not None:
         raise RecipeError("ram: a model with operators that stay TFLite builtins cannot be planned", hint="convert it without --ram")
+    coded: Sequence[CodedGroup] = ()
+    if config.layout == "coded":
+        with progress.task("Pricing coded maps", None):
+            free = [group for group in free_groups(cut.part, statistics, inputs, config) if len(group.members) == 1]
+            coded = stored.coded_groups(cut.part, free, *_maps(model, cut, free, x)) if free else ()
     with progress.task("Planning", None):
         layout: LayoutName = "external" if config.runtime == "tflm" else "pushed" if config.push_rows else "internal"
-        planner = Planner(cut.part, statistics, inputs, config, layout=layout)
+        planner = Planner(cut.part, statistics, inputs, config, layout=layout, coded=coded)
         planned = planner.auto() if config.ram == "auto" else planner.within(int(config.ram or 0))
     return Decisions(cut, planned.formats, planned.phases, planned)
 

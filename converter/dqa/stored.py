@@ -11,20 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dqa.coding.huffman import HuffmanTable
-from dqa.coding.tables import cluster
 from dqa.graph import Graph
 from dqa.impact import Float32, Impacts, slopes
 from dqa.program import Storage
 from dqa.quantization.allocation import Choice, allocate
-from dqa.quantization.coded import Costs, Layout, coding_of
-from dqa.quantization.coded_search import Candidate, CodedGroup, Impact
+from dqa.quantization.coded_formats import Chosen, coded_formats
+from dqa.quantization.coded_search import CodedGroup, Impact
 from dqa.quantization.decide import EdgeChoice, FreeGroup
-from dqa.quantization.formats import Reason, TensorFormat, value_range
+from dqa.quantization.formats import TensorFormat
 from dqa.quantization.sensitivity import Floats, sensitivities
 
-TABLES = 8
-"""Huffman tables of a program."""
 BITS = tuple(np.arange(1.5, 7.01, 0.25).tolist())
 """Stored bits per value that a coded map may have."""
 PROBES = (1.5, 2.0, 2.75, 3.75, 5.0)
@@ -60,15 +56,13 @@ class Search:
     """
 
     def __init__(self, graph: Graph, groups: Sequence[FreeGroup], maps: Mapping[int, Float32], x: Float32 | None) -> None:
-        shaped = {t: maps[t].reshape(-1, *graph.tensors[t].hwc) for group in groups for t in group.members}
-        weights = _weights(graph, tuple(shaped), x)
-        self.groups = [CodedGroup(group, {t: shaped[t] for t in group.members}, weights, BITS) for group in groups]
+        self.groups = coded_groups(graph, groups, maps, x)
         self.impacts = _impacts(graph, self.groups, x)
 
     def within(self, budget: int) -> Stored:
         """The formats of least predicted loss in at most `budget` bytes. Raises RecipeError where the budget is too small."""
         chosen = allocate([_options(group, self.impacts) for group in self.groups], budget)
-        coded: dict[int, tuple[CodedGroup, Candidate, Layout]] = {}
+        coded: dict[int, Chosen] = {}
         choices: dict[int, EdgeChoice] = {}
         for group, choice in zip(self.groups, chosen, strict=True):
             best = group.best(BITS[choice.key], self.impacts) if choice.key >= 0 else None
@@ -76,8 +70,15 @@ class Search:
                 if best is None:
                     choices[tensor] = EdgeChoice(Storage.MAP, PLAIN_BITS)
                 else:
-                    coded[tensor] = group, best[0], best[0].layouts[tensor][BITS[choice.key]]
-        return Stored(_formats(coded), choices, sum(choice.loss for choice in chosen))
+                    coded[tensor] = Chosen(group, best[0], best[0].layouts[tensor][BITS[choice.key]])
+        return Stored(coded_formats(coded), choices, sum(choice.loss for choice in chosen))
+
+
+def coded_groups(graph: Graph, groups: Sequence[FreeGroup], maps: Mapping[int, Float32], x: Float32 | None) -> list[CodedGroup]:
+    """What coded maps of each group lose at each of `BITS`; maps and x: as in `Search`."""
+    shaped = {t: maps[t].reshape(-1, *graph.tensors[t].hwc) for group in groups for t in group.members}
+    weights = _weights(graph, tuple(shaped), x)
+    return [CodedGroup(group, {t: shaped[t] for t in group.members}, weights, BITS) for group in groups]
 
 
 def _weights(graph: Graph, tensors: Sequence[int], x: Float32 | None) -> dict[int, Floats]:
@@ -120,45 +121,3 @@ def _options(group: CodedGroup, impacts: Mapping[int, Impact]) -> list[Choice]:
             found.append(Choice(size, best[1], key))
     plain = sum(-(-count // group.maps[t].shape[1] // 4) * 4 * group.maps[t].shape[1] for t, count in values.items())
     return [*found, Choice(plain, group.finest_loss(impacts) / 4, -1)]
-
-
-def _formats(coded: Mapping[int, tuple[CodedGroup, Candidate, Layout]]) -> dict[int, TensorFormat]:
-    """The formats with the tables that all share."""
-    counts = []
-    for tensor, (group, candidate, layout) in coded.items():
-        seen = group.costs(tensor, candidate).counts[: layout.extra_bits + 1] / len(group.maps[tensor])
-        counts.append((seen * (layout.drop_shares() + 0.02)[:, None, None]).reshape(-1, 16))
-    tables, numbers = cluster(np.concatenate(counts), TABLES) if counts else ([], np.empty(0, np.int64))
-    formats, at = {}, 0
-    for (tensor, (group, candidate, layout)), own in zip(coded.items(), counts, strict=True):
-        contexts = numbers[at : at + len(own)].reshape(-1, 16)
-        at += len(own)
-        formats[tensor] = _format(group, tensor, candidate, layout, tuple(tables), contexts.tolist())
-    return formats
-
-
-def _format(
-    group: CodedGroup,
-    tensor: int,
-    candidate: Candidate,
-    layout: Layout,
-    tables: tuple[HuffmanTable, ...],
-    contexts: Sequence[Sequence[int]],
-) -> TensorFormat:
-    scales = candidate.steps[group.group.rows[tensor]]
-    shared = [[tables[i] for i in row] for row in contexts]
-    costs = Costs(group.grid, group.maps[tensor], scales, group.weights[tensor], shared)
-    final = costs.layout(layout.capacity, layout.code_bits)
-    assert final is not None
-    low, zero = value_range(group.grid.bits, group.grid.signed)
-    return TensorFormat(
-        Storage.CODED,
-        final.code_bits,
-        final.extra_bits,
-        low,
-        np.full(len(scales), float(zero)),
-        scales,
-        Reason.CODED,
-        capacity=final.capacity,
-        coding=coding_of(final, tables, contexts),
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dqa.calibration import ChannelStatistics
@@ -12,12 +12,14 @@ from dqa.graph import Graph
 from dqa.lowering.build import build, edge_order
 from dqa.lowering.scales import raise_to_useful
 from dqa.planning.candidate import Candidate
-from dqa.planning.describe import describe
+from dqa.planning.describe import CodedSize, describe
 from dqa.planning.interpreter import beside_operator, interpreter_arena
 from dqa.planning.problem import Option
 from dqa.planning.search import Search, Solution, knee
 from dqa.program import LayoutName, Program, Storage, value_ring
 from dqa.program.schedule import simulate
+from dqa.quantization.coded_formats import Chosen, coded_formats
+from dqa.quantization.coded_search import CodedGroup
 from dqa.quantization.decide import EdgeChoice, InputFormat, decide
 from dqa.quantization.formats import TensorFormat, as_ring
 from dqa.quantization.loss import EdgeLoss
@@ -55,6 +57,7 @@ class Planner:
 
     layout: what the budget is of: "internal", the arena with inputs and outputs in it; "pushed", the arena without the input, whose rows
     come one by one; "external", the arena of TensorFlow Lite Micro with the operator and all else in it.
+    coded: what coded maps lose; tensors that share a value range are not coded here.
     """
 
     def __init__(
@@ -65,9 +68,11 @@ class Planner:
         config: ConvertConfig,
         *,
         layout: LayoutName = "internal",
+        coded: Sequence[CodedGroup] = (),
     ) -> None:
         self.graph, self.statistics, self.inputs, self.config, self.layout = graph, statistics, inputs, config, layout
         self.order = edge_order(graph)
+        self.coded = {group.group.members[0]: _coded_maps(group) for group in coded if len(group.group.members) == 1}
         packed = {t: EdgeChoice(Storage.MAP, 7) for t in self.order}
         self.base = self._build(self._useful(decide(graph, statistics, inputs, config, choices=packed)))
         maps = [number for number, edge in enumerate(self.base.edges) if edge.storage is Storage.MAP]
@@ -75,7 +80,8 @@ class Planner:
         losses = {number: EdgeLoss(graph, statistics, self.order[number]) for number in maps}
         # Of an external layout the first output is memory, too: the search counts it, and the interpreter does.
         inside = layout == "internal"
-        self.search = Search(describe(self.base, losses, self.ring_rows, self._tied(maps), config, inputs_inside=inside))
+        sizes = {number: self._sizes(self.order[number]) for number in maps if self.order[number] in self.coded}
+        self.search = Search(describe(self.base, losses, self.ring_rows, self._tied(maps), config, inputs_inside=inside, coded=sizes))
         self.beside = beside_operator(self.base) - sum(e.capacity for e in self.base.outputs) if layout == "external" else 0
 
     def _useful(self, formats: dict[int, TensorFormat]) -> dict[int, TensorFormat]:
@@ -95,6 +101,9 @@ class Planner:
         one = [0] * len(self.base.ops)
         pushed = simulate(edges, self.base.ops, one, dict.fromkeys(maps), pushed=self.base.input_count == 1)
         return (pushed if pushed.complete else simulate(edges, self.base.ops, one, dict.fromkeys(maps))).ring_rows
+
+    def _sizes(self, tensor: int) -> list[CodedSize]:
+        return [CodedSize(bits, chosen.layout.capacity, loss) for bits, (chosen, loss) in self.coded[tensor].items()]
 
     def _tied(self, maps: list[int]) -> dict[int, int]:
         """Edges whose value range others share: 7 bits, 8 if signed."""
@@ -149,14 +158,25 @@ class Planner:
         candidate = solution.candidate
         chosen = {number: candidate.problem.edges[number].flows[0] for number in candidate.rings}
         chosen |= {held.index: held.options[option] for held, option in zip(candidate.held, solution.chosen, strict=True)}
-        choices = {self.order[number]: _choice(option) for number, option in chosen.items()}
-        formats = self._useful(decide(self.graph, self.statistics, self.inputs, self.config, choices=choices))
+        choices = {self.order[number]: _choice(option) for number, option in chosen.items() if not option.stored_bits}
+        stored_bits = {self.order[number]: option.stored_bits for number, option in chosen.items() if option.stored_bits}
+        coded = coded_formats({tensor: self.coded[tensor][bits][0] for tensor, bits in stored_bits.items()})
+        formats = self._useful(decide(self.graph, self.statistics, self.inputs, self.config, choices=choices, coded=coded))
         for number, option in chosen.items():
             if option.ring_rows:
                 tensor = self.order[number]
                 formats[tensor] = as_ring(formats[tensor], self.graph.tensors[tensor].hwc, option.ring_rows)
         phases = tuple(candidate.phases)
         return Planned(formats, phases, self._build(formats, phases), solution, self.search.smallest, self.layout, beside=self.beside)
+
+
+def _coded_maps(group: CodedGroup) -> dict[float, tuple[Chosen, float]]:
+    """The coded maps that the only tensor of a group may become, and their losses, by stored bits per value."""
+    tensor, found = group.group.members[0], {}
+    for bits in sorted({bits for candidate in group.candidates for bits in candidate.layouts[tensor]}):
+        if best := group.best(bits):
+            found[bits] = Chosen(group, best[0], best[0].layouts[tensor][bits]), best[1]
+    return found
 
 
 def _choice(option: Option) -> EdgeChoice:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from dqa.config import MAX_EXTRA_BITS, ConvertConfig
 from dqa.planning.problem import Option, PlanEdge, PlanOperator, Problem, undominated
@@ -30,8 +30,20 @@ from dqa.quantization.loss import EdgeLoss
 EXTRA_BITS = 2
 """Extra bits of the important channels in the DQA options: their codes lie between those of n and n + 1 bits in size."""
 
+CODED_WRITE, CODED_READ = 66, 21
+"""Instructions to write a value of a coded map and to read it, more than of a packed one, on Cortex-M4 (benchmarks/coded.py)."""
+
 _WORK_PER_MAC = {Conv2D: 2.6, DepthwiseConv2D: 8.0, FullyConnected: 2.6}
 _WORK_PER_VALUE = 15.0
+
+
+@dataclass(frozen=True)
+class CodedSize:
+    """A coded map of an edge. bits: stored per value. capacity: bytes. loss: in the terms of dqa.quantization.loss."""
+
+    bits: float
+    capacity: int
+    loss: float
 
 
 def describe(
@@ -42,11 +54,13 @@ def describe(
     config: ConvertConfig,
     *,
     inputs_inside: bool,
+    coded: Mapping[int, Sequence[CodedSize]] | None = None,
 ) -> Problem:
     """The planning problem of a program with every edge stored.
 
     losses: by edge number, for edges that may be packed; the others stay plain bytes. ring_rows: rows that a ring of each edge needs.
     tied: bits of the value range shared with other edges, by edge number, where an edge is tied. inputs_inside: whether inputs take room.
+    coded: by edge number, the coded maps that an edge may become.
     """
     readers: dict[int, list[tuple[int, Operator]]] = {number: [] for number in range(len(program.edges))}
     producers: dict[int, int] = {}
@@ -67,6 +81,7 @@ def describe(
             ring_loss = losses[number].direct(7 if edge.low == 0 else 8)
             flows = [own.ring(ring_rows[number], ring_loss)]
             options = [o for o in own.packed(losses[number], tied.get(number), config) if o.loss > ring_loss]
+            options += own.coded((coded or {}).get(number, ()), ring_loss)
             if number not in brief:
                 flows += [*own.packed_rings(ring_rows[number], options), *options]
         if number not in tied or edge.low != 0:
@@ -118,9 +133,10 @@ class _Reading:
         return Option(align(variant.capacity), loss, 7 if self.edge.low == 0 else 8, self._decode(variant), plain=True, ring_rows=rows)
 
     def packed_rings(self, rows: int, options: Sequence[Option]) -> list[Option]:
-        """Rings of the codes of `options`; those with shifting errors are only stored whole."""
+        """Rings of the codes of `options`; those with shifting errors and coded maps are only stored whole."""
+        options = [o for o in options if not o.extra_bits and not o.stored_bits]
         size = {o.code_bits: align(rows * row_bytes(self.edge.row_values, o.code_bits, None)) for o in options}
-        return [replace(o, size=size[o.code_bits], ring_rows=rows) for o in options if not o.extra_bits]
+        return [replace(o, size=size[o.code_bits], ring_rows=rows) for o in options]
 
     def packed(self, loss: EdgeLoss, tied: int | None, config: ConvertConfig) -> list[Option]:
         """Codes of 2 to 7 bits, and with shifting errors of 2 bits for the important channels."""
@@ -137,6 +153,12 @@ class _Reading:
                 lost = loss.dqa(bits, EXTRA_BITS, config.important)
                 options.append(Option(align(size), lost, bits, decode, EXTRA_BITS, config.important))
         return options
+
+    def coded(self, sizes: Sequence[CodedSize], least_loss: float) -> list[Option]:
+        """Coded maps; they round no finer than the ring does."""
+        edge, decode = self.edge, self._decode(replace(self.edge, storage=Storage.MAP))
+        work = edge.values * (CODED_WRITE + CODED_READ * len(self.readers))
+        return [Option(align(size.capacity), max(size.loss, least_loss), 0, decode, stored_bits=size.bits, work=work) for size in sizes]
 
     def _decode(self, variant: Edge) -> tuple[int, ...]:
         """Bytes of each reader's own rows."""

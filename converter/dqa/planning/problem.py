@@ -16,6 +16,7 @@ class Option:
 
     size: bytes. loss: predicted (dqa.quantization.loss). code_bits, extra_bits, important: the codes; plain: bytes instead of packed rows.
     decode: bytes of private rows that each consumer needs to read it. ring_rows: of a ring; 0: the edge is stored whole.
+    stored_bits: per value, of a coded map; 0: it is none. work: instructions of writing and reading it, more than a packed map takes.
     """
 
     size: int
@@ -26,6 +27,8 @@ class Option:
     important: float = 0.0
     plain: bool = False
     ring_rows: int = 0
+    stored_bits: float = 0.0
+    work: int = 0
 
 
 def undominated(options: Sequence[Option], transient: int) -> tuple[Option, ...]:

@@ -45,6 +45,11 @@ class Solution:
         return max(self.candidate.used(self.chosen))
 
     @property
+    def work(self) -> int:
+        """Instructions of one inference, estimated."""
+        return self.candidate.work + sum(h.options[o].work for h, o in zip(self.candidate.held, self.chosen, strict=True))
+
+    @property
     def fullest(self) -> int:
         """The phase that sets the arena."""
         used = self.candidate.used(self.chosen)
@@ -80,7 +85,7 @@ class Search:
         solutions = [self._exact(c, budget) for c in {**{c.cuts: c for c in ranked}, **improved}.values()]
         least = min(s.loss for s in solutions)
         equal = [s for s in solutions if s.loss <= least * (1 + TOLERANCE)]
-        return min(equal, key=lambda s: (s.candidate.work, s.loss, s.candidate.cuts))
+        return min(equal, key=lambda s: (s.work, s.loss, s.candidate.cuts))
 
     def smallest_plan(self) -> Solution:
         """The plan within the smallest budget."""

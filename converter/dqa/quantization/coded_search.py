@@ -120,15 +120,16 @@ class CodedGroup:
             layouts[tensor] = {b: layout for b, layout in found.items() if layout is not None}
         return Candidate(steps, layouts)
 
-    def best(self, bits: float, impact: Mapping[int, Impact]) -> tuple[Candidate, float] | None:
-        """The candidate of least loss at a number of stored bits, and that loss.
+    def best(self, bits: float, impact: Mapping[int, Impact] | None = None) -> tuple[Candidate, float] | None:
+        """The candidate of least loss at a number of stored bits, and that loss; impact: by tensor, None: losses count as they are.
 
         None where a tensor cannot be coded with these bits.
         """
         able = [c for c in self.candidates if all(bits in c.layouts[t] for t in self.group.members)]
         if not able:
             return None
-        losses = [sum(impact[t](c.layouts[t][bits].loss) for t in self.group.members) for c in able]
+        own = {t: [c.layouts[t][bits].loss for c in able] for t in self.group.members}
+        losses = [sum(impact[t](own[t][i]) if impact else own[t][i] for t in self.group.members) for i in range(len(able))]
         place = int(np.argmin(losses))
         return able[place], losses[place]
 

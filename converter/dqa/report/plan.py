@@ -123,7 +123,7 @@ def _point(solution: Solution, beside: int) -> dict[str, Any]:
     return {
         "arena": solution.arena + beside,
         "loss": float(solution.loss),
-        "instructions": solution.candidate.work,
+        "instructions": solution.work,
         "phases": solution.candidate.phases[-1] + 1,
     }
 

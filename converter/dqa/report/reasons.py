@@ -174,6 +174,8 @@ def _bits(edge: Edge) -> str:
 def _option(option: Option) -> str:
     if option.plain:
         return "bytes"
+    if option.stored_bits:
+        return f"{option.stored_bits:.2f} coded bits"
     return f"{option.code_bits} + {option.extra_bits} bits" if option.extra_bits else f"{option.code_bits} bits"
 
 
