@@ -30,11 +30,11 @@ class Budgets:
 
 
 BUDGETS = {
-    "ic": Budgets(18_400, 16_500, 11_870),
-    "kws": Budgets(6_700, 5_700, 5_160),
-    "vww": Budgets(45_000, 42_000, 13_600),
+    "ic": Budgets(15_000, 13_200, 10_900),
+    "kws": Budgets(6_440, 5_264, 4_864),
+    "vww": Budgets(40_500, 34_400, 11_900),
     "ad": Budgets(2_400, 800, 800),
-    "unet": Budgets(320_000, 314_000, 200_000),
+    "unet": Budgets(250_000, 244_000, 150_000),
 }
 WAYS = ("tflm", "standalone", "pushed")
 
