@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from dqa.graph.execute import run
 from dqa.lowering.build import build, edge_order
 from dqa.lowering.scales import raise_to_useful
 from dqa.lowering.tflite_reader import read_contents
-from dqa.program import Conv2D, FullyConnected, Program, Storage
+from dqa.program import Coding, Conv2D, FullyConnected, Program, Storage
 from dqa.quantization.decide import InputFormat, decide
 from dqa.quantization.formats import Reason, TensorFormat, whole
 from dqa.quantization.walk import Replaced
@@ -233,6 +234,21 @@ def test_what_a_format_stores_is_what_its_values_stand_for() -> None:
 
     direct = TensorFormat(Storage.MAP, 2, 2, 0, np.zeros(2), np.ones(2), Reason.MAP, important=(1,))
     np.testing.assert_array_equal(direct.stored(np.array([[5.2, 5.2], [14.0, 14.0]], np.float32)), [[4, 5], [12, 14]])
+
+
+def test_scales_are_brought_together_for_few_levels_but_not_those_of_coded_maps() -> None:
+    net = Net(0, 6, 6, 3)
+    graph = net.finish(net.conv(hidden := net.conv(0, 4), 4))
+    real = images(0, 8, graph).astype(np.float32) / 255
+    given = InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
+    formats = decide(graph, statistics_of(graph, real), {0: given}, EIGHT)
+    uneven = formats[hidden].scales.max() * np.array([1, 1, 5, 20])
+    formats[hidden] = replace(formats[hidden], scales=uneven)
+    np.testing.assert_allclose(raise_to_useful(graph, formats, 4)[hidden].scales, np.maximum(uneven, uneven.max() / 2))
+
+    coding = Coding(group_count=1, groups=(0,) * 4, tables=(), contexts=(), expected=(), share=())
+    formats[hidden] = replace(formats[hidden], coding=coding)
+    np.testing.assert_array_equal(raise_to_useful(graph, formats, 4)[hidden].scales, uneven)
 
 
 def test_small_layers_keep_eight_bits() -> None:

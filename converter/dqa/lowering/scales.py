@@ -46,10 +46,10 @@ def raise_to_useful(graph: Graph, formats: dict[int, TensorFormat], weight_bits:
 def _brought_together(graph: Graph, ties: Ties, formats: dict[int, TensorFormat]) -> dict[int, TensorFormat]:
     """Scales are folded into weights: weights that read channels of very different scales are worse to round to few levels.
 
-    An activation of 7 or 8 bits can spare one for them, one of fewer bits cannot.
+    An activation of 7 or 8 bits can spare one for them, one of fewer bits cannot, nor a coded map, whose steps say which channels matter.
     """
     result = dict(formats)
-    rigid = [t for t, fmt in formats.items() if fmt.bits < FINE_BITS or fmt.reason in _FIXED]
+    rigid = [t for t, fmt in formats.items() if fmt.bits < FINE_BITS or fmt.coding is not None or fmt.reason in _FIXED]
     untouchable = {int(v) for t in rigid for v in ties.channels(t)}
     for op in graph.ops:
         if op.kind in {"CONV_2D", "FULLY_CONNECTED"}:
