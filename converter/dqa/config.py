@@ -64,7 +64,7 @@ class ConvertConfig:
     push_rows: bool = False
     runtime: str = "standalone"
     layout: MapLayout = "coded"
-    bias_correction: bool = True
+    bias_correction: bool = False
 
     def __post_init__(self) -> None:
         _one_of("method", self.method, METHODS)

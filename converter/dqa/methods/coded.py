@@ -37,7 +37,7 @@ class CodedMethod:
     uses_consumers: ClassVar[bool] = False
 
     bits: float
-    bias_correction: bool = True
+    bias_correction: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.bits <= 8:
