@@ -76,20 +76,39 @@ def from_calibration(model: FloatModel, dataset: datasets.Dataset, config: Conve
     if config.ram is not None:
         return _planned(model, cut, known, inputs, x, config, progress)
     with progress.task("Choosing formats", None):
-        free = free_groups(cut.part, known, inputs, config, outputs) if config.layout == "coded" else []
-        phases, rings = None, set[int]()
-        if cut.builtins is None:
-            base = decide(cut.part, known, inputs, config, choices={t: EdgeChoice(Storage.MAP, 7) for t in activations})
-            phases, rings = _passing(cut.part, raise_to_useful(cut.part, base, config.weight_bits), free, config)
-        kept = [group for group in free if not rings.issuperset(group.members)]
-        found = _stored(model, cut, kept, x, config) if kept else Stored({}, {})
-        choices = {**found.choices, **dict.fromkeys(rings, EdgeChoice(Storage.RING))}
-        formats = raise_to_useful(cut.part, decide(cut.part, known, inputs, config, outputs, choices, found.coded), config.weight_bits)
-    for tensor in rings:
-        formats[tensor] = replace(as_ring(formats[tensor], cut.part.tensors[tensor].hwc, 1), reason=Reason.PASSING)
+        phases: tuple[int, ...] | None = None
+        if config.layout == "coded":
+            formats, phases = _coded(model, cut, known, inputs, outputs, x, config)
+        else:
+            formats = decide(cut.part, known, inputs, config, outputs)
+        formats = raise_to_useful(cut.part, formats, config.weight_bits)
     for tensor in set(cut.part.outputs).difference(cut.graph.outputs):
         formats[tensor] = replace(formats[tensor], reason=Reason.BORDER)
     return Decisions(cut, formats, phases)
+
+
+def _coded(
+    model: FloatModel,
+    cut: Split,
+    statistics: Mapping[int, ChannelStatistics],
+    inputs: Mapping[int, InputFormat],
+    outputs: Mapping[int, InputFormat],
+    x: Floats32,
+    config: ConvertConfig,
+) -> tuple[Formats, tuple[int, ...] | None]:
+    """Coded maps, and the phases in which rows pass instead; None where none do."""
+    free, phases, rings = free_groups(cut.part, statistics, inputs, config, outputs), None, set[int]()
+    if free and cut.builtins is None:
+        whole = {t: EdgeChoice(Storage.MAP, 7) for group in free for t in group.members}
+        base = raise_to_useful(cut.part, decide(cut.part, statistics, inputs, config, choices=whole), config.weight_bits)
+        phases, rings = _passing(cut.part, base, free, config)
+    kept = [group for group in free if not rings.issuperset(group.members)]
+    found = _stored(model, cut, kept, x, config) if kept else Stored({}, {})
+    choices = {**found.choices, **dict.fromkeys(rings, EdgeChoice(Storage.RING))}
+    formats = decide(cut.part, statistics, inputs, config, outputs, choices, found.coded)
+    for tensor in rings:
+        formats[tensor] = replace(as_ring(formats[tensor], cut.part.tensors[tensor].hwc, 1), reason=Reason.PASSING)
+    return formats, phases
 
 
 def _passing(part: Graph, formats: Formats, free: Sequence[FreeGroup], config: ConvertConfig) -> tuple[tuple[int, ...] | None, set[int]]:
