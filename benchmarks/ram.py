@@ -32,7 +32,7 @@ class Budgets:
 BUDGETS = {
     "ic": Budgets(15_000, 13_200, 10_900),
     "kws": Budgets(6_610, 5_510, 5_180),
-    "vww": Budgets(40_500, 34_400, 11_900),
+    "vww": Budgets(40_500, 36_200, 11_900),
     "ad": Budgets(2_400, 800, 800),
     "unet": Budgets(250_000, 244_000, 150_000),
 }

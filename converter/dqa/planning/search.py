@@ -168,7 +168,7 @@ def _milp(candidate: Candidate, options: Sequence[tuple[int, int]], budget: int)
 
 
 NEGLIGIBLE = 0.01
-"""A predicted loss (noise against signal) that cost at most 0.7 percentage points of accuracy on the networks of benchmarks/ram.py."""
+"""A predicted loss (noise against signal) that cost at most a percentage point of accuracy on the networks of benchmarks/ram.py."""
 
 
 def knee(front: Sequence[Solution]) -> Solution:
