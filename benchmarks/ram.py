@@ -31,7 +31,7 @@ class Budgets:
 
 BUDGETS = {
     "ic": Budgets(15_000, 13_200, 10_900),
-    "kws": Budgets(6_610, 5_510, 5_180),
+    "kws": Budgets(6_610, 5_700, 5_180),
     "vww": Budgets(40_500, 36_200, 11_900),
     "ad": Budgets(2_400, 800, 800),
     "unet": Budgets(223_000, 222_000, 160_000),
