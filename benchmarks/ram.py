@@ -1,6 +1,6 @@
 """RAM of every real model under a budget, beside TensorFlow Lite Micro's int8, with the accuracy it costs.
 
-    python benchmarks/ram.py [--models ic,kws] [--sim 200] [-o out/benchmarks]
+    python benchmarks/ram.py [--models ic,kws] [--weights 4] [--sim 200] [-o out/benchmarks]
 
 For each model three plans within budgets: inside TensorFlow Lite Micro's interpreter (its whole arena, measured here), standalone
 (input included) and standalone with pushed rows. RAM of a simulated board is measured, not computed; accuracy is of the whole test set.
@@ -54,7 +54,8 @@ def plan(name: str, way: str, work: Path, limits: argparse.Namespace) -> Row:
     """Converts within a budget, evaluates on the host (all samples) and in the interpreter or on the board (a few)."""
     out, budget = work / f"{name}-{way}", getattr(BUDGETS[name], way)
     try:
-        report = convert(name, work, out, ram=budget, push_rows=way == "pushed", runtime="tflm" if way == "tflm" else "standalone")
+        runtime = "tflm" if way == "tflm" else "standalone"
+        report = convert(name, work, out, ram=budget, push_rows=way == "pushed", runtime=runtime, weight_bits=limits.weights)
     except dqa.DqaError as error:
         return {"refused": f"{error.message} ({error.hint})"}
     row = {"budget": budget, "planned": report["ram"], "arena": report["plan"]["arena"], "host": evaluate(name, work, out)}
@@ -74,9 +75,14 @@ def markdown(rows: list[Row]) -> str:
         cells.append(
             [*line, *(figure(row, "standalone", "target", *keys) for keys in (("ram", "stack"), ("ram", "stack_bound"), ("instructions",)))]
         )
+        flash = figure(row, "standalone", "target", "flash")
+        if isinstance(flash, dict):
+            anchor = ANCHOR.get(row["model"])
+            used = sum(flash.values())
+            cells[-1] += [used, f"{used / (anchor['code'] + anchor['model']):.2f}" if anchor else ""]
     for way in ("in TensorFlow Lite Micro", "standalone", "rows pushed"):
         head += [f"RAM {way}", "of the anchor", "accuracy", "equal to the host"]
-    head += ["stack", "predicted", "instructions"]
+    head += ["stack", "predicted", "instructions", "flash", "of the anchor"]
     notes = ["", f"Anchor: {ANCHOR['source']}; unet: the int8 model in the interpreter of the wheel, in this run.", ""]
     return "\n".join(["# RAM within a budget", "", *table(head, cells), *notes])
 
@@ -90,4 +96,5 @@ if __name__ == "__main__":
         markdown,
         sim=(200, "samples on the simulated board"),
         tflm=(200, "samples in the TensorFlow Lite Micro interpreter"),
+        weights=(8, "bits of a weight, 8 or 4"),
     )
