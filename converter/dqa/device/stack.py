@@ -15,6 +15,11 @@ _ROOTS = re.compile(r"runtime_(load|begin|push|run)")
 """What does the work in firmware/src/runtime.h."""
 _LIBRARY = {"memcpy": 16, "memmove": 16, "memset": 16}
 """Frames of newlib's functions, of which the compiler tells nothing: at most four registers."""
+_INTERRUPT = "systick_handler"
+_COUNTER = "counter_systick.c"
+"""The only interrupt that is taken during an inference, and where it is written: on boards whose counter needs it."""
+_EXCEPTION = 108
+"""What the core pushes for it at most: eight registers, those of the floating-point unit, a word of alignment (ARMv7-M, B1.5.7)."""
 _ATTRIBUTE = re.compile(r'(\w+): "((?:[^"\\]|\\.)*)"')
 _FRAME = re.compile(r"(\d+) bytes \((?:static|dynamic,bounded)\)")
 _PUSHING = {"dqa_begin", "dqa_push_row", "dqa_end"}
@@ -41,7 +46,10 @@ def bound(elf: Path) -> int | None:
     graph = _graph(elf)
     depths: dict[str, int | None] = dict(_LIBRARY)
     found = [_depth(graph, name, depths) for name in graph.frames if _ROOTS.fullmatch(name)]
-    return max((depth for depth in found if depth is not None), default=None) if None not in found else None
+    if not found or None in found:
+        return None
+    taken = _EXCEPTION + graph.frames[_INTERRUPT] if _INTERRUPT in graph.frames else 0
+    return max(depth for depth in found if depth is not None) + taken
 
 
 def _depth(graph: _Graph, name: str, depths: dict[str, int | None]) -> int | None:
@@ -59,6 +67,8 @@ def _graph(elf: Path) -> _Graph:
     """The frames and calls of all objects beside the ELF file; methods are those of the operators linked into it."""
     graph, indirect = _Graph(), []
     for kind, values in _records(elf.parent):
+        if kind == "node" and values["title"] == _INTERRUPT and _COUNTER not in values["label"]:
+            continue  # what other boards have in its place
         if kind == "node" and (frame := _FRAME.search(values["label"])):
             graph.frames[values["title"]] = int(frame[1])
         elif kind == "edge" and values["targetname"] == _INDIRECT:
