@@ -63,6 +63,15 @@ def plan(name: str, way: str, work: Path, limits: argparse.Namespace) -> Row:
     return {**row, "target": evaluate(name, work, out, target, limit)}
 
 
+def flash(row: Row) -> list[object]:
+    """Bytes of code and program of the standalone plan, and their share of the anchor's."""
+    found, anchor = figure(row, "standalone", "target", "flash"), ANCHOR.get(row["model"])
+    if not isinstance(found, dict):
+        return [found, ""]
+    used = sum(found.values())
+    return [used, f"{used / (anchor['code'] + anchor['model']):.2f}" if anchor else ""]
+
+
 def markdown(rows: list[Row]) -> str:
     head = ["model", "float", "anchor"]
     cells = []
@@ -75,11 +84,7 @@ def markdown(rows: list[Row]) -> str:
         cells.append(
             [*line, *(figure(row, "standalone", "target", *keys) for keys in (("ram", "stack"), ("ram", "stack_bound"), ("instructions",)))]
         )
-        flash = figure(row, "standalone", "target", "flash")
-        if isinstance(flash, dict):
-            anchor = ANCHOR.get(row["model"])
-            used = sum(flash.values())
-            cells[-1] += [used, f"{used / (anchor['code'] + anchor['model']):.2f}" if anchor else ""]
+        cells[-1] += flash(row)
     for way in ("in TensorFlow Lite Micro", "standalone", "rows pushed"):
         head += [f"RAM {way}", "of the anchor", "accuracy", "equal to the host"]
     head += ["stack", "predicted", "instructions", "flash", "of the anchor"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,12 @@ import pytest
 from dqa import data, recipe
 from dqa.metrics import choose
 
+Prepare = Callable[..., Path]
+"""Of a task and its source, and further options: the folder of what was prepared. RuntimeError: what the script said."""
+
 
 @pytest.fixture
-def prepare(root: Path, tmp_path: Path):  # type: ignore[no-untyped-def]
+def prepare(root: Path, tmp_path: Path) -> Prepare:
     def run(task: str, source: Path, *options: str) -> Path:
         out = tmp_path / "prepared"
         command = [sys.executable, str(root / "examples/mlperf_tiny/prepare.py"), task, str(source), str(out), *options]
@@ -36,7 +40,7 @@ def runner_files(directory: Path, arrays: list[np.ndarray], labels: list[int], e
     return directory
 
 
-def test_runner_files_become_samples_in_the_order_of_their_labels(prepare, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_runner_files_become_samples_in_the_order_of_their_labels(prepare: Prepare, tmp_path: Path) -> None:
     features = np.random.default_rng(0).integers(-128, 128, (7, 49, 10, 1)).astype(np.int8)
     out = prepare("kws", runner_files(tmp_path / "kws01", list(features), [3, 1, 4, 1, 5, 9, 2]), "--samples", "2")
     calibration, test = data.load(out / "calibration.npz"), data.load(out / "test.npz")
@@ -45,7 +49,7 @@ def test_runner_files_become_samples_in_the_order_of_their_labels(prepare, tmp_p
     assert choose(test, (1, 49, 10, 1), (1, 12)) == "top1"
 
 
-def test_cifar_records_become_images_with_channels_last(prepare, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_cifar_records_become_images_with_channels_last(prepare: Prepare, tmp_path: Path) -> None:
     source = tmp_path / "cifar"
     source.mkdir()
     images = np.random.default_rng(1).integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
@@ -58,7 +62,7 @@ def test_cifar_records_become_images_with_channels_last(prepare, tmp_path: Path)
     assert len(data.load(out / "calibration.npz")) == 2
 
 
-def test_clips_become_windows_of_five_frames_grouped_by_clip(prepare, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_clips_become_windows_of_five_frames_grouped_by_clip(prepare: Prepare, tmp_path: Path) -> None:
     clips = np.random.default_rng(2).uniform(-60, 10, (27, 9, 128)).astype(np.float32)
     source = runner_files(tmp_path / "ad01", list(clips), [1] + [0] * 25 + [1], ", 2560, 512")  # 24 normal clips calibrate
     out = prepare("ad", source, "--samples", "6")
@@ -70,7 +74,7 @@ def test_clips_become_windows_of_five_frames_grouped_by_clip(prepare, tmp_path: 
     assert choose(test, (1, 640), (1, 640)) == "auc"
 
 
-def test_missing_files_are_named(prepare, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_missing_files_are_named(prepare: Prepare, tmp_path: Path) -> None:
     source = runner_files(tmp_path / "kws01", [np.zeros(490, np.int8)] * 2, [0, 1])
     (source / "tst_1.bin").unlink()
     with pytest.raises(RuntimeError, match=r"tst_1\.bin"):
@@ -89,7 +93,7 @@ def test_the_recipe_maps_the_data_to_the_range_the_model_was_trained_with(root: 
     np.testing.assert_allclose(mapped, expected, atol=1e-3)
 
 
-def test_a_number_of_samples_below_one_is_refused(prepare, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_number_of_samples_below_one_is_refused(prepare: Prepare, tmp_path: Path) -> None:
     source = runner_files(tmp_path / "kws01", [np.zeros(490, np.int8)] * 2, [0, 1])
     for samples in ("0", "-1"):
         with pytest.raises(RuntimeError, match="at least 1"):

@@ -41,26 +41,28 @@ def samples() -> np.ndarray:
     return images(1, 12, network())
 
 
-def planner(samples: np.ndarray, *, coded: bool, layout: LayoutName = "internal") -> Planner:
-    graph, x = network(), samples.astype(np.float32) / 255
+def planner_of(graph: Graph, samples: np.ndarray, *, coded: bool = True, layout: LayoutName = "internal") -> Planner:
+    x = samples.astype(np.float32) / 255
     statistics = statistics_of(graph, x)
     inputs = {0: InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))}
-    groups = []
-    if coded:
-        free = free_groups(graph, statistics, inputs, ConvertConfig())
-        groups = stored.coded_groups(graph, free, {t: v for t, v in run(graph, x).items() if not graph.tensors[t].is_constant}, x)
+    free = free_groups(graph, statistics, inputs, ConvertConfig()) if coded else []
+    groups = stored.coded_groups(graph, free, run(graph, x), x)
     return Planner(graph, statistics, inputs, ConvertConfig(), layout=layout, coded=groups)
 
 
 @pytest.fixture(scope="module")
 def plans(samples: np.ndarray) -> Planner:
-    return planner(samples, coded=True)
+    return planner_of(network(), samples)
 
 
 @pytest.fixture(scope="module")
-def tight(plans: Planner, samples: np.ndarray) -> Planned:
+def packed(samples: np.ndarray) -> Planner:
+    return planner_of(network(), samples, coded=False)
+
+
+@pytest.fixture(scope="module")
+def tight(plans: Planner, packed: Planner) -> Planned:
     """The plan in the fewest bytes that packed maps fit in."""
-    packed = planner(samples, coded=False)
     return plans.within(packed.ram(packed.realize(packed.search.smallest_plan()).program))
 
 
@@ -68,23 +70,20 @@ def coded_edges(planned: Planned) -> set[str]:
     return {edge.name for edge in planned.program.edges if edge.storage is Storage.CODED}
 
 
-def test_within_the_same_bytes_they_lose_less_than_packed_maps(samples: np.ndarray, tight: Planned):
-    packed = planner(samples, coded=False)
+def test_within_the_same_bytes_they_lose_less_than_packed_maps(packed: Planner, tight: Planned):
     assert tight.budget is not None
 
     assert coded_edges(tight)
     assert tight.solution.loss < 0.7 * packed.within(tight.budget).solution.loss
 
 
-def test_they_fit_where_packed_maps_do_not(samples: np.ndarray, plans: Planner):
-    packed = planner(samples, coded=False)
-
+def test_they_fit_where_packed_maps_do_not(packed: Planner, plans: Planner):
     assert plans.search.smallest.least < packed.search.smallest.least
 
 
 @pytest.mark.parametrize("layout", ["internal", "external", "pushed"])
 def test_the_program_keeps_within_its_budget_and_answers_as_the_mirror(samples: np.ndarray, layout: LayoutName):
-    plans = planner(samples, coded=True, layout=layout)
+    plans = planner_of(network(), samples, layout=layout)
     least = plans.ram(plans.realize(plans.search.smallest_plan()).program)
     planned = plans.within(least)
 
@@ -122,12 +121,7 @@ def test_tensors_that_share_a_range_are_not_coded(samples: np.ndarray):
         "MAX_POOL_2D", [net.conv(0, 16)], (1, SIZE // 2, SIZE // 2, 16), kernel_h=2, kernel_w=2, stride_h=2, stride_w=2,
         pad_top=0, pad_bottom=0, pad_left=0, pad_right=0, activation="NONE",
     )  # fmt: skip
-    graph, x = net.finish(net.conv(pooled, 8)), samples.astype(np.float32) / 255
-    statistics = statistics_of(graph, x)
-    inputs = {0: InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))}
-    free = free_groups(graph, statistics, inputs, ConvertConfig())
-    groups = stored.coded_groups(graph, free, {t: v for t, v in run(graph, x).items() if not graph.tensors[t].is_constant}, x)
-    plans = Planner(graph, statistics, inputs, ConvertConfig(), coded=groups)
+    plans = planner_of(net.finish(net.conv(pooled, 8)), samples)
 
     assert pooled not in plans.coded
     plans.realize(plans.search.smallest_plan())

@@ -101,7 +101,7 @@ def _impacts(graph: Graph, groups: Sequence[CodedGroup], x: Float32 | None) -> d
     for bits in PROBES:
         replaced, losses = {}, {}
         for group in groups:
-            if best := group.best(bits, equal):
+            if best := group.best(bits):
                 for tensor in group.group.members:
                     layout = best[0].layouts[tensor][bits]
                     replaced[tensor] = group.costs(tensor, best[0]).read_back(layout)

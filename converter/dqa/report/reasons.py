@@ -29,7 +29,7 @@ def phase_reasons(program: Program, planned: Planned | None) -> list[str]:
     count = program.op_phases[-1] + 1
     if planned is None:
         alone = [program.op_phases.count(number) == 1 for number in range(count)]
-        return ["an operator by itself: no plan was made" if one else "rows pass from operator to operator" for one in alone]
+        return ["an operator by itself" if one else "rows pass from operator to operator" for one in alone]
     return ["the first", *(_cut_reason(planned, number) for number in range(1, count))]
 
 
@@ -135,7 +135,7 @@ class _EdgeWords:
             return "next to a table, which takes bytes"
         if number in self.held and (rings := [o.size for o in self.held[number][0].options if o.ring_rows]):
             return f"a ring long enough for its readers would take {min(rings):,} B"
-        return "it shares its scale with an input or output" if self.planned is not None else "not planned, and no row of it can pass alone"
+        return "it shares its scale with an input or output" if self.planned is not None else "no plan was made here"
 
     def _why_not_more(self, number: int) -> str:
         """Why the edge has no more bits; empty where there is no choice."""
