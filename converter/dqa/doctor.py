@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
+from dqa import processes
+
 Probe = Callable[[], str | None]
 """The version found (or "found"), None if the tool is missing."""
 
@@ -81,7 +83,7 @@ def _command(*names: str) -> Probe:
 
 def _output(*command: str) -> str | None:
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=20)
+        done = processes.run(command, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None

@@ -221,8 +221,7 @@ def _on_host(host: HostModel, inputs: Bytes, jobs: int | None, progress: Progres
 def _on_tflm(out: Path, inputs: Bytes, progress: Progress) -> _Run:
     from dqa.engine.tflm_host import TflmModel
 
-    with progress.task("TensorFlow Lite Micro", len(inputs)) as step:
-        model = TflmModel(_read(out / "model.tflite"))
+    with progress.task("TensorFlow Lite Micro", len(inputs)) as step, TflmModel(_read(out / "model.tflite")) as model:
         outputs = model.run(inputs, progress=step)
     ram = {"arena": model.arena_used} if model.arena_used else None
     return _Run(outputs.view(np.uint8), measured={"ram": ram})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from dqa import processes
 from dqa.device import project
 from dqa.device.boards import Board, load_board
 from dqa.device.build import BuildResult, compiler, overflow, result
@@ -43,6 +43,6 @@ def build(out: Path, board: str, *, pushed: bool = False, portable: bool = False
 
 
 def _call(command: list[str], board: Board) -> None:
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = processes.run(command)
     if run.returncode != 0:
         raise overflow(run.stderr, board) or ToolError(f"the build for board {board.name} failed", hint=run.stderr.strip()[-2000:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from dqa import processes
 from dqa.device import project, registry, stack, tflm_tree
 from dqa.device.boards import Board, load_board
 from dqa.device.sizes import Sizes, measure
@@ -132,14 +134,13 @@ def _run(folder: Path, board: Board, arguments: list[str], environment: dict[str
         registry.check(board.name, board.platformio.platform)
     command = [sys.executable, "-m", "platformio", "run", "-d", str(folder), "-e", board.name, *arguments]
     lines = []
-    with subprocess.Popen(
-        command, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    ) as process:
+    with processes.child(command, env=variables, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        for line in process.stdout:
+        for line in io.TextIOWrapper(process.stdout, encoding="utf-8", errors="replace"):
             lines.append(line)
             if not quiet:
                 sys.stderr.write(line)
+        process.wait()
     log = "".join(lines)
     state.mkdir(exist_ok=True)
     log_file = state / f"{board.name}.log"

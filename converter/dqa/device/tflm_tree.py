@@ -12,6 +12,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import ARMAttributesSection
 
+from dqa import processes
 from dqa.device.boards import Board
 from dqa.errors import InputError
 
@@ -122,9 +123,7 @@ def _attributes(member: bytes) -> Architecture:
 
 def _version(root: Path) -> str:
     try:
-        run = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, timeout=10
-        )
+        run = processes.run(["git", "-C", str(root), "rev-parse", "--short", "HEAD"], timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     return run.stdout.strip() or "unknown"

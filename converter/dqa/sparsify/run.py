@@ -7,13 +7,13 @@ import importlib.util
 import json
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dqa import processes
 from dqa.errors import InputError, ModelError, ToolError
 from dqa.frontend.load import model_kind
 from dqa.frontend.worker import run_worker
@@ -48,8 +48,7 @@ def sparsify(
         raise ModelError(f"{model}: cannot be trained", hint="give the Keras .h5 or .keras file")
     if importlib.util.find_spec("tensorflow") is None:
         raise ToolError("TensorFlow is needed to train, and is not installed", hint="pip install 'dqa-convert[keras]'")
-    with tempfile.TemporaryDirectory(prefix="dqa-") as directory:
-        workdir = Path(directory)
+    with processes.folder() as workdir:
         job = {"data": str(data.absolute()), "config": asdict(config)}
         (workdir / "job.json").write_text(json.dumps(job), encoding="utf-8")
         with progress.task("Fine-tuning", STEPS) as done, _shown(workdir / "steps", done):
