@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from dqa.cli import signals
 from dqa.errors import DqaError, InputError
 from dqa.progress import Progress, RichProgress, SilentProgress
 
@@ -45,6 +46,8 @@ def run(command: click.Command) -> NoReturn:
 
 
 def _fail(message: str, hint: str, code: int, error: Exception) -> NoReturn:
+    if signals.came():
+        raise error
     if os.environ.get("DQA_DEBUG") == "1":
         traceback.print_exception(error)
     print(f"error: {_one_line(message)}", file=sys.stderr)
