@@ -165,5 +165,5 @@ def _places() -> Iterator[Path]:
         return
     with contextlib.suppress(RuntimeError):  # no HOME, and the system does not know the user
         home = Path.home()
-        if home.is_absolute():
+        if home.is_absolute() and os.environ.get("HOME") != "":  # which Python takes for the root directory
             yield home / {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(sys.platform, ".cache") / "dqa"
