@@ -68,10 +68,13 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def sweep(directory: Path) -> None:
-    """Removes the files below a directory that a killed process was writing; none may be at work there."""
+    """Removes the files below a directory that killed processes were writing; those of a process at work stay. Raises OSError."""
     for left in directory.rglob(f".*{UNFINISHED}"):
         if left.is_file() and not left.is_symlink():
-            left.unlink(missing_ok=True)
+            with contextlib.suppress(BlockingIOError, FileNotFoundError), left.open("rb") as file:
+                if fcntl is not None:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
 
 
 def _is_stream(path: Path) -> bool:
