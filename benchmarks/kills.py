@@ -139,6 +139,8 @@ class Trial:
             )
         if terminal:
             os.close(slave)
+            while (Path("/proc") / str(self.process.pid) / "stat").read_text().rsplit(")", 1)[1].split()[4] == "0":
+                time.sleep(0.005)  # it has no terminal yet
         self._master = master
 
     def end(self, name: str) -> None:
@@ -257,6 +259,7 @@ def run(options: argparse.Namespace, write: Callable[[list[Row]], None]) -> list
             else:
                 row.runs_again = trial.process.wait(600) == 0
             write(rows)
+    shutil.rmtree(work)
     return rows
 
 

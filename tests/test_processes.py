@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from dqa import keeper, processes
+from dqa.errors import DqaError, ToolError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups")
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
@@ -111,9 +112,9 @@ def test_a_folder_is_gone_after_a_normal_end_too_and_what_was_renamed_stays(tmp_
 import sys
 from pathlib import Path
 from dqa import processes
-one, other = processes.folder(), processes.doomed(Path("new"))
+one, other = processes.folder(), processes.unfinished(Path("new"))
 (one.__enter__() / "x").write_text("x")
-with processes.doomed(Path("unfinished")) as path:
+with processes.unfinished(Path("unfinished")) as path:
     path.write_text("whole")
     path.rename("finished")
 other.__enter__().write_text("half")
@@ -137,9 +138,9 @@ def test_a_child_has_no_input_and_its_status_and_output_are_given() -> None:
     assert re.fullmatch(r"dqa-[0-9a-f]{16}", Path(done.stdout.strip()).name) and not Path(done.stdout.strip()).exists()
 
 
-def test_what_cannot_be_started_is_an_os_error_and_is_not_owned(tmp_path: Path) -> None:
+def test_what_cannot_be_started_is_an_error_and_is_not_owned(tmp_path: Path) -> None:
     for _ in range(2):
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(ToolError, match="absent' does not run: No such file"):
             processes.run([str(tmp_path / "absent")])
     with processes.child(["sleep", "1000"]) as process:
         assert processes._keeper._owned.keys() >= {b"G%d" % process.pid}
@@ -169,8 +170,60 @@ def test_the_keeper_understands_what_it_is_told(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "folder")
     (tmp_path / "folder" / "file").write_text("x")
-    keeper.clear({b"P" + os.fsencode(tmp_path / name) for name in ("link", "absent")})
+    keeper.clear({b"P" + os.fsencode(tmp_path / name) for name in ("link", "absent")} | {b"N" + os.fsencode(tmp_path / "no" / "new")})
     assert [path.name for path in tmp_path.rglob("*")] == ["folder", "file"]
+
+
+def test_the_keeper_leaves_alone_what_another_process_works_at(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    work, file = tmp_path / "work", tmp_path / "file"
+    (work / "new" / "deep").mkdir(parents=True)
+    file.write_text("half")
+    owned = ((work / "new", work), (file, None))
+    locks = [os.open(path, os.O_RDONLY) for path in (work, file)]
+    try:
+        for lock in locks:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        assert [keeper.remove(*path) for path in owned] == [False, False] and file.exists() and (work / "new" / "deep").exists()
+    finally:
+        for lock in locks:
+            os.close(lock)
+    assert [keeper.remove(*path) for path in owned] == [True, True] and not list(tmp_path.iterdir())
+
+
+WRITER = """
+import time
+from pathlib import Path
+from dqa import directories, files
+real = files.os.fsync
+def slow(handle):
+    print("writing")
+    time.sleep(600)
+with directories.staged(Path("out")) as new:
+    (new / "a").write_text("new")
+    files.os.fsync = slow
+    files.write_atomically(Path("report"), "new")
+"""
+
+
+def test_what_a_killed_process_was_writing_is_removed_and_the_earlier_stays(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").write_text("old")
+    (tmp_path / "report").write_text("old")
+    with python(WRITER, scratch=tmp_path, cwd=tmp_path) as process:
+        assert process.stdout is not None and process.stdout.readline() == "writing\n"
+        assert len(list(tmp_path.iterdir())) == 4
+        process.kill()
+        process.communicate()
+    wait_for(lambda: len(list(tmp_path.iterdir())) == 2)
+    assert [(tmp_path / name).read_text() for name in ("out/a", "report")] == ["old", "old"]
+
+
+def test_no_room_for_temporary_files_is_one_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
+    with pytest.raises(DqaError, match="no temporary folder") as caught:
+        processes.run(["true"])
+    assert "TMPDIR" in caught.value.hint
 
 
 def test_a_process_whose_parent_is_gone_already_ends_at_once() -> None:

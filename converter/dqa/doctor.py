@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from dqa import processes
+from dqa.errors import ToolError
 
 Probe = Callable[[], str | None]
 """The version found (or "found"), None if the tool is missing."""
@@ -84,7 +85,7 @@ def _command(*names: str) -> Probe:
 def _output(*command: str) -> str | None:
     try:
         done = processes.run(command, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
+    except (ToolError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
 

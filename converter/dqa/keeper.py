@@ -1,9 +1,9 @@
 """Outlives the process that started it by a moment, and clears up after it.
 
 Run as a script (it imports nothing of dqa) with a pipe as standard input, whose other end closes when its owner dies, however it dies.
-Records end with a NUL: "+P" and "-P" PATH, "+G" and "-G" PROCESS GROUP (on Windows: process) say what the owner has
-and has no more, "!" that it has nothing.
-At the end of the pipe the groups are killed, then the paths are removed.
+Records end with a NUL and begin with "+" or "-" for what the owner has and has no more, "!" alone for nothing: "G" and the number of a
+process group (on Windows: of a process); "P" and a path; "N" and the path of what is new in a folder of unfinished work.
+At the end of the pipe the groups are killed, then the paths are removed, but where another process has locked the path or that folder.
 """
 
 from __future__ import annotations
@@ -15,6 +15,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 PATIENCE_S = 5.0
 """How long a killed process may take to end, and what it had open to be free."""
@@ -22,7 +29,7 @@ _PAUSE_S = 0.02
 
 
 def read_records(source: int) -> set[bytes]:
-    """What the owner had when the pipe ended, as b"P..." and b"G..."."""
+    """What the owner had when the pipe ended, without their "+"."""
     owned: set[bytes] = set()
     rest = b""
     while data := os.read(source, 1 << 16):
@@ -47,26 +54,38 @@ def kill_group(number: int) -> bool:
     return True
 
 
-def remove(path: Path) -> bool:
-    """Removes a file or folder; False if something of it is left."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        try:
+def remove(path: Path, folder: Path | None = None) -> bool:
+    """Removes a file or folder, and then `folder` around it if that is empty; False if something is left that may go later.
+
+    While another process has a lock on `folder`, or without it on `path`, it is at work there, and nothing is removed.
+    """
+    handle = None
+    try:
+        if fcntl is not None and not path.is_symlink():
+            handle = os.open(folder or path, os.O_RDONLY | os.O_NONBLOCK)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
             path.unlink(missing_ok=True)
-        except OSError:
-            return False
+        if folder is not None:
+            folder.rmdir()
+    except OSError:
+        return not os.path.lexists(path)
+    finally:
+        if handle is not None:
+            os.close(handle)
     return not os.path.lexists(path)
 
 
 def clear(owned: set[bytes]) -> None:
     """Kills the groups, then removes the paths, and tries again while either is left."""
     groups = {int(record[1:]) for record in owned if record[:1] == b"G"}
-    paths = {Path(os.fsdecode(record[1:])) for record in owned if record[:1] == b"P"}
+    paths = {(Path(os.fsdecode(record[1:])), record[:1] == b"N") for record in owned if record[:1] != b"G"}
     deadline = time.monotonic() + PATIENCE_S
     while groups or paths:
         groups = {group for group in groups if kill_group(group)}
-        paths = {path for path in paths if not remove(path)}
+        paths = {(path, new) for path, new in paths if not remove(path, path.parent if new else None)}
         if time.monotonic() > deadline:
             return
         time.sleep(_PAUSE_S)

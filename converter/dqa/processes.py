@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dqa import keeper
+from dqa.errors import DqaError, ToolError
 
 _PREFIX = "dqa-"
 _STALE_S = 60.0
@@ -112,33 +113,48 @@ atexit.register(_keeper.close)
 
 
 @contextlib.contextmanager
-def doomed(path: Path) -> Iterator[Path]:
-    """What is at `path` when this is left, if anything, is removed when this process ends, however it ends; so it is before that."""
-    record = b"P" + os.fsencode(path.absolute())
+def unfinished(path: Path, *, in_folder: bool = False) -> Iterator[Path]:
+    """Meanwhile, what is at `path` is removed should this process end; without an exception the caller has put it in its place.
+
+    A process that works at `path` holds a lock (flock) on it, or, in_folder, on the folder around it, which goes too once it is empty.
+    """
+    record = (b"N" if in_folder else b"P") + os.fsencode(path.absolute())
     _keeper.own(record)
     try:
         yield path
-    finally:
+    except BaseException:
         if not os.path.lexists(path):
             _keeper.disown(record)
+        raise
+    _keeper.disown(record)
 
 
 @contextlib.contextmanager
 def folder(parent: Path | None = None) -> Iterator[Path]:
-    """A new empty folder, in `parent` or where the system has temporary files; afterwards it is gone. Raises OSError."""
-    place = Path(tempfile.gettempdir() if parent is None else parent).absolute()
-    _sweep(place)
-    path = place / f"{_PREFIX}{secrets.token_hex(8)}"
-    with doomed(path):
-        lock = None
-        try:
-            path.mkdir(mode=0o700)
-            lock = _lock(path)
-            yield path
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
-            if lock is not None:
-                os.close(lock)
+    """A new empty folder, in `parent` or where the system has temporary files; afterwards it is gone.
+
+    Raises DqaError where none can be made.
+    """
+    try:
+        place = Path(tempfile.gettempdir() if parent is None else parent).absolute()
+        _sweep(place)
+        path = place / f"{_PREFIX}{secrets.token_hex(8)}"
+        record = b"P" + os.fsencode(path)
+        _keeper.own(record)
+        path.mkdir(mode=0o700)
+        lock = _lock(path)
+    except OSError as error:
+        raise DqaError(
+            f"no temporary folder can be made: {error}", hint="make room, or set TMPDIR to a folder that can be written"
+        ) from error
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+        if not os.path.lexists(path):  # else at the end of this process
+            _keeper.disown(record)
 
 
 @contextlib.contextmanager
@@ -154,18 +170,14 @@ def child(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A child with a folder for its temporary files; afterwards it, what it started and the folder are gone.
 
-    It also ends with the thread that entered this. Raises OSError if it cannot be started.
+    It also ends with the thread that entered this. Raises ToolError if it cannot be started.
     """
     with folder() as scratch:
-        process = _keeper.start(
-            command,
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            env={**(os.environ if env is None else env), **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(scratch))},
-            cwd=cwd,
-            pass_fds=pass_fds,
-        )
+        variables = {**(os.environ if env is None else env), **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(scratch))}
+        try:
+            process = _keeper.start(command, stdin=stdin, stdout=stdout, stderr=stderr, env=variables, cwd=cwd, pass_fds=pass_fds)
+        except OSError as error:
+            raise ToolError(f"'{command[0]}' does not run: {error.strerror}", hint="dqa doctor checks the tools") from error
         try:
             yield process
         finally:
@@ -187,7 +199,7 @@ def run(
     cwd: Path | None = None,
     timeout: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a child with no input to its end: its status and, as text, its output. Raises OSError, subprocess.TimeoutExpired."""
+    """Runs a child with no input to its end: its status and, as text, its output. Raises ToolError, subprocess.TimeoutExpired."""
     with child(command, stdout=stdout, stderr=stderr, env=env, cwd=cwd) as process:
         texts = [(data or b"").decode("utf-8", "replace") for data in process.communicate(timeout=timeout)]
     return subprocess.CompletedProcess(list(command), process.returncode, *texts)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from dqa.cli.common import board_option, out_argument, output_options, progress, rows_pushed, runtime_options, table, talk, write_json
+from dqa import __version__
+from dqa.cli.common import board_option, out_argument, output_options, progress, rows_pushed, runtime_options, table, talk, warn, write_json
 
 
 @click.command()
@@ -21,8 +22,17 @@ def build(out: Path, board: str, runtime: str, tflm: Path | None, verbose: bool,
 
     with progress(quiet or verbose).task(f"Building for {board}", None):
         result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=rows_pushed(out, board, runtime))
-    data = {"board": board, "runtime": runtime, "elf": str(result.elf), "map": str(result.map_file), **result.figures()}
+    data = {
+        "dqa": __version__,
+        "program_sha256": result.program_sha256,
+        "board": board,
+        "runtime": runtime,
+        "elf": str(result.elf),
+        "map": str(result.map_file),
+        **result.figures(),
+    }
     write_json(data, json_path)
+    warn(result.notes)
     if talk(quiet, json_path):
         rows = [
             ["flash, code", f"{result.flash_code:,}"],

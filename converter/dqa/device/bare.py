@@ -22,7 +22,7 @@ def build(out: Path, board: str, *, pushed: bool = False, portable: bool = False
     portable: without the variants that use instructions of the board's processor.
     """
     chosen = load_board(board)
-    folder = project.write(out).resolve()
+    folder = project.write(out).folder.resolve()
     target = folder / ".pio" / ("bare-pushed" if pushed else "bare-portable" if portable else "bare") / board
     target.mkdir(parents=True, exist_ok=True)
     elf = target / "firmware.elf"

@@ -1,34 +1,45 @@
-"""Builds the firmware of a converted model with PlatformIO."""
+"""Builds the firmware of a converted model with PlatformIO.
+
+PlatformIO works in OUT/firmware/.pio; what it made is put, whole, into OUT/build/BOARD/RUNTIME.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import io
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from dqa import processes
+from dqa import __version__, manifest, processes
 from dqa.device import project, registry, stack, tflm_tree
 from dqa.device.boards import Board, load_board
 from dqa.device.sizes import Sizes, measure
+from dqa.directories import staged
 from dqa.errors import BoardError, DqaError, RecipeError, ToolError
-from dqa.report import record_build
+from dqa.files import failure
+from dqa.report import program_sha256, record
 
 RUNTIMES = ("standalone", "tflm")
 COMPILER = "arm-none-eabi-gcc"
 _QUIET = {"PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no", "PLATFORMIO_DISABLE_UPGRADE_CHECK": "true"}
 _OVERFLOW = re.compile(r"region [`'](RAM|FLASH)' overflowed by (\d+) bytes?")
+_ABOUT = "build.json"
 _MEMORY = {"RAM": "RAM", "FLASH": "flash"}
 
 
 @dataclass(frozen=True)
 class BuildResult:
-    """The firmware, its sizes in bytes (see Sizes), and the most stack that loading or an inference takes (see dqa.device.stack)."""
+    """The firmware, its sizes in bytes (see Sizes), and the most stack that loading or an inference takes (see dqa.device.stack).
+
+    program_sha256: of the program it was built for. notes: what a user should know: sources that were changed, a report left as it was.
+    """
 
     elf: Path
     flash_code: int
@@ -37,6 +48,8 @@ class BuildResult:
     ram_model: int
     stack: int | None
     map_file: Path
+    program_sha256: str | None = None
+    notes: tuple[str, ...] = ()
 
     def figures(self) -> dict[str, dict[str, int]]:
         """The sizes as the report and `dqa build --json` give them; stack_bound is absent where no bound is known."""
@@ -53,22 +66,36 @@ def build(
 
     runtime "tflm" links TensorFlow Lite Micro from the tree `tflm` (or DQA_TFLM_DIR). quiet: PlatformIO's output goes to
     OUT/firmware/.pio/BOARD.log only, else to stderr as well. pushed: the model takes its input row by row, which runtime "standalone" can.
-    The report in `out` gets the figures. BoardError: unknown board, or the model does not fit. ToolError: something is not installed, or
-    the build failed.
+    An earlier build stays until this one is complete. The report in `out` gets the figures. BoardError: unknown board, or the model does
+    not fit. ToolError: something is not installed, or the build failed.
     """
-    _make(out, load_board(board), runtime, tflm, [], quiet, pushed)
-    built = result(elf_path(out, board, runtime, pushed=pushed))
-    record_build(out, {"board": board, "runtime": runtime, "pushed": pushed, **built.figures()})
-    return built
+    built = _make(out, load_board(board), runtime, tflm, [], quiet, pushed)
+    entry = {"board": board, "runtime": runtime, "pushed": pushed, "program_sha256": built.program_sha256, **built.figures()}
+    why = record(out, "builds", entry)
+    return replace(built, notes=(*built.notes, f"the report was left as it is: {why}")) if why else built
 
 
 def elf_path(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = False) -> Path:
     """Where `build` puts the firmware."""
-    return _build_folder(out / "firmware", runtime, pushed) / board / "firmware.elf"
+    return out / "build" / board / _variant(runtime, pushed) / "firmware.elf"
 
 
-def _build_folder(project_folder: Path, runtime: str, pushed: bool) -> Path:
-    return project_folder / ".pio" / (f"{runtime}-pushed" if pushed else runtime)
+def found(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = False) -> BuildResult | None:
+    """What `build` made for the program that is in OUT now; None if it made nothing for it."""
+    elf = elf_path(out, board, runtime, pushed=pushed)
+    try:
+        about = json.loads((elf.parent / _ABOUT).read_text(encoding="utf-8"))
+        flash, ram, program = about["flash"], about["ram"], about["program_sha256"]
+        if program != program_sha256(out):
+            return None
+        sizes = int(flash["code"]), int(flash["model"]), int(ram["static"]), int(ram["model"])
+        return BuildResult(elf, *sizes, ram.get("stack_bound"), elf.with_suffix(".map"), program)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _variant(runtime: str, pushed: bool) -> str:
+    return f"{runtime}-pushed" if pushed else runtime
 
 
 def result(elf: Path) -> BuildResult:
@@ -108,16 +135,37 @@ def compiler() -> str:
     return found
 
 
-def _make(out: Path, board: Board, runtime: str, tflm: Path | None, arguments: list[str], quiet: bool, pushed: bool) -> None:
+def _make(out: Path, board: Board, runtime: str, tflm: Path | None, arguments: list[str], quiet: bool, pushed: bool) -> BuildResult:
     if runtime not in RUNTIMES:
         raise RecipeError(f"unknown runtime {runtime!r}", hint=f"one of: {', '.join(RUNTIMES)}")
     if pushed and runtime != "standalone":
         raise RecipeError(f"runtime {runtime} takes no rows one by one", hint="build for runtime standalone, or with the input whole")
     environment = tflm_tree.environment(board, tflm) if runtime == "tflm" else {}
     environment |= {"DQA_RUNTIME": runtime, "DQA_MODEL_PUSHED": str(int(pushed))}
-    folder = project.write(out)
-    environment["PLATFORMIO_BUILD_DIR"] = str(_build_folder(folder.resolve(), runtime, pushed))
-    _run(folder, board, arguments, environment, quiet)
+    manifest.settle(out)
+    written = project.write(out)
+    work = written.folder.resolve() / ".pio" / _variant(runtime, pushed)
+    environment["PLATFORMIO_BUILD_DIR"] = str(work)
+    try:
+        _run(written.folder, board, arguments, environment, quiet)
+    except OSError as error:
+        raise failure(written.folder, error) from error
+    built = _publish(out, board, runtime, pushed, result(work / board.name / "firmware.elf"))
+    notes = [f"built as it was changed: {manifest.listed(written.edited)} in '{written.folder}'"] if written.edited else []
+    return replace(built, notes=tuple(notes))
+
+
+def _publish(out: Path, board: Board, runtime: str, pushed: bool, made: BuildResult) -> BuildResult:
+    """Puts what was made, and what is known of it, in the place of an earlier build."""
+    elf, program = elf_path(out, board.name, runtime, pushed=pushed), program_sha256(out)
+    about: dict[str, Any] = {"dqa": __version__, "program_sha256": program, "board": board.name, "runtime": runtime, "pushed": pushed}
+    with staged(elf.parent, manifest.users) as new:
+        shutil.copyfile(made.elf, new / elf.name)
+        shutil.copyfile(made.map_file, new / elf.with_suffix(".map").name)
+        (new / _ABOUT).write_text(json.dumps(about | made.figures(), indent=1) + "\n", encoding="utf-8")
+        manifest.create(new, "build", program)
+        manifest.check_room(new, manifest.users(elf.parent))
+    return replace(made, elf=elf, map_file=elf.with_suffix(".map"), program_sha256=program)
 
 
 def _run(folder: Path, board: Board, arguments: list[str], environment: dict[str, str], quiet: bool) -> None:

@@ -14,7 +14,7 @@ from elftools.elf.sections import ARMAttributesSection
 
 from dqa import processes
 from dqa.device.boards import Board
-from dqa.errors import InputError
+from dqa.errors import InputError, ToolError
 
 VARIABLE = "DQA_TFLM_DIR"
 _HEADER = Path("tensorflow/lite/micro/micro_interpreter.h")
@@ -124,7 +124,7 @@ def _attributes(member: bytes) -> Architecture:
 def _version(root: Path) -> str:
     try:
         run = processes.run(["git", "-C", str(root), "rev-parse", "--short", "HEAD"], timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
+    except (ToolError, subprocess.TimeoutExpired):
         return "unknown"
     return run.stdout.strip() or "unknown"
 

@@ -121,7 +121,7 @@ def _version(compiler: str) -> str:
 def _call(command: list[str]) -> subprocess.CompletedProcess[str]:
     try:
         return processes.run(command, timeout=_TIMEOUT_S)
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired as error:
         raise ToolError(f"the C compiler '{command[0]}' does not run: {error}", hint="dqa doctor checks the tools") from error
 
 

@@ -20,7 +20,7 @@ from dqa.study.grid import Job, Ranking, key
 from dqa.study.grid import jobs as all_jobs
 from dqa.study.grid import rankings as all_rankings
 from dqa.study.inputs import ModelInputs, prepare
-from dqa.study.store import Record, Store, sweep
+from dqa.study.store import FOLDERS, Record, Store, open_directory
 
 CONNECT_SECONDS = 20
 NEEDED = ("joblib", "matplotlib", "threadpoolctl")
@@ -108,8 +108,8 @@ def run_study(config: StudyConfig, out: Path, workers: Workers, *, keep_stale: b
     """
     progress = progress or SilentProgress()
     work = all_jobs(config)
-    models, ranked, measured = (Store(out / name) for name in ("models", "rankings", "jobs"))
-    sweep(out)
+    open_directory(out)
+    models, ranked, measured = (Store(out / name) for name in FOLDERS)
     with progress.task("Preparing models", len(config.models)) as done:
         inputs = {}
         for name, settings in config.models.items():
