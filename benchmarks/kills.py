@@ -6,7 +6,7 @@ Each command is run to its end once, then ended by each signal at random moments
 SIGINT goes to all processes of the terminal's group, as Ctrl-C does; SIGTERM and SIGKILL to the command alone; SIGHUP comes from closing
 its terminal. Counted are processes that still live 10 seconds later, entries in its folder for temporary files, and names beside and in
 its result that neither the earlier nor a finished one has. The earlier result is intact if each of its files is as before, or as the
-command that ran to its end left it; of a conversion all must be one or the other. After each signal's last moment the command must run
+command that ran to its end left it; of a conversion all must be one or the other. After the last SIGKILL the command must run
 to its end. Writes kills.json and kills.md. For Linux.
 """
 
@@ -223,16 +223,19 @@ def measure(name: str, start: Path, place: Path) -> tuple[float, Files]:
     command = COMMANDS[name]
     begun = time.monotonic()
     trial = Trial(command, start, place)
+    if (ended := finish(trial, command)) is None:
+        sys.exit(f"{name} fails without being ended:\n{trial.log.read_text()}")
+    return ended - begun, files(trial.work)
+
+
+def finish(trial: Trial, command: Command) -> float | None:
+    """When the command was done, or simulated for a second; None if it failed."""
     if command.endless:
-        while not any("qemu" in line for line in trial.alive()):
-            assert trial.process.poll() is None, trial.log.read_text()
+        while trial.process.poll() is None and not any("qemu" in line for line in trial.alive()):
             time.sleep(0.05)
         time.sleep(1)
         trial.end("SIGINT")
-    code = trial.process.wait(600)
-    if code != (130 if command.endless else 0):
-        sys.exit(f"{name} fails without being ended:\n{trial.log.read_text()}")
-    return time.monotonic() - begun, files(trial.work)
+    return time.monotonic() if trial.process.wait(600) == (130 if command.endless else 0) else None
 
 
 def run(options: argparse.Namespace, write: Callable[[list[Row]], None]) -> list[Row]:
@@ -241,7 +244,6 @@ def run(options: argparse.Namespace, write: Callable[[list[Row]], None]) -> list
     earlier = files(start)
     for name in options.commands.split(","):
         command = COMMANDS[name]
-        measure(name, start, work / "trial")  # fills caches
         seconds, finished = measure(name, start, work / "trial")
         for sent in options.signals.split(","):
             row = Row(name, sent, round(seconds, 2))
@@ -250,14 +252,9 @@ def run(options: argparse.Namespace, write: Callable[[list[Row]], None]) -> list
             for part in range(options.moments):
                 moment = (part + moments.random()) / options.moments * seconds
                 trial = attempt(row, command, start, work / "trial", moment, earlier, finished)
-            trial.begin(command)
-            if command.endless:
-                time.sleep(seconds + 1)
-                row.runs_again = any("qemu" in line for line in trial.alive())
-                trial.end("SIGTERM")
-                trial.process.wait(60)
-            else:
-                row.runs_again = trial.process.wait(600) == 0
+            if sent == "SIGKILL":
+                trial.begin(command)
+                row.runs_again = finish(trial, command) is not None
             write(rows)
     shutil.rmtree(work)
     return rows
@@ -269,7 +266,7 @@ def markdown(rows: list[Row]) -> str:
     lines = [head, ["---"] * len(head)]
     for r in rows:
         cells: list[Any] = [r.command, r.seconds, r.signal, r.moments, r.finished, r.processes_left, r.files_left, r.earlier_spoilt]
-        lines.append([*cells, r.not_one_line, r.other_codes, r.slowest_end, "yes" if r.runs_again else "no"])
+        lines.append([*cells, r.not_one_line, r.other_codes, r.slowest_end, {True: "yes", False: "no", None: "-"}[r.runs_again]])
     return "".join(f"| {' | '.join(map(str, cells))} |\n" for cells in lines)
 
 
@@ -280,6 +277,8 @@ def main() -> None:
     parser.add_argument("--moments", type=int, default=20)
     parser.add_argument("-o", "--out", type=Path, default=Path("out/benchmarks"))
     options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # a job in the background may ignore them, and so would the commands
     options.out.mkdir(parents=True, exist_ok=True)
 
     def write(rows: list[Row]) -> None:

@@ -11,17 +11,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
-fcntl: Any
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 PATIENCE_S = 5.0
 """How long a killed process may take to end, and what it had open to be free."""
@@ -45,6 +42,8 @@ def read_records(source: int) -> set[bytes]:
 def kill_group(number: int) -> bool:
     """Kills a process and what it started; False if nothing of it is left."""
     if sys.platform == "win32":
+        import subprocess
+
         done = subprocess.run(["taskkill", "/T", "/F", "/PID", str(number)], capture_output=True, check=False)
         return done.returncode == 0
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -68,7 +68,7 @@ class Workers:
         with self._backend():
             parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
             try:
-                with _uninterrupted():
+                with nullcontext() if self.scheduler else _uninterrupted():
                     results = parallel(joblib.delayed(_call)(task) for task in tasks)
                 yield from results
             except (DqaError, GeneratorExit):
