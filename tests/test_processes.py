@@ -245,7 +245,14 @@ def test_every_child_and_temporary_folder_of_the_package_begins_here(root: Path)
 SLEEPER = "import time\nfrom dqa.cli import signals\nwith signals.ending():\n    print('on')\n    {}\n"
 
 
-@pytest.mark.parametrize("body", ["time.sleep(600)", "try:\n        time.sleep(600)\n    finally:\n        raise OSError('the terminal')"])
+BODIES = [
+    "time.sleep(600)",
+    "try:\n        time.sleep(600)\n    finally:\n        raise OSError('the terminal')",
+    "type('Dropped', (), {'__del__': lambda self: time.sleep(600)})()",
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize(("death", "says"), [("SIGINT", "interrupted"), ("SIGTERM", "terminated"), ("SIGHUP", "the terminal was closed")])
 def test_a_signal_ends_a_command_with_one_line(death: str, says: str, body: str, tmp_path: Path) -> None:
     with python(SLEEPER.format(body), scratch=tmp_path) as process:

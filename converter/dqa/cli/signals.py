@@ -12,7 +12,7 @@ from types import FrameType
 
 _SAID = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "the terminal was closed"}
 _PATIENCE_S = 20.0
-"""How long the clean-up may take. Python drops exceptions in some places (a destructor, for one), and this one must not be lost."""
+"""How long the clean-up may take; what it leaves is cleared up behind this process (dqa.processes)."""
 
 
 _received: list[int] = []
@@ -39,6 +39,13 @@ def ending() -> Iterator[None]:
         last_resort.start()
         raise Ended
 
+    def unraisable(event: sys.UnraisableHookArgs) -> None:
+        """Python would drop what is raised in a destructor and go on."""
+        if event.exc_type is Ended:
+            _leave(_received[0])
+        before(event)
+
+    before, sys.unraisablehook = sys.unraisablehook, unraisable
     numbers = [getattr(signal, name) for name in _SAID if hasattr(signal, name)]
     caught = [number for number in numbers if signal.getsignal(number) not in (signal.SIG_IGN, None)]
     for number in caught:
@@ -51,6 +58,7 @@ def ending() -> Iterator[None]:
         _say(_received[0])
         sys.exit(128 + _received[0])
     finally:
+        sys.unraisablehook = before
         for number in caught:
             signal.signal(number, signal.SIG_DFL)
 
@@ -61,8 +69,8 @@ def came() -> bool:
 
 
 def _say(number: int) -> None:
-    with contextlib.suppress(OSError):
-        print(_SAID[signal.Signals(number).name], file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # not print: the signal may have come inside of one
+        os.write(2, f"{_SAID[signal.Signals(number).name]}\n".encode())
 
 
 def _leave(number: int) -> None:
