@@ -103,6 +103,8 @@ def prepare(work: Path) -> Path:
     dqa = [sys.executable, "-m", "dqa"]
     subprocess.run([*dqa, "convert", "m.h5", "--calibration", "x.npz", "--bits", "4", "-o", "out", "-q"], cwd=start, check=True)
     shutil.copy(start / "out" / "float.tflite", start)
+    for target in ("host", "tflm-host"):  # compiles what they need
+        subprocess.run([*dqa, "evaluate", "out", "--data", "x.npz", "--target", target, "-q"], cwd=start, check=True)
     for name in ("host.json", "tflm.json", "sim.json", "build.json"):
         (start / name).write_text('{"earlier": true}\n', encoding="utf-8")
     shutil.copy(start / "m.h5", start / "sparse.keras")
