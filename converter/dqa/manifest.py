@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -67,7 +67,7 @@ def load(directory: Path) -> Manifest | None:
 
 def create(directory: Path, kind: str, program: str | None = None) -> None:
     """Writes the manifest of all that is in a directory that dqa just made, but for parts with their own."""
-    own = [name for name in _names(directory) if not any((directory / part / NAME).exists() for part in PurePosixPath(name).parents)]
+    own = [name for name in _names(directory) if not any((directory / part / NAME).exists() for part in PurePosixPath(name).parents[:-1])]
     Manifest(kind, program, {name: sha256(directory / name) for name in own if name != NAME}, {}).save(directory)
 
 
@@ -147,21 +147,28 @@ def settle(directory: Path) -> None:
         raise failure(directory, error) from error
 
 
-def refresh(directory: Path, files: Mapping[str, bytes], kind: str, program: str | None = None, *, whole: bool = False) -> list[str]:
+Files = Mapping[str, bytes]
+
+
+def refresh(
+    directory: Path, files: Files | Callable[[], Files], kind: str, program: str | None = None, *, whole: bool = False
+) -> list[str]:
     """Brings files of a directory of dqa up to date and returns the names of those left alone, because someone changed them.
 
+    files: content by name, or what tells it: it is called while no other process is in here for the same directory.
     Each appears whole or not at all; equal ones are not written. whole: no others are dqa's, those that it wrote before are deleted.
     Raises InputError where a file that dqa did not write has one of the names, or the place cannot be written; DqaError: full disk.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with locked(directory):
-            return _refresh(directory, files, load(directory) or Manifest(kind, None, {}, {}), program, whole)
+            wanted = files() if callable(files) else files
+            return _refresh(directory, wanted, load(directory) or Manifest(kind, None, {}, {}), program, whole)
     except OSError as error:
         raise failure(directory, error) from error
 
 
-def _refresh(directory: Path, files: Mapping[str, bytes], there: Manifest, program: str | None, whole: bool) -> list[str]:
+def _refresh(directory: Path, files: Files, there: Manifest, program: str | None, whole: bool) -> list[str]:
     wanted = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     found = {name: _hash_of(directory, name) for name in {*wanted, *there.files, *there.writing}}
     left = sorted(name for name in wanted if found[name] and found[name] not in (*there.hashes(name), wanted[name]))
