@@ -63,7 +63,7 @@ def _writes(arguments: tuple[Any, ...]) -> bool:
     return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR)) and not str(path).startswith("/dev/")
 
 
-def tree(directory: Path) -> dict[str, str]:
+def contents(directory: Path) -> dict[str, str]:
     """Everything below a directory: what files hold, "/" for directories, "-> target" for links."""
 
     def shown(path: Path) -> str:

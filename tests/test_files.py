@@ -11,7 +11,7 @@ import pytest
 from dqa import directories, files
 from dqa.directories import recover, staged
 from dqa.errors import DqaError, InputError
-from faults import KILLED, REFUSED, full, killed, tree
+from faults import KILLED, REFUSED, contents, full, killed
 
 
 def fill(directory: Path, names: dict[str, str]) -> None:
@@ -41,7 +41,7 @@ def test_a_link_stays_a_link_and_a_stream_is_written_as_it_is(tmp_path: Path) ->
     (tmp_path / "real").write_text("old")
     (tmp_path / "link").symlink_to("real")
     files.write_atomically(tmp_path / "link", "new")
-    assert tree(tmp_path) == {"link": "-> real", "real": "new"}
+    assert contents(tmp_path) == {"link": "-> real", "real": "new"}
     files.write_atomically(Path(os.devnull), "gone")
     assert Path(os.devnull).is_char_device()
     pipe = tmp_path / "pipe"
@@ -72,10 +72,10 @@ def test_what_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
     path = tmp_path / "file"
     files.beside(path).write_text("a longer text than the one that follows")
     files.write_atomically(path, "text")
-    assert tree(tmp_path) == {"file": "text"}
+    assert contents(tmp_path) == {"file": "text"}
     fill(tmp_path, {"a/.b.json.dqa-writing": "", "a/.hidden": "", "a/c.dqa-writing": ""})
     files.sweep(tmp_path)
-    assert sorted(tree(tmp_path)) == ["a", "a/.hidden", "a/c.dqa-writing", "file"]
+    assert sorted(contents(tmp_path)) == ["a", "a/.hidden", "a/c.dqa-writing", "file"]
 
 
 def test_threads_that_write_the_same_file_leave_one_of_their_texts(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
         assert caught.value.exit_code == 1
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert tree(tmp_path) == {"file": "old", "out": "/", "out/model": "old"}
+    assert contents(tmp_path) == {"file": "old", "out": "/", "out/model": "old"}
 
 
 def test_a_directory_is_replaced_and_the_users_files_stay(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_directory_is_replaced_and_the_users_files_stay(tmp_path: Path) -> Non
     mine = (out / "user.txt").stat().st_ino
     with staged(out, lambda old: [*users(old), "lib/user/x"]) as new:
         fill(new, {"model": "2", "src/b": "2"})
-    assert tree(out) == {
+    assert contents(out) == {
         "lib": "/",
         "lib/user": "/",
         "lib/user-empty": "/",
@@ -138,15 +138,15 @@ def test_a_directory_is_replaced_and_the_users_files_stay(tmp_path: Path) -> Non
 
 def test_a_failure_while_it_is_written_leaves_the_old_one(tmp_path: Path) -> None:
     fill(tmp_path / "out", {"model": "old", "user": "mine"})
-    before = tree(tmp_path)
+    before = contents(tmp_path)
     with pytest.raises(KeyboardInterrupt), staged(tmp_path / "out", users) as new:
         fill(new, {"model": "new"})
         raise KeyboardInterrupt
-    assert tree(tmp_path) == before
+    assert contents(tmp_path) == before
     with pytest.raises(DqaError) as caught, staged(tmp_path / "out", users):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert "cannot write" in caught.value.message
-    assert tree(tmp_path) == before
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("way", ["current directory", "no exchange"])
@@ -161,7 +161,7 @@ def test_where_directories_cannot_be_exchanged_their_entries_are(tmp_path: Path,
     with staged(Path(), users) if way == "current directory" else staged(out, users) as new:
         fill(new, {"model": "new", "lib/b": "new"})
     assert out.stat().st_ino == place
-    assert tree(tmp_path) == {"out": "/", "out/lib": "/", "out/lib/b": "new", "out/lib/user": "mine", "out/model": "new"}
+    assert contents(tmp_path) == {"out": "/", "out/lib": "/", "out/lib/b": "new", "out/lib/user": "mine", "out/model": "new"}
 
 
 def old_out(out: Path) -> None:
@@ -188,11 +188,11 @@ def test_killed_at_any_moment_it_is_the_old_or_the_new(tmp_path: Path, monkeypat
         old_out(out)
         code = killed(lambda out=out: replace(out), moment)
         if exchanged:
-            assert tree(out) in (BEFORE, AFTER), moment
+            assert contents(out) in (BEFORE, AFTER), moment
         recover(out, users)
-        assert tree(out) in (BEFORE, AFTER), moment
+        assert contents(out) in (BEFORE, AFTER), moment
         assert list(out.parent.iterdir()) == [out]
-        found.append(tree(out) == AFTER)
+        found.append(contents(out) == AFTER)
         if code == 0:
             break
         assert code == KILLED
@@ -209,10 +209,10 @@ def test_a_disk_that_is_full_at_any_moment_leaves_the_old_one_and_nothing_else(t
         if code == 0:
             break
         assert code == REFUSED
-        assert tree(out) == BEFORE, moment
+        assert contents(out) == BEFORE, moment
         assert list(tmp_path.iterdir()) == [out]
     assert moment > 5
-    assert tree(out) == AFTER
+    assert contents(out) == AFTER
 
 
 def test_a_file_that_came_while_the_directory_was_exchanged_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +227,7 @@ def test_a_file_that_came_while_the_directory_was_exchanged_is_kept(tmp_path: Pa
     monkeypatch.setattr(directories, "_exchange", slow)
     with staged(out, users) as new:
         fill(new, {"model": "new"})
-    assert tree(tmp_path) == {"out": "/", "out/model": "new", "out/user-late": "mine"}
+    assert contents(tmp_path) == {"out": "/", "out/model": "new", "out/user-late": "mine"}
 
 
 def _umask() -> int:

@@ -15,7 +15,7 @@ import pytest
 from cli import Shell
 from dqa import ConvertConfig, conversion, convert, directories, manifest, output
 from dqa.errors import DqaError, InputError
-from faults import KILLED, REFUSED, full, killed, tree
+from faults import KILLED, REFUSED, contents, full, killed
 from tflite_builder import Net
 
 Write = Callable[[Path], list[str]]
@@ -110,10 +110,10 @@ def test_what_dqa_did_not_write_is_refused_before_the_work(made: Callable[[Path]
     place = tmp_path / "a" / "out"
     place.parent.mkdir()
     made(place)
-    before = tree(tmp_path)
+    before = contents(tmp_path)
     done = dqa.refuses("convert", inputs / "missing.tflite", "-o", place)
     assert "/out" in done.err and "hint: " in done.err
-    assert tree(tmp_path) == before
+    assert contents(tmp_path) == before
 
 
 def test_the_current_directory_is_refused_unless_it_is_empty(
@@ -138,7 +138,7 @@ def test_the_manifest_lists_every_file(out: Path) -> None:
     assert manifest.users(out) == []
     top, firmware = manifest.load(out), manifest.load(out / "firmware")
     assert top is not None and firmware is not None
-    names = {name for name, text in tree(out).items() if text != "/"}
+    names = {name for name, text in contents(out).items() if text != "/"}
     assert names == {*top.files, *(f"firmware/{name}" for name in firmware.files), manifest.NAME, f"firmware/{manifest.NAME}"}
     assert top.program == firmware.program == top.files["model.dqa"] == json.loads((out / "report.json").read_text())["program"]["sha256"]
 
@@ -165,7 +165,7 @@ def test_the_users_files_stay_and_are_named(out: Path, inputs: Path, dqa: Shell)
     options = ("--calibration", inputs / "small.npz", "--input-scale", "1/255", "--bits", "7", "--quiet")
     done = dqa("convert", inputs / "small.tflite", *options, "-o", out)
     assert (done.code, done.out) == (0, "")
-    after = tree(out)
+    after = contents(out)
     assert {name: after[name] for name in mine} == mine
     assert after["link"] == "-> notes.txt" and after["empty"] == "/"
     assert "firmware/.pio" not in after and "recipe.yaml" in after
@@ -213,10 +213,10 @@ def put_a_linked_folder(out: Path) -> str:
 @pytest.mark.parametrize("change", [edit, edit_recipe, put_a_folder, put_a_full_folder, put_a_link, put_a_linked_folder])
 def test_what_someone_changed_is_named_and_never_lost(change: Callable[[Path], str], out: Path, write: Write) -> None:
     name = change(out)
-    before = tree(out.parent)
+    before = contents(out.parent)
     with pytest.raises(InputError, match=name):
         write(out)
-    assert tree(out.parent) == before
+    assert contents(out.parent) == before
 
 
 def test_a_file_that_has_the_name_of_a_new_one_is_not_overwritten(out: Path, write: Write) -> None:
@@ -224,10 +224,10 @@ def test_a_file_that_has_the_name_of_a_new_one_is_not_overwritten(out: Path, wri
     there = manifest.load(out)
     assert there is not None
     manifest.Manifest(there.kind, None, {name: value for name, value in there.files.items() if name != "model.dqa"}, {}).save(out)
-    before = tree(out.parent)
+    before = contents(out.parent)
     with pytest.raises(InputError, match=r"model\.dqa"):
         write(out)
-    assert tree(out.parent) == before
+    assert contents(out.parent) == before
 
 
 def test_what_an_earlier_conversion_left_is_gone(out: Path, write: Write) -> None:
@@ -244,20 +244,20 @@ def test_killed_at_any_moment_out_is_whole(out: Path, write: Write, monkeypatch:
     if not exchanged:
         monkeypatch.setattr(directories, "_exchange", lambda _one, _other: False)
     (out / "notes.txt").write_text("mine")
-    before = tree(out)
+    before = contents(out)
     new = out.parent / "new"
     write(new)
-    after = {**tree(new), "notes.txt": "mine"}
+    after = {**contents(new), "notes.txt": "mine"}
     results = []
     for moment in [*range(1, 400, 17), *range(400, 2000, 40)]:
         place = Path(shutil.copytree(out, out.parent / f"{moment}" / "out"))
         code = killed(lambda place=place: write(place), moment)
         if exchanged:
-            assert tree(place) in (before, after), moment
+            assert contents(place) in (before, after), moment
         manifest.settle(place)
-        assert tree(place) in (before, after), moment
+        assert contents(place) in (before, after), moment
         assert list(place.parent.iterdir()) == [place]
-        results.append(tree(place) == after)
+        results.append(contents(place) == after)
         if code == 0:
             break
         assert code == KILLED
@@ -267,16 +267,16 @@ def test_killed_at_any_moment_out_is_whole(out: Path, write: Write, monkeypatch:
 
 @pytest.mark.slow
 def test_a_full_disk_at_any_moment_leaves_out_as_it_was(out: Path, write: Write) -> None:
-    before = tree(out)
+    before = contents(out)
     for moment in [1, 2, 3, 5, *range(8, 2000, 11)]:
         code = full(lambda: write(out), moment)
         if code == 0:
             break
         assert code == REFUSED
-        assert tree(out) == before, moment
+        assert contents(out) == before, moment
         assert list(out.parent.iterdir()) == [out]
     assert moment > 50
-    assert tree(out) != before
+    assert contents(out) != before
 
 
 @pytest.mark.slow
@@ -292,11 +292,11 @@ def test_a_new_out_appears_whole_or_not_at_all(tmp_path: Path, write: Write) -> 
 
 
 def test_an_evaluation_is_not_written_over_a_file_of_out(out: Path, inputs: Path, dqa: Shell) -> None:
-    before = tree(out)
+    before = contents(out)
     for name in ("report.json", manifest.NAME, "firmware/platformio.ini"):
         done = dqa.refuses("evaluate", out, "--data", inputs / "small.npz", "--quiet", "--json", out / name)
         assert "belongs to what dqa wrote" in done.err
-    assert tree(out) == before
+    assert contents(out) == before
 
 
 def test_errors_of_the_disk_are_no_bugs(out: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ def users(directory: Path) -> list[str]:
         if path.is_dir() and not path.is_symlink():
             if name not in folders:
                 found.append(name)
-        elif name not in known or path.is_symlink() or (known[name] and sha256(path) not in known[name]):
+        elif name not in known or (known[name] and _hash_of(directory, name) not in known[name]):
             found.append(name)
     return found
 
