@@ -74,5 +74,5 @@ def test_what_a_killed_study_left_is_taken_up(tmp_path: Path) -> None:
     assert set(contents(out)) == {"jobs", manifest.NAME}
     shutil.rmtree(out)
     out.write_text("")
-    with pytest.raises(InputError, match="no directory"):
+    with pytest.raises(InputError, match="is a file"):
         open_directory(out)

@@ -107,7 +107,8 @@ def _check_place(directory: Path, kind: str) -> None:
         raise InputError(f"'{directory}' is a symbolic link", hint="give the directory itself with -o")
     taken = next(path for path in (directory, *directory.absolute().parents) if os.path.lexists(path))
     if not taken.is_dir():
-        raise InputError(f"cannot write to '{directory}': '{taken}' is no directory", hint="choose another directory with -o")
+        what = "a file" if taken.is_file() else "no directory"
+        raise InputError(f"cannot write to '{directory}': '{taken}' is {what}", hint="choose another directory with -o")
     places = (taken, taken.absolute().parent) if taken == directory else (taken,)
     if not any(os.access(place, os.W_OK | os.X_OK) for place in places):
         raise InputError(f"cannot write to '{directory}': '{taken}' cannot be written", hint="choose another directory with -o")

@@ -42,7 +42,7 @@ def identify(out: Path) -> Identity:
     """Raises ProgramError where the report is of another program than OUT holds: scales and names of one model do not fit another."""
     program, report = program_sha256(out), _read(out)
     reported, model = report.get("program"), report.get("model")
-    if isinstance(reported, dict) and reported.get("sha256") != program:
+    if program is not None and isinstance(reported, dict) and reported.get("sha256") != program:
         raise ProgramError(f"'{out / 'report.json'}' is the report of another program than the one beside it", hint="run dqa convert again")
     return Identity(program, str(model["sha256"]) if isinstance(model, dict) and "sha256" in model else None)
 
