@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -296,6 +297,18 @@ def test_an_evaluation_is_not_written_over_a_file_of_out(out: Path, inputs: Path
     for name in ("report.json", manifest.NAME, "firmware/platformio.ini"):
         done = dqa.refuses("evaluate", out, "--data", inputs / "small.npz", "--quiet", "--json", out / name)
         assert "belongs to what dqa wrote" in done.err
+    assert contents(out) == before
+
+
+def test_a_disk_without_room_for_temporary_files_is_no_bug(out: Path, inputs: Path, dqa: Shell) -> None:
+    before = contents(out)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        done = dqa("convert", inputs / "small.tflite", "--calibration", inputs / "small.npz", "-o", out, "--quiet")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert done.code == 1 and "cannot write" in done.err and "this is a bug" not in done.err
     assert contents(out) == before
 
 
