@@ -236,6 +236,8 @@ def finish(trial: Trial, command: Command) -> float | None:
         while trial.process.poll() is None and not any("qemu" in line for line in trial.alive()):
             time.sleep(0.05)
         time.sleep(1)
+        if trial.process.poll() is not None:
+            return None
         trial.end("SIGINT")
     return time.monotonic() if trial.process.wait(600) == (130 if command.endless else 0) else None
 
