@@ -281,7 +281,7 @@ def attempt(case: Case, folder: Path) -> Outcome:
             real, kept, step = _answers(folder)
             again = case.number % 3 or _again(folder)
     except DqaError as error:
-        return found("refused" if error.exit_code == 2 else "unhandled", re.sub(r"^.*tflite: |'[^']*'|\d{2,}", "", error.message).strip())
+        return found("refused" if error.exit_code == 2 else "unhandled", re.sub(r"^.*tflite: |'[^']*'", "", error.message).strip())
     except Exception as error:
         return found("unhandled", f"{type(error).__name__}: {error} ({traceback.extract_tb(error.__traceback__)[-1]})")
     if not again:
