@@ -22,7 +22,7 @@ from dqa.quantization.walk import Float32, Floats, parameters, walk
 from studies import write_model
 from test_lowering import Net
 
-TWO_BITS = ConvertConfig(layout="planes", bits=2, extra_bits=0, method="direct", bias_correction=True)
+TWO_BITS = ConvertConfig(layout="planes", bits=2, method="direct", bias_correction=True)
 
 
 def network() -> tuple[Graph, Float32]:

@@ -65,11 +65,11 @@ def converted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_options_become_the_settings(dqa: Shell, converted: list[dict[str, Any]]) -> None:
-    options = "--calibration c.npz --method direct --bits 3 --extra-bits 1 --important 0.25 --error-coding raw --input-scale 1/255,2,3 "
-    options += "--input-zero-point -83 --calibration-samples 9 --seed 5 --metric auc -o somewhere -q"
+    options = "--calibration c.npz --layout planes --bits 3 --extra-bits 1 --important 0.25 --error-coding raw --input-scale 1/255,2,3 "
+    options += "--input-zero-point -83 --calibration-samples 9 --ranking random --seed 5 --metric auc -o somewhere -q"
     assert dqa("convert", "m.h5", *options.split()).code == 0
     assert converted[0]["config"] == ConvertConfig(
-        method="direct",
+        layout="planes",
         bits=3,
         extra_bits=1,
         important=0.25,
@@ -77,6 +77,7 @@ def test_options_become_the_settings(dqa: Shell, converted: list[dict[str, Any]]
         input_scale=(1 / 255, 2.0, 3.0),
         input_zero_point=-83.0,
         calibration_samples=9,
+        ranking="random",
         seed=5,
         metric="auc",
     )

@@ -66,12 +66,16 @@ def test_take_and_skip_part_the_samples() -> None:
         ({"x": np.array([[1.0, np.nan]])}, "NaN or infinity (first in sample 0)"),
         ({"x": np.array([[1.0, 1.0], [np.inf, 1.0]], np.float32)}, "NaN or infinity (first in sample 1)"),
         ({"x": np.zeros((2, 2), np.complex64)}, "x is complex64"),
-        ({"x": np.zeros((2, 2), np.int64)}, "x is int64"),
+        ({"x": np.full((2, 2), 1 << 60)}, "more than float64 holds exactly"),
         ({"x": np.array([["a", "b"]])}, "x is <U1"),
         ({"x": np.array([[{}, 1]], object)}, "Python objects"),
         ({"x": np.zeros((2, 2)), "y": [1, 2, 3]}, "expected 2 labels"),
         ({"x": np.zeros((2, 2)), "y": [1.0, np.nan]}, "y holds NaN"),
-        ({"x": np.zeros((2, 2)), "y": ["cat", "dog"]}, "y is <U3"),
+        ({"x": np.zeros((2, 2)), "y": ["cat", "dog"], "classes": ["cat"]}, "'dog', which is not in the list of classes"),
+        ({"x": np.zeros((2, 2)), "y": ["cat", "dog"], "classes": [1, 2]}, "list of classes is not one of different names"),
+        ({"x": np.zeros((2, 2)), "y": ["cat", "cat"], "class_names": ["cat", "cat"]}, "list of classes is not one of different names"),
+        ({"x": np.zeros((2, 2)), "y": np.array(["cat", None], object)}, "Python objects"),
+        ({"x": np.zeros((2, 2)), "y": [1j, 2]}, "y is complex128"),
         ({"x": np.zeros((2, 2)), "y": [0, 1], "group": [1]}, "'group' has shape"),
         ({"x": np.zeros((2, 2)), "y": [0], "group": [0, 1]}, "'group' goes from 0 to 1"),
         ({"x": np.zeros((2, 2)), "group": [0.5, 1]}, "'group' is float64"),
@@ -114,6 +118,85 @@ def test_a_header_that_claims_too_much_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x.npy", member.getvalue())
     assert "bytes" in refusal(path).message
+
+
+def test_an_array_with_less_than_its_header_claims_is_refused_before_room_is_made_for_it(tmp_path: Path) -> None:
+    path = write(tmp_path, x=np.zeros((4, 2)))
+    member = io.BytesIO()
+    np.lib.format.write_array_header_1_0(member, {"descr": "<f8", "fortran_order": False, "shape": (1 << 20, 2)})
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", member.getvalue() + bytes(64))
+    assert "does not have the 16,777,216 bytes" in refusal(path).message
+
+
+def test_the_shape_is_compared_before_the_numbers_are_unpacked(tmp_path: Path) -> None:
+    whole = write(tmp_path, x=np.random.default_rng(0).normal(0, 1, (50, 40)), y=np.zeros(50)).read_bytes()
+    path = tmp_path / "damaged.npz"
+    path.write_bytes(whole[:600] + bytes(64) + whole[664:])  # numbers whose checksum is wrong
+    source = data.DataFile(path)
+    assert source.shape == (50, 40)
+    source.check_shape((1, 40))
+    with pytest.raises(DataError, match="the model takes"):
+        source.check_shape((1, 30))
+    with pytest.raises(DataError, match="damaged"):
+        source.load()
+
+
+def test_labels_that_are_not_asked_for_are_not_judged(tmp_path: Path) -> None:
+    for y in (np.array([{}, 1], object), [1.0, np.nan], [1, 2, 3], [1j, 2]):
+        path = write(tmp_path, x=np.zeros((2, 2)), y=y, group=y)
+        refusal(path)
+        loaded = data.load(path, labels=False)
+        assert loaded.y is None and loaded.group is None and loaded.x.shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "given", "becomes"),
+    [
+        ([0, 1], "bool", "uint8"),
+        ([0.5, -2], "float16", "float32"),
+        ([0, 255], "int64", "int16"),
+        ([-32768, 32767], "int32", "int16"),
+        ([0, 65535], "uint16", "float32"),
+        ([0, 1 << 24], "uint32", "float32"),
+        ([0, (1 << 24) + 1], "int64", "float64"),
+        ([0, 1 << 53], "uint64", "float64"),
+        ([1, 2], ">i2", "int16"),
+        ([1.5, 2], ">f4", "float32"),
+    ],
+)
+def test_numbers_of_other_types_are_taken_where_nothing_is_lost(tmp_path: Path, values: list[float], given: str, becomes: str) -> None:
+    x = np.array([values], given)
+    loaded = data.load(write(tmp_path, x=x)).x
+    assert loaded.dtype == np.dtype(becomes) and loaded.dtype.isnative
+    assert loaded.tolist() == x.tolist()
+
+
+def test_numbers_beyond_float32_are_refused_and_the_sample_is_named() -> None:
+    for x, mapping in (
+        (np.array([[1.0], [1e39]]), InputMapping.of()),
+        (np.array([[1], [2]], np.uint8), InputMapping.of([2.5e38])),
+        (np.array([[0.0], [-1e308]]), InputMapping.of(1e-300, 1e308)),
+        (np.array([[0], [100]], np.int16), InputMapping.of(1e37)),
+    ):
+        with pytest.raises(DataError, match=r"beyond float32 \(first in sample 1\)"):
+            mapping.to_float(x)
+    assert InputMapping.of(1e-300).to_float(np.array([[1e308]])).tolist() == [[1e8]]
+
+
+def test_names_of_classes_become_their_numbers(tmp_path: Path) -> None:
+    y = [["dog"], ["cat"], ["dog"]]
+    listed = data.load(write(tmp_path, x=np.zeros((3, 2)), y=y, classes=["dog", "emu", "cat"]))
+    assert listed.y is not None and listed.y.tolist() == [[0], [2], [0]]
+    assert (listed.classes, listed.classes_sorted) == (("dog", "emu", "cat"), False)
+    assert listed.take(1).classes == ("dog", "emu", "cat")
+    alone = data.load(write(tmp_path, x=np.zeros((3, 2)), y=np.array(y).astype("S")))
+    assert alone.y is not None and alone.y.tolist() == [[1], [0], [1]]
+    assert (alone.classes, alone.classes_sorted) == (("cat", "dog"), True)
+    numbers = data.load(write(tmp_path, x=np.zeros((3, 2)), y=["10", "9", "0"]))
+    assert numbers.y is not None and numbers.y.tolist() == [10, 9, 0] and numbers.classes is None
+    counted = data.load(write(tmp_path, x=np.zeros((3, 2)), y=[2, 0, 1], class_names=["a", "b", "c"]))
+    assert counted.y is not None and counted.y.tolist() == [2, 0, 1] and counted.classes is None
 
 
 @pytest.mark.parametrize(

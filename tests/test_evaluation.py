@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ import dqa
 from dqa import evaluation
 from dqa.data import Dataset
 from dqa.device.evaluate import DeviceResult
-from dqa.errors import DataError, ModelError
+from dqa.errors import DataError, ModelError, RecipeError
 from dqa.evaluation import EvaluateResult, model_inputs
 from dqa.progress import SilentProgress
 from dqa.report import Interface, Port
+from tflite_builder import Net
 
 PIXELS = np.arange(-6, 6, dtype=np.int8).reshape(2, 2, 1, 3)
 
@@ -79,3 +81,54 @@ def test_the_functions_take_paths_as_text(example_out: Path, noise_npz: Path) ->
     assert (found.samples, found.target, len(found.answers)) == (3, "host", 3)
     with pytest.raises(ModelError, match="nowhere"):
         dqa.convert("nowhere.h5", str(noise_npz), "out")
+
+
+@pytest.fixture(scope="module")
+def three_classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A converted network of 3 outputs, in OUT; x.npy beside it."""
+    folder = tmp_path_factory.mktemp("classes")
+    net = Net(1, 5, seed=2)
+    (folder / "m.tflite").write_bytes(net.build(net.dense(net.input, 3)))
+    x = np.random.default_rng(0).normal(0, 1, (30, 5)).astype(np.float32)
+    np.save(folder / "x.npy", x)
+    np.savez(folder / "c.npz", x=x, y=np.array([{}], object))  # what is y is of no concern here
+    dqa.convert(folder / "m.tflite", folder / "c.npz", folder / "out")
+    return folder
+
+
+def test_labels_of_every_form_give_the_same_accuracy(three_classes: Path, tmp_path: Path) -> None:
+    x, numbers = np.load(three_classes / "x.npy"), np.random.default_rng(1).integers(0, 3, 30)
+    names = np.array(["dog", "ant", "cat"])
+    forms = [{"y": numbers}, {"y": numbers[:, None]}, {"y": np.eye(3)[numbers]}, {"y": np.eye(3, dtype=bool)[numbers]}]
+    forms += [{"y": numbers.astype(str)}, {"y": names[numbers], "classes": names}]
+    found = []
+    for form in forms:
+        np.savez(tmp_path / "x.npz", x=x, **form)
+        result = dqa.evaluate(three_classes / "out", tmp_path / "x.npz")
+        found.append((result.metric, result.value, result.float_value))
+    assert len(set(found)) == 1 and found[0][0] == "top1"
+    np.savez(tmp_path / "x.npz", x=x, y=names[numbers])  # in the order of the alphabet: other classes
+    sorted_ = dqa.evaluate(three_classes / "out", tmp_path / "x.npz")
+    assert sorted_.value == pytest.approx((sorted_.outputs.argmax(axis=1) == np.array([2, 0, 1])[numbers]).mean())
+
+
+def test_samples_beyond_float32_and_infinite_answers_are_refused(three_classes: Path, tmp_path: Path) -> None:
+    for value, says in ((1e300, "beyond float32"), (3e38, "answers NaN or infinity")):
+        np.savez(tmp_path / "x.npz", x=np.full((4, 5), value), y=np.zeros(4, int))
+        with pytest.raises(DataError, match=says):
+            dqa.evaluate(three_classes / "out", tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"runtime": "standalone"}, "runtime has no effect with target host"),
+        ({"tflm": Path("tree")}, "tflm has no effect with target host"),
+        ({"target": "serial:P", "runtime": "tflm", "tflm": Path("tree")}, "tflm has no effect with target serial:P"),
+        ({"target": "sim:B", "tflm": Path("tree")}, "tflm has no effect with runtime standalone"),
+        ({"target": "sim:B", "runtime": "zephyr"}, "runtime: expected standalone or tflm"),
+    ],
+)
+def test_an_option_without_effect_is_refused_before_anything_is_read(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(RecipeError, match=says):
+        dqa.evaluate("nowhere", "nothing.npz", **options)

@@ -116,3 +116,65 @@ def test_without_labels_there_is_no_accuracy() -> None:
         metrics.choose(dataset(3), (1, 4), (1, 2))
     with pytest.raises(DataError, match="no labels"):
         metrics.evaluate("top1", np.zeros((3, 2)), dataset(3), np.zeros((3, 4)))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "bool"])
+@pytest.mark.parametrize(("shape", "outputs"), [((3, 4), (1, 4)), ((3, 1, 4), (1, 4)), ((3, 4), (1, 1, 1, 4))])
+def test_one_hot_labels_are_class_numbers(dtype: str, shape: tuple[int, ...], outputs: tuple[int, ...]) -> None:
+    y = np.eye(4)[[2, 0, 3]].reshape(shape).astype(dtype)
+    found = metrics.with_class_numbers(dataset(3, y), (1, 8), outputs)
+    assert found.y is not None and found.y.ravel().tolist() == [2, 0, 3]
+    assert metrics.choose(found, (1, 8), outputs) == "top1"
+    scores = np.eye(4)[[2, 1, 3]].reshape(3, *outputs[1:])
+    assert metrics.evaluate("top1", scores, found, found.x) == pytest.approx(2 / 3)
+
+
+def test_what_is_not_one_hot_stays_as_it_is() -> None:
+    for y, inputs, metric in (
+        (np.array([[0.5, 0.5], [1, 0]]), (1, 8), None),
+        (np.array([[1, 1], [1, 0]]), (1, 8), None),
+        (np.eye(2), (1, 2), None),  # the model rebuilds its input
+        (np.eye(2), (1, 8), "mse"),
+    ):
+        data = dataset(2, y, shape=inputs[1:])
+        found = metrics.with_class_numbers(data, inputs, (1, 2), metric)
+        assert found.y is not None and found.y.shape == (2, 2)
+    assert metrics.choose(dataset(2, np.array([[0.5, 0.5], [1, 0]])), (1, 8), (1, 2)) == "mse"
+
+
+def test_maps_of_labels_may_have_a_last_dimension() -> None:
+    y = np.random.default_rng(0).integers(0, 3, (2, 4, 5))
+    for given in (y, y[..., None], np.eye(3)[y]):
+        found = metrics.with_class_numbers(dataset(2, given), (1, 8), (1, 4, 5, 3))
+        assert found.y is not None and np.array_equal(found.y, y)
+        assert metrics.choose(found, (1, 8), (1, 4, 5, 3)) == "miou"
+
+
+@pytest.mark.parametrize(
+    ("y", "outputs", "expected"),
+    [
+        (np.array([[0], [2], [1]]), (1, 3), "top1"),
+        (np.array([[0.0], [1.0], [1.0]]), (1, 1), "auc"),
+        (np.array([[True], [False], [True]]), (1, 1), "auc"),
+        (np.array([0.5, 1.5, 2.25]), (1, 1), "mse"),
+        (np.array([[3], [17], [20]]), (1, 1), "mse"),
+    ],
+)
+def test_labels_in_a_column(y: np.ndarray, outputs: tuple[int, ...], expected: str) -> None:
+    found = metrics.with_class_numbers(dataset(3, y), (1, 8), outputs)
+    assert metrics.choose(found, (1, 8), outputs) == expected
+    if expected == "mse":
+        assert metrics.evaluate("mse", y.reshape(3, 1) + 2.0, found, found.x) == 4.0
+
+
+def test_names_must_be_as_many_as_the_outputs() -> None:
+    x = np.zeros((3, 4), np.float32)
+    named = Dataset(x, np.array([0, 1, 0]), classes=("cat", "dog"), classes_sorted=True)
+    assert metrics.with_class_numbers(named, (1, 4), (1, 2)).y is not None
+    with pytest.raises(DataError, match="names 2 classes, the model tells 10 apart") as caught:
+        metrics.with_class_numbers(named, (1, 4), (1, 10))
+    assert "classes" in caught.value.hint
+    with pytest.raises(DataError, match="which of cat and dog is 1"):
+        metrics.with_class_numbers(named, (1, 4), (1, 1))
+    listed = Dataset(x, np.array([0, 1, 0]), classes=("normal", "anomaly"))
+    assert metrics.choose(metrics.with_class_numbers(listed, (1, 4), (1, 1)), (1, 4), (1, 1)) == "auc"

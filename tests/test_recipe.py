@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from dqa import recipe as recipes
 from dqa import strict_yaml
-from dqa.config import CODINGS, LAYOUTS, METHODS, METRICS, ConvertConfig
+from dqa.config import CODINGS, METRICS, RUNTIMES, ConvertConfig, firmware_runtime
 from dqa.errors import RecipeError
 from dqa.recipe import Recipe
 
@@ -25,20 +26,23 @@ positive = st.floats(min_value=1e-300, allow_nan=False, allow_infinity=False)
 @st.composite
 def configs(draw: st.DrawFn) -> ConvertConfig:
     bits = draw(st.integers(1, 8))
-    layout = draw(st.sampled_from(LAYOUTS))
-    if layout == "coded" and draw(st.booleans()):
-        return ConvertConfig(layout="coded", bits=draw(st.floats(1, 8)))
+    maps: dict[str, Any] = draw(
+        st.sampled_from(
+            [
+                {"bits": draw(st.floats(1, 8))},
+                {"ram": draw(st.just("auto") | st.integers(1, 2**31 - 1)), "runtime": draw(st.sampled_from(RUNTIMES))},
+                {"ram": "auto", "important": draw(st.floats(0.01, 1)), "error_coding": draw(st.sampled_from(CODINGS))},
+                {"layout": "planes", "method": "direct", "bits": bits},
+                {"layout": "planes", "bits": bits, "extra_bits": draw(st.integers(0, min(4, 8 - bits)))},
+                {"layout": "planes", "bits": 5, "ranking": "random", "seed": draw(st.integers(0, 2**32 - 1))},
+            ]
+        )
+    )
     return ConvertConfig(
-        layout=layout,
-        method=draw(st.sampled_from(METHODS)),
-        bits=bits,
-        extra_bits=draw(st.integers(0, min(4, 8 - bits))),
-        important=draw(st.floats(0, 1)),
-        error_coding=draw(st.sampled_from(CODINGS)),
+        **maps,
         input_scale=draw(positive | st.lists(positive, min_size=1, max_size=4).map(tuple)),
         input_zero_point=draw(finite | st.lists(finite, min_size=1, max_size=4).map(tuple)),
         calibration_samples=draw(st.integers(1, 10**6)),
-        seed=draw(st.integers(0, 2**32 - 1)),
         metric=draw(st.none() | st.sampled_from(METRICS)),
     )
 
@@ -86,10 +90,9 @@ def test_a_recipe_of_settings_alone_is_enough() -> None:
         ({"layout": "planes", "bits": 6, "extra_bits": 3}, r"bits \+ extra_bits: expected at most 8, got 6 \+ 3"),
         ({"important": 1.1}, "important"),
         ({"important": float("nan")}, "important"),
-        ({"important": None}, "important"),
         ({"method": "paper"}, "method: expected dqa or direct, got 'paper'"),
         ({"method": ["dqa"]}, "method"),
-        ({"error_coding": None}, "error_coding"),
+        ({"error_coding": 3}, "error_coding"),
         ({"input_scale": 0}, "input_scale: expected a number greater than 0"),
         ({"input_scale": "1/0"}, "input_scale"),
         ({"input_scale": []}, "input_scale"),
@@ -98,9 +101,10 @@ def test_a_recipe_of_settings_alone_is_enough() -> None:
         ({"input_zero_point": float("inf")}, "input_zero_point"),
         ({"input_zero_point": "a"}, "input_zero_point"),
         ({"calibration_samples": 0}, "calibration_samples"),
-        ({"ranking": "../x"}, "ranking"),
+        ({"layout": "planes", "ranking": "sensitivity"}, "ranking: expected gain, energy or random"),
         ({"seed": -1}, "seed"),
         ({"metric": "accuracy"}, "metric: expected top1, auc, miou or mse"),
+        ({"layout": "planes", "bits": 4, "extra_bits": True}, "extra_bits"),
     ],
 )
 def test_a_setting_that_is_not_allowed_is_named(setting: dict[str, Any], named: str) -> None:
@@ -202,3 +206,86 @@ def test_the_recipes_of_the_examples_are_valid(root: Path) -> None:
     assert [path.stem for path in paths] == ["ad", "ic", "kws", "vww"]
     for path in paths:
         assert not recipes.load(path).edges
+
+
+GIVEN: dict[str, object] = {
+    "bits": 5,
+    "method": "dqa",
+    "extra_bits": 1,
+    "important": 0.5,
+    "error_coding": "raw",
+    "ranking": "random",
+    "seed": 3,
+    "runtime": "tflm",
+}
+
+
+@pytest.mark.parametrize(
+    ("ground", "idle"),
+    [
+        ({}, {**dict.fromkeys(("method", "extra_bits", "important", "error_coding", "ranking", "seed"), "layout coded"), "runtime": "ram"}),
+        ({"ram": "auto"}, {"bits": "ram", "extra_bits": "ram", "seed": "ranking gain"}),
+        ({"ram": 9999, "layout": "planes"}, {"bits": "ram", "extra_bits": "ram", "seed": "ranking gain"}),
+        (
+            {"ram": "auto", "method": "direct"},
+            {"bits": "ram", "extra_bits": "ram"} | dict.fromkeys(("important", "error_coding", "ranking", "seed"), "method direct"),
+        ),
+        ({"layout": "planes"}, {"seed": "ranking gain", "runtime": "ram"}),
+        ({"layout": "planes", "ranking": "random"}, {"runtime": "ram"}),
+        (
+            {"layout": "planes", "method": "direct"},
+            {"runtime": "ram"} | dict.fromkeys(("extra_bits", "important", "error_coding", "ranking", "seed"), "method direct"),
+        ),
+        (
+            {"layout": "planes", "extra_bits": 0},
+            {"runtime": "ram"} | dict.fromkeys(("important", "error_coding", "ranking", "seed"), "extra_bits 0"),
+        ),
+        (
+            {"layout": "planes", "bits": 8},
+            {"runtime": "ram"} | dict.fromkeys(("important", "error_coding", "ranking", "seed"), "extra_bits 0"),
+        ),
+        ({"layout": "planes", "important": 0}, {"runtime": "ram"} | dict.fromkeys(("error_coding", "ranking", "seed"), "important 0")),
+    ],
+)
+def test_a_setting_without_effect_is_refused_with_the_one_that_makes_it_so(ground: dict[str, Any], idle: dict[str, str]) -> None:
+    for name, value in GIVEN.items():
+        if name in ground:
+            continue
+        if name == "extra_bits" and ground.get("bits") == 8:
+            value = 0
+        if name not in idle:
+            assert getattr(ConvertConfig(**ground, **{name: value}), name) == value
+            continue
+        assert getattr(ConvertConfig(**ground), name) is None
+        with pytest.raises(RecipeError, match=f"^{name} has no effect with {idle[name]}") as caught:
+            ConvertConfig(**ground, **{name: value})
+        assert caught.value.hint
+        text = HEAD + "config: " + json.dumps({**ground, name: value})
+        with pytest.raises(RecipeError, match=f"^{name} has no effect"):
+            recipes.parse(text)
+
+
+def test_what_is_not_given_has_its_default_where_it_has_an_effect() -> None:
+    planes = ConvertConfig(layout="planes")
+    assert (planes.bits, planes.method, planes.extra_bits, planes.important, planes.error_coding) == (4, "dqa", 2, 0.4, "huffman")
+    assert (planes.ranking, planes.seed, planes.runtime) == ("gain", None, None)
+    assert (ConvertConfig().bits, ConvertConfig().extra_bits, ConvertConfig(ram="auto").bits) == (4, None, None)
+    assert ConvertConfig(ram="auto").runtime == "standalone" and ConvertConfig(ram="auto").important == 0.4
+    assert [ConvertConfig(layout="planes", bits=bits).extra_bits for bits in (5, 6, 7, 8)] == [2, 2, 1, 0]
+    assert ConvertConfig(layout="planes", ranking="random").seed == 0
+    assert planes.packing == ConvertConfig().packing
+    assert dataclasses.replace(planes, calibration_samples=3).extra_bits == 2
+
+
+def test_a_tree_of_tensorflow_lite_micro_belongs_to_its_runtime(tmp_path: Path) -> None:
+    assert [firmware_runtime(*given) for given in ((None, None), ("standalone", None), ("tflm", None), ("tflm", tmp_path))] == [
+        "standalone",
+        "standalone",
+        "tflm",
+        "tflm",
+    ]
+    for runtime in (None, "standalone"):
+        with pytest.raises(RecipeError, match="tflm has no effect with runtime standalone"):
+            firmware_runtime(runtime, tmp_path)
+    with pytest.raises(RecipeError, match="runtime: expected standalone or tflm, got 'zephyr'"):
+        firmware_runtime("zephyr", None)

@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import binomtest
 
 from dqa import metrics
+from dqa.config import METRICS
 from dqa.data import Dataset
 from dqa.study.statistics import Outcome, interval, mcnemar, outcome, resampled, wilson
 
@@ -43,7 +44,7 @@ def answers(metric: str) -> tuple[np.ndarray, Dataset, np.ndarray]:
     return random.random((12, 4, 4, 3)), Dataset(random.random((12, 4, 4, 1)), labels), random.random((12, 4, 4, 1))
 
 
-@pytest.mark.parametrize("metric", metrics.NAMES)
+@pytest.mark.parametrize("metric", METRICS)
 def test_an_outcome_has_the_value_of_its_metric_and_survives_json(metric: str) -> None:
     outputs, dataset, inputs = answers(metric)
     found = outcome(metric, outputs, dataset, inputs)
@@ -52,7 +53,7 @@ def test_an_outcome_has_the_value_of_its_metric_and_survives_json(metric: str) -
     assert again.metric == metric and again.samples == found.samples and np.array_equal(again.data, found.data)
 
 
-@pytest.mark.parametrize("metric", metrics.NAMES)
+@pytest.mark.parametrize("metric", METRICS)
 def test_a_weight_counts_a_sample_as_often_as_a_copy_of_it(metric: str) -> None:
     outputs, dataset, inputs = answers(metric)
     found = outcome(metric, outputs, dataset, inputs)

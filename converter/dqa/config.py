@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 from dqa.errors import RecipeError
 
@@ -19,90 +20,170 @@ CODINGS: tuple[str, ...] = get_args(Coding)
 LAYOUTS: tuple[str, ...] = get_args(MapLayout)
 RUNTIMES = ("standalone", "tflm")
 METRICS = ("top1", "auc", "miou", "mse")
+RANKINGS = ("gain", "energy", "random")
 MAX_BITS = 8
 MAX_EXTRA_BITS = 4
 MAX_CHANNELS = 65535
 WEIGHT_BITS = (4, 8)
 
 
+DEFAULTS: dict[str, Any] = {
+    "bits": 4,
+    "method": "dqa",
+    "extra_bits": 2,
+    "important": 0.4,
+    "error_coding": "huffman",
+    "ranking": "gain",
+    "seed": 0,
+    "runtime": "standalone",
+}
+"""Of the settings that only have an effect with some others: what holds where they have one and are not given."""
+_PACKED: tuple[str, ...] = ("method", "extra_bits", "important", "error_coding", "ranking", "seed")
+"""Settings of maps of packed codes; each has no effect without those before it."""
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How maps of packed codes are written, all settings known (see ConvertConfig)."""
+
+    method: Method
+    bits: float
+    extra_bits: int
+    important: float
+    error_coding: Coding
+    ranking: str
+    seed: int
+
+
 @dataclass(frozen=True)
 class ConvertConfig:
-    """How a model is converted. Raises RecipeError, naming the setting, if a value is not allowed.
+    """How a model is converted. Raises RecipeError, naming the setting, if a value is not allowed, or, naming both, if a setting that is
+    given has no effect with another.
 
     layout             how maps are stored: coded, entropy-coded within a hard average of stored bits; planes, planes of fixed width
-    bits               coded: stored bits per value, an average over the maps, 1..8, also a fraction; planes: bits of a code, 1..8
-    method             planes: dqa, codes and shifting errors for the important channels; direct, codes alone
-    extra_bits         planes: bits of a shifting error, 0..4, bits + extra_bits <= 8
-    important          planes: share of the channels that keep their shifting error, 0..1
-    error_coding       planes: how the errors are written: huffman, or raw bits
+    bits               coded: stored bits per value, an average over the maps, 1..8, also a fraction; planes: bits of a code, 1..8;
+                       not with ram
+    method             dqa, codes and shifting errors for the important channels; direct, codes alone; with layout planes, or ram
+    extra_bits         bits of a shifting error, 0..4, bits + extra_bits <= 8; with layout planes and method dqa
+    important          share of the channels that keep their shifting error, 0..1; as method, where there are shifting errors
+    error_coding       how the errors are written: huffman, or raw bits; as important
+    ranking            what orders the channels by importance: gain, energy or random; as important
+    seed               of ranking random, 0..2^32 - 1
     weight_bits        bits of the weights of convolutions and dense layers, 8 or 4; depthwise convolutions and small layers keep 8
     bias_correction    biases take back what quantization shifts the sums of a layer by on average, if the answers come nearer by it
     input_scale        S of the model's float input (x - Z) * S, x as in the .npz; one number > 0, or one per channel
     input_zero_point   Z, one number or one per channel
     calibration_samples  at most so many samples of the calibration file are used, >= 1
-    ranking            what orders the channels by importance; the names are those of dqa.quantization
-    seed               of every random choice, >= 0
     ram                bytes that the plan must fit; "auto": where more RAM stops paying; None: activations are stored as `bits` says
-    runtime            what `ram` is of: standalone, the program's arena; tflm, the arena of TensorFlow Lite Micro, all in it
+    runtime            what `ram` is of: standalone, the program's arena; tflm, the arena of TensorFlow Lite Micro, all in it; only with ram
     push_rows          the caller hands over the input row by row, so that it takes no room in the arena
     metric             top1, auc, miou or mse; None: by the kind of task
+
+    What is None has the value of `DEFAULTS` where it has an effect, and stays None where it has none.
     """
 
-    method: Method = "dqa"
-    bits: float = 4
-    extra_bits: int = 2
-    important: float = 0.4
-    error_coding: Coding = "huffman"
+    method: Method | None = None
+    bits: float | None = None
+    extra_bits: int | None = None
+    important: float | None = None
+    error_coding: Coding | None = None
     weight_bits: int = 8
     input_scale: Numbers = 1.0
     input_zero_point: Numbers = 0.0
     calibration_samples: int = 512
-    ranking: str = "gain"
-    seed: int = 0
+    ranking: str | None = None
+    seed: int | None = None
     metric: str | None = None
     ram: int | Literal["auto"] | None = None
     push_rows: bool = False
-    runtime: str = "standalone"
+    runtime: str | None = None
     layout: MapLayout = "coded"
     bias_correction: bool = False
 
     def __post_init__(self) -> None:
-        _one_of("method", self.method, METHODS)
+        self._check_each()
+        for name, default in DEFAULTS.items():  # in this order: whether one has an effect may depend on those before it
+            if getattr(self, name) is None and name not in self._idle():
+                object.__setattr__(self, name, min(default, MAX_BITS - int(self.bits or 0)) if name == "extra_bits" else default)
+        for name, (other, hint) in self._idle().items():
+            if getattr(self, name) is not None:
+                raise RecipeError(f"{name} has no effect with {other}", hint=hint)
+        if self.extra_bits is not None and self.bits is not None and self.bits + self.extra_bits > MAX_BITS:
+            raise RecipeError(
+                f"bits + extra_bits: expected at most {MAX_BITS}, got {self.bits} + {self.extra_bits}",
+                hint=f"with {self.bits} bits use at most {MAX_BITS - int(self.bits)} extra bits",
+            )
+
+    @property
+    def packing(self) -> Packing:
+        """The settings of packed codes; the defaults where they have no effect."""
+        known = {name: getattr(self, name) for name in ("bits", *_PACKED)}
+        return Packing(**{name: DEFAULTS[name] if value is None else value for name, value in known.items()})
+
+    def _check_each(self) -> None:
+        """Each setting by itself; numbers become one type, so that the settings of two equal recipes are equal."""
         _one_of("layout", self.layout, LAYOUTS)
         if isinstance(self.bits, float) and self.bits.is_integer():
             object.__setattr__(self, "bits", int(self.bits))
-        _whole("extra_bits", self.extra_bits, 0, MAX_EXTRA_BITS)
-        if self.layout == "coded":
-            if not _is_number(self.bits) or not 1 <= self.bits <= MAX_BITS:
-                raise RecipeError(f"bits: expected a number from 1 to {MAX_BITS}, got {self.bits!r}")
-        else:
+        if self.bits is not None and self.layout == "coded" and (not _is_number(self.bits) or not 1 <= self.bits <= MAX_BITS):
+            raise RecipeError(f"bits: expected a number from 1 to {MAX_BITS}, got {self.bits!r}")
+        if self.bits is not None and self.layout == "planes":
             _whole("bits", self.bits, 1, MAX_BITS)
-        if self.layout == "planes" and self.bits + self.extra_bits > MAX_BITS:
-            raise RecipeError(
-                f"bits + extra_bits: expected at most {MAX_BITS}, got {self.bits} + {self.extra_bits}",
-                hint=f"with {self.bits} bits use at most {MAX_BITS - self.bits} extra bits",
-            )
-        if not _is_number(self.important) or not 0 <= self.important <= 1:
+        if self.extra_bits is not None:
+            _whole("extra_bits", self.extra_bits, 0, MAX_EXTRA_BITS)
+        if self.important is not None and (not _is_number(self.important) or not 0 <= self.important <= 1):
             raise RecipeError(f"important: expected a number from 0 to 1, got {self.important!r}")
         if self.weight_bits not in WEIGHT_BITS or isinstance(self.weight_bits, bool):
             raise RecipeError(f"weight_bits: expected 4 or 8, got {self.weight_bits!r}")
-        _one_of("error_coding", self.error_coding, CODINGS)
         _whole("calibration_samples", self.calibration_samples, 1, 2**31 - 1)
-        if not isinstance(self.ranking, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", self.ranking):
-            raise RecipeError(f"ranking: expected a name of small letters, got {self.ranking!r}")
-        _whole("seed", self.seed, 0, 2**32 - 1)
-        if self.metric is not None:
-            _one_of("metric", self.metric, METRICS)
+        if self.seed is not None:
+            _whole("seed", self.seed, 0, 2**32 - 1)
+        names = {"method": METHODS, "error_coding": CODINGS, "ranking": RANKINGS, "metric": METRICS, "runtime": RUNTIMES}
+        for name, allowed in names.items():
+            if getattr(self, name) is not None:
+                _one_of(name, getattr(self, name), allowed)
         object.__setattr__(self, "ram", ram_budget(self.ram))
         _flag("push_rows", self.push_rows)
         _flag("bias_correction", self.bias_correction)
-        _one_of("runtime", self.runtime, RUNTIMES)
         if self.push_rows and self.runtime == "tflm":
             raise RecipeError("push_rows: runtime tflm takes no rows one by one", hint="leave one of the two out")
-        # Whole numbers and lists are taken as well; the settings of two equal recipes are equal.
-        object.__setattr__(self, "important", float(self.important))
+        if self.important is not None:
+            object.__setattr__(self, "important", float(self.important))
         object.__setattr__(self, "input_scale", numbers("input_scale", self.input_scale, positive=True))
         object.__setattr__(self, "input_zero_point", numbers("input_zero_point", self.input_zero_point))
+
+    def _idle(self) -> dict[str, tuple[str, str]]:
+        """The settings that have no effect, each with the one that makes it so, and what to do."""
+        planned = self.ram is not None
+        if planned:
+            found = dict.fromkeys(("bits", "extra_bits"), ("ram", "the planner chooses the bits: leave one of the two out"))
+        else:
+            found = {"runtime": ("ram left out", "runtime says what ram is of: give ram, too")}
+        if not planned and self.layout == "coded":
+            idle, other, hint = _PACKED, "layout coded", "choose layout planes, or leave it out"
+        elif self.method == "direct":
+            idle, other, hint = _PACKED[1:], "method direct", "leave one of the two out"
+        elif self.extra_bits == 0:
+            idle, other, hint = _PACKED[2:], "extra_bits 0", "leave one of the two out"
+        elif self.important == 0:
+            idle, other, hint = _PACKED[3:], "important 0", "leave one of the two out"
+        elif self.ranking != "random":
+            idle, other, hint = _PACKED[5:], f"ranking {self.ranking}", "choose ranking random, or leave it out"
+        else:
+            return found
+        return dict.fromkeys(idle, (other, hint)) | found
+
+
+def firmware_runtime(runtime: str | None, tflm: Path | None) -> str:
+    """The runtime of a firmware, standalone unless given. tflm: the tree of TensorFlow Lite Micro to build with.
+
+    Raises RecipeError for an unknown runtime, and for a tree that it does not use.
+    """
+    chosen = runtime or RUNTIMES[0]
+    _one_of("runtime", chosen, RUNTIMES)
+    if tflm is not None and chosen != "tflm":
+        raise RecipeError(f"tflm has no effect with runtime {chosen}", hint="choose runtime tflm, or leave tflm out")
+    return chosen
 
 
 def ram_budget(value: object) -> int | Literal["auto"] | None:

@@ -73,13 +73,15 @@ def convert(
         raise InputError(
             "calibration data is missing", hint="give --calibration X.npz with an array 'x', or a recipe that a conversion wrote"
         )
-    dataset = datasets.load(calibration) if calibration is not None else None
+    samples = datasets.DataFile(calibration, labels=False) if calibration is not None else None
     with progress.task("Reading the model", None):
         float_model = load_model(model)
     if len(float_model.graph.inputs) != 1:
         raise ModelError(f"the model has {len(float_model.graph.inputs)} inputs; models with one input are supported")
-    if dataset is not None:
-        datasets.check_shape(dataset, float_model.input.shape)
+    dataset = None
+    if samples is not None:
+        samples.check_shape(float_model.input.shape)
+        dataset = samples.load()
         datasets.InputMapping.of(settings.input_scale, settings.input_zero_point).check_channels(float_model.input.shape[-1])
     calibration_hash = sha256(calibration) if calibration is not None else None
     if saved is not None and decided:

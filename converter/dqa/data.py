@@ -2,43 +2,52 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.lib.format
 import numpy.typing as npt
 
+from dqa import npz
 from dqa.errors import DataError, RecipeError
+from dqa.labels import class_numbers
+from dqa.npz import Npz
 
 Float32 = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
 
 X_TYPES = ("uint8", "int8", "int16", "float32", "float64")
-MAX_BYTES = 8 << 30
-NPZ_HINT = "write it with numpy: np.savez_compressed('data.npz', x=..., y=...)"
+WIDE_TYPES = ("uint16", "int32", "uint32", "int64", "uint64")
+CAST_TYPES = ("bool", "float16", *WIDE_TYPES)
+"""Types of x that become one of X_TYPES where nothing is lost (see `plain`)."""
+CLASS_LISTS = ("classes", "class_names")
+KEYS = ("x", "y", "group", *CLASS_LISTS)
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Samples and, for evaluation, what they are.
 
-    x      (N, ...) uint8, int8, int16, float32 or float64; N >= 1, all numbers finite
+    x      (N, ...) uint8, int8, int16, float32 or float64 (see `plain` for others); N >= 1, all numbers finite
     y      labels, or None: one per sample, whole numbers of any shape (N, ...) or floats; with `group`, also one per group
     group  (N,) int64 or None: the group (clip, file) of each sample; group g has label y[g] if y is per group
     name   where it was read from
+    classes  names of the classes that y counts, where y was names; classes_sorted: the order is the alphabet's, the file gives none
     """
 
     x: Array
     y: Array | None = None
     group: npt.NDArray[np.int64] | None = None
     name: str = "data"
+    classes: tuple[str, ...] | None = None
+    classes_sorted: bool = False
 
     def __post_init__(self) -> None:
-        _check_x(self.x, self.name)
+        _check_header(self.x.dtype, self.x.shape, self.name)
+        object.__setattr__(self, "x", plain(self.x, self.name))
+        _check_finite(self.x, self.name)
         samples = len(self.x)
         if self.group is not None and self.group.shape != (samples,):
             raise DataError(
@@ -64,7 +73,7 @@ class Dataset:
 
     def _slice(self, part: slice) -> Dataset:
         y = self.y if self.y is None or self.labels_are_per_group else self.y[part]
-        return Dataset(self.x[part], y, None if self.group is None else self.group[part], self.name)
+        return replace(self, x=self.x[part], y=y, group=None if self.group is None else self.group[part])
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,41 +103,82 @@ class InputMapping:
         return np.broadcast_to(self.scale, (channels,)).copy(), np.broadcast_to(self.zero_point, (channels,)).copy()
 
     def to_float(self, x: Array) -> Float32:
-        """The model's input, float32, for samples (N, ..., channels)."""
+        """The model's input, float32, for samples (N, ..., channels). Raises DataError where it goes beyond float32."""
         self.check_channels(x.shape[-1])
-        if x.dtype in (np.uint8, np.int8, np.int16) and not self.scale.ndim and not self.zero_point.ndim and self.zero_point == 0:
+        plain_numbers = x.dtype in (np.uint8, np.int8, np.int16) and not self.scale.ndim and not self.zero_point.ndim
+        if plain_numbers and self.zero_point == 0 and self.scale < 1e30:
             return x.astype(np.float32) * np.float32(self.scale)
-        return np.asarray((x - self.zero_point) * self.scale, np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            real = np.asarray((x - self.zero_point) * self.scale)
+        fits = np.abs(real) <= np.finfo(np.float32).max
+        if not fits.all():
+            bad = int(np.argmin(fits.reshape(len(x), -1).all(axis=1)))
+            raise DataError(f"x goes beyond float32 (first in sample {bad})", hint="check x, and the input scale")
+        return real.astype(np.float32)
 
 
-def load(path: Path) -> Dataset:
-    """The dataset in an .npz file: `x`, optionally `y` and `group`; other arrays are left alone.
+class DataFile:
+    """An .npz file whose arrays are not yet unpacked: `x`, optionally `y`, `group`, and `classes` or `class_names`; others are left alone.
 
-    Raises DataError if the file is missing or damaged, or an array has a wrong type or shape, NaN or infinity. Pickles are never read.
+    labels: False: `x` alone, whatever the others are. Raises DataError if the file is missing or damaged, or x has a wrong type or shape.
+    Pickles are never read.
     """
-    path = Path(path)
-    name = str(path)
-    if not path.is_file():
-        what = "is a directory" if path.is_dir() else "no such file"
-        raise DataError(f"{name}: {what}", hint=NPZ_HINT)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            arrays = {key: _read(archive, key, name) for key in ("x", "y", "group") if f"{key}.npy" in archive.namelist()}
-            found = [entry.removesuffix(".npy") for entry in archive.namelist()]
-    except DataError:
-        raise
-    except MemoryError as error:
-        raise DataError(f"{name}: does not fit in memory", hint="give fewer samples") from error
-    except Exception as error:  # zlib, lzma, bz2, struct and OS errors of a damaged archive
-        raise DataError(f"{name}: is not an .npz file or is damaged: {_first_line(error)}", hint=NPZ_HINT) from error
-    if "x" not in arrays:
-        raise DataError(f"{name}: holds no array 'x' (found: {', '.join(found[:8]) or 'nothing'})", hint=NPZ_HINT)
-    return Dataset(arrays["x"], arrays.get("y"), _group_numbers(arrays.get("group"), name), name)
+
+    def __init__(self, path: Path | str, *, labels: bool = True) -> None:
+        self._npz = Npz(Path(path), KEYS if labels else KEYS[:1])
+        self.name = self._npz.name
+        if "x" not in self._npz.headers:
+            found = ", ".join(self._npz.found[:8]) or "nothing"
+            raise DataError(f"{self.name}: holds no array 'x' (found: {found})", hint=npz.HINT)
+        header = self._npz.headers["x"]
+        self.shape = header.shape
+        _check_header(header.dtype, self.shape, self.name)
+
+    def check_shape(self, input_shape: Sequence[int]) -> None:
+        """Raises DataError unless x fits a model's input shape (its batch of 1 included)."""
+        _check_shape(self.name, self.shape, input_shape)
+
+    def load(self) -> Dataset:
+        """The dataset. Raises DataError for NaN, infinity and labels that do not fit."""
+        given = {key: self._npz.read(key) for key in self._npz.headers}
+        listed = next((given[key] for key in CLASS_LISTS if key in given), None)
+        y, classes = class_numbers(given.get("y"), listed, self.name)
+        group = _group_numbers(given.get("group"), self.name)
+        return Dataset(given["x"], y, group, self.name, classes, listed is None and classes is not None)
+
+
+def load(path: Path | str, *, labels: bool = True) -> Dataset:
+    """The dataset in an .npz file: see DataFile."""
+    return DataFile(path, labels=labels).load()
 
 
 def check_shape(dataset: Dataset, input_shape: Sequence[int]) -> None:
     """Raises DataError unless x fits a model's input shape (its batch of 1 included)."""
-    expected, actual = tuple(input_shape[1:]), dataset.x.shape[1:]
+    _check_shape(dataset.name, dataset.x.shape, input_shape)
+
+
+def plain(x: Array, name: str = "data") -> Array:
+    """x as one of X_TYPES, nothing lost: bool becomes uint8, float16 float32, wider whole numbers the narrowest of int16, float32, float64.
+
+    Raises DataError for whole numbers that none of them holds; other types are left as they are.
+    """
+    if x.dtype == np.bool_:
+        return x.astype(np.uint8)
+    if x.dtype == np.float16:
+        return x.astype(np.float32)
+    if x.dtype.name not in WIDE_TYPES or not x.size:
+        return x
+    low, high = int(x.min()), int(x.max())
+    if np.iinfo(np.int16).min <= low and high <= np.iinfo(np.int16).max:
+        return x.astype(np.int16)
+    for dtype, most in ((np.float32, 1 << 24), (np.float64, 1 << 53)):
+        if -most <= low and high <= most:
+            return x.astype(dtype)
+    raise DataError(f"{name}: x goes from {low} to {high}, which is more than float64 holds exactly", hint="scale it down")
+
+
+def _check_shape(name: str, shape: Sequence[int], input_shape: Sequence[int]) -> None:
+    expected, actual = tuple(input_shape[1:]), tuple(shape[1:])
     if actual == expected:
         return
     hint = f"x must have shape (N, {', '.join(map(str, expected))})"
@@ -138,32 +188,19 @@ def check_shape(dataset: Dataset, input_shape: Sequence[int]) -> None:
         hint = "a channel dimension is missing: x[..., np.newaxis]"
     elif int(np.prod(actual)) == int(np.prod(expected)):
         hint = f"the sizes are equal: x.reshape(-1, {', '.join(map(str, expected))}) if the order is right"
-    raise DataError(f"{dataset.name}: x has samples of shape {actual}, the model takes {expected}", hint=hint)
+    raise DataError(f"{name}: x has samples of shape {actual}, the model takes {expected}", hint=hint)
 
 
-def _read(archive: zipfile.ZipFile, key: str, name: str) -> Array:
-    with archive.open(f"{key}.npy") as member:
-        version = numpy.lib.format.read_magic(member)
-        header = numpy.lib.format.read_array_header_1_0 if version == (1, 0) else numpy.lib.format.read_array_header_2_0
-        shape, _, dtype = header(member)
-    if dtype.hasobject:
-        raise DataError(f"{name}: '{key}' holds Python objects, which are never read", hint="save arrays of numbers")
-    size = int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
-    if size > MAX_BYTES:
-        raise DataError(f"{name}: '{key}' unpacks to {size} bytes", hint=f"give at most {MAX_BYTES >> 30} GiB")
-    with archive.open(f"{key}.npy") as member:
-        return np.asarray(numpy.lib.format.read_array(member, allow_pickle=False))
+def _check_header(dtype: np.dtype[Any], shape: tuple[int, ...], name: str) -> None:
+    if dtype.name not in (*X_TYPES, *CAST_TYPES):
+        raise DataError(f"{name}: x is {dtype}, expected {', '.join(X_TYPES[:-1])} or {X_TYPES[-1]}", hint="convert it with x.astype(...)")
+    if len(shape) < 2:
+        raise DataError(f"{name}: x has shape {shape}, expected (N, input shape)", hint="the first dimension counts samples")
+    if 0 in shape:
+        raise DataError(f"{name}: x holds no samples (shape {shape})", hint="give at least one")
 
 
-def _check_x(x: Array, name: str) -> None:
-    if x.dtype.name not in X_TYPES:
-        raise DataError(
-            f"{name}: x is {x.dtype}, expected {', '.join(X_TYPES[:-1])} or {X_TYPES[-1]}", hint="convert it with x.astype(...)"
-        )
-    if x.ndim < 2:
-        raise DataError(f"{name}: x has shape {x.shape}, expected (N, input shape)", hint="the first dimension counts samples")
-    if x.size == 0:
-        raise DataError(f"{name}: x holds no samples (shape {x.shape})", hint="give at least one")
+def _check_finite(x: Array, name: str) -> None:
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         bad = int(np.argmin(np.isfinite(x).reshape(len(x), -1).all(axis=1)))
         raise DataError(f"{name}: x holds NaN or infinity (first in sample {bad})", hint="leave such samples out")
@@ -195,7 +232,3 @@ def _group_numbers(group: Array | None, name: str) -> npt.NDArray[np.int64] | No
     if group.dtype.kind in "US":
         return np.unique(group, return_inverse=True)[1].astype(np.int64)
     raise DataError(f"{name}: 'group' is {group.dtype}, expected whole numbers or names", hint="one for each sample of x")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -26,7 +26,7 @@ from dqa.program import LayoutName, Storage
 from dqa.progress import Progress
 from dqa.quantization import bias_correction
 from dqa.quantization.coded_search import CodedGroup
-from dqa.quantization.decide import EdgeChoice, FreeGroup, InputFormat, decide, free_groups
+from dqa.quantization.decide import EdgeChoice, FreeGroup, InputFormat, affine, decide, free_groups
 from dqa.quantization.formats import Reason, TensorFormat, as_ring, raw
 from dqa.quantization.serialize import from_mapping
 from dqa.quantization.walk import WEIGHTED
@@ -102,12 +102,17 @@ def _coded(
         whole = {t: EdgeChoice(Storage.MAP, 7) for group in free for t in group.members}
         base = raise_to_useful(cut.part, decide(cut.part, statistics, inputs, config, choices=whole), config.weight_bits)
         phases, rings = _passing(cut.part, base, free, config)
-    kept = [group for group in free if not rings.issuperset(group.members)]
+    left = [group for group in free if not rings.issuperset(group.members)]
+    few = {t for group in left if stored.few(group, cut.part, config.packing.bits) for t in group.members}
+    kept = [group for group in left if not few.issuperset(group.members)]
     found = _stored(model, cut, kept, x, config) if kept else Stored({}, {})
-    choices = {**found.choices, **dict.fromkeys(rings, EdgeChoice(Storage.RING))}
+    plain, ring = EdgeChoice(Storage.RAW_INT8), EdgeChoice(Storage.RING)
+    choices = {**found.choices, **dict.fromkeys(few, plain), **dict.fromkeys(rings, ring)}
     formats = decide(cut.part, statistics, inputs, config, outputs, choices, found.coded)
     for tensor in rings:
         formats[tensor] = replace(as_ring(formats[tensor], cut.part.tensors[tensor].hwc, 1), reason=Reason.PASSING)
+    for tensor in few:
+        formats[tensor] = replace(formats[tensor], reason=Reason.FEW)
     return formats, phases
 
 
@@ -116,7 +121,7 @@ def _passing(part: Graph, formats: Formats, free: Sequence[FreeGroup], config: C
     order = edge_order(part)
     alone = {group.members[0] for group in free if len(group.members) == 1}
     program = build(part, formats, weight_bits=config.weight_bits)
-    found = passing(program, {number for number, tensor in enumerate(order) if tensor in alone}, config.bits)
+    found = passing(program, {number for number, tensor in enumerate(order) if tensor in alone}, config.packing.bits)
     return (found.phases if found.edges else None), {order[number] for number in found.edges}
 
 
@@ -125,7 +130,11 @@ def _stored(model: FloatModel, cut: Split, free: Sequence[FreeGroup], x: Floats3
     maps, few = _maps(model, cut, free, x)
     values = sum(int(np.prod(cut.part.tensors[t].hwc)) for t in maps)
     # What only the float network as a whole can tell is not known of a network of several parts.
-    return stored.Search(cut.part, free, maps, few if cut.builtins is None else None).within(int(config.bits * values / 8))
+    search = stored.Search(cut.part, free, maps, few if cut.builtins is None else None)
+    if search.least > (budget := int(config.packing.bits * values / 8)):
+        least = np.ceil(search.least * 800 / values) / 100
+        raise RecipeError(f"bits: this model takes at least {least:g}, got {config.packing.bits:g}", hint="or choose layout planes")
+    return search.within(budget)
 
 
 def _maps(model: FloatModel, cut: Split, free: Sequence[FreeGroup], x: Floats32) -> tuple[dict[int, Floats32], Floats32]:
@@ -250,6 +259,5 @@ def _input_format(dtype: np.dtype[Any], statistics: ChannelStatistics, channels:
     """uint8 and int8 data are taken as they are; wider data get an int8 scale from calibration."""
     if dtype in (np.uint8, np.int8):
         return InputFormat(dtype.name, *datasets.InputMapping.of(config.input_scale, config.input_zero_point).per_channel(channels))
-    low, high = min(0.0, float(statistics.minimum.min())), max(0.0, float(statistics.maximum.max()))
-    scale = (high - low) / 255 or 1.0
-    return InputFormat("int8", np.full(channels, scale), np.full(channels, np.rint(-128 - low / scale)))
+    scale, zero_point = affine(float(statistics.minimum.min()), float(statistics.maximum.max()))
+    return InputFormat("int8", np.full(channels, scale), np.full(channels, zero_point))

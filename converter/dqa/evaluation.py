@@ -12,8 +12,9 @@ import numpy.typing as npt
 from dqa import __version__, manifest, metrics
 from dqa import data as datasets
 from dqa.calibration import float_outputs
+from dqa.config import firmware_runtime
 from dqa.engine.host import HostModel
-from dqa.errors import DataError, InputError, ProgramError
+from dqa.errors import DataError, InputError, ProgramError, RecipeError
 from dqa.frontend import load_model
 from dqa.lowering.tflite_reader import read_tflite
 from dqa.program import read
@@ -98,7 +99,7 @@ def evaluate(
     limit: int | None = None,
     metric: str | None = None,
     *,
-    runtime: str = "standalone",
+    runtime: str | None = None,
     tflm: Path | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
@@ -106,34 +107,32 @@ def evaluate(
     """Evaluates OUT on the samples of an .npz and brings the report in OUT up to date with the result.
 
     target: "host", "tflm-host", "sim:BOARD" or "serial:PORT". limit: the first so many samples. metric: top1, auc, miou, mse or None for
-    the model's own or the task's usual one. runtime: of a board's firmware, "standalone" or "tflm"; tflm: see dqa.device.build.
-    Raises InputError, DataError, ProgramError, BoardError, ToolError.
+    the model's own or the task's usual one. runtime: of a board's firmware, "standalone" (None: this) or "tflm"; tflm: see
+    dqa.device.build, for simulated boards, whose firmware is built here.
+    Raises InputError, DataError, RecipeError (options of which one has no effect), ProgramError, BoardError, ToolError.
     """
     progress = progress or SilentProgress()
     out, data = Path(out), Path(data)
+    if limit is not None and limit < 1:
+        raise InputError(f"limit: expected at least 1, got {limit}")
+    kind, on_board, runtime = _target(target, runtime, tflm)
     manifest.settle(out)
     interface = load_interface(out)
     mixed = mixed_sections(out)
     program_bytes = _program(out) if mixed is None else b""
     identity = identify(out)
-    dataset, data_sha256 = datasets.load(data), manifest.sha256(data)
-    datasets.check_shape(dataset, (1, *interface.inputs[0].shape))
+    source = datasets.DataFile(data)
+    shapes = (1, *interface.inputs[0].shape), (1, *interface.outputs[0].shape)
+    source.check_shape(shapes[0])
+    dataset, data_sha256 = metrics.with_class_numbers(source.load(), *shapes, metric or interface.metric), manifest.sha256(data)
     if limit is not None:
-        if limit < 1:
-            raise InputError(f"limit: expected at least 1, got {limit}")
         dataset = dataset.take(limit)
     real, inputs = model_inputs(interface, dataset)
     host = HostModel(program_bytes, "pushed" if interface.push_rows else "internal") if mixed is None else None
-    kind, _, place = target.partition(":")
-    on_board = kind in {"sim", "serial"}
-    if (kind not in {"host", "tflm-host"} and not on_board) or bool(place) != on_board:
-        raise InputError(f"target: expected host, tflm-host, sim:BOARD or serial:PORT, got '{target}'")
-    if runtime != "standalone" and not on_board:
-        raise InputError(f"target {target} takes no runtime", hint="runtime is of a board's firmware: sim:BOARD or serial:PORT")
     if host is None and kind != "tflm-host":
         refuse_mixed(out, f"target {target}")
     output = interface.outputs[0]
-    chosen = metric or interface.metric or metrics.choose(dataset, (1, *interface.inputs[0].shape), (1, *output.shape))
+    chosen = metric or interface.metric or metrics.choose(dataset, *shapes)
     # The float model first: labels that do not fit are refused before a board works for minutes.
     with progress.task("Float model", None):
         floats = float_outputs(load_model(out / "float.tflite"), real)
@@ -170,6 +169,19 @@ def evaluate(
     entry = {key: value for key, value in result.to_json().items() if key != "answers"}
     why = record(out, "evaluations", {**entry, "data": data.name})
     return replace(result, notes=(f"the report was left as it is: {why}",)) if why else result
+
+
+def _target(target: str, runtime: str | None, tflm: Path | None) -> tuple[str, bool, str]:
+    """The kind of a target, whether it is a board, and the runtime of its firmware."""
+    kind, _, place = target.partition(":")
+    on_board = kind in {"sim", "serial"}
+    if (kind not in {"host", "tflm-host"} and not on_board) or bool(place) != on_board:
+        raise InputError(f"target: expected host, tflm-host, sim:BOARD or serial:PORT, got '{target}'")
+    for name, value, used in (("runtime", runtime, on_board), ("tflm", tflm, kind == "sim")):
+        if value is not None and not used:
+            hint = "runtime is of a board's firmware: sim:BOARD or serial:PORT" if name == "runtime" else "firmware is built for sim:BOARD"
+            raise RecipeError(f"{name} has no effect with target {target}", hint=hint)
+    return kind, on_board, firmware_runtime(runtime, tflm)
 
 
 def _value(

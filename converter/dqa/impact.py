@@ -66,7 +66,7 @@ def slopes(graph: Graph, x: Float32, tensors: Sequence[int]) -> dict[int, Float6
     """How steeply the answers depend on each channel of a tensor: mean squared derivatives, float64 (C,).
 
     x: float32 (B, *input shape without batch). Sums of the answers with random signs stand for all of them (Hutchinson's estimator).
-    Raises ValueError for an operator that has no derivative.
+    Beyond float32 they are infinite or NaN. Raises ValueError for an operator that has no derivative.
     """
     signs, judged = np.random.default_rng(0), answers(graph)
     found = {tensor: np.zeros(graph.tensors[tensor].hwc[2]) for tensor in tensors}
@@ -74,6 +74,8 @@ def slopes(graph: Graph, x: Float32, tensors: Sequence[int]) -> dict[int, Float6
         values = run(graph, x[start : start + _BATCH])
         for _ in range(_DRAWS):
             seeds = {t: (signs.choice([-1, 1], values[t].shape) / max(values[t].std(), 1e-9)).astype(np.float32) for t in judged}
-            for tensor, slope in gradients(graph, values, seeds, tensors).items():
+            with np.errstate(over="ignore", invalid="ignore"):
+                own = gradients(graph, values, seeds, tensors)
+            for tensor, slope in own.items():
                 found[tensor] += np.einsum("nc,nc->c", *[slope.reshape(-1, len(found[tensor]))] * 2, dtype=np.float64)
     return found

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dqa.config import METRICS
 from dqa.data import Dataset
 from dqa.errors import DataError
+from dqa.labels import is_one_hot
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
 
-NAMES = ("top1", "auc", "miou", "mse")
 HIGHER_IS_BETTER = {"top1": True, "auc": True, "miou": True, "mse": False}
 
 
@@ -23,14 +25,15 @@ class OneClassError(DataError):
 
 
 def choose(dataset: Dataset, input_shape: Sequence[int], output_shape: Sequence[int], override: str | None = None) -> str:
-    """The metric of a task, by its labels and shapes (batch included): a name of NAMES.
+    """The metric of a task, by its labels and shapes (batch included): a name of dqa.config.METRICS.
 
     miou for a map of labels; auc for labels 0 and 1 of a model that rebuilds its input, or with one output; top1 for other whole-number
-    labels; mse without labels where the model rebuilds its input, and for float labels. Raises DataError if none fits.
+    labels; mse without labels where the model rebuilds its input, and for labels that are numbers like the outputs.
+    dataset: as with_class_numbers gives it. Raises DataError if none fits.
     """
     if override is not None:
-        if override not in NAMES:
-            raise DataError(f"metric '{override}' is not known", hint=f"one of {', '.join(NAMES)}")
+        if override not in METRICS:
+            raise DataError(f"metric '{override}' is not known", hint=f"one of {', '.join(METRICS)}")
         return override
     y, rebuilds = dataset.y, tuple(input_shape) == tuple(output_shape)
     outputs = int(np.prod(output_shape[1:]))
@@ -40,6 +43,8 @@ def choose(dataset: Dataset, input_shape: Sequence[int], output_shape: Sequence[
         raise DataError(
             f"{dataset.name}: holds no labels 'y', so no metric can be computed", hint="add an array y, one label for each sample"
         )
+    if outputs == 1 and y.size == len(dataset) and not rebuilds:
+        return "auc" if np.isin(y, (0, 1)).all() else "mse"
     if y.dtype.kind == "f" and y.shape[1:] == tuple(output_shape[1:]):
         return "mse"
     if len(output_shape) == 4 and y.ndim == 3 and y.shape[1:] == tuple(output_shape[1:3]):
@@ -51,6 +56,33 @@ def choose(dataset: Dataset, input_shape: Sequence[int], output_shape: Sequence[
     raise DataError(
         f"{dataset.name}: labels of shape {y.shape} do not fit outputs of shape {tuple(output_shape)}", hint="choose the metric by name"
     )
+
+
+def with_class_numbers(dataset: Dataset, input_shape: Sequence[int], output_shape: Sequence[int], override: str | None = None) -> Dataset:
+    """The dataset with class numbers for one-hot labels, and one label per sample or pixel for those with a last dimension of 1.
+
+    Shapes: batch included. override: a metric that was named. Raises DataError where labels were names and do not fit the outputs.
+    """
+    y, outputs = dataset.y, tuple(output_shape[1:]) or (1,)
+    if y is None or override == "mse" or (override is None and tuple(input_shape) == tuple(output_shape)):
+        return dataset
+    if dataset.classes is not None:
+        _check_names(dataset, dataset.classes, outputs)
+    classes, places = outputs[-1], outputs[:-1]
+    if classes > 1 and y.ndim > 1 and y.shape[-1] == classes and np.prod(y.shape[1:-1]) == np.prod(places) and is_one_hot(y):
+        y = y.argmax(axis=-1)
+    elif y.ndim > 1 and y.shape[-1] == 1 and y.shape[1:-1] in ((), places):
+        y = y[..., 0]
+    return replace(dataset, y=y)
+
+
+def _check_names(dataset: Dataset, names: tuple[str, ...], outputs: tuple[int, ...]) -> None:
+    hint = "add an array 'classes' with the names in the order of the model's outputs"
+    if outputs == (1,) and dataset.classes_sorted:
+        raise DataError(f"{dataset.name}: y holds names; which of {' and '.join(names[:2])} is 1 is not known", hint=hint)
+    wanted = max(outputs[-1], 2)
+    if len(names) != wanted:
+        raise DataError(f"{dataset.name}: y names {len(names)} classes, the model tells {wanted} apart", hint=hint)
 
 
 def evaluate(metric: str, outputs: Array, dataset: Dataset, inputs: Array) -> float:
@@ -71,14 +103,17 @@ def evaluate(metric: str, outputs: Array, dataset: Dataset, inputs: Array) -> fl
         return auc(*grouped(anomaly_scores(outputs, inputs), y, dataset), name=dataset.name)
     if metric == "miou":
         return mean_iou(confusion(outputs, y, dataset.name))
-    raise DataError(f"metric '{metric}' is not known", hint=f"one of {', '.join(NAMES)}")
+    raise DataError(f"metric '{metric}' is not known", hint=f"one of {', '.join(METRICS)}")
 
 
 def top1(scores: Array, y: Array, name: str = "data") -> float:
     """Share of samples whose highest score (N, classes), the first of equal ones, is at the label y (N,)."""
     labels = _whole(y, name).reshape(-1)
     if labels.min() < 0 or labels.max() >= scores.shape[1]:
-        raise DataError(f"{name}: labels go from {labels.min()} to {labels.max()}, the model has {scores.shape[1]} outputs")
+        raise DataError(
+            f"{name}: labels go from {labels.min()} to {labels.max()}, the model has {scores.shape[1]} outputs",
+            hint="labels are the numbers of the outputs, from 0",
+        )
     return float((scores.argmax(axis=1) == labels).mean())
 
 
@@ -155,7 +190,7 @@ def pixel_accuracy(table: npt.NDArray[np.int64]) -> float:
 
 def _mse(outputs: Array, dataset: Dataset, inputs: Array) -> float:
     y = dataset.y
-    target = y if y is not None and y.shape == outputs.shape else inputs
+    target = y.reshape(outputs.shape) if y is not None and y.size == outputs.size and len(y) == len(outputs) else inputs
     if target.shape != outputs.shape:
         raise DataError(
             f"{dataset.name}: MSE needs labels of shape {outputs.shape}, or a model that rebuilds its input", hint="choose another metric"

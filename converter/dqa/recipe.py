@@ -126,9 +126,8 @@ _SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def as_mapping(config: ConvertConfig) -> dict[str, Any]:
-    """The settings as plain data for YAML or JSON."""
-    plain: dict[str, Any] = _plain(asdict(config))
-    return plain
+    """The settings as plain data for YAML or JSON; those that have no effect with the others are left out."""
+    return {name: _plain(value) for name, value in asdict(config).items() if value is not None}
 
 
 class _Dumper(_SafeDumper):  # type: ignore[misc]

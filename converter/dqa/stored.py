@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from dqa.graph import Graph
 from dqa.impact import Float32, Impacts, slopes
-from dqa.program import Storage
+from dqa.program import Storage, coded_row_bytes
 from dqa.quantization.allocation import Choice, allocate
+from dqa.quantization.coded import MAX_DROP, Grid
 from dqa.quantization.coded_formats import Chosen, coded_formats
 from dqa.quantization.coded_search import CodedGroup, Impact
 from dqa.quantization.decide import EdgeChoice, FreeGroup
@@ -26,6 +28,8 @@ BITS = tuple(np.arange(1.5, 7.01, 0.25).tolist())
 PROBES = (1.5, 2.0, 2.75, 3.75, 5.0)
 """Those of them at which the impact on the network's answers is measured."""
 PLAIN_BITS = 8
+FEW = 64
+"""Values of an activation that may take plain bytes beside the average of stored bits: they are none worth counting."""
 MAX_VALUES = 12_000_000
 """Of all sample maps together: what the search takes in memory and time."""
 MOST_SAMPLES = 96
@@ -49,6 +53,17 @@ def samples(groups: Sequence[FreeGroup], graph: Graph) -> int:
     return int(min(max(MAX_VALUES // max(values, 1), 8), MOST_SAMPLES))
 
 
+def few(group: FreeGroup, graph: Graph, bits: float) -> bool:
+    """Whether a group is better off with plain bytes: no coded map of `bits` per value can hold it, and it has few values, or so few in a
+    row that a coded map takes more."""
+    sizes = [graph.tensors[t].hwc for t in group.members]
+    grid = Grid(group.signed)
+    least = [height * coded_row_bytes(width * channels, grid.bits - MAX_DROP) for height, width, channels in sizes]
+    values = [int(np.prod(size)) for size in sizes]
+    codable = any(b <= bits and all(int(b * v / 8) >= size for v, size in zip(values, least, strict=True)) for b in BITS)
+    return not codable and (max(values) <= FEW or sum(least) >= sum(values))
+
+
 class Search:
     """What every way to store the tensors of `groups` loses; then the best within any budget.
 
@@ -59,9 +74,18 @@ class Search:
         self.groups = coded_groups(graph, groups, maps, x)
         self.impacts = _impacts(graph, self.groups, x)
 
+    @property
+    def least(self) -> int:
+        """The bytes of the smallest maps."""
+        return sum(min(option.size for option in options) for options in self._options)
+
+    @cached_property
+    def _options(self) -> list[list[Choice]]:
+        return [_options(group, self.impacts) for group in self.groups]
+
     def within(self, budget: int) -> Stored:
         """The formats of least predicted loss in at most `budget` bytes. Raises RecipeError where the budget is too small."""
-        chosen = allocate([_options(group, self.impacts) for group in self.groups], budget)
+        chosen = allocate(self._options, budget)
         coded: dict[int, Chosen] = {}
         choices: dict[int, EdgeChoice] = {}
         for group, choice in zip(self.groups, chosen, strict=True):
@@ -87,7 +111,7 @@ def _weights(graph: Graph, tensors: Sequence[int], x: Float32 | None) -> dict[in
         found = slopes(graph, x[:SLOPE_SAMPLES], tensors) if x is not None else {}
     except ValueError:  # an operator without a derivative
         found = {}
-    static = {t: sensitivities(graph, t) for t in tensors if t not in found or not found[t].any()}
+    static = {t: sensitivities(graph, t) for t in tensors if t not in found or not found[t].any() or not np.isfinite(found[t]).all()}
     return static | {t: np.maximum(slope, LEAST_SLOPE * slope.max()) for t, slope in found.items() if t not in static}
 
 

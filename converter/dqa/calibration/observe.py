@@ -18,6 +18,8 @@ Float32 = npt.NDArray[np.float32]
 Reducer = Callable[[int, Float32], None]
 
 BATCH = 32
+MAX_ACTIVATION = 1e15
+"""Sums of the squares of activations are float32."""
 THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -28,24 +30,25 @@ def observe(
 
     inputs  float32 (N, input shape without batch)
     done    called with the number of samples just finished
-    Raises DataError if the inputs do not fit the model or an activation is not finite.
+    Raises DataError if the inputs do not fit the model or an activation is not within MAX_ACTIVATION.
     """
     runner = _Runner(model, inputs, preserve_all=True)
     for values in runner.batches():
         for tensor in tensors:
             data = runner.tensor(tensor)
-            if not np.isfinite(data).all():
+            if not (np.abs(data) <= MAX_ACTIVATION).all():
                 known = model.graph.tensors.get(tensor)
+                finite = "becomes NaN or infinite" if not np.isfinite(data).all() else f"goes beyond {MAX_ACTIVATION:g}"
                 raise DataError(
-                    f"{model.source}: '{known.name if known else f'tensor {tensor}'}' becomes NaN or infinite on these samples",
-                    hint="check the input scale",
+                    f"{model.source}: '{known.name if known else f'tensor {tensor}'}' {finite} on these samples",
+                    hint="check the input scale and the weights",
                 )
             reducer(tensor, data)
         done(values)
 
 
 def float_outputs(model: FloatModel, inputs: Float32, done: Callable[[int], None] = lambda _count: None) -> Float32:
-    """The first output of the network, float32 (N, output shape without batch)."""
+    """The first output of the network, float32 (N, output shape without batch). Raises DataError as `observe`, and for NaN and infinity."""
     runner = _Runner(model, inputs, preserve_all=False)
     outputs = np.empty((len(inputs), *model.output.shape[1:]), np.float32)
     start = 0
@@ -53,6 +56,8 @@ def float_outputs(model: FloatModel, inputs: Float32, done: Callable[[int], None
         outputs[start : start + count] = runner.tensor(model.output.index).reshape(count, *model.output.shape[1:])
         start += count
         done(count)
+    if not np.isfinite(outputs).all():
+        raise DataError(f"{model.source}: the float model answers NaN or infinity on these samples", hint="check the input scale and x")
     return outputs
 
 

@@ -9,6 +9,15 @@ from dqa.errors import DataError
 from dqa.frontend.model import FloatModel
 from dqa.progress import Progress, SilentProgress
 
+NEGLIGIBLE = 1e-30
+"""A range below this is none: scales are float32, with room for the product of two of them."""
+
+
+def around_zero(low: float, high: float) -> tuple[float, float]:
+    """The range with 0 in it; (0, 1) where there is nothing but 0."""
+    low, high = min(0.0, low), max(0.0, high)
+    return (low, high) if high - low >= NEGLIGIBLE else (0.0, 1.0)
+
 
 def tensor_ranges(
     model: FloatModel, x_float: Float32, tensors: Sequence[int], progress: Progress | None = None
@@ -29,4 +38,4 @@ def tensor_ranges(
 
     with (progress or SilentProgress()).task("Calibrating: builtins", len(x_float)) as done:
         observe(model, x_float, tensors, add, done)
-    return {tensor: ends if ends != (0.0, 0.0) else (0.0, 1.0) for tensor, ends in found.items()}
+    return {tensor: (low, high) if max(abs(low), abs(high)) >= NEGLIGIBLE else (0.0, 1.0) for tensor, (low, high) in found.items()}

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.calibration.observe import observe
+from dqa.calibration.ranges import NEGLIGIBLE
 from dqa.errors import DataError
 from dqa.frontend.model import FloatModel
 from dqa.graph.model import Graph
@@ -27,7 +28,7 @@ class ChannelStatistics:
     minimum, maximum  float64 (C,), real numbers
     mean, energy      float64 (C,), mean of the values and of their squares
     counts            int64 (C, bins): values in each of the equal bins between that channel's minimum and maximum
-                      (all in bin 0 if they are equal)
+                      (all in bin 0 if they are as good as equal)
     samples           values per channel: the sum of each row of counts
     """
 
@@ -75,7 +76,8 @@ class _Histogram:
         self.bins = bins
         self.low = moments.minimum.astype(np.float32)
         spread = (moments.maximum - moments.minimum).astype(np.float32)
-        self.per_unit = np.where(spread > 0, np.float32(bins) / np.where(spread > 0, spread, 1), 0).astype(np.float32)
+        wide = spread > NEGLIGIBLE
+        self.per_unit = np.where(wide, np.float32(bins) / np.where(wide, spread, 1), 0).astype(np.float32)
         self.first = (np.arange(len(self.low)) * bins).astype(np.int32)
         self.counts = np.zeros(len(self.low) * bins, np.int64)
 

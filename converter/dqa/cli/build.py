@@ -8,6 +8,7 @@ import click
 
 from dqa import __version__
 from dqa.cli.common import board_option, out_argument, output_options, progress, rows_pushed, runtime_options, table, talk, warn, write_json
+from dqa.config import firmware_runtime
 
 
 @click.command()
@@ -16,10 +17,11 @@ from dqa.cli.common import board_option, out_argument, output_options, progress,
 @runtime_options
 @click.option("-v", "--verbose", is_flag=True, help="Show PlatformIO's output.")
 @output_options
-def build(out: Path, board: str, runtime: str, tflm: Path | None, verbose: bool, quiet: bool, json_path: Path | None) -> None:
+def build(out: Path, board: str, runtime: str | None, tflm: Path | None, verbose: bool, quiet: bool, json_path: Path | None) -> None:
     """Build the firmware of OUT, a directory of `dqa convert`, with PlatformIO."""
     from dqa.device.build import build as build_firmware
 
+    runtime = firmware_runtime(runtime, tflm)
     with progress(quiet or verbose).task(f"Building for {board}", None):
         result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=rows_pushed(out, board, runtime))
     data = {

@@ -100,12 +100,10 @@ def board_option(function: F) -> F:
 
 
 def runtime_options(function: F) -> F:
-    """--runtime and --tflm, of firmware."""
-    runtime = click.option(
-        "--runtime", default="standalone", show_default=True, metavar="RUNTIME", help="standalone, or tflm: in TensorFlow Lite Micro."
-    )
+    """--runtime and --tflm, of firmware (see dqa.config.firmware_runtime)."""
+    runtime = click.option("--runtime", metavar="RUNTIME", help="standalone, or tflm: in TensorFlow Lite Micro.  [default: standalone]")
     tree = click.option(
-        "--tflm", type=click.Path(path_type=Path), envvar="DQA_TFLM_DIR", metavar="DIR", help="Tree of TensorFlow Lite Micro, made."
+        "--tflm", type=click.Path(path_type=Path), metavar="DIR", help="Tree of TensorFlow Lite Micro, made.  [default: $DQA_TFLM_DIR]"
     )
     return runtime(tree(function))
 

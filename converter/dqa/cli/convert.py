@@ -10,17 +10,30 @@ import click
 from click.core import ParameterSource
 
 from dqa.cli.common import F, output_options, progress, talk, warn, write_json
-from dqa.config import CODINGS, LAYOUTS, MAX_BITS, MAX_EXTRA_BITS, METHODS, METRICS, RUNTIMES, ConvertConfig, numbers, ram_budget
+from dqa.config import (
+    CODINGS,
+    DEFAULTS,
+    LAYOUTS,
+    MAX_BITS,
+    MAX_EXTRA_BITS,
+    METHODS,
+    METRICS,
+    RANKINGS,
+    RUNTIMES,
+    ConvertConfig,
+    numbers,
+    ram_budget,
+)
 from dqa.errors import RecipeError
 from dqa.manifest import listed
 
-DEFAULTS = ConvertConfig()
-
 
 def _setting(name: str, **attributes: Any) -> Callable[[F], F]:
-    """An option for a field of ConvertConfig, with its default."""
-    default = getattr(DEFAULTS, name.removeprefix("--").replace("-", "_"))
-    return click.option(name, default=default, show_default=True, **attributes)
+    """An option for a field of ConvertConfig, with its default; one that may have no effect is None unless it is given."""
+    field = name.removeprefix("--").replace("-", "_")
+    if field in DEFAULTS:
+        return click.option(name, **attributes | {"help": f"{attributes['help']}  [default: {DEFAULTS[field]}]"})
+    return click.option(name, default=getattr(ConvertConfig, field), show_default=True, **attributes)
 
 
 def _numbers(_context: click.Context, parameter: click.Parameter, value: str) -> object:
@@ -32,18 +45,20 @@ def _numbers(_context: click.Context, parameter: click.Parameter, value: str) ->
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--calibration", type=click.Path(path_type=Path), metavar="X.npz", help="Samples of what the model will see, array `x`.")
 @_setting("--layout", type=click.Choice(LAYOUTS), help="Of stored maps: entropy-coded, or planes of fixed width.")
-@_setting("--bits", type=click.FloatRange(1, MAX_BITS), metavar="N", help="Stored bits per value on average; planes: bits of a code.")
-@_setting("--method", type=click.Choice(METHODS), help="Planes: dqa, codes and shifting errors; direct, codes alone.")
-@_setting("--extra-bits", type=click.IntRange(0, MAX_EXTRA_BITS), metavar="M", help="Planes: bits of a shifting error.")
-@_setting("--important", type=click.FloatRange(0, 1), metavar="R", help="Planes: share of the channels that keep their errors.")
-@_setting("--error-coding", type=click.Choice(CODINGS), help="Planes: how the errors are written.")
+@_setting(
+    "--bits", type=click.FloatRange(1, MAX_BITS), metavar="N", help="Stored bits per value on average; planes: of a code. Not with --ram."
+)
+@_setting("--method", type=click.Choice(METHODS), help="Planes or --ram: dqa, codes and shifting errors; direct, codes alone.")
+@_setting("--extra-bits", type=click.IntRange(0, MAX_EXTRA_BITS), metavar="M", help="Planes: bits of a shifting error of method dqa.")
+@_setting("--important", type=click.FloatRange(0, 1), metavar="R", help="Of method dqa: share of the channels that keep their errors.")
+@_setting("--error-coding", type=click.Choice(CODINGS), help="Of method dqa: how the errors are written.")
 @_setting("--weight-bits", type=int, metavar="4|8", help="Bits of a weight of a convolution or dense layer.")
 @click.option("--bias-correction/--no-bias-correction", default=False, show_default=True, help="Take the mean of errors out of the biases.")
 @_setting("--input-scale", type=str, metavar="S", callback=_numbers, help="The model's input is (x - Z) * S; a number, or one per channel.")
 @_setting("--input-zero-point", type=str, metavar="Z", callback=_numbers, help="A number, or one per channel.")
 @_setting("--calibration-samples", type=click.IntRange(1), metavar="N", help="Samples to use at most.")
-@_setting("--ranking", metavar="NAME", help="What makes a channel important.")
-@_setting("--seed", type=click.IntRange(0), metavar="N", help="Of every random choice.")
+@_setting("--ranking", type=click.Choice(RANKINGS), help="Of method dqa: what makes a channel important.")
+@_setting("--seed", type=click.IntRange(0), metavar="N", help="Of --ranking random.")
 @click.option("--ram", metavar="SIZE", callback=lambda _c, _p, value: ram_budget(value), help="RAM for activations, e.g. 16k, or auto.")
 @_setting("--runtime", type=click.Choice(RUNTIMES), help="What --ram is of: the program's arena, or that of TensorFlow Lite Micro.")
 @click.option("--push-rows", is_flag=True, help="The caller hands over the input row by row.")

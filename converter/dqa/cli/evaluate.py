@@ -23,7 +23,7 @@ def evaluate(
     out: Path,
     data: Path,
     target: str,
-    runtime: str,
+    runtime: str | None,
     tflm: Path | None,
     limit: int | None,
     metric: str | None,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from dqa.cli.common import board_option, out_argument, output_options, progress, rows_pushed, runtime_options, talk, write_json
+from dqa.config import firmware_runtime
 
 
 @click.command()
@@ -17,11 +18,12 @@ from dqa.cli.common import board_option, out_argument, output_options, progress,
 @click.option("-v", "--verbose", is_flag=True, help="Show PlatformIO's output.")
 @output_options
 def flash(
-    out: Path, board: str, runtime: str, tflm: Path | None, port: str | None, verbose: bool, quiet: bool, json_path: Path | None
+    out: Path, board: str, runtime: str | None, tflm: Path | None, port: str | None, verbose: bool, quiet: bool, json_path: Path | None
 ) -> None:
     """Build the firmware of OUT and write it to the connected board."""
     from dqa.device.flash import flash as flash_firmware
 
+    runtime = firmware_runtime(runtime, tflm)
     with progress(quiet or verbose).task(f"Building for {board} and flashing", None):
         flash_firmware(out, board, port, runtime, tflm, quiet=not verbose, pushed=rows_pushed(out, board, runtime))
     write_json({"board": board, "runtime": runtime, "flashed": True}, json_path)

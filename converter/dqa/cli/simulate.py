@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from dqa.cli.common import board_option, out_argument, output_options, progress, rows_pushed, runtime_options, talk, write_json
+from dqa.config import firmware_runtime
 from dqa.errors import BoardError, InputError
 
 
@@ -19,7 +20,7 @@ from dqa.errors import BoardError, InputError
 @runtime_options
 @click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="TCP port for the board's serial port.  [default: a free one]")
 @output_options
-def simulate(out: Path, board: str, runtime: str, tflm: Path | None, port: int | None, quiet: bool, json_path: Path | None) -> None:
+def simulate(out: Path, board: str, runtime: str | None, tflm: Path | None, port: int | None, quiet: bool, json_path: Path | None) -> None:
     """Build the firmware of OUT and run it on a simulated board until Ctrl-C.
 
     The board's serial port is served on a TCP port of this machine, to one client at a time.
@@ -28,7 +29,7 @@ def simulate(out: Path, board: str, runtime: str, tflm: Path | None, port: int |
     from dqa.device.build import build
     from dqa.device.simulate import Simulator
 
-    target = load_board(board)
+    runtime, target = firmware_runtime(runtime, tflm), load_board(board)
     if not target.simulated:
         raise BoardError(f"board '{board}' is not a simulated one", hint="see dqa boards; a real one takes dqa flash")
     port = usable_port(port)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dqa import __version__, manifest, processes
+from dqa.config import firmware_runtime
 from dqa.device import project, registry, stack, tflm_tree
 from dqa.device.boards import Board, load_board
 from dqa.device.sizes import Sizes, measure
@@ -26,7 +27,6 @@ from dqa.errors import BoardError, DqaError, RecipeError, ToolError
 from dqa.files import failure
 from dqa.report import program_sha256, record
 
-RUNTIMES = ("standalone", "tflm")
 COMPILER = "arm-none-eabi-gcc"
 _QUIET = {"PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no", "PLATFORMIO_DISABLE_UPGRADE_CHECK": "true"}
 _OVERFLOW = re.compile(r"region [`'](RAM|FLASH)' overflowed by (\d+) bytes?")
@@ -136,8 +136,7 @@ def compiler() -> str:
 
 
 def _make(out: Path, board: Board, runtime: str, tflm: Path | None, arguments: list[str], quiet: bool, pushed: bool) -> BuildResult:
-    if runtime not in RUNTIMES:
-        raise RecipeError(f"unknown runtime {runtime!r}", hint=f"one of: {', '.join(RUNTIMES)}")
+    firmware_runtime(runtime, tflm)
     if pushed and runtime != "standalone":
         raise RecipeError(f"runtime {runtime} takes no rows one by one", hint="build for runtime standalone, or with the input whole")
     environment = tflm_tree.environment(board, tflm) if runtime == "tflm" else {}

@@ -51,8 +51,9 @@ UNARY_KINDS = frozenset(_UNARY)
 
 
 def unary(kind: str, attrs: dict[str, Any], x: Float) -> Float:
-    """The function of a unary operator (one of UNARY_KINDS) at every element of x; keeps the float type."""
-    return np.asarray(_UNARY[kind](x, attrs), dtype=x.dtype)
+    """The function of a unary operator (one of UNARY_KINDS) at every element of x; keeps the float type. What is too large is infinite."""
+    with np.errstate(over="ignore"):
+        return np.asarray(_UNARY[kind](x, attrs), dtype=x.dtype)
 
 
 def activate(activation: str, x: Float) -> Float:

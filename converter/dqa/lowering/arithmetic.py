@@ -32,6 +32,11 @@ def requantize_sum(folded: FoldedWeights, output_scales: Floats, floored: Bools)
     return requantize(folded.bias.astype(np.float64), folded.scales / output_scales, floored)
 
 
+def coarsest(output_scales: Floats) -> Floats:
+    """The largest accumulator scale whose factor to these output scales the requantization can express."""
+    return output_scales * (MAX_FACTOR * (1 - 1e-9))
+
+
 def finest_useful(accumulator_scales: Floats) -> Floats:
     """The smallest output scale whose factor the requantization can express."""
     return accumulator_scales / (MAX_FACTOR * (1 - 1e-9))
@@ -44,8 +49,9 @@ def add(
     ratio_a, ratio_b = scales_a / output_scales, scales_b / output_scales
     # A unit above 2^30 would need a bias past int32.
     unit = 32767.0 / np.maximum(np.maximum(ratio_a, ratio_b), 1e-9)
-    unit = np.minimum(unit, 2.0**30)
-    weights_a, weights_b = np.rint(ratio_a * unit), np.rint(ratio_b * unit)
+    # Below 1 / MAX_FACTOR a single step of an input leaves the output's range: it saturates.
+    unit = np.clip(unit, (1 + 1e-9) / MAX_FACTOR, 2.0**30)
+    weights_a, weights_b = (np.minimum(np.rint(ratio * unit), 32767.0) for ratio in (ratio_a, ratio_b))
     bias = -(weights_a * zeros_a + weights_b * zeros_b)
     return weights_a.astype(np.int16), weights_b.astype(np.int16), requantize(bias, 1.0 / unit, floored)
 
@@ -54,4 +60,5 @@ def average(scales: Floats, zeros: Floats, output_scales: Floats, count: int, fl
     """The requantization of a mean of `count` elements: the executor's sum * ((32768 + count / 2) / count)."""
     reciprocal = (32768 + count // 2) // count
     unit = float(reciprocal * count)
-    return requantize(-zeros * unit, scales / output_scales / unit, floored)
+    factor = np.minimum(scales / output_scales / unit, coarsest(np.ones(1)))  # beyond it a single step leaves the output's range
+    return requantize(-zeros * unit, factor, floored)

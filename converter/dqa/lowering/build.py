@@ -81,11 +81,18 @@ def build(
 
 
 def folded_weights(
-    graph: Graph, op: Op, formats: Mapping[int, TensorFormat], weight_bits: int, chosen: LayerWeights | None = None
+    graph: Graph,
+    op: Op,
+    formats: Mapping[int, TensorFormat],
+    weight_bits: int,
+    chosen: LayerWeights | None = None,
+    *,
+    limited: bool = True,
 ) -> FoldedWeights:
     """The integer weights of a CONV_2D (O, kh, kw, I), DEPTHWISE_CONV_2D (O, kh, kw, 1) or FULLY_CONNECTED (O, H * W, I).
 
     weight_bits: 8, or 4; those of a DEPTHWISE_CONV_2D are few and always have 8. chosen: None: the nearest levels.
+    limited: accumulators as fine as the requantization to the output's scales asks for (see `fold`).
     """
     weights = graph.tensors[op.inputs[1]].data
     assert weights is not None
@@ -106,9 +113,12 @@ def folded_weights(
         constant = graph.tensors[op.inputs[2]].data
         assert constant is not None
         bias = constant.astype(np.float64).ravel()
+    target = formats[op.outputs[0]].scales
+    most = arithmetic.coarsest(target) if limited else None
     if chosen is not None:
-        return fold(real, chosen.bias, scales, zeros, bits=BITS, levels=chosen.levels)
-    return fold(real, bias, scales, zeros, bits=8 if op.kind == "DEPTHWISE_CONV_2D" else weight_bits)
+        return fold(real, chosen.bias, scales, zeros, bits=BITS, levels=chosen.levels, output_scales=target, most=most)
+    bits = 8 if op.kind == "DEPTHWISE_CONV_2D" else weight_bits
+    return fold(real, bias, scales, zeros, bits=bits, output_scales=target, most=most)
 
 
 class _Lowering:

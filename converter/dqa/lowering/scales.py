@@ -19,28 +19,44 @@ _FIXED = frozenset({Reason.INPUT, Reason.TABLE, Reason.BORDER})
 SPREAD = 2
 """Largest ratio of the scales of the channels that 4-bit weights read."""
 FINE_BITS = 7
+LARGEST = 1e30
+"""Scales are float32 outside of the program."""
+_PASSES = 4
 
 
 def raise_to_useful(graph: Graph, formats: dict[int, TensorFormat], weight_bits: int = 8) -> dict[int, TensorFormat]:
     """Coarsens output scales finer than a quarter of the accumulator's step, where the requantization's factor would reach its limit.
 
     Such a scale only occurs for channels that are almost constant; the accumulator's own step is the finer limit there, so nothing is lost.
-    With weights of 4 bits scales are brought together first. Tied channels are raised together.
+    With weights of 4 bits scales are brought together first. Tied channels are raised together; where that coarsens the input of an
+    operator already seen, it is seen again. What then still is too fine (a format that the border of the model fixes) `fold` lives with.
     """
     ties = Ties(graph)
     result = dict(formats) if weight_bits == 8 else _brought_together(graph, ties, formats)
+    for _ in range(_PASSES):
+        before = dict(result)
+        _raise_outputs(graph, ties, result, weight_bits)
+        if all(result[t] is before[t] for t in result):
+            break
+    return result
+
+
+def _raise_outputs(graph: Graph, ties: Ties, result: dict[int, TensorFormat], weight_bits: int) -> None:
+    """In place: once for each operator with weights, in order."""
     for op in graph.ops:
         if op.kind not in {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}:
             continue
         target = result[op.outputs[0]]
         largest = 1 if weight_bits == 8 or op.kind == "DEPTHWISE_CONV_2D" else LARGEST_SCALE
-        least = finest_useful(folded_weights(graph, op, result, 8).scales * largest)
+        least = finest_useful(folded_weights(graph, op, result, 8, limited=False).scales * largest)
         low = np.flatnonzero(target.scales < least)
         if len(low) == 0 or target.reason in _FIXED:
             continue
-        variables = ties.channels(op.outputs[0])
-        _raise(result, ties, {int(variables[c]): float(least[c]) for c in low})
-    return result
+        least = np.minimum(least, LARGEST)
+        wanted: dict[int, float] = {}
+        for variable, scale in zip(ties.channels(op.outputs[0])[low].tolist(), least[low].tolist(), strict=True):
+            wanted[variable] = max(scale, wanted.get(variable, 0.0))
+        _raise(result, ties, wanted)
 
 
 def _brought_together(graph: Graph, ties: Ties, formats: dict[int, TensorFormat]) -> dict[int, TensorFormat]:

@@ -19,6 +19,7 @@ from dqa.quantization.clipping import levels, squared_error
 Granularity = Literal["channel", "tensor"]
 Clip = Literal["max", "percentile", "mse", "aciq"]
 
+PERCENTILE = 99.9
 RATIOS = np.linspace(0.1, 1.0, 91)
 # ACIQ (Banner et al. 2019): optimal clipping of a Laplace distribution of scale b, alpha / b for 2, 3, ... 8 signed bits.
 # For values that are never negative, n bits do what n + 1 signed bits do.
@@ -32,7 +33,8 @@ def per_granularity(x: Float32, granularity: Granularity) -> Float32:
 
 @dataclass(frozen=True)
 class UniformMethod:
-    """bits: n. clip: how the range is found. granularity: a step per channel or per tensor. percentile: of |x|, for clip percentile."""
+    """bits: n. clip: how the range is found. granularity: a step per channel or per tensor. percentile: of |x|, for clip
+    percentile alone, 50..100; None: 99.9."""
 
     name: ClassVar[str] = "uniform"
     uses_order: ClassVar[bool] = False
@@ -41,11 +43,15 @@ class UniformMethod:
     bits: int
     clip: Clip = "mse"
     granularity: Granularity = "channel"
-    percentile: float = 99.9
+    percentile: float | None = None
 
     def __post_init__(self) -> None:
         check_bits(self.bits, 1)
-        if not 50 <= self.percentile <= 100:
+        if self.percentile is None and self.clip == "percentile":
+            object.__setattr__(self, "percentile", PERCENTILE)
+        if self.percentile is not None and self.clip != "percentile":
+            raise ValueError(f"'percentile' has no effect with clip {self.clip}")
+        if self.percentile is not None and not 50 <= self.percentile <= 100:
             raise ValueError(f"'percentile' must be in 50..100 (got {self.percentile})")
         if self.clip == "aciq" and self.bits not in range(2, 8):
             raise ValueError(f"'bits' must be in 2..7 for clip aciq (got {self.bits})")
@@ -83,6 +89,7 @@ def _maximum(_: UniformMethod, values: Float32, signed: bool) -> Float64:
 
 
 def _percentile(method: UniformMethod, values: Float32, signed: bool) -> Float64:
+    assert method.percentile is not None
     return np.asarray(np.percentile(np.abs(values), method.percentile, axis=0), np.float64)
 
 

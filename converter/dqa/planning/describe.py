@@ -80,7 +80,9 @@ def describe(
         if number in losses:
             ring_loss = losses[number].direct(7 if edge.low == 0 else 8)
             flows = [own.ring(ring_rows[number], ring_loss)]
-            options = [o for o in own.packed(losses[number], tied.get(number), config) if o.loss > ring_loss]
+            packed = own.packed(losses[number], tied.get(number), config)
+            # Of values that are always 0 none is worse than the ring; packed ones still may be all there is.
+            options = [o for o in packed if o.loss > ring_loss] or packed
             options += own.coded((coded or {}).get(number, ()), ring_loss)
             if number not in brief:
                 flows += [*own.packed_rings(ring_rows[number], options), *options]
@@ -142,16 +144,17 @@ class _Reading:
         """Codes of 2 to 7 bits, and with shifting errors of 2 bits for the important channels."""
         edge, options = self.edge, []
         decode = self._decode(replace(edge, storage=Storage.MAP))
-        kept = int(edge.channels * config.important)
+        packing = config.packing
+        kept = int(edge.channels * packing.important)
         for bits in range(2, 8):
             if tied is None or tied - bits <= MAX_EXTRA_BITS:
                 size = edge.height * row_bytes(edge.row_values, bits, None)
                 options.append(Option(align(size), loss.direct(bits), bits, decode))
-            if tied is None and config.method == "dqa" and kept and bits + EXTRA_BITS <= 7:
+            if tied is None and packing.method == "dqa" and kept and bits + EXTRA_BITS <= 7:
                 error_bytes = -(-edge.width * kept * EXTRA_BITS // 8)
                 size = edge.height * row_bytes(edge.row_values, bits, error_bytes)
-                lost = loss.dqa(bits, EXTRA_BITS, config.important)
-                options.append(Option(align(size), lost, bits, decode, EXTRA_BITS, config.important))
+                lost = loss.dqa(bits, EXTRA_BITS, packing.important)
+                options.append(Option(align(size), lost, bits, decode, EXTRA_BITS, packing.important))
         return options
 
     def coded(self, sizes: Sequence[CodedSize], least_loss: float) -> list[Option]:

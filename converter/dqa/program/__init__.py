@@ -3,7 +3,17 @@
 from dqa.program.check import check_program
 from dqa.program.kinds import KINDS, Kind, kind_of
 from dqa.program.lifetimes import Lifetimes, lifetimes
-from dqa.program.maps import MAX_ERROR_BYTES, MAX_PAYLOAD_WORDS, align, base_row_bytes, has_errors, may_drop, minimum_capacity, row_bytes
+from dqa.program.maps import (
+    MAX_ERROR_BYTES,
+    MAX_PAYLOAD_WORDS,
+    align,
+    base_row_bytes,
+    coded_row_bytes,
+    has_errors,
+    may_drop,
+    minimum_capacity,
+    row_bytes,
+)
 from dqa.program.model import (
     IN_OUTPUT,
     Add,
@@ -81,6 +91,7 @@ __all__ = [
     "assemble",
     "base_row_bytes",
     "check_program",
+    "coded_row_bytes",
     "dilated_kernel",
     "has_errors",
     "in_output",

@@ -32,10 +32,15 @@ def may_drop(edge: Edge) -> bool:
     return has_errors(edge) or (edge.storage is Storage.CODED and edge.extra_bits > 0)
 
 
+def coded_row_bytes(values: int, bits: int) -> int:
+    """A row of a coded map at the raw level, of codes of `bits` bits."""
+    return 2 + 2 * -(-values * bits // 16)
+
+
 def base_row_bytes(edge: Edge) -> int:
     """A row of a map with an empty error plane, a coded row at the raw level; of any other edge its values."""
     if edge.storage is Storage.CODED:
-        return 2 + 2 * -(-edge.row_values * edge.code_bits // 16)
+        return coded_row_bytes(edge.row_values, edge.code_bits)
     if edge.storage is not Storage.MAP:
         return edge.row_values
     return row_bytes(edge.row_values, edge.code_bits, 0 if has_errors(edge) else None)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from dqa.calibration import NEGLIGIBLE
+
 Floats = npt.NDArray[np.float64]
 
 WIDE = 7
@@ -32,13 +34,14 @@ def squared_error(counts: Floats, centers: Floats, step: Floats, bits: int, sign
 def best_step(counts: Floats, centers: Floats, bits: int, signed: bool, limits: Floats | float = np.inf) -> tuple[Floats, Floats]:
     """The step of least squared error and that error, each of shape (V,).
 
-    counts, centers: (V, B) histogram of each channel. Channels that are always 0 get the step 1 / high, error 0.
+    counts, centers: (V, B) histogram of each channel. Channels that are always 0 get the range of the widest other one, at most 1, and
+    error 0.
     Codes of 7 bits and more clip nothing: they have room for what a calibration of few values has not seen, a relative 8 / sqrt(values),
     but not beyond `limits` (V,), where a fused activation clamps.
     """
     _, high = levels(bits, signed)
     top = np.where(counts > 0, np.abs(centers), 0.0).max(axis=1)
-    top = np.where(top > 0, top, 1.0)
+    top = np.where(top > NEGLIGIBLE, top, min(1.0, float(top.max())) if top.max() > NEGLIGIBLE else 1.0)
     scale = top / max(high, 1)
     step, error = scale.copy(), np.full(len(scale), np.inf)
     for ratio in _RATIOS:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from dqa.coding.huffman import HuffmanTable
 from dqa.coding.tables import table_of
-from dqa.program import MAX_PAYLOAD_WORDS, Coding
+from dqa.program import MAX_PAYLOAD_WORDS, Coding, coded_row_bytes
 from dqa.quantization.coded_costs import Codes, by_level, drops_of_levels, level_bytes, pace
 
 Floats = npt.NDArray[np.float64]
@@ -108,7 +108,7 @@ class Costs:
         height, width, channels = self.shape
         least, wanted = max(1, self.grid.bits - MAX_DROP), int(8 * (capacity - 2 * height) / (height * width * channels) - RESERVE)
         for n in [code_bits] if code_bits else range(min(max(wanted, least), self.grid.bits), least - 1, -1):
-            raw_row = 2 + 2 * -(-width * channels * n // 16)
+            raw_row = coded_row_bytes(width * channels, n)
             if height * raw_row <= capacity and raw_row <= 2 + 2 * MAX_PAYLOAD_WORDS:
                 return self._layout(capacity, n, raw_row)
         return None

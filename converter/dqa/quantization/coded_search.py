@@ -68,7 +68,8 @@ class CodedGroup:
 
     def __init__(self, group: FreeGroup, maps: Mapping[int, Float32], weights: Mapping[int, Floats], bits: Sequence[float]) -> None:
         self.group, self.maps, self.grid = group, maps, Grid(group.signed)
-        self.weights = {t: weights[t] / max(float(self._energy(t, weights[t])), 1e-30) for t in group.members}
+        # Of maps of nothing but 0 there is no error to weigh; the largest weight is one that float32 holds.
+        self.weights = {t: np.minimum(weights[t] / max(float(self._energy(t, weights[t])), 1e-30), 1e30) for t in group.members}
         self.candidates = [self._candidate(steps, bits) for steps in self._steps()]
 
     def _energy(self, tensor: int, weights: Floats) -> Floats:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dqa.calibration import ChannelStatistics
+from dqa.calibration import ChannelStatistics, around_zero
 from dqa.config import ConvertConfig
 from dqa.graph import Graph
 from dqa.graph.functions import CLAMPS, UNARY_KINDS
@@ -153,8 +153,9 @@ class _Group:
             return self._maps(code_bits=8, extra_bits=0, important=0.0, reason=Reason.SMALL)
         # One table serves all channels of a unary function, so it cannot round some of them for a coarser step.
         by_table = any(op is not None and op.kind in UNARY_KINDS for op in self.producers.values())
-        extra = self.config.extra_bits if self.config.method == "dqa" and not by_table else 0
-        return self._maps(code_bits=int(self.config.bits), extra_bits=extra, important=self.config.important, reason=Reason.MAP)
+        packing = self.config.packing
+        extra = packing.extra_bits if packing.method == "dqa" and not by_table else 0
+        return self._maps(code_bits=int(packing.bits), extra_bits=extra, important=packing.important, reason=Reason.MAP)
 
     def _planned(self, choices: Mapping[int, EdgeChoice]) -> dict[int, TensorFormat]:
         """The formats a planner chose. Members of one group share the range of 7 bits (8 if signed, or if one asks for
@@ -212,8 +213,7 @@ class _Group:
         """Scale and integer zero point that spread 8 bits over the calibrated range, 0 included."""
         low = min(0.0, *(float(self.statistics[t].minimum.min()) for t in self.roots))
         high = max(0.0, *(float(self.statistics[t].maximum.max()) for t in self.roots))
-        scale = (high - low) / 255 or 1.0
-        return scale, float(np.rint(-128 - low / scale))
+        return affine(low, high)
 
     def _signed(self) -> bool:
         return not all(non_negative(self.graph, t) for t in self.roots)
@@ -251,7 +251,7 @@ class _Group:
 
     def _maps(self, *, code_bits: int, extra_bits: int, important: float, reason: Reason) -> dict[int, TensorFormat]:
         signed = self._signed()
-        config = self.config
+        packing = self.config.packing
         self._prepare()
         counts, centers, rows = self._counts, self._centers, self._rows
         fine_step, fine_error = best_step(counts, centers, code_bits + extra_bits, signed, self._limits)
@@ -263,11 +263,11 @@ class _Group:
             gain = np.maximum(coarse_error - fine_error, 0)
             for tensor in self.members:
                 score = scores(
-                    config.ranking,
+                    packing.ranking,
                     energy=energy[rows[tensor]],
                     gain=gain[rows[tensor]],
                     sensitivity=sensitivities(self.graph, tensor),
-                    seed=config.seed + tensor,
+                    seed=packing.seed + tensor,
                 )
                 chosen[tensor] = most_important(score, important)
         kept = np.zeros(len(counts), dtype=bool)
@@ -288,11 +288,18 @@ class _Group:
                 signed=signed,
                 scales=steps[rows[tensor]],
                 important=chosen[tensor],
-                error_coding=ErrorCoding.RAW if config.error_coding == "raw" else ErrorCoding.HUFFMAN,
+                error_coding=ErrorCoding.RAW if packing.error_coding == "raw" else ErrorCoding.HUFFMAN,
                 error_counts=errors.astype(np.float64),
                 reason=reason,
             )
         return result
+
+
+def affine(low: float, high: float) -> tuple[float, float]:
+    """Scale and integer zero point that spread 8 bits over a range, 0 included."""
+    low, high = around_zero(low, high)
+    scale = (high - low) / 255
+    return scale, float(np.rint(-128 - low / scale))
 
 
 def non_negative(graph: Graph, tensor: int) -> bool:

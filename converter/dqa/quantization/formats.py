@@ -27,6 +27,7 @@ class Reason(StrEnum):
     SMALL = "small: under 1 % of the activations"
     MAP = "packed map"
     CODED = "coded map"
+    FEW = "few values, which plain bytes hold best"
     PLANNED = "planned"
     PASSING = "passes row by row to its reader"
     BORDER = "between DQA groups, or at a TFLite builtin"

@@ -8,11 +8,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from dqa.config import RANKINGS
 from dqa.errors import RecipeError
 
 Floats = npt.NDArray[np.float64]
-
-RANKINGS = ("gain", "energy", "random")
 
 
 def scores(ranking: str, *, energy: Floats, gain: Floats, sensitivity: Floats, seed: int) -> Floats:

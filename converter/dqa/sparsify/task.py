@@ -31,13 +31,14 @@ class Task:
 
 def choose(dataset: Dataset, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> Task:
     """The task of a dataset for a model of these shapes (batch included). Raises DataError if labels do not fit."""
+    dataset = metrics.with_class_numbers(dataset, input_shape, output_shape)
     metric = metrics.choose(dataset, input_shape, output_shape)
     y = dataset.y
     if metric == "mse" or (metric == "auc" and input_shape == output_shape):
-        fits = y is not None and y.shape[1:] == output_shape[1:] and len(y) == len(dataset)
+        fits = y is not None and y[0].size == np.prod(output_shape[1:]) and len(y) == len(dataset)
         if not fits and input_shape != output_shape:
             raise DataError(f"{dataset.name}: labels do not have the outputs' shape {output_shape[1:]}", hint="give y of that shape")
-        return Task("squares", "mse", np.asarray(y, np.float32) if fits else None)
+        return Task("squares", "mse", np.asarray(y, np.float32).reshape(-1, *output_shape[1:]) if fits else None)
     assert y is not None  # metrics.choose has seen it
     labels = y[dataset.group] if dataset.labels_are_per_group else y
     if labels.dtype.kind == "f" and (labels != np.round(labels)).any():

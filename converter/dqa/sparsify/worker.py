@@ -28,12 +28,13 @@ def sparsify(source: Path, name: str, workdir: Path) -> dict[str, Any]:
     """Writes workdir/sparse.keras; gives the metric and the share of zeros before and after, on the held-out part."""
     job = json.loads((workdir / "job.json").read_text(encoding="utf-8"))
     config = SparsifyConfig(**job["config"])
-    dataset = datasets.load(Path(job["data"]))
+    samples = datasets.DataFile(Path(job["data"]))
     model, _ = load_keras(source, name, workdir)
     shape = (1, *only_input(model, name).shape[1:])
     if len(model.outputs) != 1:
         raise ModelError(f"{name}: the model has {len(model.outputs)} outputs, expected 1", hint="sparsify models with one output")
-    datasets.check_shape(dataset, shape)
+    samples.check_shape(shape)
+    dataset = samples.load()
     task = tasks.choose(dataset, shape, (1, *model.outputs[0].shape[1:]))
     training, held_out = tasks.split(dataset, task, config.held_out, config.seed)
 

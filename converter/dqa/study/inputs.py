@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,14 @@ class ModelInputs:
 
     tflite       the float model, written by `prepare`; paths are absolute, the machines of a cluster must all see them
     fingerprint  hashes and settings, by name: whatever the results depend on
+    shapes       of the model's input and output, batch included
     """
 
     settings: StudyModel
     tflite: Path
     metric: str
     fingerprint: tuple[tuple[str, str], ...]
+    shapes: tuple[tuple[int, ...], tuple[int, ...]]
 
     def identity(self) -> Mapping[str, Any]:
         return dict(self.fingerprint)
@@ -45,7 +47,7 @@ class ModelInputs:
 
     def calibration(self, seed: int) -> tuple[Float32, datasets.Dataset]:
         """Float inputs (N, ...) and the samples themselves: calibration_samples of the file, drawn by seed, all if there are no more."""
-        dataset = datasets.load(self.settings.calibration)
+        dataset = metrics.with_class_numbers(datasets.load(self.settings.calibration), *self.shapes, self.settings.metric)
         count = self.settings.calibration_samples
         if count < len(dataset):
             chosen = np.sort(np.random.default_rng(seed).choice(len(dataset), count, replace=False))
@@ -54,7 +56,7 @@ class ModelInputs:
 
     def test(self) -> tuple[Float32, datasets.Dataset]:
         """Float inputs (N, ...) and the samples."""
-        dataset = datasets.load(self.settings.test)
+        dataset = metrics.with_class_numbers(datasets.load(self.settings.test), *self.shapes, self.settings.metric)
         if self.settings.test_samples is not None:
             dataset = dataset.take(self.settings.test_samples)
         return self.mapping().to_float(dataset.x), dataset
@@ -73,11 +75,14 @@ def prepare(settings: StudyModel, directory: Path) -> ModelInputs:
         digest, tflite = model.sha256, directory / f"{settings.name}-{model.sha256[:16]}.tflite"
         write_atomically(tflite, model.tflite)
     model = load_model(tflite)
-    calibration, test = datasets.load(settings.calibration), datasets.load(settings.test)
-    for dataset in (calibration, test):
-        datasets.check_shape(dataset, model.input.shape)
+    shapes = tuple(model.input.shape), tuple(model.output.shape)
+    files = datasets.DataFile(settings.calibration), datasets.DataFile(settings.test)
+    for file in files:
+        file.check_shape(shapes[0])
+    files[0].load()
+    test = metrics.with_class_numbers(files[1].load(), *shapes, settings.metric)
     datasets.InputMapping.of(settings.input_scale, settings.input_zero_point).check_channels(model.input.shape[-1])
-    metric = metrics.choose(test, model.input.shape, model.output.shape, settings.metric)
+    metric = metrics.choose(test, *shapes, settings.metric)
     blank = np.broadcast_to(np.float32(0), (len(test), *model.output.shape[1:]))
     metrics.evaluate(metric, blank, test, test.x)  # refuses labels that do not fit, before any job
     fingerprint = {
@@ -91,13 +96,13 @@ def prepare(settings: StudyModel, directory: Path) -> ModelInputs:
         "metric": metric,
         "dqa": __version__,
     }
-    return ModelInputs(settings, tflite.resolve(), metric, tuple(fingerprint.items()))
+    return ModelInputs(settings, tflite.resolve(), metric, tuple(fingerprint.items()), shapes)
 
 
 def pick(dataset: datasets.Dataset, chosen: npt.NDArray[np.int64]) -> datasets.Dataset:
     """The chosen samples of a dataset."""
     y = dataset.y if dataset.y is None or dataset.labels_are_per_group else dataset.y[chosen]
-    return datasets.Dataset(dataset.x[chosen], y, None if dataset.group is None else dataset.group[chosen], dataset.name)
+    return replace(dataset, x=dataset.x[chosen], y=y, group=None if dataset.group is None else dataset.group[chosen])
 
 
 def file_digest(path: Path) -> str:

@@ -37,7 +37,7 @@ def walk(
 
 def _moments(op: Op, weights: Floats, kept: Float32, real: Float32) -> Moments:
     shape = np.empty(weights.shape, np.float32)
-    total = MomentSum(weights[0].size)
+    total = MomentSum(weights[0].size, max(float(np.abs(kept).max()), float(np.abs(real).max())))
     for part in batches(len(kept)):
         total.add(patches(op, kept[part], shape), patches(op, real[part], shape))
     return total.moments()

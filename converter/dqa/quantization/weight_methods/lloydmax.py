@@ -27,7 +27,7 @@ def fit(weights: Floats, bits: int = 4, importance: Floats | None = None) -> tup
         sums = np.bincount(place.ravel(), (mass * normal).ravel(), len(levels))
         levels = np.sort(np.where(total > 0, sums / np.maximum(total, TINY), levels))
         scales = fit_scales(weights, nearest(normal, levels), share, scales)
-    unit = FULL / np.abs(levels).max()
+    unit = FULL / (float(np.abs(levels).max()) or FULL)  # all weights may be 0
     book = np.rint(levels * unit).astype(np.int8)
     scales = scales / unit
     return book, fit_scales(weights, round_to(weights, scales, book).weights.astype(np.float64), share, scales)

@@ -9,6 +9,10 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+TINY = 1e-30
+ROUNDING = 2.0**-20
+"""Relative error of sums of float32 products, with some room."""
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:
@@ -31,16 +35,23 @@ class Moments:
         return Moments(self.mean * factor, self.float_mean * factor, self.covariance * both, self.cross * both)
 
     def damped(self, share: float) -> Floats:
-        """The covariance with `share` of its mean diagonal added to the diagonal: calibration has seen only so much."""
-        diagonal = float(np.trace(self.covariance)) / len(self.mean)
-        return self.covariance + max(share * diagonal, 1e-12) * np.eye(len(self.mean))
+        """The covariance with `share` of its mean diagonal added to the diagonal: calibration has seen only so much.
+
+        At least what float32 leaves uncertain is added, so that the result is positive definite where inputs are constant, too.
+        """
+        inputs = len(self.mean)
+        diagonal = float(np.trace(self.covariance)) / inputs
+        uncertain = inputs * ROUNDING * float(np.square(self.mean).mean() + diagonal)
+        return self.covariance + max(share * diagonal, uncertain, 1e-12) * np.eye(inputs)
 
 
 class MomentSum:
-    """Moments of batches of (rows, K) of x and y."""
+    """Moments of batches of (rows, K) of x and y. largest: about the largest magnitude of either, so that squares neither over- nor
+    underflow in float32."""
 
-    def __init__(self, inputs: int) -> None:
+    def __init__(self, inputs: int, largest: float = 1.0) -> None:
         self.rows = 0
+        self.unit = np.float32(2.0 ** float(np.clip(np.rint(np.log2(max(largest, TINY))), -100, 100)))  # a power of 2 rounds nothing
         self.x, self.y = np.zeros(inputs), np.zeros(inputs)
         self.xx, self.yx = np.zeros((inputs, inputs)), np.zeros((inputs, inputs))
 
@@ -48,10 +59,12 @@ class MomentSum:
         self.rows += len(x)
         self.x += x.sum(axis=0, dtype=np.float64)
         self.y += y.sum(axis=0, dtype=np.float64)
+        x, y = x / self.unit, y / self.unit
         self.xx += x.T @ x
         self.yx += y.T @ x
 
     def moments(self) -> Moments:
         mean, float_mean = self.x / self.rows, self.y / self.rows
-        covariance = self.xx / self.rows - np.outer(mean, mean)
-        return Moments(mean, float_mean, (covariance + covariance.T) / 2, self.yx / self.rows - np.outer(float_mean, mean))
+        square = float(self.unit) ** 2 / self.rows
+        covariance = self.xx * square - np.outer(mean, mean)
+        return Moments(mean, float_mean, (covariance + covariance.T) / 2, self.yx * square - np.outer(float_mean, mean))

@@ -1,0 +1,103 @@
+"""Reads arrays of an .npz file: headers first, so that what does not fit is refused before it is unpacked. Pickles are never read."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.lib.format
+import numpy.typing as npt
+
+from dqa.errors import DataError, DqaError
+
+T = TypeVar("T")
+Array = npt.NDArray[Any]
+
+MAX_BYTES = 8 << 30
+"""Of all arrays together."""
+HINT = "write it with numpy: np.savez_compressed('data.npz', x=..., y=...)"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an array says of itself. size: bytes of its numbers."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape) * self.dtype.itemsize
+
+
+class Npz:
+    """The arrays `wanted` of a file, those that it holds.
+
+    headers: by name. found: the names of all arrays. Raises DataError, as `read` does, if the file is missing or damaged, if an array holds
+    Python objects, or if they are larger than MAX_BYTES, or the memory of this machine, together.
+    """
+
+    def __init__(self, path: Path, wanted: Sequence[str]) -> None:
+        self.path, self.name = path, str(path)
+        if not path.is_file():
+            raise DataError(f"{self.name}: {'is a directory' if path.is_dir() else 'no such file'}", hint=HINT)
+        self.found, self.headers = self._checked(lambda: self._read_headers(wanted))
+        most = min(MAX_BYTES, _memory())
+        if (size := sum(header.size for header in self.headers.values())) > most:
+            raise DataError(f"{self.name}: its arrays take {size:,} bytes unpacked", hint=f"give fewer samples: at most {most:,} bytes")
+
+    def read(self, key: str) -> Array:
+        """An array, in this machine's byte order."""
+
+        def unpack() -> Array:
+            with zipfile.ZipFile(self.path) as archive, archive.open(f"{key}.npy") as member:
+                array = np.asarray(numpy.lib.format.read_array(member, allow_pickle=False))
+            return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+
+        return self._checked(unpack)
+
+    def _read_headers(self, wanted: Sequence[str]) -> tuple[list[str], dict[str, Header]]:
+        with zipfile.ZipFile(self.path) as archive:
+            found = [entry.removesuffix(".npy") for entry in archive.namelist()]
+            return found, {key: self._header(archive, key) for key in wanted if f"{key}.npy" in archive.namelist()}
+
+    def _header(self, archive: zipfile.ZipFile, key: str) -> Header:
+        with archive.open(f"{key}.npy") as member:
+            version = numpy.lib.format.read_magic(member)
+            read = numpy.lib.format.read_array_header_1_0 if version == (1, 0) else numpy.lib.format.read_array_header_2_0
+            shape, _, dtype = read(member)
+            start = member.tell()
+        if dtype.hasobject:
+            raise DataError(
+                f"{self.name}: '{key}' holds Python objects, which are never read",
+                hint=f"save numbers, or names as text: {key}.astype(str)",
+            )
+        header = Header(tuple(int(n) for n in shape), dtype)
+        if start + header.size != archive.getinfo(f"{key}.npy").file_size:
+            raise DataError(f"{self.name}: is damaged: '{key}' does not have the {header.size:,} bytes that it announces", hint=HINT)
+        return header
+
+    def _checked(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except DqaError:
+            raise
+        except MemoryError as error:
+            raise DataError(f"{self.name}: does not fit in memory", hint="give fewer samples") from error
+        except Exception as error:  # zlib, lzma, bz2, struct and OS errors of a damaged archive
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            raise DataError(f"{self.name}: is not an .npz file or is damaged: {first}", hint=HINT) from error
+
+
+def _memory() -> int:
+    """Bytes of memory of this machine; much, where it does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return MAX_BYTES
