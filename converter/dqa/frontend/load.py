@@ -12,9 +12,9 @@ import numpy as np
 from dqa.errors import ModelError, ToolError
 from dqa.frontend.limits import CONVERT_SECONDS, MAX_MODEL_BYTES, PROBE_SECONDS
 from dqa.frontend.model import FloatModel
-from dqa.frontend.names import unique_names
+from dqa.frontend.names import name_ends, unique_names
 from dqa.frontend.passes import simplify
-from dqa.frontend.tflite import IDENTIFIER, read_graph
+from dqa.frontend.tflite import IDENTIFIER, read_model
 from dqa.frontend.worker import run_worker
 
 FORMATS = "dqa reads .h5 and .keras files, SavedModel directories and float32 .tflite files"
@@ -33,7 +33,7 @@ def load_model(path: Path) -> FloatModel:
     kind = model_kind(path)
     with tempfile.TemporaryDirectory(prefix="dqa-") as directory:
         workdir = Path(directory)
-        layers: list[str] = []
+        names: dict[str, list[str]] = {}
         if kind == "tflite":
             data = path.read_bytes()
         else:
@@ -42,9 +42,11 @@ def load_model(path: Path) -> FloatModel:
                     f"{name}: TensorFlow is needed to read it, and is not installed",
                     hint="pip install 'dqa-convert[keras]', or give a float32 .tflite, which needs no TensorFlow",
                 )
-            layers = run_worker("dqa.frontend.keras", path, name, workdir, CONVERT_SECONDS)["layers"]
+            names = run_worker("dqa.frontend.keras", path, name, workdir, CONVERT_SECONDS)
             data = (workdir / "model.tflite").read_bytes()
-        graph = read_graph(data, name)
+        graph, signature = read_model(data, name)
+        if not names and signature is not None:
+            names = {"inputs": list(signature.inputs), "outputs": list(signature.outputs)}
         if kind == "tflite":
             tried = workdir / "model.tflite"
             tried.write_bytes(data)
@@ -54,7 +56,8 @@ def load_model(path: Path) -> FloatModel:
     for tensor in graph.tensors.values():
         if tensor.data is not None and not np.isfinite(tensor.data).all():
             raise ModelError(f"{name}: weights '{tensor.name}' pass the range of float32", hint="train or export the model again")
-    unique_names(graph, layers)
+    unique_names(graph, names.get("layers", ()))
+    name_ends(graph, names.get("inputs", ()), names.get("outputs", ()))
     return FloatModel(data, graph, name, _sha256(path))
 
 

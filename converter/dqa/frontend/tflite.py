@@ -16,21 +16,32 @@ from dqa.errors import ModelError
 from dqa.frontend import schema
 from dqa.frontend.flatbuffer import FlatbufferError, Table
 from dqa.frontend.options import READERS, Request
+from dqa.frontend.signature import Signature, read_signature
 from dqa.graph.edit import add_constant
 from dqa.graph.model import Graph, Op, Tensor
 from dqa.graph.shapes import output_shape
 
 MAX_ELEMENTS = 1 << 28
 IDENTIFIER = b"TFL3"
+FREEZE_HINT = "give the Keras file, or freeze the model: convert it with TFLiteConverter.from_keras_model or from_saved_model"
 FLOAT_HINT = "give the float32 model: the Keras file, or a .tflite converted without optimizations"
 
 
 def read_graph(data: bytes, source: str) -> Graph:
-    """The network of a .tflite. Raises ModelError, naming `source`, if the file is corrupt or not a float32 network with batch 1."""
+    """The network of a .tflite, as read_model gives it."""
+    return read_model(data, source)[0]
+
+
+def read_model(data: bytes, source: str) -> tuple[Graph, Signature | None]:
+    """The network of a .tflite, its outputs in the order of its signature, and that signature if it has one that fits.
+
+    Raises ModelError, naming `source`, if the file is corrupt or not a float32 network with batch 1.
+    """
     if data[4:8] != IDENTIFIER:
         raise ModelError(f"{source}: not a TensorFlow Lite model", hint="a .tflite has 'TFL3' at its bytes 4..7")
     try:
-        return _Reader(data, source).graph()
+        reader = _Reader(data, source)
+        return reader.graph(), reader.signature
     except FlatbufferError as error:
         raise ModelError(f"{source}: corrupt TensorFlow Lite model: {error}", hint="convert or download the file again") from error
 
@@ -44,6 +55,7 @@ class _Reader:
         if len(subgraphs) != 1:
             raise self._error(f"has {len(subgraphs)} subgraphs, expected 1", "models with control flow (if, while) cannot be converted")
         self.subgraph = subgraphs[0]
+        self.signature: Signature | None = None
         self.tensors: dict[int, Tensor] = {}
         self.types: dict[int, int] = {}
 
@@ -51,6 +63,9 @@ class _Reader:
         for index, table in enumerate(self.subgraph.tables(0)):
             self.tensors[index] = self._tensor(index, table)
         inputs, outputs = self.subgraph.integers(1), self.subgraph.integers(2)
+        self.signature = read_signature(self.model, inputs, outputs)
+        if self.signature is not None:
+            outputs = list(self.signature.outputs.values())
         self._check_ends(inputs, outputs)
         graph = Graph(self.tensors, [], inputs, outputs)
         codes = [self._operator_name(table) for table in self.model.tables(1)]
@@ -73,6 +88,8 @@ class _Reader:
         name = table.string(3) or f"tensor_{index}"
         kind = table.integer(1, "<b")
         self.types[index] = kind
+        if schema.TYPES.get(kind) in ("RESOURCE", "VARIANT"):
+            raise self._error(f"'{name}' is a variable of TensorFlow that the file does not hold: the model is not frozen", FREEZE_HINT)
         if kind not in schema.NUMPY_TYPES:
             what = "quantized" if kind in schema.QUANTIZED_TYPES else "not float32"
             raise self._error(f"the model is {what}: tensor '{name}' is {schema.TYPES.get(kind, kind)}", FLOAT_HINT)
@@ -106,6 +123,13 @@ class _Reader:
             raise self._error(f"the model has {len(inputs)} inputs, expected 1", "dqa converts models with one input")
         if not outputs:
             raise self._error("the model has no output")
+        known = self.signature.outputs.items() if self.signature is not None else ()
+        for index in outputs:
+            names = " and ".join(f"'{name}'" for name, tensor in known if tensor == index) or f"tensor {index}"
+            if index in inputs:
+                raise self._error(f"output {names} is the input itself", "build the model without that output")
+            if outputs.count(index) > 1:
+                raise self._error(f"outputs {names} are the same", "build the model with one of them")
         for what, indices in (("input", inputs), ("output", outputs)):
             for index in indices:
                 if index not in self.tensors or self.tensors[index].is_constant:
