@@ -31,7 +31,7 @@ class EvaluateResult:
     the same samples. agreement: samples whose output bytes equal the host's, of how many; None for a model with TFLite builtins, which the
     host engine cannot run. stored_bits: RAM bits per stored activation.
     runtime: of a board. ram, flash: bytes. instructions: of one inference, simulated boards. microseconds: of one inference, real boards.
-    outputs: real numbers, (N, *output shape). answers: per sample, see `answers`. details: further figures of the metric.
+    output: the name of the output that was measured, where the model has several. outputs: its real numbers, (N, *shape). answers: per sample, see `answers`. details: further figures of the metric.
     """
 
     metric: str
@@ -42,6 +42,7 @@ class EvaluateResult:
     outputs: npt.NDArray[np.float32]
     answers: list[float]
     details: dict[str, float]
+    output: str | None = None
     float_value: float | None = None
     agreement: tuple[int, int] | None = None
     runtime: str | None = None
@@ -56,6 +57,7 @@ class EvaluateResult:
         result: dict[str, Any] = {
             "metric": self.metric,
             "value": self.value,
+            "output": self.output,
             "samples": self.samples,
             "target": self.target,
             "runtime": self.runtime,
@@ -91,6 +93,7 @@ def evaluate(
     *,
     runtime: str = "standalone",
     tflm: Path | None = None,
+    output: str | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> EvaluateResult:
@@ -98,11 +101,14 @@ def evaluate(
 
     target: "host", "tflm-host", "sim:BOARD" or "serial:PORT". limit: the first so many samples. metric: top1, auc, miou, mse or None for
     the model's own or the task's usual one. runtime: of a board's firmware, "standalone" or "tflm"; tflm: see dqa.device.build.
+    output: the name of the output whose answers `y` holds, of a model with several; the first without it.
     Raises InputError, DataError, ProgramError, BoardError, ToolError.
     """
     progress = progress or SilentProgress()
     out, data = Path(out), Path(data)
     interface = load_interface(out)
+    place = interface.place(output)
+    measured = interface.output_names[place]
     mixed = mixed_sections(out)
     program_bytes = _program(out) if mixed is None else b""
     dataset = datasets.load(data)
@@ -121,12 +127,17 @@ def evaluate(
         raise InputError(f"target {target} takes no runtime", hint="runtime is of a board's firmware: sim:BOARD or serial:PORT")
     if host is None and kind != "tflm-host":
         refuse_mixed(out, f"target {target}")
-    output = interface.outputs[0]
-    chosen = metric or interface.metric or metrics.choose(dataset, (1, *interface.inputs[0].shape), (1, *output.shape))
     # The float model first: labels that do not fit are refused before a board works for minutes.
     with progress.task("Float model", None):
-        floats = float_outputs(load_model(out / "float.tflite"), real)
-    float_value = _value(chosen, floats, dataset, real, limit)
+        floats = float_outputs(load_model(out / "float.tflite"), real, output=place)
+    try:
+        ends = (1, *interface.inputs[0].shape), (1, *interface.outputs[place].shape)
+        chosen = metric or interface.metric or metrics.choose(dataset, *ends)
+        float_value = _value(chosen, floats, dataset, real, limit)
+    except DataError as error:
+        if len(interface.outputs) > 1:
+            error.hint = f"y is compared with output '{measured}'; name another with --output: {', '.join(interface.output_names)}"
+        raise
     reference = _on_host(host, inputs, jobs, progress) if host is not None else None
     if on_board:
         run = _on_device(out, target, runtime, tflm, interface.pushed_on(runtime), inputs, jobs, progress)
@@ -135,7 +146,7 @@ def evaluate(
     agreement = None
     if reference is not None and target != "host":
         agreement = int(np.all(run.outputs == reference.outputs, axis=1).sum()), len(inputs)
-    outputs = output.to_real(run.outputs[:, : int(np.prod(output.shape))].view(np.int8))
+    outputs = interface.answers(run.outputs, place)
     return EvaluateResult(
         metric=chosen,
         value=_value(chosen, outputs, dataset, real, limit),
@@ -145,6 +156,7 @@ def evaluate(
         outputs=outputs,
         answers=answers(chosen, outputs, real, dataset),
         details=_details(chosen, outputs, floats, dataset),
+        output=measured if len(interface.outputs) > 1 else None,
         float_value=float_value,
         agreement=agreement,
         runtime=runtime if on_board else None,
