@@ -31,7 +31,8 @@ class EvaluateResult:
     the same samples. agreement: samples whose output bytes equal the host's, of how many; None for a model with TFLite builtins, which the
     host engine cannot run. stored_bits: RAM bits per stored activation.
     runtime: of a board. ram, flash: bytes. instructions: of one inference, simulated boards. microseconds: of one inference, real boards.
-    output: the name of the output that was measured, where the model has several. outputs: its real numbers, (N, *shape). answers: per sample, see `answers`. details: further figures of the metric.
+    output: the name of the output that was measured, where the model has several. outputs: its real numbers, (N, *shape).
+    answers: per sample, see `answers`. details: further figures of the metric.
     """
 
     metric: str
@@ -107,8 +108,8 @@ def evaluate(
     progress = progress or SilentProgress()
     out, data = Path(out), Path(data)
     interface = load_interface(out)
-    place = interface.place(output)
-    measured = interface.output_names[place]
+    head = interface.place(output)
+    measured = interface.output_names[head]
     mixed = mixed_sections(out)
     program_bytes = _program(out) if mixed is None else b""
     dataset = datasets.load(data)
@@ -129,9 +130,9 @@ def evaluate(
         refuse_mixed(out, f"target {target}")
     # The float model first: labels that do not fit are refused before a board works for minutes.
     with progress.task("Float model", None):
-        floats = float_outputs(load_model(out / "float.tflite"), real, output=place)
+        floats = float_outputs(load_model(out / "float.tflite"), real, output=head)
     try:
-        ends = (1, *interface.inputs[0].shape), (1, *interface.outputs[place].shape)
+        ends = (1, *interface.inputs[0].shape), (1, *interface.outputs[head].shape)
         chosen = metric or interface.metric or metrics.choose(dataset, *ends)
         float_value = _value(chosen, floats, dataset, real, limit)
     except DataError as error:
@@ -146,7 +147,7 @@ def evaluate(
     agreement = None
     if reference is not None and target != "host":
         agreement = int(np.all(run.outputs == reference.outputs, axis=1).sum()), len(inputs)
-    outputs = interface.answers(run.outputs, place)
+    outputs = interface.answers(run.outputs, head)
     return EvaluateResult(
         metric=chosen,
         value=_value(chosen, outputs, dataset, real, limit),

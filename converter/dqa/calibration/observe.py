@@ -44,9 +44,7 @@ def observe(
         done(values)
 
 
-def float_outputs(
-    model: FloatModel, inputs: Float32, done: Callable[[int], None] = lambda _count: None, *, output: int = 0
-) -> Float32:
+def float_outputs(model: FloatModel, inputs: Float32, done: Callable[[int], None] = lambda _count: None, *, output: int = 0) -> Float32:
     """One output of the network, the first or that at place `output`: float32 (N, output shape without batch)."""
     runner = _Runner(model, inputs, preserve_all=False)
     tensor = model.graph.tensors[model.graph.outputs[output]]

@@ -18,7 +18,6 @@ from dqa.errors import ProgramError
 from dqa.program import Edge, Kind, Program, assemble, kind_of, may_drop
 from dqa.program.port import Port, Ports
 
-
 _NO_WORD = re.compile(r"[^A-Za-z0-9]")
 MAX_WORD = 32
 

@@ -44,7 +44,7 @@ def load_model(path: Path) -> FloatModel:
                 )
             names = run_worker("dqa.frontend.keras", path, name, workdir, CONVERT_SECONDS)
             data = (workdir / "model.tflite").read_bytes()
-        graph, signature = read_model(data, name)
+        graph, signature = read_model(data, name, names.get("layers", ()), names.get("outputs", ()))
         if not names and signature is not None:
             names = {"inputs": list(signature.inputs), "outputs": list(signature.outputs)}
         if kind == "tflite":
@@ -56,7 +56,7 @@ def load_model(path: Path) -> FloatModel:
     for tensor in graph.tensors.values():
         if tensor.data is not None and not np.isfinite(tensor.data).all():
             raise ModelError(f"{name}: weights '{tensor.name}' pass the range of float32", hint="train or export the model again")
-    unique_names(graph, names.get("layers", ()))
+    unique_names(graph, names.get("layers", ()), names.get("outputs", ()))
     name_ends(graph, names.get("inputs", ()), names.get("outputs", ()))
     return FloatModel(data, graph, name, _sha256(path))
 

@@ -37,11 +37,13 @@ def _rank(last: str) -> int:
     return next((rank for rank, work in enumerate(_WORK) if last.startswith(work)), len(_WORK))
 
 
-def unique_names(graph: Graph, layers: Collection[str] = ()) -> None:
-    """Gives every operator a short name of its own."""
+def unique_names(graph: Graph, layers: Collection[str] = (), outputs: Sequence[str] = ()) -> None:
+    """Gives every operator a short name of its own. outputs: the names of the graph's outputs, if known."""
+    found = [_best(graph, op, layers) for op in graph.ops]
+    last = {index: name for index, name in zip(graph.outputs, outputs, strict=False) if name not in found}
     seen: dict[str, int] = {}
-    for op in graph.ops:
-        name = _best(graph, op, layers)
+    for op, layer in zip(graph.ops, found, strict=True):
+        name = layer or last.get(op.outputs[0], op.kind.lower())
         seen[name] = seen.get(name, 0) + 1
         op.name = name if seen[name] == 1 else f"{name}#{seen[name]}"
 
@@ -84,10 +86,10 @@ def in_order(names: Collection[str]) -> list[str]:
     return sorted(names, key=lambda name: (places[name], name) if len(places) == len(names) else (0, name))
 
 
-def _best(graph: Graph, op: Op, layers: Collection[str]) -> str:
+def _best(graph: Graph, op: Op, layers: Collection[str]) -> str | None:
     # The output of the model has lost its name; the weights of the last layer still have theirs.
     constants = [index for index in op.inputs if graph.tensors[index].is_constant]
     for index in (op.outputs[0], *constants):
         if name := layer_name(graph.tensors[index].name, layers):
             return name
-    return op.kind.lower()
+    return None

@@ -7,6 +7,7 @@ and that every operator's output has the shape its inputs and options give.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from dqa.errors import ModelError
 from dqa.frontend import schema
 from dqa.frontend.flatbuffer import FlatbufferError, Table
+from dqa.frontend.names import layer_name
 from dqa.frontend.options import READERS, Request
 from dqa.frontend.signature import Signature, read_signature
 from dqa.graph.edit import add_constant
@@ -23,6 +25,8 @@ from dqa.graph.shapes import output_shape
 
 MAX_ELEMENTS = 1 << 28
 IDENTIFIER = b"TFL3"
+CORRUPT_HINT = "the file is corrupt or not made by a TensorFlow Lite converter"
+UNSUPPORTED_HINT = "docs/models.md lists what is supported: replace the layer by others"
 FREEZE_HINT = "give the Keras file, or freeze the model: convert it with TFLiteConverter.from_keras_model or from_saved_model"
 FLOAT_HINT = "give the float32 model: the Keras file, or a .tflite converted without optimizations"
 
@@ -32,23 +36,24 @@ def read_graph(data: bytes, source: str) -> Graph:
     return read_model(data, source)[0]
 
 
-def read_model(data: bytes, source: str) -> tuple[Graph, Signature | None]:
+def read_model(data: bytes, source: str, layers: Collection[str] = (), outputs: Sequence[str] = ()) -> tuple[Graph, Signature | None]:
     """The network of a .tflite, its outputs in the order of its signature, and that signature if it has one that fits.
 
+    layers, outputs: what the model that the file was converted from calls its layers and its outputs, for messages.
     Raises ModelError, naming `source`, if the file is corrupt or not a float32 network with batch 1.
     """
     if data[4:8] != IDENTIFIER:
         raise ModelError(f"{source}: not a TensorFlow Lite model", hint="a .tflite has 'TFL3' at its bytes 4..7")
     try:
-        reader = _Reader(data, source)
+        reader = _Reader(data, source, layers, outputs)
         return reader.graph(), reader.signature
     except FlatbufferError as error:
         raise ModelError(f"{source}: corrupt TensorFlow Lite model: {error}", hint="convert or download the file again") from error
 
 
 class _Reader:
-    def __init__(self, data: bytes, source: str) -> None:
-        self.source = source
+    def __init__(self, data: bytes, source: str, layers: Collection[str], outputs: Sequence[str]) -> None:
+        self.source, self.layers, self.output_names = source, layers, outputs
         self.model = Table.root(data)
         self.buffers = self.model.tables(4)
         subgraphs = self.model.tables(2)
@@ -81,7 +86,7 @@ class _Reader:
             raise self._error(f"output tensor {missing[0]} is written by no operator")
         return graph
 
-    def _error(self, what: str, hint: str = "the file is corrupt or not made by a TensorFlow Lite converter") -> ModelError:
+    def _error(self, what: str, hint: str = CORRUPT_HINT) -> ModelError:
         return ModelError(f"{self.source}: {what}", hint=hint)
 
     def _tensor(self, index: int, table: Table) -> Tensor:
@@ -123,9 +128,9 @@ class _Reader:
             raise self._error(f"the model has {len(inputs)} inputs, expected 1", "dqa converts models with one input")
         if not outputs:
             raise self._error("the model has no output")
-        known = self.signature.outputs.items() if self.signature is not None else ()
+        known = self.output_names or (list(self.signature.outputs) if self.signature is not None else [f"tensor {i}" for i in outputs])
         for index in outputs:
-            names = " and ".join(f"'{name}'" for name, tensor in known if tensor == index) or f"tensor {index}"
+            names = " and ".join(f"'{name}'" for name, tensor in zip(known, outputs, strict=False) if tensor == index)
             if index in inputs:
                 raise self._error(f"output {names} is the input itself", "build the model without that output")
             if outputs.count(index) > 1:
@@ -173,11 +178,22 @@ class _Reader:
                     op.inputs = [*kept, add_constant(graph, f"{op.name}/bias", bias)]
                 expected = output_shape(op, graph)
             except (ValueError, IndexError, ZeroDivisionError, OverflowError) as error:
-                raise self._error(f"operator {number} ({kind}, '{op.name.split(';')[0]}'): {error}") from error
+                raise self._refusal(op, number, str(error)) from error
             actual = self.tensors[outputs[0]].shape
             if expected is not None and _essence(op.kind, expected) != _essence(op.kind, actual):
-                raise self._error(f"operator {number} ({kind}, '{op.name.split(';')[0]}') has output shape {actual}, expected {expected}")
+                raise self._error(f"{self._layer(op, number)} has output shape {actual}, expected {expected}")
         return op
+
+    def _layer(self, op: Op, number: int) -> str:
+        layer = layer_name(op.name, self.layers) or op.name.split(";")[0]
+        return f"layer '{layer}' (operator {number}, {op.kind})"
+
+    def _refusal(self, op: Op, number: int, why: str) -> ModelError:
+        """More dimensions than DQA has are a reason of their own: what the operator does with them is not."""
+        shapes = [self.tensors[index].shape for index in (*op.inputs, *op.outputs) if not self.tensors[index].is_constant]
+        if large := [shape for shape in shapes if len(shape) > 4]:
+            return self._error(f"{self._layer(op, number)} works on shape {large[0]}, of more than 4 dimensions", UNSUPPORTED_HINT)
+        return self._error(f"{self._layer(op, number)}: {why}", UNSUPPORTED_HINT if self.layers else CORRUPT_HINT)
 
 
 def _essence(kind: str, shape: tuple[int, ...]) -> list[int]:
