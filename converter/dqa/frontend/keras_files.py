@@ -6,9 +6,11 @@ Imports h5py but not TensorFlow. The HDF5 library may crash on a hostile file: c
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import zipfile
 import zlib
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from dqa.frontend.limits import MAX_CONFIG_BYTES, MAX_EXPANSION, MAX_MODEL_BYTES
 DAMAGED = "the file is damaged or incomplete; save or download it again"
 SAVE_AGAIN = "save it again with model.save(...)"
 TOO_LARGE = f"models of up to {MAX_MODEL_BYTES >> 20} MiB are converted"
+KERAS_2_LAYERS = "_layer_checkpoint_dependencies"
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 
 
@@ -40,7 +43,9 @@ def read_archive(path: Path, weights: Path, name: str) -> tuple[Any, int]:
                 shutil.copyfileobj(packed, unpacked)
     except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RecursionError, NotImplementedError, RuntimeError) as error:
         raise ModelError(f"{name}: damaged .keras file: {first_line(error)}", hint=DAMAGED) from error
-    return config, check_hdf5(weights, name)
+    held = check_hdf5(weights, name)
+    _number_without_gaps(weights)
+    return config, held
 
 
 def read_hdf5(path: Path, name: str) -> tuple[Any, int]:
@@ -58,6 +63,24 @@ def read_hdf5(path: Path, name: str) -> tuple[Any, int]:
             return json.loads(text), held
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, RecursionError) as error:
         raise ModelError(f"{name}: damaged HDF5 file: {first_line(error)}", hint=DAMAGED) from error
+
+
+def _number_without_gaps(weights: Path) -> None:
+    """Keras 2.12 counted layers with weights twice when it named them (dense, dense_2, dense_4); Keras 3 asks for dense, dense_1, dense_2."""
+    import h5py
+
+    with h5py.File(weights, "r+") as file:
+        waiting = [file]
+        while waiting:
+            layers = waiting.pop().get(KERAS_2_LAYERS)
+            if not isinstance(layers, h5py.Group):
+                continue
+            numbers = sorted((found[1], int(found[2] or 0)) for key in layers if (found := re.match(r"(.*?)(?:_(\d+))?$", key)))
+            for kind, group in groupby(numbers, key=lambda pair: pair[0]):
+                for place, (_, number) in enumerate(group):
+                    if place != number:
+                        layers.move(f"{kind}_{number}", f"{kind}_{place}")
+            waiting += [item for item in layers.values() if isinstance(item, h5py.Group)]
 
 
 def _too_large(unpacked: int, packed: int) -> bool:
