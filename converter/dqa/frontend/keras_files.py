@@ -44,7 +44,10 @@ def read_archive(path: Path, weights: Path, name: str) -> tuple[Any, int]:
     except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RecursionError, NotImplementedError, RuntimeError) as error:
         raise ModelError(f"{name}: damaged .keras file: {first_line(error)}", hint=DAMAGED) from error
     held = check_hdf5(weights, name)
-    _number_without_gaps(weights)
+    try:
+        _number_without_gaps(weights)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(f"{name}: damaged .keras file: {first_line(error)}", hint=DAMAGED) from error
     return config, held
 
 
@@ -66,19 +69,23 @@ def read_hdf5(path: Path, name: str) -> tuple[Any, int]:
 
 
 def _number_without_gaps(weights: Path) -> None:
-    """Keras 2.12 counted layers with weights twice when it named them (dense, dense_2, dense_4); Keras 3 asks for dense, dense_1, dense_2."""
+    """Names the layers of an archive of Keras 2.12 as Keras 3 does.
+
+    2.12 counted each layer with weights twice (dense, dense_2, dense_4), Keras 3 asks for dense, dense_1, dense_2.
+    """
     import h5py
 
     with h5py.File(weights, "r+") as file:
-        waiting = [file]
+        waiting, seen = [file], set()
         while waiting:
             layers = waiting.pop().get(KERAS_2_LAYERS)
-            if not isinstance(layers, h5py.Group):
+            if not isinstance(layers, h5py.Group) or layers.id in seen:
                 continue
+            seen.add(layers.id)
             numbers = sorted((found[1], int(found[2] or 0)) for key in layers if (found := re.match(r"(.*?)(?:_(\d+))?$", key)))
             for kind, group in groupby(numbers, key=lambda pair: pair[0]):
                 for place, (_, number) in enumerate(group):
-                    if place != number:
+                    if 0 < place < number:
                         layers.move(f"{kind}_{number}", f"{kind}_{place}")
             waiting += [item for item in layers.values() if isinstance(item, h5py.Group)]
 
