@@ -138,7 +138,9 @@ def _run(converter: Any, name: str) -> bytes:
     try:
         return bytes(converter.convert())
     except Exception as error:  # the converter's own exception classes are private
-        raise ModelError(f"{name}: TensorFlow Lite cannot express it: {reason(error)}", hint="use layers with builtin operators") from error
+        # Where it cannot trace a model it tries another way, whose TypeError hides why.
+        cause = error.__context__ if isinstance(error, TypeError) and error.__context__ is not None else error
+        raise ModelError(f"{name}: TensorFlow Lite cannot express it: {reason(cause)}", hint="use layers with builtin operators") from error
 
 
 def main(source: Path, name: str, workdir: Path) -> None:

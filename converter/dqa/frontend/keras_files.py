@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dqa.errors import ModelError
+from dqa.frontend.keras_config import check_config
 from dqa.frontend.limits import MAX_CONFIG_BYTES, MAX_EXPANSION, MAX_MODEL_BYTES, SMALL_BYTES
 
 DAMAGED = "the file is damaged or incomplete; save or download it again"
@@ -32,13 +33,14 @@ def read_archive(path: Path, weights: Path, name: str) -> tuple[Any, int]:
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-            if strange := sorted(set(sizes) - MEMBERS):
-                raise ModelError(f"{name}: holds '{strange[0]}', which a .keras file of plain layers does not", hint=SAVE_AGAIN)
             if missing := sorted(MEMBERS - set(sizes)):
                 raise ModelError(f"{name}: is not a .keras file: '{missing[0]}' is missing", hint=DAMAGED)
             if sizes["config.json"] > MAX_CONFIG_BYTES or _too_large(sum(sizes.values()), path.stat().st_size):
                 raise ModelError(f"{name}: unpacks to {sum(sizes.values())} bytes", hint=TOO_LARGE)
             config = json.loads(archive.read("config.json"))
+            check_config(config, name)  # names the layer that other members belong to
+            if strange := sorted(set(sizes) - MEMBERS):
+                raise ModelError(f"{name}: holds '{strange[0]}', which a .keras file of plain layers does not", hint=SAVE_AGAIN)
             with archive.open("model.weights.h5") as packed, weights.open("wb") as unpacked:
                 shutil.copyfileobj(packed, unpacked)
     except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RecursionError, NotImplementedError, RuntimeError) as error:

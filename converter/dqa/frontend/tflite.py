@@ -135,8 +135,8 @@ class _Reader:
                 raise self._error(f"output {names} is the input itself", "build the model without that output")
             if outputs.count(index) > 1:
                 raise self._error(f"outputs {names} are the same", "build the model with one of them")
-        for what, indices in (("input", inputs), ("output", outputs)):
-            for index in indices:
+        for what, indices, names in (("input", inputs, []), ("output", outputs, known)):
+            for place, index in enumerate(indices):
                 if index not in self.tensors or self.tensors[index].is_constant:
                     raise self._error(f"{what} tensor {index} does not exist or is a constant")
                 tensor = self.tensors[index]
@@ -144,7 +144,7 @@ class _Reader:
                     raise self._error(f"{what} '{tensor.name}' is {schema.TYPES[self.types[index]]}, expected FLOAT32", FLOAT_HINT)
                 if not tensor.shape or tensor.shape[0] != 1 or len(tensor.shape) > 4:
                     raise self._error(
-                        f"{what} '{tensor.name}' has shape {tensor.shape}, expected a batch of 1 and at most 4 dimensions",
+                        f"{what} '{names[place] if names else tensor.name}' has shape {tensor.shape}, expected a batch of 1 and at most 4 dimensions",
                         "export the model with batch size 1",
                     )
 
