@@ -135,18 +135,18 @@ class _Reader:
                 raise self._error(f"output {names} is the input itself", "build the model without that output")
             if outputs.count(index) > 1:
                 raise self._error(f"outputs {names} are the same", "build the model with one of them")
-        for what, indices, names in (("input", inputs, []), ("output", outputs, known)):
-            for place, index in enumerate(indices):
-                if index not in self.tensors or self.tensors[index].is_constant:
-                    raise self._error(f"{what} tensor {index} does not exist or is a constant")
-                tensor = self.tensors[index]
-                if schema.TYPES[self.types[index]] != "FLOAT32":
-                    raise self._error(f"{what} '{tensor.name}' is {schema.TYPES[self.types[index]]}, expected FLOAT32", FLOAT_HINT)
-                if not tensor.shape or tensor.shape[0] != 1 or len(tensor.shape) > 4:
-                    raise self._error(
-                        f"{what} '{names[place] if names else tensor.name}' has shape {tensor.shape}, expected a batch of 1 and at most 4 dimensions",
-                        "export the model with batch size 1",
-                    )
+        places = [("input", index, "") for index in inputs] + [("output", index, own) for index, own in zip(outputs, known, strict=False)]
+        for what, index, own in places:
+            if index not in self.tensors or self.tensors[index].is_constant:
+                raise self._error(f"{what} tensor {index} does not exist or is a constant")
+            tensor = self.tensors[index]
+            where = f"{what} '{own or tensor.name}'"
+            if schema.TYPES[self.types[index]] != "FLOAT32":
+                raise self._error(f"{where} is {schema.TYPES[self.types[index]]}, expected FLOAT32", FLOAT_HINT)
+            if len(tensor.shape) > 4:
+                raise self._error(f"{where} has shape {tensor.shape}, of more than 4 dimensions", UNSUPPORTED_HINT)
+            if not tensor.shape or tensor.shape[0] != 1:
+                raise self._error(f"{where} has shape {tensor.shape}, expected a batch of 1", "export the model with batch size 1")
 
     def _operator_name(self, code: Table) -> str:
         number = max(code.integer(0, "<b"), code.integer(3))
