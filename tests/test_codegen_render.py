@@ -106,7 +106,8 @@ def test_hostile_names_stay_in_their_comments(tmp_path: Path) -> None:
     for name in ("model.h", "model.c"):
         texts = [(tmp_path / kind / name).read_text() for kind in ("hostile", "plain")]
         without_comments = [re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL) for text in texts]
-        assert without_comments[0] == without_comments[1]
+        plain = [re.sub(r"(?m)^(#define DQA_MODEL_(?:IN|OUT)PUT_INDEX_)[A-Z0-9_]+( \d+u)$", r"\1\2", text) for text in without_comments]
+        assert plain[0] == plain[1]
         assert "{{ 7 _ 7 }}" in texts[0]  # shown, not evaluated
 
 
@@ -125,6 +126,21 @@ def test_the_header_says_what_goes_in_and_out(tmp_path: Path) -> None:
     assert "#define DQA_MODEL_INPUT_SCALE 0.25f\n" in header
     assert "scales 0.5, 0.25; zero points 3" in header
     assert "DQA_MODEL_OUTPUT_SCALE" not in header
+
+
+@needs_gcc
+def test_each_end_has_a_constant_of_its_name(tmp_path: Path) -> None:
+    program = next(p for p in map(random_program, range(50)) if p.output_count == 2)
+    ports = ports_of(program)
+    names = [("zeta", "alpha"), ("a-b", "a b"), ("", "1"), ("size", "x" * 80), ("größe", "gr__e")]
+    words = [("ZETA", "ALPHA"), ("A_B", "A_B_2"), ("UNNAMED", "1"), ("SIZE", "X" * 32), ("GR__E", "GR__E_2")]
+    for pair, expected in zip(names, words, strict=True):
+        given = tuple(replace(port, name=name) for port, name in zip(ports.outputs, pair, strict=True))
+        render(program, p.write(program), tmp_path, replace(ports, outputs=given))
+        header = (tmp_path / "model.h").read_text()
+        found = re.findall(r"(?m)^#define DQA_MODEL_OUTPUT_INDEX_(\w+) (\d)u$", header)
+        assert found == [(expected[0], "0"), (expected[1], "1")]
+        compiled(tmp_path)
 
 
 def test_rendering_is_reproducible_and_refuses_what_does_not_belong_together(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ import pytest
 from dqa.calibration import float_outputs
 from dqa.errors import ModelError, ToolError
 from dqa.frontend import load_model
-from dqa.frontend.keras_config import check_config, clean_config, layer_names
+from dqa.frontend.keras_config import check_config, layer_names
+from dqa.frontend.keras_forms import canonical
 from dqa.graph.execute import run
 
 
@@ -76,15 +77,9 @@ def test_a_configuration_nested_too_deep_is_refused() -> None:
 
 def test_what_keras_3_refuses_of_keras_2_is_taken_out() -> None:
     config = model_config(layer("DepthwiseConv2D", groups=1, kernel_size=[3, 3]), layer("Conv2D", "c", groups=2))
-    depthwise, convolution = clean_config(config)["config"]["layers"]
+    depthwise, convolution = canonical(config, "m.h5")["config"]["layers"]
     assert "groups" not in depthwise["config"] and depthwise["config"]["kernel_size"] == [3, 3]
     assert convolution["config"]["groups"] == 2
-
-
-def test_tf_keras_archives_are_told_apart() -> None:
-    config = {**model_config(), "module": "tf_keras.src.engine.sequential"}
-    with pytest.raises(ModelError, match="tf_keras"):
-        check_config(config, "m.keras")
 
 
 def test_missing_tensorflow_is_a_tool_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

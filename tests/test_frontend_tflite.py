@@ -104,6 +104,41 @@ def test_a_quantized_model_is_refused_by_name() -> None:
     assert "quantized" in refusal(net.build(out)).message
 
 
+def test_a_model_that_is_not_frozen_is_told_to_be(tmp_path: Path) -> None:
+    net = Net(1, 4)
+    handle = net.op("VAR_HANDLE", [], (1,), dtype="resource")
+    weights = net.op("READ_VARIABLE", [handle], (4, 2))
+    out = net.op("BATCH_MATMUL", [net.input, weights], (1, 2))
+    (tmp_path / "m.tflite").write_bytes(net.build(out))
+    with pytest.raises(ModelError, match="not frozen") as caught:
+        load_model(tmp_path / "m.tflite")
+    assert "freeze the model" in caught.value.hint
+
+
+@pytest.mark.parametrize("kind", ["TRANSPOSE", "MEAN"])
+def test_more_dimensions_than_a_program_has_are_refused_with_the_layer(kind: str, tmp_path: Path) -> None:
+    net = Net(1, 4, 6, 2)
+    inner = net.reshape(net.input, 1, 2, 2, 6, 2)
+    numbers, shape = ([0, 2, 1, 3, 4], (1, 2, 2, 6, 2)) if kind == "TRANSPOSE" else ([1, 2], (1, 6, 2))
+    odd = net.op(kind, [inner, net.constant(numbers)], shape)
+    net.graph.tensors[inner].name = net.graph.tensors[odd].name = "net/odd/Work"
+    (tmp_path / "m.tflite").write_bytes(net.build(net.reshape(odd, 1, int(np.prod(shape)))))
+    with pytest.raises(ModelError, match="more than 4 dimensions") as caught:
+        load_model(tmp_path / "m.tflite")
+    assert "'odd'" in caught.value.message and "(1, 2, 2, 6, 2)" in caught.value.message and caught.value.hint
+
+
+@pytest.mark.parametrize("case", ["input", "dense"])
+def test_a_vector_of_more_than_16_bits_of_values_is_refused_with_the_layer(case: str, tmp_path: Path) -> None:
+    net = Net(1, 65_536 if case == "input" else 4)
+    first = net.dense(net.input, 2 if case == "input" else 65_536)
+    net.graph.tensors[first].name = "net/wide/MatMul"
+    (tmp_path / "m.tflite").write_bytes(net.build(net.dense(first, 2)))
+    with pytest.raises(ModelError, match="more than 65,535") as caught:
+        load_model(tmp_path / "m.tflite")
+    assert ("'t0'" if case == "input" else "'wide'") in caught.value.message and "Flatten" in caught.value.hint
+
+
 def test_weights_that_are_not_finite_are_refused() -> None:
     net = Net(1, 2, 2, 1)
     assert "NaN" in refusal(net.build(net.binary("MUL", net.input, net.constant([np.nan])))).message

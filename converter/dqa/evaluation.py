@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,8 @@ class EvaluateResult:
     the same samples. agreement: samples whose output bytes equal the host's, of how many; None for a model with TFLite builtins, which the
     host engine cannot run. stored_bits: RAM bits per stored activation.
     runtime: of a board. ram, flash: bytes. instructions: of one inference, simulated boards. microseconds: of one inference, real boards.
-    outputs: real numbers, (N, *output shape). answers: per sample, see `answers`. details: further figures of the metric.
+    output: the name of the output that was measured, where the model has several. outputs: its real numbers, (N, *shape).
+    answers: per sample, see `answers`. details: further figures of the metric.
     program_sha256, model_sha256, data_sha256: of what ran, of the file it was converted from, of the .npz. notes: what a user should know.
     """
 
@@ -44,6 +47,7 @@ class EvaluateResult:
     outputs: npt.NDArray[np.float32]
     answers: list[float]
     details: dict[str, float]
+    output: str | None = None
     float_value: float | None = None
     agreement: tuple[int, int] | None = None
     runtime: str | None = None
@@ -66,6 +70,7 @@ class EvaluateResult:
             "data_sha256": self.data_sha256,
             "metric": self.metric,
             "value": self.value,
+            "output": self.output,
             "samples": self.samples,
             "target": self.target,
             "runtime": self.runtime,
@@ -101,6 +106,7 @@ def evaluate(
     *,
     runtime: str | None = None,
     tflm: Path | None = None,
+    output: str | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> EvaluateResult:
@@ -109,6 +115,7 @@ def evaluate(
     target: "host", "tflm-host", "sim:BOARD" or "serial:PORT". limit: the first so many samples. metric: top1, auc, miou, mse or None for
     the model's own or the task's usual one. runtime: of a board's firmware, "standalone" (None: this) or "tflm"; tflm: see
     dqa.device.build, for simulated boards, whose firmware is built here.
+    output: the name of the output whose answers `y` holds, of a model with several; the first without it.
     Raises InputError, DataError, RecipeError (options of which one has no effect), ProgramError, BoardError, ToolError.
     """
     progress = progress or SilentProgress()
@@ -118,25 +125,28 @@ def evaluate(
     kind, on_board, runtime = _target(target, runtime, tflm)
     manifest.settle(out)
     interface = load_interface(out)
+    head = interface.place(output)
+    measured = interface.output_names[head]
     mixed = mixed_sections(out)
     program_bytes = _program(out) if mixed is None else b""
     identity = identify(out)
     source = datasets.DataFile(data)
-    shapes = (1, *interface.inputs[0].shape), (1, *interface.outputs[0].shape)
+    shapes = (1, *interface.inputs[0].shape), (1, *interface.outputs[head].shape)
     source.check_shape(shapes[0])
-    dataset, data_sha256 = metrics.with_class_numbers(source.load(), *shapes, metric or interface.metric), manifest.sha256(data)
+    with _named(interface, measured):
+        dataset, data_sha256 = metrics.with_class_numbers(source.load(), *shapes, metric or interface.metric), manifest.sha256(data)
     if limit is not None:
         dataset = dataset.take(limit)
     real, inputs = model_inputs(interface, dataset)
     host = HostModel(program_bytes, "pushed" if interface.push_rows else "internal") if mixed is None else None
     if host is None and kind != "tflm-host":
         refuse_mixed(out, f"target {target}")
-    output = interface.outputs[0]
-    chosen = metric or interface.metric or metrics.choose(dataset, *shapes)
     # The float model first: labels that do not fit are refused before a board works for minutes.
     with progress.task("Float model", None):
-        floats = float_outputs(load_model(out / "float.tflite"), real)
-    float_value = _value(chosen, floats, dataset, real, limit)
+        floats = float_outputs(load_model(out / "float.tflite"), real, output=head)
+    with _named(interface, measured):
+        chosen = metric or interface.metric or metrics.choose(dataset, *shapes)
+        float_value = _value(chosen, floats, dataset, real, limit)
     reference = _on_host(host, inputs, jobs, progress) if host is not None else None
     if on_board:
         run = _on_device(out, target, runtime, tflm, interface.pushed_on(runtime), inputs, jobs, progress)
@@ -147,7 +157,7 @@ def evaluate(
     agreement = None
     if reference is not None and target != "host":
         agreement = int(np.all(run.outputs == reference.outputs, axis=1).sum()), len(inputs)
-    outputs = output.to_real(run.outputs[:, : int(np.prod(output.shape))].view(np.int8))
+    outputs = interface.answers(run.outputs, head)
     result = EvaluateResult(
         metric=chosen,
         value=_value(chosen, outputs, dataset, real, limit),
@@ -157,6 +167,7 @@ def evaluate(
         outputs=outputs,
         answers=answers(chosen, outputs, real, dataset),
         details=_details(chosen, outputs, floats, dataset),
+        output=measured if len(interface.outputs) > 1 else None,
         float_value=float_value,
         agreement=agreement,
         runtime=runtime if on_board else None,
@@ -169,6 +180,17 @@ def evaluate(
     entry = {key: value for key, value in result.to_json().items() if key != "answers"}
     why = record(out, "evaluations", {**entry, "data": data.name})
     return replace(result, notes=(f"the report was left as it is: {why}",)) if why else result
+
+
+@contextmanager
+def _named(interface: Interface, output: str) -> Iterator[None]:
+    """Labels that do not fit may be those of another output."""
+    try:
+        yield
+    except DataError as error:
+        if len(interface.outputs) > 1:
+            error.hint = f"y is compared with output '{output}'; name another with --output: {', '.join(interface.output_names)}"
+        raise
 
 
 def _target(target: str, runtime: str | None, tflm: Path | None) -> tuple[str, bool, str]:

@@ -47,13 +47,17 @@ def observe(
         done(values)
 
 
-def float_outputs(model: FloatModel, inputs: Float32, done: Callable[[int], None] = lambda _count: None) -> Float32:
-    """The first output of the network, float32 (N, output shape without batch). Raises DataError as `observe`, and for NaN and infinity."""
+def float_outputs(model: FloatModel, inputs: Float32, done: Callable[[int], None] = lambda _count: None, *, output: int = 0) -> Float32:
+    """One output of the network, the first or that at place `output`: float32 (N, output shape without batch).
+
+    Raises DataError as `observe`, and for NaN and infinity.
+    """
     runner = _Runner(model, inputs, preserve_all=False)
-    outputs = np.empty((len(inputs), *model.output.shape[1:]), np.float32)
+    tensor = model.graph.tensors[model.graph.outputs[output]]
+    outputs = np.empty((len(inputs), *tensor.shape[1:]), np.float32)
     start = 0
     for count in runner.batches():
-        outputs[start : start + count] = runner.tensor(model.output.index).reshape(count, *model.output.shape[1:])
+        outputs[start : start + count] = runner.tensor(tensor.index).reshape(count, *tensor.shape[1:])
         start += count
         done(count)
     if not np.isfinite(outputs).all():

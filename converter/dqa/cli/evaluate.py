@@ -18,6 +18,7 @@ from dqa.config import METRICS
 @runtime_options
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Use the first N samples.")
 @click.option("--metric", type=click.Choice(METRICS), help="Of the answers.  [default: by the kind of task]")
+@click.option("--output", metavar="NAME", help="The output whose answers `y` holds, of a model with several.  [default: the first]")
 @output_options
 def evaluate(
     out: Path,
@@ -27,13 +28,14 @@ def evaluate(
     tflm: Path | None,
     limit: int | None,
     metric: str | None,
+    output: str | None,
     quiet: bool,
     json_path: Path | None,
 ) -> None:
     """Evaluate OUT, a directory of `dqa convert`, and compare every answer with this machine's."""
     from dqa import api
 
-    found = api.evaluate(out, data, target, limit, metric, runtime=runtime, tflm=tflm, progress=progress(quiet))
+    found = api.evaluate(out, data, target, limit, metric, runtime=runtime, tflm=tflm, output=output, progress=progress(quiet))
     result = found.to_json()
     write_json(result, json_path)
     warn(found.notes)

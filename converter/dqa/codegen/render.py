@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +18,16 @@ from dqa.errors import ProgramError
 from dqa.program import Edge, Kind, Program, assemble, kind_of, may_drop
 from dqa.program.port import Port, Ports
 
+_NO_WORD = re.compile(r"[^A-Za-z0-9]")
+MAX_WORD = 32
+
 
 @dataclass(frozen=True)
 class _End:
     """An input or output as the templates show it."""
 
     macro: str
+    index: str
     name: str
     edge: Edge
     dtype: str
@@ -49,11 +55,12 @@ def _float(value: float) -> str:
     return text if single >= 0 else f"({text})"
 
 
-def _end(macro: str, edge: Edge, port: Port) -> _End:
+def _end(macro: str, index: str, edge: Edge, port: Port) -> _End:
     scalar = len(port.scale) == 1 and len(port.zero_point) == 1
     mapping = f"scales {numbers(port.scale)}; zero points {numbers(port.zero_point)}"
     return _End(
         macro=macro,
+        index=index,
         name=comment(port.name),
         edge=edge,
         dtype=comment(port.dtype),
@@ -71,9 +78,21 @@ def _ends(program: Program, ports: Ports) -> list[_End]:
         raise ProgramError("not one port for each input and output of the program")
     ends = []
     for what, edges, given in (("INPUT", program.inputs, ports.inputs), ("OUTPUT", program.outputs, ports.outputs)):
-        for number, (edge, port) in enumerate(zip(edges, given, strict=True)):
-            ends.append(_end(what if number == 0 else f"{what}_{number}", edge, port))
+        words = _words([port.name for port in given])
+        for number, (edge, port, word) in enumerate(zip(edges, given, words, strict=True)):
+            ends.append(_end(what if number == 0 else f"{what}_{number}", f"{what}_INDEX_{word} {number}u", edge, port))
     return ends
+
+
+def _words(names: Sequence[str]) -> list[str]:
+    """The names as parts of C macros, all different and within the 63 characters of a macro that C99 tells apart."""
+    words: list[str] = []
+    for name in names:
+        word, number = _NO_WORD.sub("_", name).upper()[:MAX_WORD] or "UNNAMED", 1
+        while (tried := word if number == 1 else f"{word}_{number}") in words:
+            number += 1
+        words.append(tried)
+    return words
 
 
 def render(program: Program, program_bytes: bytes, out_dir: Path, ports: Ports) -> None:

@@ -1,4 +1,4 @@
-"""Looks into Keras files before Keras does, and leaves a copy that holds only what was looked at.
+"""Looks into Keras files before Keras does: their configuration, and a file of weights that holds nothing else.
 
 Imports h5py but not TensorFlow. The HDF5 library may crash on a hostile file: call this in a process of its own.
 """
@@ -6,73 +6,104 @@ Imports h5py but not TensorFlow. The HDF5 library may crash on a hostile file: c
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import zipfile
+import zlib
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from dqa.errors import ModelError
-from dqa.frontend.keras_config import check_config, clean_config
-from dqa.frontend.limits import MAX_CONFIG_BYTES, MAX_MODEL_BYTES
+from dqa.frontend.keras_config import check_config
+from dqa.frontend.limits import MAX_CONFIG_BYTES, MAX_EXPANSION, MAX_MODEL_BYTES, SMALL_BYTES
 
 DAMAGED = "the file is damaged or incomplete; save or download it again"
 SAVE_AGAIN = "save it again with model.save(...)"
 TOO_LARGE = f"models of up to {MAX_MODEL_BYTES >> 20} MiB are converted"
+KERAS_2_LAYERS = "_layer_checkpoint_dependencies"
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 
 
-def clean_archive(path: Path, name: str) -> Any:
-    """The configuration of a .keras file, which is rewritten with that configuration and its weights alone.
+def read_archive(path: Path, weights: Path, name: str) -> tuple[Any, int]:
+    """The configuration of a .keras file and the number of weights it holds, which are written to the file `weights`.
 
-    Raises ModelError, calling the file `name`, for anything but plain layers and weights.
+    Raises ModelError, calling the file `name`, for anything but a configuration and weights.
     """
-    weights = path.with_suffix(".weights.h5")
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-            if strange := sorted(set(sizes) - MEMBERS):
-                raise ModelError(f"{name}: holds '{strange[0]}', which a .keras file of plain layers does not", hint=SAVE_AGAIN)
             if missing := sorted(MEMBERS - set(sizes)):
                 raise ModelError(f"{name}: is not a .keras file: '{missing[0]}' is missing", hint=DAMAGED)
-            if sizes["config.json"] > MAX_CONFIG_BYTES or sum(sizes.values()) > MAX_MODEL_BYTES:
+            if sizes["config.json"] > MAX_CONFIG_BYTES or _too_large(sum(sizes.values()), path.stat().st_size):
                 raise ModelError(f"{name}: unpacks to {sum(sizes.values())} bytes", hint=TOO_LARGE)
             config = json.loads(archive.read("config.json"))
-            weights.write_bytes(archive.read("model.weights.h5"))
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError, RecursionError, NotImplementedError) as error:
+            check_config(config, name)  # names the layer that other members belong to
+            if strange := sorted(set(sizes) - MEMBERS):
+                raise ModelError(f"{name}: holds '{strange[0]}', which a .keras file of plain layers does not", hint=SAVE_AGAIN)
+            with archive.open("model.weights.h5") as packed, weights.open("wb") as unpacked:
+                shutil.copyfileobj(packed, unpacked)
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RecursionError, NotImplementedError, RuntimeError) as error:
         raise ModelError(f"{name}: damaged .keras file: {first_line(error)}", hint=DAMAGED) from error
-    check_config(config, name)
-    clean_config(config)
-    check_hdf5(weights, name)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("metadata.json", "{}")
-        archive.writestr("config.json", json.dumps(config))
-        archive.write(weights, "model.weights.h5")
-    return config
+    held = check_hdf5(weights, name)
+    try:
+        _number_without_gaps(weights)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(f"{name}: damaged .keras file: {first_line(error)}", hint=DAMAGED) from error
+    return config, held
 
 
-def clean_hdf5(path: Path, name: str) -> Any:
-    """The configuration of a .h5 file, which is changed to hold that configuration and no training state. Raises ModelError as above."""
+def read_hdf5(path: Path, name: str) -> tuple[Any, int]:
+    """The configuration of a .h5 file and the number of weights it holds. Raises ModelError as above."""
     import h5py
 
-    check_hdf5(path, name)
+    held = check_hdf5(path, name)
     try:
-        with h5py.File(path, "r+") as file:
+        with h5py.File(path, "r") as file:
             if "model_config" not in file.attrs:
                 raise ModelError(f"{name}: holds weights but no model", hint="save the whole model with model.save('model.h5')")
             text = file.attrs["model_config"]
-            config = json.loads(text)
-            check_config(config, name)
-            file.attrs["model_config"] = json.dumps(clean_config(config))
-            file.attrs.pop("training_config", None)
-    except (OSError, ValueError, KeyError, RuntimeError, RecursionError) as error:
+            if len(text) > MAX_CONFIG_BYTES:
+                raise ModelError(f"{name}: its configuration has {len(text)} bytes", hint=TOO_LARGE)
+            return json.loads(text), held
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, RecursionError) as error:
         raise ModelError(f"{name}: damaged HDF5 file: {first_line(error)}", hint=DAMAGED) from error
-    return config
 
 
-def check_hdf5(path: Path, name: str) -> None:
-    """Refuses links to other files, data kept in other files, and more data than a model may have."""
+def _number_without_gaps(weights: Path) -> None:
+    """Names the layers of an archive of Keras 2.12 as Keras 3 does.
+
+    2.12 counted each layer with weights twice (dense, dense_2, dense_4), Keras 3 asks for dense, dense_1, dense_2.
+    """
     import h5py
 
-    total = 0
+    with h5py.File(weights, "r+") as file:
+        waiting, seen = [file], set()
+        while waiting:
+            layers = waiting.pop().get(KERAS_2_LAYERS)
+            if not isinstance(layers, h5py.Group) or layers.id in seen:
+                continue
+            seen.add(layers.id)
+            numbers = sorted((found[1], int(found[2] or 0)) for key in layers if (found := re.match(r"(.*?)(?:_(\d+))?$", key)))
+            for kind, group in groupby(numbers, key=lambda pair: pair[0]):
+                for place, (_, number) in enumerate(group):
+                    if 0 < place < number:
+                        layers.move(f"{kind}_{number}", f"{kind}_{place}")
+            waiting += [item for item in layers.values() if isinstance(item, h5py.Group)]
+
+
+def _too_large(unpacked: int, packed: int) -> bool:
+    return unpacked > MAX_MODEL_BYTES or unpacked > max(SMALL_BYTES, MAX_EXPANSION * packed)
+
+
+def check_hdf5(path: Path, name: str) -> int:
+    """The number of weights in an HDF5 file.
+
+    Raises ModelError for links to other data, data kept in other files, and more data than a model or a file of this size may have.
+    """
+    import h5py
+
+    total = held = 0
     pending = ["/"]
     try:
         with h5py.File(path, "r") as file:
@@ -93,10 +124,12 @@ def check_hdf5(path: Path, name: str) -> None:
                         if item.external or item.is_virtual:
                             raise ModelError(f"{name}: dataset '{item.name}' lies in another file", hint=SAVE_AGAIN)
                         total += item.size * item.dtype.itemsize
-            if total > MAX_MODEL_BYTES:
+                        held += item.size
+            if _too_large(total, path.stat().st_size):
                 raise ModelError(f"{name}: holds {total} bytes of weights", hint=TOO_LARGE)
-    except (OSError, ValueError, KeyError, RuntimeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
         raise ModelError(f"{name}: damaged HDF5 file: {first_line(error)}", hint=DAMAGED) from error
+    return int(held)
 
 
 def first_line(error: BaseException) -> str:

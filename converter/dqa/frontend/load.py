@@ -12,11 +12,13 @@ from dqa import processes
 from dqa.errors import ModelError, ToolError
 from dqa.frontend.limits import CONVERT_SECONDS, MAX_MODEL_BYTES, PROBE_SECONDS
 from dqa.frontend.model import FloatModel
-from dqa.frontend.names import unique_names
+from dqa.frontend.names import name_ends, unique_names
 from dqa.frontend.passes import simplify
-from dqa.frontend.tflite import IDENTIFIER, read_graph
+from dqa.frontend.tflite import IDENTIFIER, UNSUPPORTED_HINT, read_model
 from dqa.frontend.worker import run_worker
+from dqa.graph.model import Graph
 
+MAX_DIMENSION = 65535
 FORMATS = "dqa reads .h5 and .keras files, SavedModel directories and float32 .tflite files"
 _SUFFIXES = {".h5": "h5", ".hdf5": "h5", ".keras": "keras", ".tflite": "tflite"}
 _SIGNATURES = {"h5": b"\x89HDF\r\n\x1a\n", "keras": b"PK\x03\x04"}
@@ -32,7 +34,7 @@ def load_model(path: Path) -> FloatModel:
     name = str(path)
     kind = model_kind(path)
     with processes.folder() as workdir:
-        layers: list[str] = []
+        names: dict[str, list[str]] = {}
         if kind == "tflite":
             data = path.read_bytes()
         else:
@@ -41,9 +43,11 @@ def load_model(path: Path) -> FloatModel:
                     f"{name}: TensorFlow is needed to read it, and is not installed",
                     hint="pip install 'dqa-convert[keras]', or give a float32 .tflite, which needs no TensorFlow",
                 )
-            layers = run_worker("dqa.frontend.keras", path, name, workdir, CONVERT_SECONDS)["layers"]
+            names = run_worker("dqa.frontend.keras", path, name, workdir, CONVERT_SECONDS)
             data = (workdir / "model.tflite").read_bytes()
-        graph = read_graph(data, name)
+        graph, signature = read_model(data, name, names.get("layers", ()), names.get("outputs", ()))
+        if not names and signature is not None:
+            names = {"inputs": list(signature.inputs), "outputs": list(signature.outputs)}
         if kind == "tflite":
             tried = workdir / "model.tflite"
             tried.write_bytes(data)
@@ -53,8 +57,28 @@ def load_model(path: Path) -> FloatModel:
     for tensor in graph.tensors.values():
         if tensor.data is not None and not np.isfinite(tensor.data).all():
             raise ModelError(f"{name}: weights '{tensor.name}' pass the range of float32", hint="train or export the model again")
-    unique_names(graph, layers)
+    unique_names(graph, names.get("layers", ()), names.get("outputs", ()))
+    name_ends(graph, names.get("inputs", ()), names.get("outputs", ()))
+    _check_shapes(graph, name)
     return FloatModel(data, graph, name, _sha256(path))
+
+
+def _check_shapes(graph: Graph, name: str) -> None:
+    """Refuses what no program can say, once the passes have had their turn: other shapes than height x width x channels of 16 bits."""
+    entry = graph.tensors[graph.inputs[0]]
+    places = [(f"input '{entry.name}'", entry)]
+    places += [(f"layer '{op.name}' ({op.kind})", graph.tensors[index]) for op in graph.ops for index in (*op.inputs, *op.outputs)]
+    for where, tensor in places:
+        if tensor.is_constant:
+            continue
+        if not tensor.is_map:
+            what = "of more than 4 dimensions" if len(tensor.shape) > 4 else "which is not of one sample"
+            raise ModelError(f"{name}: {where} works on shape {tensor.shape}, {what}", hint=UNSUPPORTED_HINT)
+        if max(tensor.shape) > MAX_DIMENSION:
+            raise ModelError(
+                f"{name}: {where} works on shape {tensor.shape}: a dimension of more than {MAX_DIMENSION:,}",
+                hint="split that dimension: a dense layer takes a Flatten of any height x width x channels",
+            )
 
 
 def model_kind(path: Path) -> str:

@@ -7,6 +7,7 @@ and that every operator's output has the shape its inputs and options give.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,35 +16,51 @@ import numpy.typing as npt
 from dqa.errors import ModelError
 from dqa.frontend import schema
 from dqa.frontend.flatbuffer import FlatbufferError, Table
+from dqa.frontend.names import layer_name
 from dqa.frontend.options import READERS, Request
+from dqa.frontend.signature import Signature, read_signature
 from dqa.graph.edit import add_constant
 from dqa.graph.model import Graph, Op, Tensor
 from dqa.graph.shapes import output_shape
 
 MAX_ELEMENTS = 1 << 28
 IDENTIFIER = b"TFL3"
+CORRUPT_HINT = "the file is corrupt or not made by a TensorFlow Lite converter"
+UNSUPPORTED_HINT = "docs/models.md lists what is supported: replace the layer by others"
+FREEZE_HINT = "give the Keras file, or freeze the model: convert it with TFLiteConverter.from_keras_model or from_saved_model"
 FLOAT_HINT = "give the float32 model: the Keras file, or a .tflite converted without optimizations"
 
 
 def read_graph(data: bytes, source: str) -> Graph:
-    """The network of a .tflite. Raises ModelError, naming `source`, if the file is corrupt or not a float32 network with batch 1."""
+    """The network of a .tflite, as read_model gives it."""
+    return read_model(data, source)[0]
+
+
+def read_model(data: bytes, source: str, layers: Collection[str] = (), outputs: Sequence[str] = ()) -> tuple[Graph, Signature | None]:
+    """The network of a .tflite, its outputs in the order of its signature, and that signature if it has one that fits.
+
+    layers, outputs: what the model that the file was converted from calls its layers and its outputs, for messages.
+    Raises ModelError, naming `source`, if the file is corrupt or not a float32 network with batch 1.
+    """
     if data[4:8] != IDENTIFIER:
         raise ModelError(f"{source}: not a TensorFlow Lite model", hint="a .tflite has 'TFL3' at its bytes 4..7")
     try:
-        return _Reader(data, source).graph()
+        reader = _Reader(data, source, layers, outputs)
+        return reader.graph(), reader.signature
     except FlatbufferError as error:
         raise ModelError(f"{source}: corrupt TensorFlow Lite model: {error}", hint="convert or download the file again") from error
 
 
 class _Reader:
-    def __init__(self, data: bytes, source: str) -> None:
-        self.source = source
+    def __init__(self, data: bytes, source: str, layers: Collection[str], outputs: Sequence[str]) -> None:
+        self.source, self.layers, self.output_names = source, layers, outputs
         self.model = Table.root(data)
         self.buffers = self.model.tables(4)
         subgraphs = self.model.tables(2)
         if len(subgraphs) != 1:
             raise self._error(f"has {len(subgraphs)} subgraphs, expected 1", "models with control flow (if, while) cannot be converted")
         self.subgraph = subgraphs[0]
+        self.signature: Signature | None = None
         self.tensors: dict[int, Tensor] = {}
         self.types: dict[int, int] = {}
 
@@ -51,6 +68,9 @@ class _Reader:
         for index, table in enumerate(self.subgraph.tables(0)):
             self.tensors[index] = self._tensor(index, table)
         inputs, outputs = self.subgraph.integers(1), self.subgraph.integers(2)
+        self.signature = read_signature(self.model, inputs, outputs)
+        if self.signature is not None:
+            outputs = list(self.signature.outputs.values())
         self._check_ends(inputs, outputs)
         graph = Graph(self.tensors, [], inputs, outputs)
         codes = [self._operator_name(table) for table in self.model.tables(1)]
@@ -66,13 +86,15 @@ class _Reader:
             raise self._error(f"output tensor {missing[0]} is written by no operator")
         return graph
 
-    def _error(self, what: str, hint: str = "the file is corrupt or not made by a TensorFlow Lite converter") -> ModelError:
+    def _error(self, what: str, hint: str = CORRUPT_HINT) -> ModelError:
         return ModelError(f"{self.source}: {what}", hint=hint)
 
     def _tensor(self, index: int, table: Table) -> Tensor:
         name = table.string(3) or f"tensor_{index}"
         kind = table.integer(1, "<b")
         self.types[index] = kind
+        if schema.TYPES.get(kind) in ("RESOURCE", "VARIANT"):
+            raise self._error(f"'{name}' is a variable of TensorFlow that the file does not hold: the model is not frozen", FREEZE_HINT)
         if kind not in schema.NUMPY_TYPES:
             what = "quantized" if kind in schema.QUANTIZED_TYPES else "not float32"
             raise self._error(f"the model is {what}: tensor '{name}' is {schema.TYPES.get(kind, kind)}", FLOAT_HINT)
@@ -106,18 +128,25 @@ class _Reader:
             raise self._error(f"the model has {len(inputs)} inputs, expected 1", "dqa converts models with one input")
         if not outputs:
             raise self._error("the model has no output")
-        for what, indices in (("input", inputs), ("output", outputs)):
-            for index in indices:
-                if index not in self.tensors or self.tensors[index].is_constant:
-                    raise self._error(f"{what} tensor {index} does not exist or is a constant")
-                tensor = self.tensors[index]
-                if schema.TYPES[self.types[index]] != "FLOAT32":
-                    raise self._error(f"{what} '{tensor.name}' is {schema.TYPES[self.types[index]]}, expected FLOAT32", FLOAT_HINT)
-                if not tensor.shape or tensor.shape[0] != 1 or len(tensor.shape) > 4:
-                    raise self._error(
-                        f"{what} '{tensor.name}' has shape {tensor.shape}, expected a batch of 1 and at most 4 dimensions",
-                        "export the model with batch size 1",
-                    )
+        known = self.output_names or (list(self.signature.outputs) if self.signature is not None else [f"tensor {i}" for i in outputs])
+        for index in outputs:
+            names = " and ".join(f"'{name}'" for name, tensor in zip(known, outputs, strict=False) if tensor == index)
+            if index in inputs:
+                raise self._error(f"output {names} is the input itself", "build the model without that output")
+            if outputs.count(index) > 1:
+                raise self._error(f"outputs {names} are the same", "build the model with one of them")
+        places = [("input", index, "") for index in inputs] + [("output", index, own) for index, own in zip(outputs, known, strict=False)]
+        for what, index, own in places:
+            if index not in self.tensors or self.tensors[index].is_constant:
+                raise self._error(f"{what} tensor {index} does not exist or is a constant")
+            tensor = self.tensors[index]
+            where = f"{what} '{own or tensor.name}'"
+            if schema.TYPES[self.types[index]] != "FLOAT32":
+                raise self._error(f"{where} is {schema.TYPES[self.types[index]]}, expected FLOAT32", FLOAT_HINT)
+            if len(tensor.shape) > 4:
+                raise self._error(f"{where} has shape {tensor.shape}, of more than 4 dimensions", UNSUPPORTED_HINT)
+            if not tensor.shape or tensor.shape[0] != 1:
+                raise self._error(f"{where} has shape {tensor.shape}, expected a batch of 1", "export the model with batch size 1")
 
     def _operator_name(self, code: Table) -> str:
         number = max(code.integer(0, "<b"), code.integer(3))
@@ -149,11 +178,22 @@ class _Reader:
                     op.inputs = [*kept, add_constant(graph, f"{op.name}/bias", bias)]
                 expected = output_shape(op, graph)
             except (ValueError, IndexError, ZeroDivisionError, OverflowError) as error:
-                raise self._error(f"operator {number} ({kind}, '{op.name.split(';')[0]}'): {error}") from error
+                raise self._refusal(op, number, str(error)) from error
             actual = self.tensors[outputs[0]].shape
             if expected is not None and _essence(op.kind, expected) != _essence(op.kind, actual):
-                raise self._error(f"operator {number} ({kind}, '{op.name.split(';')[0]}') has output shape {actual}, expected {expected}")
+                raise self._error(f"{self._layer(op, number)} has output shape {actual}, expected {expected}")
         return op
+
+    def _layer(self, op: Op, number: int) -> str:
+        layer = layer_name(op.name, self.layers) or op.name.split(";")[0]
+        return f"layer '{layer}' (operator {number}, {op.kind})"
+
+    def _refusal(self, op: Op, number: int, why: str) -> ModelError:
+        """More dimensions than DQA has are a reason of their own: what the operator does with them is not."""
+        shapes = [self.tensors[index].shape for index in (*op.inputs, *op.outputs) if not self.tensors[index].is_constant]
+        if large := [shape for shape in shapes if len(shape) > 4]:
+            return self._error(f"{self._layer(op, number)} works on shape {large[0]}, of more than 4 dimensions", UNSUPPORTED_HINT)
+        return self._error(f"{self._layer(op, number)}: {why}", UNSUPPORTED_HINT if self.layers else CORRUPT_HINT)
 
 
 def _essence(kind: str, shape: tuple[int, ...]) -> list[int]:

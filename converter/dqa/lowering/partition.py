@@ -27,14 +27,19 @@ def groups(graph: Graph) -> list[Graph]:
     if not builtins(graph):
         return [graph]
     found = [_subgraph(graph, ops) for ops in _levels(graph)]
+    check_ends(found)
+    return found
+
+
+def check_ends(found: Sequence[Graph]) -> None:
+    """Raises ModelError for a group of more ends than a program may have."""
     for group in found:
         if max(len(group.inputs), len(group.outputs)) > MAX_ENDS:
             raise ModelError(
                 f"the operators around layer '{group.ops[0].name}' have {len(group.inputs)} inputs and {len(group.outputs)} outputs, "
                 f"a DQA group has at most {MAX_ENDS}",
-                hint="replace the builtin operators between which they lie",
+                hint="give the model fewer outputs, or replace the builtin operators between which they lie",
             )
-    return found
 
 
 def joined(graph: Graph, parts: Sequence[Graph]) -> Graph:

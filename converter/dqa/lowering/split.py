@@ -42,6 +42,7 @@ def split(model: FloatModel, ranges_of: Callable[[Sequence[int]], Ranges]) -> Sp
     copied = CopiedGraph(model.graph)
     copied.part_ranges()
     if not left:
+        partition.check_ends([copied.graph])
         return Split(copied.graph, copied.graph, [copied.graph], copied.origin)
     copied.free_inputs()
     part = extract(model.tflite, copied.graph, copied.origin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,24 @@ class Interface:
     def pushed_on(self, runtime: str) -> bool:
         """Whether a runtime takes the input row by row: TensorFlow Lite Micro owns its tensors, so that there it is whole."""
         return self.push_rows and runtime == "standalone"
+
+    @property
+    def output_names(self) -> list[str]:
+        return [port.name for port in self.outputs]
+
+    def place(self, output: str | None) -> int:
+        """The place of the output of that name; of the first without one. Raises InputError for a name that no output has."""
+        if output is None:
+            return 0
+        if output not in self.output_names:
+            raise InputError(f"the model has no output '{output}'", hint=f"its outputs: {', '.join(self.output_names)}")
+        return self.output_names.index(output)
+
+    def answers(self, outputs: npt.NDArray[Any], place: int) -> npt.NDArray[np.float32]:
+        """The real numbers (N, *shape) of one output in the bytes (N, bytes) of all of them, one after the other."""
+        sizes = [math.prod(port.shape) for port in self.outputs]
+        start = sum(sizes[:place])
+        return self.outputs[place].to_real(outputs[:, start : start + sizes[place]].view(np.int8))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -16,7 +16,8 @@ from typing import Any
 
 from dqa import data as datasets
 from dqa.errors import DataError, DqaError, ModelError, ToolError
-from dqa.frontend.keras import load_keras, only_input
+from dqa.frontend.keras import only_input
+from dqa.frontend.keras_load import load_keras
 from dqa.frontend.limits import limit_process
 from dqa.sparsify import task as tasks
 from dqa.sparsify.config import STEPS, SparsifyConfig
@@ -29,7 +30,7 @@ def sparsify(source: Path, name: str, workdir: Path) -> dict[str, Any]:
     job = json.loads((workdir / "job.json").read_text(encoding="utf-8"))
     config = SparsifyConfig(**job["config"])
     samples = datasets.DataFile(Path(job["data"]))
-    model, _ = load_keras(source, name, workdir)
+    model, _ = load_keras(source, name, workdir, training=True)
     shape = (1, *only_input(model, name).shape[1:])
     if len(model.outputs) != 1:
         raise ModelError(f"{name}: the model has {len(model.outputs)} outputs, expected 1", hint="sparsify models with one output")

@@ -1,0 +1,40 @@
+"""Which classes and functions a Keras configuration may name."""
+
+from __future__ import annotations
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+MODELS = _names("Functional Model Sequential")
+IDLE_LAYERS = _names("""
+ActivityRegularization AlphaDropout AugMix CutMix Dropout GaussianDropout GaussianNoise MixUp RandAugment RandomBrightness
+RandomColorDegeneration RandomColorJitter RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur
+RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation
+RandomSharpness RandomShear RandomTranslation RandomWidth RandomZoom SpatialDropout1D SpatialDropout2D SpatialDropout3D
+""")
+"""Layers that give at inference what they are given."""
+LAYERS = (
+    MODELS
+    | IDLE_LAYERS
+    | _names("""
+Activation Add AutoContrast Average AveragePooling1D AveragePooling2D AvgPool1D AvgPool2D BatchNormalization CenterCrop Concatenate
+Conv1D Conv1DTranspose Conv2D Conv2DTranspose Cropping1D Cropping2D Dense DepthwiseConv1D DepthwiseConv2D ELU Equalization Flatten
+GlobalAveragePooling1D GlobalAveragePooling2D GlobalAvgPool1D GlobalAvgPool2D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPooling1D
+GlobalMaxPooling2D GroupNormalization Identity InputLayer InputSpec LayerNormalization LeakyReLU MaxPool1D MaxPool2D MaxPooling1D
+MaxPooling2D Maximum Minimum Multiply Normalization PReLU Permute RMSNormalization ReLU RandomCrop RepeatVector Rescaling Reshape
+Resizing SeparableConv1D SeparableConv2D Softmax Solarization Subtract ThresholdedReLU TimeDistributed UnitNormalization UpSampling1D
+UpSampling2D ZeroPadding1D ZeroPadding2D
+""")
+)
+PARTS = _names("""
+Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal RandomNormal RandomUniform
+TruncatedNormal VarianceScaling Zeros L1 L1L2 L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm DTypePolicy Policy
+FloatDTypePolicy TensorShape __tuple__ __numpy__ __tensor__ __keras_tensor__ __ellipsis__
+""")
+FUNCTIONS = _names("""
+celu elu exponential gelu glu hard_sigmoid hard_silu hard_swish leaky_relu linear log_softmax mish relu relu6 selu sigmoid silu softmax
+softplus softsign swish tanh
+""")
+CODE = _names("Lambda __lambda__")
