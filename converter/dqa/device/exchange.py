@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import time
+from collections import deque
 from dataclasses import dataclass
+from statistics import median
 
 from dqa.device import protocol
 from dqa.device.link import Link
@@ -21,6 +23,8 @@ _FIRST_RUN = 1.0
 """Seconds until a device that runs for the first time is asked again."""
 _MARGIN = 0.2
 """Seconds beside what was measured: a host, or an emulator, may be busy with something else."""
+_REMEMBERED = 15
+"""Replies of late that the next one's deadline follows."""
 _NUMBERS = 1 << 32
 
 
@@ -73,7 +77,7 @@ class Exchange:
         self._run_timeout = run_timeout
         self._receiver = protocol.Receiver()
         self._numbers = Numbers()
-        self._slowest: float | None = None  # of the replies of late
+        self._replies: deque[float] = deque(maxlen=_REMEMBERED)  # seconds until a reply came
         self._fastest_run: float | None = None
         self.repeated = 0
 
@@ -135,7 +139,8 @@ class Exchange:
         return True
 
     def _reply_wait(self) -> float:
-        return min(self._reply_timeout, self._reply_timeout * _FIRST if self._slowest is None else _MARGIN + 3 * self._slowest)
+        # the median: one late reply does not make all that follow wait
+        return min(self._reply_timeout, _MARGIN + 3 * median(self._replies) if self._replies else self._reply_timeout * _FIRST)
 
     def _start(self, request: _Request) -> None:
         """The inference began: how long it may take is another matter than how long a reply takes."""
@@ -159,4 +164,4 @@ class Exchange:
             took = now - request.started
             self._fastest_run = took if self._fastest_run is None else min(took, self._fastest_run)
         elif request.tries == 1:
-            self._slowest = max(now - request.begin, 0.9 * (self._slowest or 0.0))
+            self._replies.append(now - request.begin)
