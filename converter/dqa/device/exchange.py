@@ -17,6 +17,8 @@ _DAMAGED = (Refusal.CRC, Refusal.TOO_LONG)
 """Refusals of bytes that changed on their way: worth another try at once."""
 _PATIENCE, _RUN_PATIENCE = 4, 12
 """Times the reply time-out until a silent device is given up: for a reply, and for a RUN of which nothing is heard."""
+_LEAST_TRIES = 2
+"""However short the times are."""
 _FIRST = 1 / 50
 """Of the reply time-out: the first wait where nothing was measured yet; a device that is just starting may not hear the first requests."""
 _FIRST_RUN = 1.0
@@ -89,7 +91,7 @@ class Exchange:
         )
         request = _Request(command, self._numbers.next(), now, now + patience, self._reply_wait())
         frame = Frame(command, request.number, payload).encode()
-        while request.tries == 0 or time.monotonic() < request.end:
+        while request.tries < _LEAST_TRIES or time.monotonic() < request.end:
             # zeros complete a frame the device may still be waiting for, and begin none
             self._link.send(bytes(protocol.FRAME_MAX) + frame if request.tries else frame)
             request.tries += 1
@@ -106,7 +108,7 @@ class Exchange:
 
     def _listen(self, request: _Request) -> bytes | None:
         """The answer; None if the request is to be sent again."""
-        request.deadline = min(request.end, time.monotonic() + request.step)
+        request.deadline = time.monotonic() + request.step
         while (left := request.deadline - time.monotonic()) > 0:
             data = self._link.receive(left)
             request.heard |= bool(data)
