@@ -222,7 +222,7 @@ def test_a_board_that_starts_again_is_noticed_and_the_inference_too(moment: int,
 
 @pytest.mark.parametrize(
     ("at", "value", "words"),
-    [(4, b"\x01\x02\x03\x04", "another model now"), (38, b"other", "another board answers now: other, before board")],
+    [(4, b"\x01\x02\x03\x04", "another model now"), (38, b"other", "another board, or other firmware, answers now: other, before board")],
 )
 def test_another_board_or_model_is_told(at: int, value: bytes, words: str) -> None:
     link = FakeDevice()
