@@ -36,7 +36,8 @@ env.Append(
     LINKFLAGS=[*cpu, *option("custom_symbols"), "-nostartfiles", f"-Wl,-Map={env.subst('$BUILD_DIR')}/firmware.map"],
     CPPPATH=[str(model), str(project / "lib" / "dqa" / "include")],
 )
-env.Replace(LDSCRIPT_PATH=str(project / "bsp" / "link.ld"))
+env.Replace(LDSCRIPT_PATH=str(project / "bsp" / env.GetProjectOption("custom_linker_script")))
+env.Append(LIBPATH=[str(project / "bsp")])  # where the linker script finds link.ld
 if os.environ.get("DQA_MODEL_PUSHED") == "1":
     env.Append(CPPDEFINES=[("DQA_MODEL_PUSHED", 1)])
 

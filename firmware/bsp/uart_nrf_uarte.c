@@ -1,4 +1,4 @@
-/* UARTE of the nRF52: DMA, one byte at a time for receiving (the receiver's FIFO holds what comes meanwhile). */
+/* UARTE of the nRF52 and nRF53: DMA, one byte at a time for receiving (the receiver's FIFO holds what comes meanwhile). */
 #include "board.h"
 
 #ifdef DQA_UART_NRF_UARTE
@@ -28,9 +28,11 @@ enum { PATIENCE = 10000000 };
 
 static volatile uint8_t received;
 
+/* RX_END is cleared last: while it is set no byte comes between here and START_RX that nobody would fetch. */
 static void receive(void) {
   RX_POINTER = (uint32_t)(uintptr_t)&received;
   RX_MAX = 1;
+  RX_END = 0;
   START_RX = 1;
 }
 
@@ -41,7 +43,6 @@ void uart_open(uint32_t core_hz) {
   BAUD_RATE = BAUD_115200;
   ENABLE = ENABLED;
   INTERRUPT_SET = RX_END_INTERRUPT;
-  RX_END = 0;
   receive();
 }
 
@@ -52,7 +53,6 @@ uint8_t uart_read(void) {
       break;
     wait_for_interrupt(DQA_UART_IRQ);
   }
-  RX_END = 0;
   ERROR_SOURCE = ERROR_SOURCE; /* write to clear: a lost byte shows as a bad checksum */
   uint8_t byte = received;
   receive();

@@ -37,7 +37,8 @@ def build(out: Path, board: str, *, pushed: bool = False, portable: bool = False
     with ThreadPoolExecutor() as pool:
         for done in [pool.submit(_call, [gcc, *flags, "-c", str(c), "-o", str(o)], chosen) for c, o in sorted(objects.items())]:
             done.result()
-    link = [gcc, *_FLAGS, *chosen.cpu_flags, *map(str, sorted(objects.values())), "-nostartfiles", "-T", str(folder / "bsp" / "link.ld")]
+    link = [gcc, *_FLAGS, *chosen.cpu_flags, *map(str, sorted(objects.values())), "-nostartfiles"]
+    link += ["-L", str(folder / "bsp"), "-T", str(folder / "bsp" / chosen.linker_script)]
     _call([*link, *chosen.symbols(), "-Wl,--gc-sections", f"-Wl,-Map={elf.with_suffix('.map')}", "-o", str(elf)], chosen)
     return result(elf)
 
