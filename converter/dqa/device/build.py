@@ -1,120 +1,105 @@
-"""Builds the firmware of a converted model with PlatformIO."""
+"""Builds the firmware of a converted model: with PlatformIO, or bare, with the compiler alone."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import re
-import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-from dqa.device import project, registry, stack, tflm_tree
+from dqa.device import bare as direct
+from dqa.device import project, registry, tflm_arena, tflm_tree
 from dqa.device.boards import Board, load_board
-from dqa.device.sizes import Sizes, measure
+from dqa.device.built import BARE, PLATFORMIO, BuildResult, build_folder, elf_path, result
+from dqa.device.toolchain import compiler, overflow
 from dqa.errors import BoardError, DqaError, RecipeError, ToolError
 from dqa.report import record_build
 
 RUNTIMES = ("standalone", "tflm")
-COMPILER = "arm-none-eabi-gcc"
 _QUIET = {"PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no", "PLATFORMIO_DISABLE_UPGRADE_CHECK": "true"}
-_OVERFLOW = re.compile(r"region [`'](RAM|FLASH)' overflowed by (\d+) bytes?")
-_MEMORY = {"RAM": "RAM", "FLASH": "flash"}
-
-
-@dataclass(frozen=True)
-class BuildResult:
-    """The firmware, its sizes in bytes (see Sizes), and the most stack that loading or an inference takes (see dqa.device.stack)."""
-
-    elf: Path
-    flash_code: int
-    flash_model: int
-    ram_static: int
-    ram_model: int
-    stack: int | None
-    map_file: Path
-
-    def figures(self) -> dict[str, dict[str, int]]:
-        """The sizes as the report and `dqa build --json` give them; stack_bound is absent where no bound is known."""
-        ram = {"static": self.ram_static, "model": self.ram_model}
-        if self.stack is not None:
-            ram["stack_bound"] = self.stack
-        return {"flash": {"code": self.flash_code, "model": self.flash_model}, "ram": ram}
 
 
 def build(
-    out: Path, board: str, runtime: str = "standalone", tflm: Path | None = None, quiet: bool = True, *, pushed: bool = False
+    out: Path,
+    board: str,
+    runtime: str = "standalone",
+    tflm: Path | None = None,
+    quiet: bool = True,
+    *,
+    pushed: bool = False,
+    bare: bool = False,
 ) -> BuildResult:
     """Builds OUT/firmware for a board; a second build of the same model takes about a second.
 
     runtime "tflm" links TensorFlow Lite Micro from the tree `tflm` (or DQA_TFLM_DIR). quiet: PlatformIO's output goes to
     OUT/firmware/.pio/BOARD.log only, else to stderr as well. pushed: the model takes its input row by row, which runtime "standalone" can.
+    bare: call the compiler directly, which is also done for boards that no official platform of PlatformIO knows, and where a platform is
+    not installed and the registry cannot be reached; the result's note says so.
     The report in `out` gets the figures. BoardError: unknown board, or the model does not fit. ToolError: something is not installed, or
     the build failed.
     """
-    _make(out, load_board(board), runtime, tflm, [], quiet, pushed)
-    built = result(elf_path(out, board, runtime, pushed=pushed))
+    chosen = load_board(board)
+    _check(runtime, pushed)
+    tree = tflm_tree.find(chosen, tflm) if runtime == "tflm" else None
+    arena, note = tflm_arena.measure(out, tree) if tree else (None, "")
+    reason = "" if bare or chosen.simulated else _why_bare(chosen)
+    if bare or reason:
+        direct.build(out, board, runtime, tree, pushed=pushed, arena=arena)
+        elf, builder = elf_path(out, board, runtime, BARE, pushed=pushed), BARE
+    else:
+        _platformio(out, chosen, runtime, tree, [], quiet, pushed, arena)
+        elf, builder = elf_path(out, board, runtime, pushed=pushed), PLATFORMIO
+    built = result(elf, builder, "; ".join(filter(None, (reason, note))))
     record_build(out, {"board": board, "runtime": runtime, "pushed": pushed, **built.figures()})
     return built
 
 
-def elf_path(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = False) -> Path:
-    """Where `build` puts the firmware."""
-    return _build_folder(out / "firmware", runtime, pushed) / board / "firmware.elf"
-
-
-def _build_folder(project_folder: Path, runtime: str, pushed: bool) -> Path:
-    return project_folder / ".pio" / (f"{runtime}-pushed" if pushed else runtime)
-
-
-def result(elf: Path) -> BuildResult:
-    """The figures of a firmware already built."""
-    sizes: Sizes = measure(elf)
-    return BuildResult(
-        elf, sizes.flash_code, sizes.flash_model, sizes.ram_static, sizes.ram_model, stack.bound(elf), elf.with_suffix(".map")
-    )
+def _why_bare(board: Board) -> str:
+    """Why a real board cannot be built with PlatformIO, or ""."""
+    if board.platformio is None:
+        return f"built without PlatformIO, whose official platforms do not know {board.name}"
+    if importlib.util.find_spec("platformio") is not None and not registry.within_reach(board.platformio.platform):
+        return f"built without PlatformIO: its platform for {board.name} is not installed, and its registry cannot be reached"
+    return ""
 
 
 def upload(out: Path, board: Board, port: str | None, runtime: str, tflm: Path | None, quiet: bool, pushed: bool) -> None:
-    """Builds OUT/firmware and writes it to a connected board with the board's upload tool."""
-    _make(out, board, runtime, tflm, ["-t", "upload", *(["--upload-port", port] if port else [])], quiet, pushed)
-
-
-def overflow(log: str, board: Board) -> BoardError | None:
-    """The error for a linker's output that says the model does not fit, None for any other output."""
-    found = {region: int(count) for region, count in _OVERFLOW.findall(log)}
-    if not found:
-        return None
-    needs = " and ".join(f"{count} bytes of {_MEMORY[region]} more" for region, count in found.items())
-    has = f"it has {board.ram.size} bytes of RAM and {board.flash.size} of flash"
-    return BoardError(
-        f"model does not fit board {board.name}: needs {needs}", hint=f"{has}; convert with fewer --bits, or use a larger board"
-    )
-
-
-def compiler() -> str:
-    """Path of the cross compiler; ToolError with a hint if it is not installed."""
-    found = shutil.which(COMPILER)
-    if not found:
-        hint = (
-            "Debian/Ubuntu: apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi; macOS: brew install --cask gcc-arm-embedded; "
-            "Windows: winget install Arm.GnuArmEmbeddedToolchain"
+    """Builds OUT/firmware with PlatformIO and writes it to a connected board with the board's upload tool."""
+    _check(runtime, pushed)
+    if board.platformio is None:
+        raise BoardError(
+            f"no official platform of PlatformIO knows board {board.name}", hint="write the .hex or .bin of dqa build with the board's tools"
         )
-        raise ToolError(f"{COMPILER} is not installed", hint=hint)
-    return found
+    if importlib.util.find_spec("platformio") is not None and not registry.within_reach(board.platformio.platform):
+        raise registry.unreachable(board.name)
+    tree = tflm_tree.find(board, tflm) if runtime == "tflm" else None
+    arena = tflm_arena.measure(out, tree)[0] if tree else None
+    _platformio(out, board, runtime, tree, ["-t", "upload", *(["--upload-port", port] if port else [])], quiet, pushed, arena)
 
 
-def _make(out: Path, board: Board, runtime: str, tflm: Path | None, arguments: list[str], quiet: bool, pushed: bool) -> None:
+def _check(runtime: str, pushed: bool) -> None:
     if runtime not in RUNTIMES:
         raise RecipeError(f"unknown runtime {runtime!r}", hint=f"one of: {', '.join(RUNTIMES)}")
     if pushed and runtime != "standalone":
         raise RecipeError(f"runtime {runtime} takes no rows one by one", hint="build for runtime standalone, or with the input whole")
-    environment = tflm_tree.environment(board, tflm) if runtime == "tflm" else {}
-    environment |= {"DQA_RUNTIME": runtime, "DQA_MODEL_PUSHED": str(int(pushed))}
+
+
+def _platformio(
+    out: Path,
+    board: Board,
+    runtime: str,
+    tree: tflm_tree.TflmTree | None,
+    arguments: list[str],
+    quiet: bool,
+    pushed: bool,
+    arena: int | None,
+) -> None:
     folder = project.write(out)
-    environment["PLATFORMIO_BUILD_DIR"] = str(_build_folder(folder.resolve(), runtime, pushed))
+    environment = {"DQA_RUNTIME": runtime, "DQA_MODEL_PUSHED": str(int(pushed))}
+    environment |= tflm_tree.environment(tree, folder.resolve(), arena) if tree else {}
+    environment["PLATFORMIO_BUILD_DIR"] = str(build_folder(folder.resolve(), runtime, pushed))
     _run(folder, board, arguments, environment, quiet)
 
 
@@ -128,8 +113,6 @@ def _run(folder: Path, board: Board, arguments: list[str], environment: dict[str
         compiler()
         # its own package directory: no registry, and nothing shared with other projects
         variables["PLATFORMIO_CORE_DIR"] = str(state / "core")
-    elif board.platformio is not None:
-        registry.check(board.name, board.platformio.platform)
     command = [sys.executable, "-m", "platformio", "run", "-d", str(folder), "-e", board.name, *arguments]
     lines = []
     with subprocess.Popen(

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.device.boards import Board, list_boards, load_board
-from dqa.device.build import BuildResult, build, elf_path, result
+from dqa.device.build import build
+from dqa.device.built import BuildResult, newest, result
 from dqa.device.client import Device, refused_program
 from dqa.device.link import SerialLink
 from dqa.device.protocol import Hello, RunReply
@@ -179,8 +180,8 @@ def _on_serial(port: str, out: Path, inputs: Bytes, step: Callable[[int], None],
         stats = device.stats()
     finally:
         device.close()
-    elf = elf_path(out, hello.board, runtime, pushed=hello.row_size > 0)
-    built = result(elf) if elf.is_file() else None
+    elf = newest(out, hello.board, runtime, pushed=hello.row_size > 0)
+    built = result(elf) if elf else None
     ticks = float(np.mean([reply.ticks for _, reply in replies]))
     real = any(board.name == hello.board and not board.simulated for board in list_boards())
     return DeviceResult(
