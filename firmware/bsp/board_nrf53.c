@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* nRF5340, its application core, all of it secure as after reset: 128 MHz, crystal oscillator, cache. */
 #include "board.h"
 

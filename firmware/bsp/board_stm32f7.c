@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* STM32F7 at 216 MHz, with over-drive, from the internal 16 MHz oscillator; USART3; both caches on.
  * If a clock does not come up the core stays at 16 MHz and says so. */
 #include "board.h"

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* STM32H743 at 400 MHz, which all revisions run at, from the internal 64 MHz oscillator; USART3; both caches on.
  * If a clock does not come up the core stays at 64 MHz and says so. */
 #include "board.h"

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* STM32L4 at 80 MHz and STM32L4+ at 120 MHz, from the internal 16 MHz oscillator; USART1 or LPUART1.
  * If a clock does not come up the core stays at 4 MHz and says so. */
 #include "board.h"

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* STM32U5, TrustZone off as it leaves the factory, at 160 MHz from the internal 16 MHz oscillator; USART1; instruction
  * cache on. If a clock does not come up the core stays at 4 MHz and says so. */
 #include "board.h"

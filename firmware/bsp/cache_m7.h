@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* The caches of a Cortex-M7. Nothing here reads or writes memory behind the core, so that they may stay on. */
 #ifndef CACHE_M7_H
 #define CACHE_M7_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* What the families of STM32 have in common: ports, 16 pins each, numbered one after the other (PG7 is 6 * 16 + 7). */
 #ifndef STM32_H
 #define STM32_H

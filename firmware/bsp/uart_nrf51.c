@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* UART of the nRF51 (BBC micro:bit), byte by byte. */
 #include "board.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* Arm's PL011 (Raspberry Pi Pico, Stellaris). Pins, reset and the peripheral's clock are board_open's business. */
 #include "board.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* USART of the second generation (STM32F7, H7, L4, U5: ISR, RDR, TDR), and the LPUART, which differs in its divider.
  * Pins and the peripheral's clock are board_open's business. */
 #include "board.h"
