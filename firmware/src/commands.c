@@ -74,7 +74,7 @@ static uint16_t run(frame_buffer *reply, bool *ok) {
   uint8_t *at = frame_payload(reply);
   frame_put_u32(at, (uint32_t)ticks);
   frame_put_u32(at + 4, (uint32_t)(ticks >> 32));
-  frame_put_u32(at + 8, runtime_dropped_rows() - dropped);
+  frame_put_u32(at + 8, dropped == RUNTIME_NOT_KNOWN ? dropped : runtime_dropped_rows() - dropped);
   *ok = true;
   return 12;
 }

@@ -18,7 +18,7 @@ from dqa.device.build import build
 from dqa.device.built import BuildResult, newest, result
 from dqa.device.client import Device, refused_program
 from dqa.device.link import SerialLink
-from dqa.device.protocol import Hello, RunReply
+from dqa.device.protocol import NOT_KNOWN, Hello, RunReply
 from dqa.device.simulate import Simulator
 from dqa.errors import BoardError, DataError, InputError, ToolError
 
@@ -37,13 +37,14 @@ class DeviceResult:
 
     instructions: exact, of the first sample's inference (simulated boards); where rows are pushed, the sum over its calls, each rounded.
     microseconds: mean of an inference (real boards). stack: most taken by loading or an inference; stack_bound: the most it can be.
-    ram_model: what of ram_static the model needs (see Sizes). dropped_rows: rows whose shifting errors did not fit, of all samples.
+    ram_model: what of ram_static the model needs (see Sizes). dropped_rows: rows whose shifting errors did not fit, of all samples;
+    None where the runtime does not count them.
     """
 
     outputs: Bytes
     ram_static: int
     stack: int
-    dropped_rows: int
+    dropped_rows: int | None
     ram_model: int | None = None
     stack_bound: int | None = None
     flash_code: int | None = None
@@ -120,7 +121,7 @@ def _simulate(
         outputs=_rows(replies),
         ram_static=built.ram_static,
         stack=max(s.stack_used for s in stats),
-        dropped_rows=sum(reply.dropped_rows for _, reply in replies),
+        dropped_rows=_dropped_rows(replies),
         ram_model=built.ram_model,
         stack_bound=built.stack,
         flash_code=built.flash_code,
@@ -188,7 +189,7 @@ def _on_serial(port: str, out: Path, inputs: Bytes, step: Callable[[int], None],
         outputs=_rows(replies),
         ram_static=stats.static_ram,
         stack=stats.stack_used,
-        dropped_rows=sum(reply.dropped_rows for _, reply in replies),
+        dropped_rows=_dropped_rows(replies),
         ram_model=built.ram_model if built else None,
         stack_bound=built.stack if built else None,
         flash_code=built.flash_code if built else None,
@@ -213,3 +214,8 @@ def _check(hello: Hello, out: Path, inputs: Bytes) -> None:
 
 def _rows(replies: list[tuple[bytes, RunReply]]) -> Bytes:
     return np.stack([np.frombuffer(output, np.uint8) for output, _ in replies])
+
+
+def _dropped_rows(replies: list[tuple[bytes, RunReply]]) -> int | None:
+    counts = [reply.dropped_rows for _, reply in replies]
+    return None if NOT_KNOWN in counts else sum(counts)

@@ -16,6 +16,8 @@ _CRC = struct.Struct("<I")
 FRAME_MAX = _HEADER.size + PAYLOAD_MAX + _CRC.size
 REPLY = 0x80
 ERROR = 0xFF
+NOT_KNOWN = 0xFFFFFFFF
+"""What a runtime says that does not count the rows whose shifting errors did not fit."""
 
 
 class Command(IntEnum):
@@ -135,7 +137,7 @@ class Hello:
 
 @dataclass(frozen=True)
 class RunReply:
-    """Counter ticks of one inference, and the rows whose shifting errors did not fit."""
+    """Counter ticks of one inference, and the rows whose shifting errors did not fit, or NOT_KNOWN."""
 
     ticks: int
     dropped_rows: int
