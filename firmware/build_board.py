@@ -47,8 +47,8 @@ if os.environ.get("DQA_RUNTIME") == "tflm":
     if "DQA_TFLM_FLAGS" not in os.environ:
         sys.stderr.write("Error: runtime tflm is built with: dqa build OUT --board BOARD --runtime tflm --tflm DIR\n")
         env.Exit(1)
+    env.MergeFlags(os.environ["DQA_TFLM_FLAGS"])  # definitions where PlatformIO looks for them, which decide about libraries
     env.Append(
-        CCFLAGS=os.environ["DQA_TFLM_FLAGS"].splitlines(),
         CXXFLAGS=["-std=c++17", "-fno-threadsafe-statics"],
         LIBS=[env.File(os.environ["DQA_TFLM_LIBRARY"]), "stdc++", "nosys"],
     )

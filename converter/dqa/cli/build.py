@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -13,15 +14,21 @@ from dqa.cli.common import board_option, out_argument, output_options, progress,
 @out_argument
 @board_option
 @runtime_options
+@click.option("--bare", is_flag=True, help="With the compiler alone, without PlatformIO: firmware.elf, .bin and .hex.")
 @click.option("-v", "--verbose", is_flag=True, help="Show PlatformIO's output.")
 @output_options
-def build(out: Path, board: str, runtime: str, tflm: Path | None, verbose: bool, quiet: bool, json_path: Path | None) -> None:
-    """Build the firmware of OUT, a directory of `dqa convert`, with PlatformIO."""
+def build(
+    out: Path, board: str, runtime: str, tflm: Path | None, bare: bool, verbose: bool, quiet: bool, json_path: Path | None
+) -> None:
+    """Build the firmware of OUT, a directory of `dqa convert`, with PlatformIO, or with the compiler alone."""
     from dqa.device.build import build as build_firmware
 
     with progress(quiet or verbose).task(f"Building for {board}", None):
-        result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=rows_pushed(out, board, runtime))
-    data = {"board": board, "runtime": runtime, "elf": str(result.elf), "map": str(result.map_file), **result.figures()}
+        result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=rows_pushed(out, board, runtime), bare=bare)
+    if result.note and not quiet:
+        print(f"note: {result.note}", file=sys.stderr)
+    data = {"board": board, "runtime": runtime, "builder": result.builder, "elf": str(result.elf), "map": str(result.map_file)}
+    data |= {"images": [str(image) for image in result.images()], "note": result.note or None, **result.figures()}
     write_json(data, json_path)
     if talk(quiet, json_path):
         rows = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,8 +62,8 @@ def find(board: Board, directory: Path | None) -> TflmTree:
 
 
 def environment(tree: TflmTree, project: Path, arena: int | None) -> dict[str, str]:
-    """The variables by which firmware/build_board.py gets the tree: a flag a line."""
-    return {"DQA_TFLM_LIBRARY": str(tree.library), "DQA_TFLM_FLAGS": "\n".join(flags(tree, project, arena))}
+    """The variables by which firmware/build_board.py gets the tree."""
+    return {"DQA_TFLM_LIBRARY": str(tree.library), "DQA_TFLM_FLAGS": shlex.join(flags(tree, project, arena))}
 
 
 def flags(tree: TflmTree, project: Path, arena: int | None) -> list[str]:
