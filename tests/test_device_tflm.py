@@ -113,7 +113,9 @@ def test_without_a_simulator_the_arena_is_an_estimate_and_it_is_said(tree: Path,
     assert "estimate, not measured: no-such-emulator is not installed" in built.note
 
 
-@pytest.mark.parametrize("name", ["nucleo_f446re", "nrf52840_dk", "nucleo_f746zg", "nucleo_h743zi", "nrf5340_dk", "mps2_an385", "mps3_an547"])
+@pytest.mark.parametrize(
+    "name", ["nucleo_f446re", "nrf52840_dk", "nucleo_f746zg", "nucleo_h743zi", "nrf5340_dk", "mps2_an385", "mps3_an547"]
+)
 def test_it_links_for_every_core(name: str, tree: Path, tmp_path: Path) -> None:
     """The resolver's destructor, failed checks and all else the library leaves open are the firmware's; no file, process or heap."""
     write_model(tmp_path)

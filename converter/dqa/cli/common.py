@@ -6,13 +6,16 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
 
+from dqa import manifest
+from dqa.cli import signals
 from dqa.errors import DqaError, InputError
+from dqa.files import write_atomically
 from dqa.progress import Progress, RichProgress, SilentProgress
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,6 +48,8 @@ def run(command: click.Command) -> NoReturn:
 
 
 def _fail(message: str, hint: str, code: int, error: Exception) -> NoReturn:
+    if signals.came():
+        raise error
     if os.environ.get("DQA_DEBUG") == "1":
         traceback.print_exception(error)
     print(f"error: {_one_line(message)}", file=sys.stderr)
@@ -62,6 +67,8 @@ def _writable(_context: click.Context, _parameter: click.Parameter, path: Path |
     """Refuses a place for the result before the work, not after it."""
     if path is not None and path != STDOUT and not path.parent.is_dir():
         raise InputError(f"--json {path}: there is no directory '{path.parent}'")
+    if path is not None and path != STDOUT:
+        manifest.refuse_listed(path)
     return path
 
 
@@ -112,10 +119,13 @@ def write_json(data: object, path: Path | None) -> None:
     if path == STDOUT:
         print(text)
         return
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DqaError(f"cannot write '{path}': {error.strerror or error}") from error
+    write_atomically(path, text + "\n")
+
+
+def warn(notes: Iterable[str]) -> None:
+    """Says on standard error what did not end the command, but is not as one would expect."""
+    for note in notes:
+        print(f"note: {_one_line(note)}", file=sys.stderr)
 
 
 def talk(quiet: bool, json_path: Path | None) -> bool:

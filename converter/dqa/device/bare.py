@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from dqa import processes
 from dqa.device import project, tflm_tree
 from dqa.device.boards import Board, load_board
-from dqa.device.built import BARE, BuildResult, build_folder, result
+from dqa.device.built import BARE, BuildResult, result, variant
+from dqa.device.tflm_tree import Tflm
 from dqa.device.toolchain import COMPILER, compiler, overflow
 from dqa.errors import ToolError
 
@@ -20,32 +21,21 @@ _TFLM_SOURCES = ("bsp", "src", "lib/dqa/src", "lib/dqa_tflm/src")
 _IMAGES = {".bin": "binary", ".hex": "ihex"}
 
 
-def build(
-    out: Path,
-    board: str,
-    runtime: str = "standalone",
-    tflm: tflm_tree.TflmTree | None = None,
-    *,
-    pushed: bool = False,
-    portable: bool = False,
-    arena: int | None = None,
-) -> BuildResult:
+def build(out: Path, board: str, tflm: Tflm | None = None, *, pushed: bool = False, portable: bool = False) -> BuildResult:
     """Builds OUT/firmware for a board, from nothing each time: firmware.elf, .bin and .hex; errors as dqa.device.build.build.
 
-    tflm, arena: of runtime "tflm", its tree and the bytes of its arena. portable: without the variants that use instructions of the board's
-    processor.
+    tflm: what the model runs inside of. portable: without the variants that use instructions of the board's processor.
     """
     chosen = load_board(board)
-    folder = project.write(out).resolve()
-    target = build_folder(folder, runtime, pushed, BARE) / board
-    if portable:
-        target = target.parent.with_name(f"{target.parent.name}-portable") / board
+    folder = project.write(out).folder.resolve()
+    kind = variant("tflm" if tflm else "standalone", pushed)
+    target = folder / ".pio" / (f"bare-{kind}-portable" if portable else f"bare-{kind}") / board
     target.mkdir(parents=True, exist_ok=True)
     elf = target / "firmware.elf"
     flags = [*_FLAGS, *chosen.cpu_flags, *chosen.defines(), *(f"-I{folder / name}" for name in _INCLUDES)]
     flags += ["-DDQA_MODEL_PUSHED=1"] if pushed else []
     flags += ["-DDQA_PORTABLE"] if portable else []
-    flags += tflm_tree.flags(tflm, folder, arena) if tflm else []
+    flags += tflm_tree.flags(tflm, folder) if tflm else []
     objects = {}
     for number, name in enumerate(_TFLM_SOURCES if tflm else _SOURCES):
         for source in (folder / name).rglob("*"):
@@ -67,6 +57,6 @@ def build(
 
 
 def _call(command: list[str], board: Board) -> None:
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = processes.run(command)
     if run.returncode != 0:
         raise overflow(run.stderr, board) or ToolError(f"the build for board {board.name} failed", hint=run.stderr.strip()[-2000:])

@@ -146,7 +146,7 @@ class Board:
     def symbols(self) -> tuple[str, ...]:
         """The linker flags that give the linker script its numbers."""
         regions = {"flash": self.flash, "ram": self.ram} | ({"arena": self.arena} if len(self.banks) > 1 else {})
-        values = {}
+        values: dict[str, int] = {}
         for name, region in regions.items():
             values |= {f"board_{name}_origin": region.origin, f"board_{name}_size": region.size}
         values["board_stack_size"] = STACK_SIZE

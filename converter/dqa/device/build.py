@@ -1,21 +1,29 @@
-"""Builds the firmware of a converted model: with PlatformIO, or bare, with the compiler alone."""
+"""Builds the firmware of a converted model: with PlatformIO, or bare, with the compiler alone.
+
+They work in OUT/firmware/.pio; what was made is put, whole, into OUT/build/BOARD/RUNTIME.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from dqa import manifest, processes
 from dqa.device import bare as direct
 from dqa.device import project, registry, tflm_arena, tflm_tree
 from dqa.device.boards import Board, load_board
-from dqa.device.built import BARE, PLATFORMIO, BuildResult, build_folder, elf_path, result
+from dqa.device.built import BuildResult, publish, result, variant
+from dqa.device.tflm_tree import Tflm
 from dqa.device.toolchain import compiler, overflow
 from dqa.errors import BoardError, DqaError, RecipeError, ToolError
-from dqa.report import record_build
+from dqa.files import failure
+from dqa.report import record
 
 RUNTIMES = ("standalone", "tflm")
 _QUIET = {"PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no", "PLATFORMIO_DISABLE_UPGRADE_CHECK": "true"}
@@ -35,25 +43,28 @@ def build(
 
     runtime "tflm" links TensorFlow Lite Micro from the tree `tflm` (or DQA_TFLM_DIR). quiet: PlatformIO's output goes to
     OUT/firmware/.pio/BOARD.log only, else to stderr as well. pushed: the model takes its input row by row, which runtime "standalone" can.
-    bare: call the compiler directly, which is also done for boards that no official platform of PlatformIO knows, and where a platform is
-    not installed and the registry cannot be reached; the result's note says so.
-    The report in `out` gets the figures. BoardError: unknown board, or the model does not fit. ToolError: something is not installed, or
-    the build failed.
+    bare: with the compiler alone, as is also done for a board that no official platform of PlatformIO knows, and where the platform is not
+    installed and the registry cannot be reached; the notes say so.
+    An earlier build stays until this one is complete. The report in `out` gets the figures. BoardError: unknown board, or the model does
+    not fit. ToolError: something is not installed, or the build failed.
     """
     chosen = load_board(board)
-    _check(runtime, pushed)
-    tree = tflm_tree.find(chosen, tflm) if runtime == "tflm" else None
-    arena, note = tflm_arena.measure(out, tree) if tree else (None, "")
-    reason = "" if bare or chosen.simulated else _why_bare(chosen)
-    if bare or reason:
-        direct.build(out, board, runtime, tree, pushed=pushed, arena=arena)
-        elf, builder = elf_path(out, board, runtime, BARE, pushed=pushed), BARE
-    else:
-        _platformio(out, chosen, runtime, tree, [], quiet, pushed, arena)
-        elf, builder = elf_path(out, board, runtime, pushed=pushed), PLATFORMIO
-    built = result(elf, builder, "; ".join(filter(None, (reason, note))))
-    record_build(out, {"board": board, "runtime": runtime, "pushed": pushed, **built.figures()})
-    return built
+    why_bare = "" if bare or chosen.simulated else _why_bare(chosen)
+    built = _make(out, chosen, runtime, tflm, [], quiet, pushed, bare or bool(why_bare))
+    entry = {"board": board, "runtime": runtime, "pushed": pushed, "program_sha256": built.program_sha256, **built.figures()}
+    why = record(out, "builds", entry)
+    notes = (why_bare, *built.notes, f"the report was left as it is: {why}" if why else "")
+    return replace(built, notes=tuple(filter(None, notes)))
+
+
+def upload(out: Path, board: Board, port: str | None, runtime: str, tflm: Path | None, quiet: bool, pushed: bool) -> None:
+    """Builds OUT/firmware with PlatformIO and writes it to a connected board with the board's upload tool."""
+    if board.platformio is None:
+        hint = "write the .hex or .bin that dqa build makes with the board's own tools"
+        raise BoardError(f"no official platform of PlatformIO knows board {board.name}", hint=hint)
+    if _why_bare(board):
+        raise registry.unreachable(board.name)
+    _make(out, board, runtime, tflm, ["-t", "upload", *(["--upload-port", port] if port else [])], quiet, pushed, False)
 
 
 def _why_bare(board: Board) -> str:
@@ -65,42 +76,36 @@ def _why_bare(board: Board) -> str:
     return ""
 
 
-def upload(out: Path, board: Board, port: str | None, runtime: str, tflm: Path | None, quiet: bool, pushed: bool) -> None:
-    """Builds OUT/firmware with PlatformIO and writes it to a connected board with the board's upload tool."""
-    _check(runtime, pushed)
-    if board.platformio is None:
-        raise BoardError(
-            f"no official platform of PlatformIO knows board {board.name}", hint="write the .hex or .bin of dqa build with the board's tools"
-        )
-    if importlib.util.find_spec("platformio") is not None and not registry.within_reach(board.platformio.platform):
-        raise registry.unreachable(board.name)
-    tree = tflm_tree.find(board, tflm) if runtime == "tflm" else None
-    arena = tflm_arena.measure(out, tree)[0] if tree else None
-    _platformio(out, board, runtime, tree, ["-t", "upload", *(["--upload-port", port] if port else [])], quiet, pushed, arena)
-
-
-def _check(runtime: str, pushed: bool) -> None:
+def _make(
+    out: Path, board: Board, runtime: str, tflm: Path | None, arguments: list[str], quiet: bool, pushed: bool, bare: bool
+) -> BuildResult:
     if runtime not in RUNTIMES:
         raise RecipeError(f"unknown runtime {runtime!r}", hint=f"one of: {', '.join(RUNTIMES)}")
     if pushed and runtime != "standalone":
         raise RecipeError(f"runtime {runtime} takes no rows one by one", hint="build for runtime standalone, or with the input whole")
+    tree = tflm_tree.find(board, tflm) if runtime == "tflm" else None
+    manifest.settle(out)
+    written = project.write(out)
+    try:
+        inside, note = tflm_arena.sized(out, tree) if tree else (None, "")
+        if bare:
+            made = direct.build(out, board.name, inside, pushed=pushed)
+        else:
+            made = _platformio(written.folder, board, inside, arguments, quiet, pushed)
+    except OSError as error:
+        raise failure(written.folder, error) from error
+    built = publish(out, board.name, runtime, pushed, made)
+    edited = f"built as it was changed: {manifest.listed(written.edited)} in '{written.folder}'" if written.edited else ""
+    return replace(built, notes=tuple(filter(None, (edited, note))))
 
 
-def _platformio(
-    out: Path,
-    board: Board,
-    runtime: str,
-    tree: tflm_tree.TflmTree | None,
-    arguments: list[str],
-    quiet: bool,
-    pushed: bool,
-    arena: int | None,
-) -> None:
-    folder = project.write(out)
-    environment = {"DQA_RUNTIME": runtime, "DQA_MODEL_PUSHED": str(int(pushed))}
-    environment |= tflm_tree.environment(tree, folder.resolve(), arena) if tree else {}
-    environment["PLATFORMIO_BUILD_DIR"] = str(build_folder(folder.resolve(), runtime, pushed))
+def _platformio(folder: Path, board: Board, inside: Tflm | None, arguments: list[str], quiet: bool, pushed: bool) -> BuildResult:
+    runtime = "tflm" if inside else "standalone"
+    work = folder.resolve() / ".pio" / variant(runtime, pushed)
+    environment = {"DQA_RUNTIME": runtime, "DQA_MODEL_PUSHED": str(int(pushed)), "PLATFORMIO_BUILD_DIR": str(work)}
+    environment |= tflm_tree.environment(inside, folder.resolve()) if inside else {}
     _run(folder, board, arguments, environment, quiet)
+    return result(work / board.name / "firmware.elf")
 
 
 def _run(folder: Path, board: Board, arguments: list[str], environment: dict[str, str], quiet: bool) -> None:
@@ -115,14 +120,13 @@ def _run(folder: Path, board: Board, arguments: list[str], environment: dict[str
         variables["PLATFORMIO_CORE_DIR"] = str(state / "core")
     command = [sys.executable, "-m", "platformio", "run", "-d", str(folder), "-e", board.name, *arguments]
     lines = []
-    with subprocess.Popen(
-        command, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    ) as process:
+    with processes.child(command, env=variables, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        for line in process.stdout:
+        for line in io.TextIOWrapper(process.stdout, encoding="utf-8", errors="replace"):
             lines.append(line)
             if not quiet:
                 sys.stderr.write(line)
+        process.wait()
     log = "".join(lines)
     state.mkdir(exist_ok=True)
     log_file = state / f"{board.name}.log"

@@ -1,22 +1,31 @@
-"""Firmware that was built: its files and figures, and where they lie in OUT/firmware."""
+"""Firmware that was built: its files and figures, and their place in OUT/build."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from dqa import __version__, manifest
 from dqa.device import stack
 from dqa.device.sizes import Sizes, measure
+from dqa.directories import staged
+from dqa.report import program_sha256
 
 BARE, PLATFORMIO = "bare", "platformio"
 """Who builds: the compiler called directly, or PlatformIO."""
+_ABOUT = "build.json"
+_IMAGES = (".bin", ".hex")
 
 
 @dataclass(frozen=True)
 class BuildResult:
     """The firmware, its sizes in bytes (see Sizes), and the most stack that loading or an inference takes (see dqa.device.stack).
 
-    builder: BARE or PLATFORMIO. note: what the user should know of how it was built, or "".
+    program_sha256: of the program it was built for. notes: what a user should know: sources that were changed, a report left as it was,
+    PlatformIO out of reach, an arena that is an estimate. builder: BARE or PLATFORMIO.
     """
 
     elf: Path
@@ -26,8 +35,9 @@ class BuildResult:
     ram_model: int
     stack: int | None
     map_file: Path
+    program_sha256: str | None = None
+    notes: tuple[str, ...] = ()
     builder: str = PLATFORMIO
-    note: str = ""
 
     def figures(self) -> dict[str, dict[str, int]]:
         """The sizes as the report and `dqa build --json` give them; stack_bound is absent where no bound is known."""
@@ -38,31 +48,48 @@ class BuildResult:
 
     def images(self) -> list[Path]:
         """The files for a board's programmer that lie beside the ELF file."""
-        found = (self.elf.with_suffix(suffix) for suffix in (".bin", ".hex"))
-        return [file for file in found if file.is_file()]
+        return [image for image in map(self.elf.with_suffix, _IMAGES) if image.is_file()]
 
 
-def result(elf: Path, builder: str = PLATFORMIO, note: str = "") -> BuildResult:
-    """The figures of a firmware already built."""
+def result(elf: Path, builder: str = PLATFORMIO) -> BuildResult:
+    """The figures of a firmware already built, beside the compiler's notes on its objects."""
     sizes: Sizes = measure(elf)
-    map_file = elf.with_suffix(".map")
-    return BuildResult(
-        elf, sizes.flash_code, sizes.flash_model, sizes.ram_static, sizes.ram_model, stack.bound(elf), map_file, builder, note
-    )
+    figures = sizes.flash_code, sizes.flash_model, sizes.ram_static, sizes.ram_model
+    return BuildResult(elf, *figures, stack.bound(elf), elf.with_suffix(".map"), builder=builder)
 
 
-def build_folder(project: Path, runtime: str, pushed: bool, builder: str = PLATFORMIO) -> Path:
-    """Where builds of OUT/firmware lie, a folder for each board in it."""
-    name = builder if builder == BARE and runtime == "standalone" else f"{builder}-{runtime}" if builder == BARE else runtime
-    return project / ".pio" / (f"{name}-pushed" if pushed else name)
+def variant(runtime: str, pushed: bool) -> str:
+    """The name of a kind of firmware."""
+    return f"{runtime}-pushed" if pushed else runtime
 
 
-def elf_path(out: Path, board: str, runtime: str = "standalone", builder: str = PLATFORMIO, *, pushed: bool = False) -> Path:
-    """Where a build puts the firmware."""
-    return build_folder(out / "firmware", runtime, pushed, builder) / board / "firmware.elf"
+def elf_path(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = False) -> Path:
+    """Where `publish` puts the firmware."""
+    return out / "build" / board / variant(runtime, pushed) / "firmware.elf"
 
 
-def newest(out: Path, board: str, runtime: str, *, pushed: bool) -> Path | None:
-    """The firmware built last, by whichever builder; None if there is none."""
-    found = [elf_path(out, board, runtime, builder, pushed=pushed) for builder in (BARE, PLATFORMIO)]
-    return max((elf for elf in found if elf.is_file()), key=lambda elf: elf.stat().st_mtime, default=None)
+def found(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = False) -> BuildResult | None:
+    """What was published for the program that is in OUT now; None if nothing was."""
+    elf = elf_path(out, board, runtime, pushed=pushed)
+    try:
+        about = json.loads((elf.parent / _ABOUT).read_text(encoding="utf-8"))
+        flash, ram, program = about["flash"], about["ram"], about["program_sha256"]
+        if program != program_sha256(out):
+            return None
+        sizes = int(flash["code"]), int(flash["model"]), int(ram["static"]), int(ram["model"])
+        return BuildResult(elf, *sizes, ram.get("stack_bound"), elf.with_suffix(".map"), program)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def publish(out: Path, board: str, runtime: str, pushed: bool, made: BuildResult) -> BuildResult:
+    """Puts what was made, and what is known of it, in the place of an earlier build."""
+    elf, program = elf_path(out, board, runtime, pushed=pushed), program_sha256(out)
+    about: dict[str, Any] = {"dqa": __version__, "program_sha256": program, "board": board, "runtime": runtime, "pushed": pushed}
+    with staged(elf.parent, manifest.users) as new:
+        for file in (made.elf, made.map_file, *made.images()):
+            shutil.copyfile(file, new / file.name)
+        (new / _ABOUT).write_text(json.dumps(about | made.figures(), indent=1) + "\n", encoding="utf-8")
+        manifest.create(new, "build", program)
+        manifest.check_room(new, manifest.users(elf.parent))
+    return replace(made, elf=elf, map_file=elf.with_suffix(".map"), program_sha256=program)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from dqa.device.boards import Board, list_boards, load_board
 from dqa.device.build import build
-from dqa.device.built import BuildResult, newest, result
+from dqa.device.built import BuildResult, found
 from dqa.device.client import Device, refused_program
 from dqa.device.link import SerialLink
 from dqa.device.protocol import NOT_KNOWN, Hello, RunReply
@@ -181,8 +181,7 @@ def _on_serial(port: str, out: Path, inputs: Bytes, step: Callable[[int], None],
         stats = device.stats()
     finally:
         device.close()
-    elf = newest(out, hello.board, runtime, pushed=hello.row_size > 0)
-    built = result(elf) if elf else None
+    built = found(out, hello.board, runtime, pushed=hello.row_size > 0)
     ticks = float(np.mean([reply.ticks for _, reply in replies]))
     real = any(board.name == hello.board and not board.simulated for board in list_boards())
     return DeviceResult(

@@ -10,7 +10,7 @@ from dqa.device import bare
 from dqa.device.boards import Board, list_boards
 from dqa.device.client import Device
 from dqa.device.simulate import Simulator, qemu
-from dqa.device.tflm_tree import TflmTree
+from dqa.device.tflm_tree import Tflm, TflmTree
 from dqa.device.toolchain import architecture_of
 from dqa.errors import BoardError, ToolError
 from dqa.files import write_atomically
@@ -21,28 +21,28 @@ _STEP = 64
 _PATIENCE_S = 20.0
 
 
-def measure(out: Path, tree: TflmTree) -> tuple[int | None, str]:
-    """Bytes of arena that OUT's model.tflite needs with the tree's library, and a note; None, and why, where no run is possible here.
+def sized(out: Path, tree: TflmTree) -> tuple[Tflm, str]:
+    """The tree with as large an arena as OUT's model.tflite needs, and a note: why it is an estimate, where no run is possible here.
 
-    The figure is kept beside the builds in OUT/firmware. Errors as dqa.device.bare.build.
+    What was measured is kept beside the builds in OUT/firmware. Errors as dqa.device.bare.build.
     """
     board = _board(tree)
     if board is None:
-        return None, "the arena is an estimate: no simulated board runs this library of TensorFlow Lite Micro"
+        return Tflm(tree), "the arena is an estimate: no simulated board runs this library of TensorFlow Lite Micro"
     try:
         qemu()
     except ToolError as error:
-        return None, f"the arena is an estimate, not measured: {error.message}"
+        return Tflm(tree), f"the arena is an estimate, not measured: {error.message}"
     cache = out / "firmware" / ".pio" / _CACHE
     digest = hashlib.sha256((out / "model.tflite").read_bytes() + tree.library.read_bytes()).hexdigest()
     known = _known(cache)
     if digest not in known:
         size = _measured(out, board, tree)
         if size is None:
-            return None, ""  # the interpreter refuses the model whatever it gets; the board will say so
+            return Tflm(tree), ""  # the interpreter refuses the model whatever it gets; the board will say so
         known[digest] = size
         write_atomically(cache, json.dumps(known, indent=1) + "\n")
-    return known[digest], ""
+    return Tflm(tree, known[digest]), ""
 
 
 def _board(tree: TflmTree) -> Board | None:
@@ -76,7 +76,7 @@ def _measured(out: Path, board: Board, tree: TflmTree) -> int | None:
 
 def _run(out: Path, board: Board, tree: TflmTree, arena: int | None) -> tuple[bool, int]:
     """Whether the interpreter takes the model within the arena, and how much of it it uses."""
-    built = bare.build(out, board.name, "tflm", tree, arena=arena)
+    built = bare.build(out, board.name, Tflm(tree, arena))
     with Simulator(board, built.elf) as simulator:
         hello = Device(simulator.link, reply_timeout=_PATIENCE_S).hello()
     return hello.load_status == 0, hello.arena_size

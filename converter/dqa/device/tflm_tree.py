@@ -12,9 +12,10 @@ from pathlib import Path
 
 from elftools.common.exceptions import ELFError
 
+from dqa import processes
 from dqa.device.boards import Board
 from dqa.device.toolchain import Architecture, architecture, architecture_of
-from dqa.errors import InputError
+from dqa.errors import InputError, ToolError
 
 VARIABLE = "DQA_TFLM_DIR"
 _HEADER = Path("tensorflow/lite/micro/micro_interpreter.h")
@@ -34,6 +35,14 @@ class TflmTree:
     library: Path
     built_for: Architecture
     version: str
+
+
+@dataclass(frozen=True)
+class Tflm:
+    """What a firmware that runs inside TFLM is built with; arena: its bytes, None for an estimate that is surely enough."""
+
+    tree: TflmTree
+    arena: int | None = None
 
 
 def find(board: Board, directory: Path | None) -> TflmTree:
@@ -61,23 +70,23 @@ def find(board: Board, directory: Path | None) -> TflmTree:
     raise InputError(f"no {_LIBRARY} for {board.core} ({wanted}) in {root / 'gen'}; found {others}", hint=_make_hint(board))
 
 
-def environment(tree: TflmTree, project: Path, arena: int | None) -> dict[str, str]:
+def environment(tflm: Tflm, project: Path) -> dict[str, str]:
     """The variables by which firmware/build_board.py gets the tree."""
-    return {"DQA_TFLM_LIBRARY": str(tree.library), "DQA_TFLM_FLAGS": shlex.join(flags(tree, project, arena))}
+    return {"DQA_TFLM_LIBRARY": str(tflm.tree.library), "DQA_TFLM_FLAGS": shlex.join(flags(tflm, project))}
 
 
-def flags(tree: TflmTree, project: Path, arena: int | None) -> list[str]:
-    """What compiles the firmware of `project` with TFLM; arena: its bytes, None for an estimate that is surely enough."""
+def flags(tflm: Tflm, project: Path) -> list[str]:
+    """What compiles the firmware of `project` with TFLM."""
     defines = [f"-D{name}" for name in ("DQA_RUNTIME_TFLM", *_DEFINES)]
-    defines += [f"-DDQA_TFLM_ARENA_SIZE={arena}"] if arena is not None else []
-    includes = [word for place in _INCLUDES for word in ("-isystem", str(tree.root / place))]
+    defines += [f"-DDQA_TFLM_ARENA_SIZE={tflm.arena}"] if tflm.arena is not None else []
+    includes = [word for place in _INCLUDES for word in ("-isystem", str(tflm.tree.root / place))]
     # the assembler finds model.tflite in the project
     return [*defines, *includes, f"-I{project / 'lib' / 'dqa_tflm' / 'include'}", f"-Wa,-I{project}"]
 
 
-def link_flags(tree: TflmTree) -> list[str]:
+def link_flags(tflm: Tflm) -> list[str]:
     """What links the firmware with TFLM, after the objects."""
-    libraries = (str(tree.library), "-lstdc++", "-lm", "-lc", "-lgcc", "-lnosys")
+    libraries = (str(tflm.tree.library), "-lstdc++", "-lm", "-lc", "-lgcc", "-lnosys")
     return ["-Wl,--start-group", *libraries, "-Wl,--end-group"]
 
 
@@ -108,10 +117,8 @@ def _objects(data: bytes) -> Iterator[bytes]:
 
 def _version(root: Path) -> str:
     try:
-        run = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, timeout=10
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        run = processes.run(["git", "-C", str(root), "rev-parse", "--short", "HEAD"], timeout=10)
+    except (ToolError, subprocess.TimeoutExpired):
         return "unknown"
     return run.stdout.strip() or "unknown"
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import re
 import shutil
-import subprocess
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import ARMAttributesSection
 
+from dqa import processes
 from dqa.device.boards import Board
 from dqa.errors import BoardError, ToolError
 
@@ -93,11 +91,13 @@ def overflow(log: str, board: Board) -> BoardError | None:
 
 def architecture_of(board: Board) -> Architecture:
     """What the compiler makes for a board; ToolError if it is not installed."""
-    with tempfile.TemporaryDirectory() as folder:
-        empty = Path(folder) / "empty.o"
-        command = [compiler(), *board.cpu_flags, "-mthumb", "-x", "c", "-c", "-", "-o", str(empty)]
-        subprocess.run(command, input=b"", stderr=subprocess.PIPE, check=True)
-        return architecture(empty.read_bytes())
+    with processes.folder() as folder:
+        source, made = folder / "empty.c", folder / "empty.o"
+        source.touch()
+        run = processes.run([compiler(), *board.cpu_flags, "-mthumb", "-c", str(source), "-o", str(made)])
+        if run.returncode != 0:
+            raise ToolError(f"{COMPILER} does not compile for {board.core}", hint=run.stderr.strip()[-500:])
+        return architecture(made.read_bytes())
 
 
 def architecture(content: bytes) -> Architecture:
