@@ -87,16 +87,30 @@ def test_a_directory_without_a_model_is_refused(tmp_path: Path) -> None:
         project.write(tmp_path)
 
 
-def test_the_project_is_refreshed_and_left_alone_where_nothing_changed(out: Path) -> None:
-    folder = project.write(out)
-    stale, kept = folder / "src" / "stale.c", folder / "src" / "main.c"
-    stale.write_text("int stale;")
-    kept.write_text(kept.read_text() + "\n")
-    untouched = (folder / "model" / "model.c").stat().st_mtime_ns
-    project.write(out)
-    assert not stale.exists()
-    assert kept.read_text() == (resources.path("firmware") / "src" / "main.c").read_text()
-    assert (folder / "model" / "model.c").stat().st_mtime_ns == untouched
+def test_the_project_is_refreshed_and_what_someone_changed_is_left_alone(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_out(out, random_program(3))
+    folder = project.write(out).folder
+    main, own, gone, model = (folder / name for name in ("src/main.c", "src/own.c", "src/frame.c", "model/model.c"))
+    main.write_text("int mine;")
+    own.write_text("int mine;")
+    gone.unlink()
+    (out / "src" / "model.c").write_text("int other;")
+    untouched = (folder / "src" / "commands.c").stat().st_mtime_ns
+    assert project.write(out).edited == ("src/main.c",)
+    assert main.read_text() == own.read_text() == "int mine;"
+    assert gone.read_text() == (resources.path("firmware") / "src" / "frame.c").read_text()
+    assert model.read_text() == "int other;"
+    assert (folder / "src" / "commands.c").stat().st_mtime_ns == untouched
+
+
+def test_a_project_of_the_users_is_not_written_over(tmp_path: Path) -> None:
+    write_out(tmp_path, random_program(3))
+    (tmp_path / "firmware" / "src").mkdir(parents=True)
+    (tmp_path / "firmware" / "src" / "main.c").write_text("int mine;")
+    with pytest.raises(InputError, match=r"src/main\.c"):
+        project.write(tmp_path)
+    assert [path.name for path in (tmp_path / "firmware").rglob("*")] == ["src", "main.c"]
 
 
 @needs_compiler

@@ -9,8 +9,10 @@ from threading import Thread
 
 import pytest
 
+from dqa import manifest
 from dqa.device import bare, boards, build, flash, registry, tflm_tree
 from dqa.errors import BoardError, InputError, RecipeError, ToolError
+from faults import contents, killed
 from firmware import needs_compiler, write_out
 from programs import random_program
 
@@ -47,6 +49,43 @@ def test_platformio_builds_a_simulated_board_without_the_registry(out: Path, cap
     assert build.build(moved, "mps2_an386", quiet=False).flash_code == found.flash_code
     shown = capfd.readouterr()
     assert "SUCCESS" in shown.err and shown.out == ""
+
+
+def test_a_build_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Killed while what was built is put in its place, the earlier build is there, or the new one."""
+    out, work = tmp_path / "out", tmp_path / "work"
+    write_out(out, random_program(3))
+    board = boards.load_board("mps2_an386")
+
+    def publish(text: str) -> build.BuildResult:
+        (work / text).mkdir(parents=True, exist_ok=True)
+        for name in ("firmware.elf", "firmware.map"):
+            (work / text / name).write_text(text)
+        made = build.BuildResult(work / text / "firmware.elf", len(text), 2, 3, 4, 5, work / text / "firmware.map")
+        return build._publish(out, board, "standalone", False, made)
+
+    first = publish("old")
+    assert build.found(out, board.name) == first
+    publish("new")
+    after = contents(out / "build")
+    publish("old")
+    before = contents(out / "build")
+    place = first.elf.parent
+    seen = []
+    for moment in range(1, 200):
+        code = killed(lambda: publish("new"), moment)
+        seen.append(contents(place) == within(after, place, out))
+        assert seen[-1] or contents(place) == within(before, place, out), moment
+        if code == 0:
+            break
+    assert True in seen and False in seen
+    assert contents(out / "build") == after and build.found(out, board.name) is not None
+    assert manifest.users(place) == []
+
+
+def within(whole: dict[str, str], place: Path, out: Path) -> dict[str, str]:
+    prefix = f"{place.relative_to(out / 'build')}/"
+    return {name.removeprefix(prefix): text for name, text in whole.items() if name.startswith(prefix)}
 
 
 @needs_compiler

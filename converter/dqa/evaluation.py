@@ -113,9 +113,9 @@ def evaluate(
     out, data = Path(out), Path(data)
     manifest.settle(out)
     interface = load_interface(out)
-    identity = identify(out)
     mixed = mixed_sections(out)
     program_bytes = _program(out) if mixed is None else b""
+    identity = identify(out)
     dataset, data_sha256 = datasets.load(data), manifest.sha256(data)
     datasets.check_shape(dataset, (1, *interface.inputs[0].shape))
     if limit is not None:

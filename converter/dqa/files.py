@@ -27,14 +27,15 @@ except ImportError:  # Windows: processes that write the same at the same time d
 
 UNFINISHED = ".dqa-writing"
 """How names end of what is not finished."""
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""Errors of a disk that is full, or fails."""
 _LONGEST_NAME = 200
 
 
 def failure(path: Path, error: OSError) -> DqaError:
     """The error to raise where `path` could not be written: a disk that is full or fails is no fault of the input."""
     text = f"cannot write '{path}': {error.strerror or error}"
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return DqaError(text, hint="what was there before is unchanged; make room and run the same command again")
     return InputError(text, hint="choose a place that can be written")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -67,7 +67,7 @@ def load(directory: Path) -> Manifest | None:
 
 def create(directory: Path, kind: str, program: str | None = None) -> None:
     """Writes the manifest of all that is in a directory that dqa just made, but for parts with their own."""
-    own = [name for name in _names(directory) if not any((directory / part / NAME).exists() for part in PurePosixPath(name).parents)]
+    own = [name for name in _names(directory) if not any((directory / part / NAME).exists() for part in PurePosixPath(name).parents[:-1])]
     Manifest(kind, program, {name: sha256(directory / name) for name in own if name != NAME}, {}).save(directory)
 
 
@@ -83,7 +83,7 @@ def users(directory: Path) -> list[str]:
         if path.is_dir() and not path.is_symlink():
             if name not in folders:
                 found.append(name)
-        elif name not in known or path.is_symlink() or (known[name] and sha256(path) not in known[name]):
+        elif name not in known or (known[name] and _hash_of(directory, name) not in known[name]):
             found.append(name)
     return found
 
@@ -107,7 +107,8 @@ def _check_place(directory: Path, kind: str) -> None:
         raise InputError(f"'{directory}' is a symbolic link", hint="give the directory itself with -o")
     taken = next(path for path in (directory, *directory.absolute().parents) if os.path.lexists(path))
     if not taken.is_dir():
-        raise InputError(f"cannot write to '{directory}': '{taken}' is no directory", hint="choose another directory with -o")
+        what = "a file" if taken.is_file() else "no directory"
+        raise InputError(f"cannot write to '{directory}': '{taken}' is {what}", hint="choose another directory with -o")
     places = (taken, taken.absolute().parent) if taken == directory else (taken,)
     if not any(os.access(place, os.W_OK | os.X_OK) for place in places):
         raise InputError(f"cannot write to '{directory}': '{taken}' cannot be written", hint="choose another directory with -o")
@@ -147,21 +148,28 @@ def settle(directory: Path) -> None:
         raise failure(directory, error) from error
 
 
-def refresh(directory: Path, files: Mapping[str, bytes], kind: str, program: str | None = None, *, whole: bool = False) -> list[str]:
+Files = Mapping[str, bytes]
+
+
+def refresh(
+    directory: Path, files: Files | Callable[[], Files], kind: str, program: str | None = None, *, whole: bool = False
+) -> list[str]:
     """Brings files of a directory of dqa up to date and returns the names of those left alone, because someone changed them.
 
+    files: content by name, or what tells it: it is called while no other process is in here for the same directory.
     Each appears whole or not at all; equal ones are not written. whole: no others are dqa's, those that it wrote before are deleted.
     Raises InputError where a file that dqa did not write has one of the names, or the place cannot be written; DqaError: full disk.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with locked(directory):
-            return _refresh(directory, files, load(directory) or Manifest(kind, None, {}, {}), program, whole)
+            wanted = files() if callable(files) else files
+            return _refresh(directory, wanted, load(directory) or Manifest(kind, None, {}, {}), program, whole)
     except OSError as error:
         raise failure(directory, error) from error
 
 
-def _refresh(directory: Path, files: Mapping[str, bytes], there: Manifest, program: str | None, whole: bool) -> list[str]:
+def _refresh(directory: Path, files: Files, there: Manifest, program: str | None, whole: bool) -> list[str]:
     wanted = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     found = {name: _hash_of(directory, name) for name in {*wanted, *there.files, *there.writing}}
     left = sorted(name for name in wanted if found[name] and found[name] not in (*there.hashes(name), wanted[name]))

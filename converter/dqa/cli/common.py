@@ -15,7 +15,7 @@ import click
 from dqa import manifest
 from dqa.cli import signals
 from dqa.errors import DqaError, InputError
-from dqa.files import write_atomically
+from dqa.files import FULL, write_atomically
 from dqa.progress import Progress, RichProgress, SilentProgress
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -43,6 +43,9 @@ def run(command: click.Command) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            where = f" '{error.filename}'" if error.filename else ", perhaps a temporary file"
+            _fail(f"cannot write{where}: {error.strerror}", "make room, or set TMPDIR to a directory with room, and run it again", 1, error)
         hint = "this is a bug in dqa; please report it with what DQA_DEBUG=1 shows"
         _fail(f"{type(error).__name__}: {error}", hint, 1, error)
 

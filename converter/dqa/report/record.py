@@ -42,7 +42,7 @@ def identify(out: Path) -> Identity:
     """Raises ProgramError where the report is of another program than OUT holds: scales and names of one model do not fit another."""
     program, report = program_sha256(out), _read(out)
     reported, model = report.get("program"), report.get("model")
-    if isinstance(reported, dict) and reported.get("sha256") != program:
+    if program is not None and isinstance(reported, dict) and reported.get("sha256") != program:
         raise ProgramError(f"'{out / 'report.json'}' is the report of another program than the one beside it", hint="run dqa convert again")
     return Identity(program, str(model["sha256"]) if isinstance(model, dict) and "sha256" in model else None)
 
@@ -52,23 +52,25 @@ def record(out: Path, section: str, entry: Mapping[str, Any]) -> str:
 
     section: one of KEYS. entry: its `program_sha256` must be that of the report; it takes the place of an earlier one of the same kind.
     """
-    report = _read(out)
-    if "interface" not in report:
+    if "interface" not in _read(out):
         return ""
-    if report.get("program") != {"sha256": entry["program_sha256"]}:
-        return f"'{out / 'report.json'}' is of another program"
-    keys = KEYS[section]
-    others = [known for known in report.get(section, []) if _key(known, keys) != _key(entry, keys)]
-    report[section] = sorted([*others, dict(entry)], key=lambda known: json.dumps(_key(known, keys)))
     try:
         there = manifest.load(out)
         if there is None or "report.json" not in there.files:
             return f"'{out}' has no manifest"
-        if left := manifest.refresh(out, report_files(report), there.kind, there.program):
-            return f"{manifest.listed(left)} in '{out}' was changed since dqa wrote it"
+        left = manifest.refresh(out, lambda: _with(out, section, entry), there.kind, there.program)
     except DqaError as error:
         return error.message
-    return ""
+    return f"{manifest.listed(left)} in '{out}' was changed since dqa wrote it" if left else ""
+
+
+def _with(out: Path, section: str, entry: Mapping[str, Any]) -> dict[str, bytes]:
+    report, keys = _read(out), KEYS[section]
+    if report.get("program") != {"sha256": entry["program_sha256"]}:
+        raise ProgramError(f"'{out / 'report.json'}' is of another program")
+    others = [known for known in report.get(section, []) if _key(known, keys) != _key(entry, keys)]
+    report[section] = sorted([*others, dict(entry)], key=lambda known: json.dumps(_key(known, keys)))
+    return report_files(report)
 
 
 def _read(out: Path) -> dict[str, Any]:
