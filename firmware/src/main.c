@@ -19,7 +19,8 @@ int main(void) {
     frame_push(&request, uart_read());
     for (frame_event event; (event = frame_next(&request)) != FRAME_NONE;) {
       commands_answer(event, &request, &reply);
-      uart_write(reply.bytes, reply.held);
+      if (reply.held)
+        uart_write(reply.bytes, reply.held);
     }
   }
 }
