@@ -14,7 +14,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from dqa import program as p
-from dqa.device import bare, boards, build, evaluate, project, simulate, tflm_tree
+from dqa.device import bare, boards, build, built, evaluate, project, simulate, tflm_tree
 from dqa.device.client import Device
 from dqa.device.protocol import ERROR, Receiver, Refusal
 from dqa.device.simulate import Simulator
@@ -82,7 +82,7 @@ def test_the_firmware_answers_the_same_inside_the_interpreter(tree: Path, tmp_pa
     # the arena the interpreter was given is the model's RAM; of its stack the compiler tells nothing
     assert found.ram_model is not None and host.arena_size < found.ram_model < found.ram_static and found.stack_bound is None
     standalone = build.build(tmp_path, BOARD.name)
-    assert standalone.elf != build.elf_path(tmp_path, BOARD.name, "tflm")
+    assert standalone.elf != built.elf_path(tmp_path, BOARD.name, "tflm")
     assert standalone.flash_model == (tmp_path / "model.dqa").stat().st_size
 
 
@@ -94,11 +94,11 @@ def symbols(elf: Path) -> dict[str, int]:
 def test_the_arena_is_what_the_interpreter_takes_in_a_run(tree: Path, tmp_path: Path) -> None:
     host = write_model(tmp_path)
     found = tflm_tree.find(BOARD, tree)
-    used = evaluate_arena(bare.build(tmp_path, BOARD.name, "tflm", found).elf)
-    built = build.build(tmp_path, "nucleo_f446re", "tflm", tree, bare=True)
-    arena = next(size for name, size in symbols(built.elf).items() if "arena" in name and size > host.arena_size)
+    used = evaluate_arena(bare.build(tmp_path, BOARD.name, tflm_tree.Tflm(found)).elf)
+    made = build.build(tmp_path, "nucleo_f446re", "tflm", tree, bare=True)
+    arena = next(size for name, size in symbols(made.elf).items() if "arena" in name and size > host.arena_size)
     assert used + 100 <= arena < used + 300  # what the double keeps, and takes for a moment
-    assert built.note == "" and built.builder == "bare"
+    assert made.notes == () and made.builder == "bare"
 
 
 def evaluate_arena(elf: Path) -> int:
@@ -109,8 +109,8 @@ def evaluate_arena(elf: Path) -> int:
 def test_without_a_simulator_the_arena_is_an_estimate_and_it_is_said(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_model(tmp_path)
     monkeypatch.setattr(simulate, "_QEMU", "no-such-emulator")
-    built = build.build(tmp_path, "nucleo_f446re", "tflm", tree, bare=True)
-    assert "estimate, not measured: no-such-emulator is not installed" in built.note
+    made = build.build(tmp_path, "nucleo_f446re", "tflm", tree, bare=True)
+    assert "the arena is an estimate, not measured: no-such-emulator is not installed" in made.notes
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_it_links_for_every_core(name: str, tree: Path, tmp_path: Path) -> None:
     board = boards.load_board(name)
     add_library(tmp_path / "tree", board.core, board)
     shutil.copytree(tree / "tensorflow", tmp_path / "tree" / "tensorflow")
-    built = bare.build(tmp_path, name, "tflm", tflm_tree.find(board, tmp_path / "tree"))
-    found = symbols(built.elf)
+    made = bare.build(tmp_path, name, tflm_tree.Tflm(tflm_tree.find(board, tmp_path / "tree")))
+    found = symbols(made.elf)
     assert {"__dso_handle", "__aeabi_atexit", "abort", "__assert_func"} <= set(found)
     assert not {"_sbrk", "_write", "_exit", "_kill", "malloc", "_malloc_r"} & set(found)
 
@@ -131,14 +131,11 @@ def test_it_links_for_every_core(name: str, tree: Path, tmp_path: Path) -> None:
 def test_a_failed_check_of_the_interpreter_is_reported_as_a_fault(tree: Path, tmp_path: Path) -> None:
     write_model(tmp_path)
     source = tmp_path / "firmware" / "src" / "runtime_tflm.cc"
-    found = tflm_tree.find(BOARD, tree)
-    bare.build(tmp_path, BOARD.name, "tflm", found)
+    project.write(tmp_path)
     spoiled = source.read_text().replace("GetModel(dqa_model_tflite)", "GetModel(nullptr)")
     assert spoiled != source.read_text()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(project, "write", lambda out: out / "firmware")
-        source.write_text(spoiled)
-        elf = bare.build(tmp_path, BOARD.name, "tflm", found).elf
+    source.write_text(spoiled)
+    elf = bare.build(tmp_path, BOARD.name, tflm_tree.Tflm(tflm_tree.find(BOARD, tree))).elf
     with Simulator(BOARD, elf) as simulator:
         assert_fault(simulator)
 

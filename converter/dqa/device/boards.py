@@ -182,8 +182,7 @@ def _board(name: str, data: dict[str, Any]) -> Board:
     parsed = ("memory", "uart", "counter", "qemu", "platformio", "cpu_flags")
     fields = {key: data[key] for key in data if key not in parsed}
     memory = {key: _region(region) for key, region in data["memory"].items()}
-    if "qemu" in data:
-        fields["proven"] = "qemu"
+    fields.setdefault("proven", "qemu" if "qemu" in data else "linked")
     board = Board(
         name=name,
         **fields,

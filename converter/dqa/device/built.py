@@ -77,7 +77,7 @@ def found(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = 
         if program != program_sha256(out):
             return None
         sizes = int(flash["code"]), int(flash["model"]), int(ram["static"]), int(ram["model"])
-        return BuildResult(elf, *sizes, ram.get("stack_bound"), elf.with_suffix(".map"), program)
+        return BuildResult(elf, *sizes, ram.get("stack_bound"), elf.with_suffix(".map"), program, builder=about["builder"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -86,6 +86,7 @@ def publish(out: Path, board: str, runtime: str, pushed: bool, made: BuildResult
     """Puts what was made, and what is known of it, in the place of an earlier build."""
     elf, program = elf_path(out, board, runtime, pushed=pushed), program_sha256(out)
     about: dict[str, Any] = {"dqa": __version__, "program_sha256": program, "board": board, "runtime": runtime, "pushed": pushed}
+    about["builder"] = made.builder
     with staged(elf.parent, manifest.users) as new:
         for file in (made.elf, made.map_file, *made.images()):
             shutil.copyfile(file, new / file.name)
