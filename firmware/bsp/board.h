@@ -13,7 +13,11 @@
 extern "C" {
 #endif
 
+/* Where a test gives the drivers registers of its own it defines both. */
+#ifndef REGISTER
 #define REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
+#define BARRIER() __asm volatile("dsb\nisb" ::: "memory")
+#endif
 
 /* Whether the bits of mask become value within a while; a board whose clock does not come up must still speak. */
 static inline bool comes(volatile uint32_t *reg, uint32_t mask, uint32_t value) {

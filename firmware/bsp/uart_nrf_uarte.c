@@ -65,7 +65,7 @@ bool uart_write(const uint8_t *bytes, size_t size) {
   TX_END = 0;
   TX_POINTER = (uint32_t)(uintptr_t)bytes;
   TX_MAX = (uint32_t)size;
-  __asm volatile("dsb" ::: "memory");
+  BARRIER();
   START_TX = 1;
   for (uint32_t patience = PATIENCE; !TX_END;) {
     if (--patience == 0)

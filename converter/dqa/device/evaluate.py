@@ -84,15 +84,22 @@ def run_samples(
         board = load_board(place)
         if not board.simulated:
             raise BoardError(f"board {place} is not simulated", hint="flash it and use --target serial:PORT")
-        return _simulate(board, out, build(out, place, runtime, tflm, pushed=pushed), inputs, jobs, measure, step)
+        return run_simulated(board, out, build(out, place, runtime, tflm, pushed=pushed), inputs, jobs, measure, step)
     if kind == "serial" and place:
         return _on_serial(place, out, inputs, step, runtime)
     raise InputError(f"unknown target {target!r}", hint="sim:BOARD or serial:PORT")
 
 
-def _simulate(
-    board: Board, out: Path, built: BuildResult, inputs: Bytes, jobs: int, measure: bool, step: Callable[[int], None]
+def run_simulated(
+    board: Board,
+    out: Path,
+    built: BuildResult,
+    inputs: Bytes,
+    jobs: int = 2,
+    measure: bool = True,
+    step: Callable[[int], None] = lambda _done: None,
 ) -> DeviceResult:
+    """Runs `inputs` on a simulated board for which the firmware of OUT is already built; see run_samples."""
     assert board.qemu is not None
     count = len(inputs)
     answered: dict[int, tuple[bytes, RunReply]] = {}
