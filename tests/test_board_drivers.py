@@ -127,6 +127,31 @@ def test_a_board_whose_clocks_come_up_runs_at_full_speed_and_at_the_ports_rate(n
         assert (registers[uart.base + 0x50C], registers[uart.base + 0x514]) == (uart.tx_pin, uart.rx_pin)
 
 
+def holds(register: int, value: int) -> str:
+    return follows(0, 0, 0, register, 0xFFFFFFFF, value)
+
+
+@needs_gcc
+@pytest.mark.parametrize(("revision", "handled"), [(2, False), (3, True), (4, True)])
+def test_an_nrf52840_leaves_the_debug_port_as_its_configuration_says(revision: int, handled: bool, tmp_path: Path) -> None:
+    wanted = [holds(0x10000130, 8), holds(0x10000134, revision), holds(0x10001208, 0xFFFFFF5A)]
+    registers = run(boards.load_board("nano33ble"), [*HARDWARE["nrf52"], *wanted], tmp_path)[2]
+    assert registers.get(0x40000558) == (0xFFFFFF5A if handled else None)
+    assert registers[0x4001E540] == 1  # the cache
+    # TX is P1.03: a pin of the second port, high, an output
+    assert (registers[0x50000808], registers[0x50000818]) == (1 << 3, 1 << 3)
+
+
+@needs_gcc
+def test_an_nrf5340_takes_its_trimming_and_leaves_the_debug_port_as_its_configuration_says(tmp_path: Path) -> None:
+    trims = [holds(0x00FF0300, 0x50005A00), holds(0x00FF0304, 77), holds(0x00FF0308, 0xFFFFFFFF)]
+    wanted = [holds(0x00FF8000, 0x50FA50FA), holds(0x00FF801C, 0x50FA50FA)]
+    registers = run(boards.load_board("nrf5340_dk"), [*HARDWARE["nrf53"], *trims, *wanted], tmp_path)[2]
+    assert registers[0x50005A00] == 77 and 0xFFFFFFFF not in registers
+    assert (registers[0x50006544], registers[0x5000654C]) == (0x50FA50FA, 0x50FA50FA)
+    assert (registers[0x50005558], registers[0x50001500]) == (0, 1)  # full clock, cache
+
+
 class OnSecondPort(Simulator):
     """Serves the machine's second serial port, USART2 of the STM32F405."""
 
