@@ -41,7 +41,7 @@ class DeviceResult:
     link: what happened on the way and was mended, by kind: requests repeated (repeats), inferences begun again (restarts), starts of the
     board (boots), connections that came back (reconnects).
     ram_model: what of ram_static the model needs (see Sizes). dropped_rows: rows whose shifting errors did not fit, of all samples;
-    None where the runtime does not count them.
+    None where the runtime does not count them. notes: what a user should know of the build or the board.
     """
 
     outputs: Bytes
@@ -55,6 +55,7 @@ class DeviceResult:
     flash_model: int | None = None
     instructions: int | None = None
     microseconds: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 def run_samples(
@@ -140,6 +141,7 @@ def run_simulated(
         flash_code=built.flash_code,
         flash_model=built.flash_model,
         instructions=round(ticks * 1e9 / board.counter_hz / 2**board.qemu.icount_shift) if measure else None,
+        notes=built.notes,
     )
 
 
@@ -196,7 +198,7 @@ def _on_serial(port: str, out: Path, inputs: Bytes, step: Callable[[int], None],
         device.close()
     built = found(out, hello.board, runtime, pushed=hello.row_size > 0)
     ticks = float(np.mean([reply.ticks for _, reply in replies]))
-    real = any(board.name == hello.board and not board.simulated for board in list_boards())
+    real = next((board for board in list_boards() if board.name == hello.board and not board.simulated), None)
     return DeviceResult(
         outputs=_rows(replies),
         ram_static=stats.static_ram,
@@ -208,7 +210,15 @@ def _on_serial(port: str, out: Path, inputs: Bytes, step: Callable[[int], None],
         flash_code=built.flash_code if built else None,
         flash_model=built.flash_model if built else None,
         microseconds=ticks * 1e6 / hello.counter_hz if real else None,
+        notes=_clock(real, hello) if real else (),
     )
+
+
+def _clock(board: Board, hello: Hello) -> tuple[str, ...]:
+    """What to say of a board whose clock did not come up."""
+    if hello.clock_hz == board.clock_hz:
+        return ()
+    return (f"{board.name} runs at {hello.clock_hz / 1e6:g} MHz, not at {board.clock_hz / 1e6:g}: its fast clock did not come up",)
 
 
 def _check(hello: Hello, out: Path, inputs: Bytes) -> None:
