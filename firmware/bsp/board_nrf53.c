@@ -37,7 +37,7 @@ uint32_t board_open(void) {
   CRYSTAL_SOURCE = 1;
   CRYSTAL_STARTED = 0;
   START_CRYSTAL = 1;
-  (void)comes(&CRYSTAL_STARTED, 1, 1); /* without it the clock is as fast, but less exact */
+  (void)comes(&CRYSTAL_STARTED, 1, 1);                    /* without it the clock is as fast, but less exact */
   PORT_SET(DQA_UART_TX_PIN) = 1u << DQA_UART_TX_PIN % 32; /* the line idles high before the UARTE drives it */
   PORT_DIRECTION_SET(DQA_UART_TX_PIN) = 1u << DQA_UART_TX_PIN % 32;
   return comes(&CLOCK_DIVIDER, 3, FULL_CLOCK) ? DQA_CLOCK_HZ : DQA_CLOCK_HZ / 2;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The dqa authors */
-/* RP2350 (Raspberry Pi Pico 2), Arm core 0, secure: 150 MHz from the 12 MHz crystal; UART0. If the PLL does not lock the
- * core stays at 12 MHz and says so; without the crystal it runs on the ring oscillator, too inexact for the port. */
+/* RP2350 (Raspberry Pi Pico 2), Arm core 0, secure: 150 MHz from the 12 MHz crystal; UART0. If the PLL does not lock
+ * the core stays at 12 MHz and says so; without the crystal it runs on the ring oscillator, too inexact for the port.
+ */
 #include "board.h"
 
 #ifdef DQA_SOC_RP2350

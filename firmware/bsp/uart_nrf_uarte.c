@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The dqa authors */
-/* UARTE of the nRF52 and nRF53: DMA, one byte at a time for receiving (the receiver's FIFO holds what comes meanwhile). */
+/* UARTE of the nRF52 and nRF53: DMA, one byte at a time for receiving (the receiver's FIFO holds what comes meanwhile).
+ */
 #include "board.h"
 
 #ifdef DQA_UART_NRF_UARTE
