@@ -63,10 +63,8 @@ static uint32_t open_clock(void) {
 uint32_t board_open(void) {
   cache_m7_open();
   uint32_t core_hz = open_clock();
-  stm32_enable(&RCC_AHB4ENR, 1u << STM32_PORT(DQA_UART_TX_PIN) | 1u << STM32_PORT(DQA_UART_RX_PIN));
   stm32_enable(&RCC_APB1LENR, USART3_CLOCK);
-  stm32_open_pin(PORTS, DQA_UART_TX_PIN, DQA_UART_ALTERNATE);
-  stm32_open_pin(PORTS, DQA_UART_RX_PIN, DQA_UART_ALTERNATE);
+  stm32_open_uart_pins(PORTS, &RCC_AHB4ENR);
   return core_hz;
 }
 

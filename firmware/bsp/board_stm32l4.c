@@ -66,15 +66,13 @@ static uint32_t open_clock(void) {
 uint32_t board_open(void) {
   stm32_enable(&RCC_APB1ENR1, POWER_CLOCK);
   uint32_t core_hz = open_clock();
-  stm32_enable(&RCC_AHB2ENR, 1u << STM32_PORT(DQA_UART_TX_PIN) | 1u << STM32_PORT(DQA_UART_RX_PIN));
   if (STM32_PORT(DQA_UART_TX_PIN) == 6)
     PWR_CR2 |= 1u << 9; /* port G has a supply of its own, VDDIO2 */
   if (DQA_UART_BASE == 0x40013800)
     stm32_enable(&RCC_APB2ENR, USART1_CLOCK);
   else
     stm32_enable(&RCC_APB1ENR2, LPUART1_CLOCK);
-  stm32_open_pin(PORTS, DQA_UART_TX_PIN, DQA_UART_ALTERNATE);
-  stm32_open_pin(PORTS, DQA_UART_RX_PIN, DQA_UART_ALTERNATE);
+  stm32_open_uart_pins(PORTS, &RCC_AHB2ENR);
   return core_hz;
 }
 

@@ -68,10 +68,8 @@ uint32_t board_open(void) {
   uint32_t core_hz = open_clock();
   if (comes(&ICACHE_SR, 1, 0)) /* it empties itself after reset */
     ICACHE_CR |= 1u;
-  stm32_enable(&RCC_AHB2ENR1, 1u << STM32_PORT(DQA_UART_TX_PIN) | 1u << STM32_PORT(DQA_UART_RX_PIN));
   stm32_enable(&RCC_APB2ENR, USART1_CLOCK);
-  stm32_open_pin(PORTS, DQA_UART_TX_PIN, DQA_UART_ALTERNATE);
-  stm32_open_pin(PORTS, DQA_UART_RX_PIN, DQA_UART_ALTERNATE);
+  stm32_open_uart_pins(PORTS, &RCC_AHB2ENR1);
   return core_hz;
 }
 

@@ -25,4 +25,11 @@ static inline void stm32_enable(volatile uint32_t *reg, uint32_t bits) {
   (void)*reg;
 }
 
+/* Connects both pins of the UART; the bits of port_clocks are those of the ports. */
+static inline void stm32_open_uart_pins(uintptr_t ports, volatile uint32_t *port_clocks) {
+  stm32_enable(port_clocks, 1u << STM32_PORT(DQA_UART_TX_PIN) | 1u << STM32_PORT(DQA_UART_RX_PIN));
+  stm32_open_pin(ports, DQA_UART_TX_PIN, DQA_UART_ALTERNATE);
+  stm32_open_pin(ports, DQA_UART_RX_PIN, DQA_UART_ALTERNATE);
+}
+
 #endif
