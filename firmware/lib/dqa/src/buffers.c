@@ -93,7 +93,7 @@ void dqa_start_op(const struct dqa_run *run, uint32_t number) {
   dqa_op_at(run->model, number, &op);
   op.run = run;
   memset(dqa_state_of(run, number), 0, dqa_state_bytes(op.input_count));
-  dqa_state_of(run, number)->mark = DQA_STATE_MARK;
+  dqa_state_of(run, number)->mark = DQA_STATE_BEGUN;
   for (uint32_t i = 0; i < op.input_count; ++i) {
     struct dqa_source source;
     dqa_source_of(&op, i, &source);

@@ -2,7 +2,7 @@
  *
  * Each step relies on those before it. Cost: a CRC over the program, one look at every table, and op_count^2 / 2 looks
  * for the order of the operators. */
-#include "dqa_internal.h"
+#include "run.h"
 
 bool dqa_in_program(const dqa_model *model, uint32_t offset, uint32_t count, uint32_t size) {
   return (offset & 3u) == 0 && offset >= DQA_HEADER_BYTES && offset <= model->size &&
@@ -118,10 +118,13 @@ static dqa_status check_records(const dqa_model *model) {
 }
 
 dqa_status dqa_load(dqa_model *model, const void *program, size_t size, dqa_operator_table operators, int layout) {
-  if (model == NULL || program == NULL || operators == NULL || layout < 0 || layout >= DQA_LAYOUTS) {
+  if (dqa_is_misplaced(model, sizeof model->bytes)) {
     return DQA_ERROR_ARGUMENT;
   }
   memset(model, 0, sizeof *model);
+  if (program == NULL || dqa_is_misplaced(operators, sizeof *operators) || layout < 0 || layout >= DQA_LAYOUTS) {
+    return DQA_ERROR_ARGUMENT;
+  }
   dqa_model checked = {0};
   dqa_status status = check_bytes(program, size);
   if (status == DQA_OK) {
@@ -136,6 +139,7 @@ dqa_status dqa_load(dqa_model *model, const void *program, size_t size, dqa_oper
   }
   if (status == DQA_OK) {
     *model = checked;
+    model->mark = DQA_MODEL_MARK;
   }
   return status;
 }

@@ -18,12 +18,12 @@ static bool place_valid(uint32_t place, uint32_t bytes, struct room room) {
 /* Every buffer of a layout lies inside its memory. */
 static bool layout_valid(const dqa_model *model, uint32_t layout, uint32_t edges_outside) {
   const bool external = layout == DQA_LAYOUT_EXTERNAL;
-  const struct room room = {dqa_arena_size(model, layout), external ? dqa_output_size(model, 0) : 0};
+  const struct room room = {dqa_arena_size(model, layout), external ? dqa_edge_capacity(model, model->input_count) : 0};
   if (room.arena >= DQA_IN_OUTPUT) {
     return false;
   }
   for (uint32_t number = 0; number < model->edge_count; ++number) {
-    const uint32_t capacity = dqa_u32(dqa_edge_record(model, number) + DQA_EDGE_CAPACITY);
+    const uint32_t capacity = dqa_edge_capacity(model, number);
     if (!place_valid(dqa_place_of_edge(model, layout, number), number < edges_outside ? 0 : capacity, room)) {
       return false;
     }

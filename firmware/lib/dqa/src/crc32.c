@@ -7,6 +7,9 @@ uint32_t dqa_crc32(uint32_t crc, const void *bytes, size_t size) {
                                          0x4DB26158u, 0x5005713Cu, 0xEDB88320u, 0xF00F9344u, 0xD6D6A3E8u, 0xCB61B38Cu,
                                          0x9B64C2B0u, 0x86D3D2D4u, 0xA00AE278u, 0xBDBDF21Cu};
   const uint8_t *next = bytes;
+  if (bytes == NULL) {
+    return crc;
+  }
   crc = ~crc;
   while (size-- > 0) {
     crc ^= *next++;

@@ -90,6 +90,7 @@ enum dqa_huffman_field { DQA_HUFFMAN_MAX_LENGTH = 0, DQA_HUFFMAN_SYMBOL_BITS = 1
 
 #define DQA_MAGIC 0x50415144u
 #define DQA_VERSION 1u
+#define DQA_MODEL_MARK 0xD9u /* of a dqa_model that dqa_load filled */
 #define DQA_NOWHERE                                                                                                    \
   0xFFFFFFFFu /* arena offset of a buffer not in the arena; arena size of a layout that is not there */
 #define DQA_IN_OUTPUT 0x80000000u /* the bit of an offset that counts from the caller's first output */
@@ -149,6 +150,10 @@ static inline const uint8_t *dqa_edge_record(const dqa_model *model, uint32_t nu
 }
 static inline uint32_t dqa_edge_height(const dqa_model *model, uint32_t number) {
   return dqa_u16(dqa_edge_record(model, number) + DQA_EDGE_HEIGHT);
+}
+
+static inline uint32_t dqa_edge_capacity(const dqa_model *model, uint32_t number) {
+  return dqa_u32(dqa_edge_record(model, number) + DQA_EDGE_CAPACITY);
 }
 
 /* Whether rows follow each other at their packed length, so that they are found only one after the other. */

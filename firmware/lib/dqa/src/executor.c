@@ -3,7 +3,7 @@
 
 static bool all_given(const void *const *buffers, uint32_t count) {
   for (uint32_t i = 0; i < count; ++i) {
-    if (buffers == NULL || buffers[i] == NULL) {
+    if (dqa_is_misplaced(buffers, sizeof *buffers) || buffers[i] == NULL) {
       return false;
     }
   }
@@ -24,7 +24,7 @@ static dqa_status push_all(const dqa_model *model, void *arena, const uint8_t *i
 
 dqa_status dqa_run(const dqa_model *model, void *arena, size_t arena_size, const void *const *inputs,
                    void *const *outputs, uint32_t *dropped) {
-  if (model == NULL || model->bytes == NULL) {
+  if (!dqa_is_loaded(model) || dqa_is_misplaced_counters(dropped)) {
     return DQA_ERROR_ARGUMENT;
   }
   if (!dqa_arena_fits(model, arena, arena_size)) {

@@ -1,32 +1,34 @@
 /* dqa: what a caller may ask of a checked program. */
 #include "run.h"
 
-static uint32_t end_size(const dqa_model *model, uint32_t first, uint32_t count, unsigned index) {
-  struct dqa_edge edge;
-  if (index >= count) {
-    return 0;
-  }
-  dqa_edge_at(model, first + index, &edge);
-  return edge.capacity;
+bool dqa_is_loaded(const dqa_model *model) {
+  return !dqa_is_misplaced(model, sizeof model->bytes) && model->mark == DQA_MODEL_MARK && model->bytes != NULL &&
+         model->layout < DQA_LAYOUTS;
+}
+
+bool dqa_arena_is_usable(const dqa_model *model, const void *arena) {
+  return dqa_is_loaded(model) && dqa_arena_fits(model, arena, model->arena_size);
 }
 
 uint32_t dqa_input_size(const dqa_model *model, unsigned index) {
-  return end_size(model, 0, model->input_count, index);
+  return dqa_is_loaded(model) && index < model->input_count ? dqa_edge_capacity(model, index) : 0;
 }
 
 uint32_t dqa_output_size(const dqa_model *model, unsigned index) {
-  return end_size(model, model->input_count, model->output_count, index);
+  return dqa_is_loaded(model) && index < model->output_count ? dqa_edge_capacity(model, model->input_count + index) : 0;
 }
 
 void *dqa_input(const dqa_model *model, void *arena, unsigned index) {
-  if (model->layout != DQA_LAYOUT_INTERNAL || index >= model->input_count) {
+  if (!dqa_arena_is_usable(model, arena) || model->layout != DQA_LAYOUT_INTERNAL || index >= model->input_count) {
     return NULL;
   }
   return (uint8_t *)arena + dqa_place_of_edge(model, model->layout, index);
 }
 
 const int8_t *dqa_output(const dqa_model *model, void *arena, unsigned index) {
-  if (model->layout == DQA_LAYOUT_EXTERNAL || index >= model->output_count) {
+  const struct dqa_run run = {.model = model, .arena = arena};
+  if (!dqa_arena_is_usable(model, arena) || model->layout == DQA_LAYOUT_EXTERNAL || index >= model->output_count ||
+      !dqa_has_ended(&run)) {
     return NULL;
   }
   return (const int8_t *)arena + dqa_place_of_edge(model, model->layout, model->input_count + index);

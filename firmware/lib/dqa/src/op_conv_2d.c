@@ -75,11 +75,12 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   const uint32_t length = op->window.kernel_h * kernel.row_weights;
   const uint32_t first = kernel.taps.first * kernel.row_weights, count = kernel.taps.count * kernel.row_weights;
   dqa_weights_of(op, WEIGHTS, length, &weights);
-  int8_t *const room = weights.books != NULL ? dqa_decoded_of(op) : NULL;
+  int8_t *const room0 = weights.books != NULL ? dqa_decoded_of(op) : NULL;
+  int8_t *const room1 = room0 != NULL ? room0 + length : NULL;
   for (uint32_t o0 = 0; o0 < channels; o0 += 2) {
     const uint32_t o1 = o0 + 1 < channels ? o0 + 1 : o0;
-    const int8_t *w0 = dqa_weights_at(&weights, o0, first, count, room);
-    const int8_t *w1 = o1 == o0 ? w0 : dqa_weights_at(&weights, o1, first, count, room + length);
+    const int8_t *w0 = dqa_weights_at(&weights, o0, first, count, room0);
+    const int8_t *w1 = o1 == o0 ? w0 : dqa_weights_at(&weights, o1, first, count, room1);
     struct dqa_channel c0, c1;
     dqa_channel_at(op, o0, &c0);
     dqa_channel_at(op, o1, &c1);

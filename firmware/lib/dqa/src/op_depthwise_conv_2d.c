@@ -99,8 +99,8 @@ static void block(const struct dqa_op *op, const struct kernel *kernel, uint32_t
     if (x < whole.first || x >= whole.end) {
       const struct dqa_range inside = dqa_taps_columns(op, &kernel->taps, x);
       columns.weights += inside.first * kernel->channels;
-      columns.at += (int32_t)inside.first * kernel->column_step;
       columns.count = inside.end - inside.first;
+      columns.at = columns.count > 0 ? at + (int32_t)inside.first * kernel->column_step : 0; /* inside the row */
     }
     if (count < BLOCK) {
       sum_rest(kernel, columns, o, count, channel, step, sums);

@@ -4,13 +4,14 @@
 #include "run.h"
 
 dqa_status dqa_begin(const dqa_model *model, void *arena, size_t arena_size) {
-  if (model == NULL || model->bytes == NULL || model->layout != DQA_LAYOUT_PUSHED) {
+  if (!dqa_is_loaded(model) || model->layout != DQA_LAYOUT_PUSHED) {
     return DQA_ERROR_ARGUMENT;
   }
   if (!dqa_arena_fits(model, arena, arena_size)) {
     return DQA_ERROR_ARENA;
   }
   struct dqa_run run = {.model = model, .arena = arena};
+  dqa_forget_end(&run);
   dqa_start_phase(&run, 0);
   return DQA_OK;
 }
@@ -20,15 +21,14 @@ static uint32_t *rows_pushed(const struct dqa_run *run) { return &dqa_input_stat
 
 /* Takes up a run that dqa_begin started; false if there is none. */
 static bool resume(struct dqa_run *run, const dqa_model *model, void *arena) {
-  if (model == NULL || model->bytes == NULL || model->layout != DQA_LAYOUT_PUSHED ||
-      !dqa_arena_fits(model, arena, model->arena_size)) {
+  if (!dqa_arena_is_usable(model, arena) || model->layout != DQA_LAYOUT_PUSHED) {
     return false;
   }
   run->model = model;
   run->arena = arena;
   dqa_find_phase(run, 0);
   run->pushed_rows = *rows_pushed(run);
-  return dqa_state_of(run, 0)->mark == DQA_STATE_MARK;
+  return dqa_state_of(run, 0)->mark == DQA_STATE_BEGUN;
 }
 
 dqa_status dqa_push_row(const dqa_model *model, void *arena, const void *row) {
@@ -46,7 +46,8 @@ dqa_status dqa_push_row(const dqa_model *model, void *arena, const void *row) {
 
 dqa_status dqa_end(const dqa_model *model, void *arena, uint32_t *dropped) {
   struct dqa_run run = {.pushed = NULL};
-  if (!resume(&run, model, arena) || run.pushed_rows != dqa_edge_height(model, 0)) {
+  if (dqa_is_misplaced_counters(dropped) || !resume(&run, model, arena) ||
+      run.pushed_rows != dqa_edge_height(model, 0)) {
     return DQA_ERROR_ARGUMENT;
   }
   return dqa_run_to_end(&run, dropped);

@@ -2,7 +2,8 @@
 #include "dqa_internal.h"
 
 int32_t dqa_requantize(int32_t acc, int32_t multiplier, unsigned shift) {
-  return dqa_scale(acc, multiplier, (int32_t)(1u << (shift - 1)), shift);
+  const bool defined = multiplier >= 0 && shift >= 1 && shift <= 31;
+  return defined ? dqa_scale(acc, multiplier, (int32_t)(1u << (shift - 1)), shift) : 0;
 }
 
 /* A function of its own: both take the constants from registers, which a caller's loop has none left for. */

@@ -18,12 +18,31 @@ struct dqa_run {
   uint32_t first_op, end_op; /* operators of the phase */
 };
 
-static inline bool dqa_arena_fits(const dqa_model *model, const void *arena, size_t size) {
-  return arena != NULL && size >= model->arena_size && ((uintptr_t)arena & 3u) == 0;
+/* ---- model.c ---- */
+
+/* Whether a pointer that a caller gave is null, or not aligned to some bytes, a power of 2. */
+static inline bool dqa_is_misplaced(const void *pointer, size_t alignment) {
+  return pointer == NULL || ((uintptr_t)pointer & (alignment - 1u)) != 0;
 }
 
-/* The first word of a state that was begun: memory that holds anything is none. */
-#define DQA_STATE_MARK 0x44514173u
+/* The same of counters of dropped rows, which may be null. */
+static inline bool dqa_is_misplaced_counters(const uint32_t *dropped) {
+  return dropped != NULL && dqa_is_misplaced(dropped, sizeof *dropped);
+}
+
+/* Whether a model was loaded, so that its program may be read. */
+bool dqa_is_loaded(const dqa_model *model);
+
+/* The same, and inputs or outputs lie in this arena. */
+bool dqa_arena_is_usable(const dqa_model *model, const void *arena);
+
+static inline bool dqa_arena_fits(const dqa_model *model, const void *arena, size_t size) {
+  return !dqa_is_misplaced(arena, 4) && size >= model->arena_size;
+}
+
+/* The first word of a state: its phase is under way; its phase is complete. Memory that holds anything is neither. */
+#define DQA_STATE_BEGUN 0x44514173u
+#define DQA_STATE_ENDED 0x44514165u
 
 struct dqa_op_state {
   uint32_t mark;
@@ -99,5 +118,9 @@ enum dqa_progress dqa_run_phase(const struct dqa_run *run);
 
 /* Runs the phases from an operator on; the first is under way. Adds the dropped rows. */
 dqa_status dqa_run_to_end(struct dqa_run *run, uint32_t *dropped);
+
+/* Whether a run came to its end, by the state of the last operator, and makes it that none did. */
+bool dqa_has_ended(const struct dqa_run *run);
+void dqa_forget_end(const struct dqa_run *run);
 
 #endif

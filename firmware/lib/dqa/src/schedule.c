@@ -112,13 +112,26 @@ enum dqa_progress dqa_run_phase(const struct dqa_run *run) {
   }
 }
 
+static struct dqa_op_state *last_state(const struct dqa_run *run) {
+  return dqa_state_of(run, run->model->op_count - 1u);
+}
+
+bool dqa_has_ended(const struct dqa_run *run) { return last_state(run)->mark == DQA_STATE_ENDED; }
+
+void dqa_forget_end(const struct dqa_run *run) { last_state(run)->mark = 0; }
+
 dqa_status dqa_run_to_end(struct dqa_run *run, uint32_t *dropped) {
   for (;;) {
     if (dqa_run_phase(run) != DQA_COMPLETE) {
+      dqa_forget_end(run); /* of an earlier run */
       return DQA_ERROR_STALLED;
     }
-    for (uint32_t i = run->first_op; i < run->end_op && dropped != NULL; ++i) {
-      dropped[output_of(run->model, i)] += dqa_state_of(run, i)->output.dropped;
+    for (uint32_t i = run->first_op; i < run->end_op; ++i) {
+      struct dqa_op_state *const state = dqa_state_of(run, i);
+      state->mark = DQA_STATE_ENDED;
+      if (dropped != NULL) {
+        dropped[output_of(run->model, i)] += state->output.dropped;
+      }
     }
     if (run->end_op == run->model->op_count) {
       return DQA_OK;

@@ -109,7 +109,7 @@ static void produce(const struct dqa_op *op, struct dqa_writer *writer) {
 /* The rows written leave room for the others. */
 static bool state_valid(const struct dqa_op_state *state, const struct dqa_edge *output) {
   const struct dqa_writer *const writer = &state->output;
-  if (state->mark != DQA_STATE_MARK || writer->row > output->height) {
+  if (state->mark != DQA_STATE_BEGUN || writer->row > output->height) {
     return false;
   }
   const uint32_t written = output->storage == DQA_CODED ? writer->row : 0; /* whose bytes `extra` counts */
