@@ -69,7 +69,8 @@ def understood(words: list[str], whole: bool = True) -> None:
     elif words and PLACEHOLDER.match(words[0]):
         rest = words[1:]
     parser = (command or cli).make_parser(context)
-    options = [word for word in rest if word.startswith("-") and word not in ("-h", "--help")]
+    rest = [word for word in rest if word not in ("-h", "--help")]
+    options = [word for word in rest if word.startswith("-")]
     if len(options) == len(rest):  # the running text names options without their values
         known = {name for parameter in (command or cli).params for name in (*parameter.opts, *parameter.secondary_opts)}
         assert {option.split("=")[0] for option in options} <= known | {"--version"}, f"unknown options in {words}"
