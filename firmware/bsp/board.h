@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* What a board gives the firmware. The numbers come from boards/<board>.json as -D flags:
  * DQA_BOARD, DQA_CLOCK_HZ, DQA_UART_* and DQA_COUNTER_*; one driver of each kind is compiled in by its name. */
 #ifndef BOARD_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* Any fault of any Cortex-M: finds out what it was and tells the firmware. */
 #include "board.h"
 #include "stack.h"
@@ -23,5 +25,5 @@ __attribute__((naked)) void fault_handler(void) {
                  "mrs r0, msp\n"
                  "ldr r1, =link_stack_top\n"
                  "mov sp, r1\n"
-                 "b report_fault\n");
+                 "bl report_fault\n");
 }

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* The stack: the guard below it, how deep calls go, and whether it overflowed. */
 #include "stack.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* What start-up and the fault handler need of the stack. */
 #ifndef STACK_H
 #define STACK_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* Start-up of any Cortex-M: vectors, FPU, .data and .bss; sleeping; no board knowledge. */
 #include "board.h"
 #include "stack.h"

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* The commands of the serial protocol (docs/serial.md). */
 #ifndef COMMANDS_H
 #define COMMANDS_H

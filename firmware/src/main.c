@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* The device under test: runs the model for a host on the serial port (docs/serial.md). */
 #include "board.h"
 #include "commands.h"

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: runs DQA programs (docs/format.md) on Cortex-M and on the host.
  *
  * C99, no heap, no libc beyond string.h, no static data that is written.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: every operator and storage, for programs that are not known when the firmware is linked. */
 #include "dqa.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: where the buffers of a run lie. A program's layout places edges, then scratch, then transient rows. */
 #include "run.h"
 

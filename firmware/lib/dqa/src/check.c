@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: dqa_load checks a program once, from the outside in: bytes, header, edges, operators, order, buffers.
  *
  * Each step relies on those before it. Cost: a CRC over the program, one look at every table, and op_count^2 / 2 looks

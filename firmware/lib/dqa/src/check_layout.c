@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: checks that the buffers of each layout lie inside its arena, or inside the first output. */
 #include "run.h"
 

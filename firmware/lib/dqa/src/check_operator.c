@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: checks what all operators have: record, window, requantization, range of copies, scratch. The rest is op->check.
  */
 #include "dqa_internal.h"

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: coded maps: their entry in the operator table, their record, its check. */
 #include "coded.h"
 

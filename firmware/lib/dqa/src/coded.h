@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* Inside dqa: coded maps (docs/format.md, section 2): rows of entropy-coded values that drop low bits to fit.
  *
  * They are reached through the operator table alone (dqa_coded_maps), so that a program without coded maps does not

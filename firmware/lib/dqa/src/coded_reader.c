@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: reads coded maps row by row.
  *
  * The code of a table is complete: any bits decode, past the end come zeros, and what is read is clamped to the range

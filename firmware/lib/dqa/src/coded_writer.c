@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: writes coded maps row by row, each at the lowest level that leaves room for the rows to come.
  *
  * `capacity >= height * worst` is checked at load, and a row takes no more than leaves the later ones their worst,

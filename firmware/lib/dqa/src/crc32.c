@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: CRC-32 as in zlib (reflected 0xEDB88320), a nibble at a time: 64 bytes of table, about 10 instructions a byte.
  */
 #include "dqa.h"

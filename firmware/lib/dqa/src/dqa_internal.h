@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* Inside dqa: views of a program's records, and what operators and storage promise each other.
  *
  * Operators work on rows of int8 values and know nothing of storage. They see rings of input rows and get a place for

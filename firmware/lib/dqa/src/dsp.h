@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: the instructions of the DSP extension (Cortex-M4 and later) that sums of int8 products use.
  *
  * DQA_DSP is defined where there are any; DQA_PORTABLE leaves only the readable variants beside them, so that tests can

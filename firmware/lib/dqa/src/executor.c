@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: runs a checked program, with its inputs whole or pushed row by row. */
 #include "run.h"
 

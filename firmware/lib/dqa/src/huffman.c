@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: the error plane of a row: one symbol per important channel and pixel, raw bits or canonical Huffman codewords.
  *
  * Codewords have at most 8 bits, so one table of at most 256 bytes decodes a symbol in one look. The code is complete:

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: reads edges row by row (docs/format.md, section 2).
  *
  * The executor wrote the maps it reads, but a layout may overlap buffers: a reader clamps what a row header says to the

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: writes maps row by row; decides for each row of a map whether its errors fit (docs/format.md, section
  * 2).
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: ADD. acc = bias + a * weights_a + b * weights_b, i16 weights per channel; both inputs have the output's shape.
  */
 #include "dqa_internal.h"

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: AVERAGE_POOL_2D. acc = bias + sum * dqa_reciprocal(count) over the elements inside the input. */
 #include "dqa_internal.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: CONCATENATION of 1 to 16 inputs along height (0), width (1) or channels (2). */
 #include "dqa_internal.h"
 

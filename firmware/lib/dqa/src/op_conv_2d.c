@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: CONV_2D. acc = bias + sum(weight * value) over the window, i8 weights[O][kernel_h][kernel_w][I].
  *
  * Two output channels and two output pixels at a time: four products for two weights and two values loaded, 1.5

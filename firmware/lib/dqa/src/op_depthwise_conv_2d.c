@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: DEPTHWISE_CONV_2D. Output channel o sees input channel o / multiplier; i8 weights[kernel_h][kernel_w][O].
  *
  * Four neighbouring output channels at a time, their sums in registers: 3.5 instructions per product on Armv7E-M.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: LUT. i8 table[256]: value -> table[value + 128]; any function of one value. */
 #include "dqa_internal.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: MAX_POOL_2D. The largest of the elements inside the input; values are copied. */
 #include "dqa_internal.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: MEAN over the whole map; output 1 x 1 x C. Takes input rows as they come: acc[c] is the sum so far. */
 #include "dqa_internal.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: PAD. The output is its zero point(s), the input copied to row top, column left, channel before. */
 #include "dqa_internal.h"
 

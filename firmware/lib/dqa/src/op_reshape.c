@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: RESHAPE. The same values in the same order, in rows of another length. */
 #include "dqa_internal.h"
 

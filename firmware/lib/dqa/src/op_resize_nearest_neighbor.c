@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: RESIZE_NEAREST_NEIGHBOR. u16 rows[out height], columns[out width]: the input row and column of each. */
 #include "dqa_internal.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: SOFTMAX over the channels of each pixel. u16 table[256]: the exponential of a difference from the largest value.
  *
  * 65535 channels of 65535 still sum below 2^32; table[0] > 0 keeps the sum above 0. */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: the code plane of a row (docs/format.md, section 2).
  *
  * The bits of a code are split into sub-planes of 8, 4, 2 and 1 bit, those of them that the width is the sum of. A word

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: sums of products: a readable variant, and fast ones chosen by what the compiler says about the processor
  * (__AVX2__ on the host, __ARM_FEATURE_DSP on Cortex-M4 and later). All give the same sums; DQA_PORTABLE leaves only
  * the readable one, so that tests can hold it against the others. */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: sums of products of int8 weights and values, where a convolution spends its time. */
 #ifndef DQA_PRODUCTS_H
 #define DQA_PRODUCTS_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: an inference whose input rows come one by one.
  *
  * The first operator reads the input, and its state in the arena says how many rows were pushed. */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: the one requantization, as operators apply it to a channel. */
 #include "dqa_internal.h"
 

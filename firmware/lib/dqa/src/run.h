@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* Inside dqa: one run of a program: where its buffers lie and how far its operators are.
  *
  * Operators of one phase run together, phases one after the other. What an operator remembers of its phase lies at the

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: phases. Their operators run as their data flows: each goes on when its input rows are there and its output has
  * room (docs/format.md, section 6).
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: one operator goes on: takes the input rows it can, writes the output rows it can.
  *
  * Rows of its own rings are taken as soon as they are there, no further than the next output row needs; rows before

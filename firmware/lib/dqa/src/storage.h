@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* Inside dqa: how rows of values are stored (docs/format.md, section 2). */
 #ifndef DQA_STORAGE_H
 #define DQA_STORAGE_H

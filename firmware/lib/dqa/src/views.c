@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: records of a program as structs, and what follows from them: rows needed, how inputs are seen, scratch. */
 #include "run.h"
 

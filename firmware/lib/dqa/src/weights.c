@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: weights, decoded a run at a time.
  *
  * Cost of decoding on Armv7E-M: 3.5 instructions per weight. */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa_tflm: see dqa_tflm_core.h. */
 #include "dqa_tflm_core.h"
 
