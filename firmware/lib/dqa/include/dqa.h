@@ -20,6 +20,8 @@
 #ifndef DQA_H
 #define DQA_H
 
+#include "dqa_operators.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,15 +51,21 @@ typedef enum {
  * nowhere, the outputs lie in the arena; a program may be without this layout. */
 enum { DQA_LAYOUT_INTERNAL = 0, DQA_LAYOUT_EXTERNAL = 1, DQA_LAYOUT_PUSHED = 2 };
 
-/* Operators that may appear in a program; the rendered table lists those a
- * model uses, so that the linker drops the rest. */
+/* Operators that may appear in a program, DQA_KIND_<NAME> and dqa_op_<name> of the list in dqa_operators.h; the
+ * rendered table lists those a model uses, so that the linker drops the rest. */
 struct dqa_operator;
 typedef const struct dqa_operator *const *dqa_operator_table; /* indexed by kind, NULL where unused */
-enum { DQA_OPERATOR_KINDS = 14, DQA_CODED_MAPS = 0 /* no operator: dqa_coded_maps, if edges are stored so */ };
+#define DQA_KIND(NAME, name, number) DQA_KIND_##NAME = number,
+enum dqa_kind {
+  DQA_CODED_MAPS = 0, /* no operator: dqa_coded_maps, if edges are stored so */
+  DQA_FOR_EACH_OPERATOR(DQA_KIND) DQA_OPERATOR_KINDS
+};
+#undef DQA_KIND
+#define DQA_DECLARE(NAME, name, number) extern const struct dqa_operator dqa_op_##name;
+DQA_FOR_EACH_OPERATOR(DQA_DECLARE)
+#undef DQA_DECLARE
+extern const struct dqa_operator dqa_coded_maps;
 extern const struct dqa_operator *const dqa_all_operators[DQA_OPERATOR_KINDS];
-extern const struct dqa_operator dqa_op_conv_2d, dqa_op_depthwise_conv_2d, dqa_op_fully_connected, dqa_op_add,
-    dqa_op_average_pool_2d, dqa_op_mean, dqa_op_max_pool_2d, dqa_op_pad, dqa_op_concatenation,
-    dqa_op_resize_nearest_neighbor, dqa_op_reshape, dqa_op_lut, dqa_op_softmax, dqa_coded_maps;
 
 /* A checked program: nothing but views; 24 bytes on a 32-bit machine. After a refusal all of it is 0. */
 typedef struct {
