@@ -65,6 +65,13 @@ class Raw:
         assert reply.sequence == sequence
         return reply
 
+    def run(self, sequence: int, payload: bytes) -> Frame:
+        """The reply to a RUN that is done now, which the device says first."""
+        started, reply = self.send(Frame(Command.RUN, sequence, payload).encode(), 2)
+        assert (started.type, started.sequence, started.payload) == (protocol.STARTED, sequence, b"")
+        assert reply.sequence == sequence
+        return reply
+
     def refusal(self, command: int, sequence: int, payload: bytes = b"") -> tuple[int, int]:
         reply = self.ask(command, sequence, payload)
         assert reply.type == ERROR

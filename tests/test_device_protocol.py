@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import random
 import shutil
+import struct
 import subprocess
 import zlib
 
@@ -16,9 +17,10 @@ from dqa import resources
 from dqa.device import protocol
 from dqa.device.protocol import FRAME_MAX, PAYLOAD_MAX, SYNC, Frame, Hello, Receiver, RunReply, Stats
 
-FRAMES = st.builds(Frame, st.integers(0, 255), st.integers(0, 255), st.binary(max_size=PAYLOAD_MAX))
+FRAMES = st.builds(Frame, st.integers(0, 255), st.integers(0, 2**32 - 1), st.binary(max_size=PAYLOAD_MAX))
 GARBAGE = st.one_of(
-    st.binary(max_size=40), st.sampled_from([SYNC, SYNC[:1], SYNC + b"\x01\x02\xff\xff", SYNC + b"\x01\x02\x04\x00abcdEFGH"])
+    st.binary(max_size=40),
+    st.sampled_from([SYNC, SYNC[:1], SYNC + b"\x01\x02\x03\x04\x05\xff\xff", SYNC + b"\x01\x02\x03\x04\x05\x04\x00abcdEFGH"]),
 )
 
 
@@ -27,7 +29,7 @@ class FirmwareReceiver:
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
-        self._buffer = ctypes.create_string_buffer(FRAME_MAX + 4)
+        self._buffer = ctypes.create_string_buffer(FRAME_MAX + 6)
 
     def feed(self, data: bytes) -> list[Frame | int]:
         """Frames, and the numbers of the other events."""
@@ -36,7 +38,8 @@ class FirmwareReceiver:
             self._library.frame_push(self._buffer, byte)
             while event := self._library.frame_next(self._buffer):
                 length = self._library.frame_length(self._buffer)
-                frame = Frame(self._buffer.raw[2], self._buffer.raw[3], self._buffer.raw[6 : 6 + length])
+                kind, sequence = struct.unpack_from("<BI", self._buffer.raw, 2)
+                frame = Frame(kind, sequence, self._buffer.raw[9 : 9 + length])
                 events.append(frame if event == 1 else event)
         return events
 
@@ -69,12 +72,12 @@ def split(data: bytes, seed: int) -> list[bytes]:
 
 
 def test_a_frame_has_the_documented_bytes() -> None:
-    body = bytes([0x02, 0x07, 3, 0]) + b"abc"
-    assert Frame(0x02, 0x07, b"abc").encode() == b"\xd0\xa9" + body + zlib.crc32(body).to_bytes(4, "little")
+    body = bytes([0x02, 0x07, 0xDE, 0xC0, 0xFE, 3, 0]) + b"abc"
+    assert Frame(0x02, 0xFEC0DE07, b"abc").encode() == b"\xd0\xa9" + body + zlib.crc32(body).to_bytes(4, "little")
 
 
 def test_a_payload_too_long_is_refused() -> None:
-    with pytest.raises(ValueError, match="261"):
+    with pytest.raises(ValueError, match="265"):
         Frame(1, 1, bytes(PAYLOAD_MAX + 1)).encode()
 
 
@@ -115,7 +118,7 @@ def test_the_firmware_finds_the_same_frames(library: ctypes.CDLL, parts: list[by
 def test_the_firmware_says_what_was_wrong(library: ctypes.CDLL) -> None:
     too_long, bad_crc = 2, 3
     receiver = FirmwareReceiver(library)
-    assert receiver.feed(SYNC + b"\x01\x05" + (PAYLOAD_MAX + 1).to_bytes(2, "little")) == [too_long]
+    assert receiver.feed(SYNC + b"\x01\x05\x00\x00\x00" + (PAYLOAD_MAX + 1).to_bytes(2, "little")) == [too_long]
     good = Frame(1, 6, b"xyz")
     assert receiver.feed(good.encode()[:-1] + b"\x00" + good.encode()) == [bad_crc, good]
 

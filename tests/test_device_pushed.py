@@ -114,20 +114,21 @@ def test_counters_of_dropped_rows_are_the_models_ram(tmp_path: Path) -> None:
     assert bare.build(tmp_path, BOARD.name).ram_model == HostModel(data).arena_size + INSTANCE + counters(program)
 
 
-def sent(raw: Raw, sequence: int, offset: int, data: bytes) -> int:
+def sent(raw: Raw, sequence: int, offset: int, data: bytes, run: int = 7) -> int:
     """Bytes in place after a write that succeeds."""
-    reply = raw.ask(Command.WRITE_INPUT, sequence, protocol.write_input(offset, data))
+    reply = raw.ask(Command.WRITE_INPUT, sequence, protocol.write_input(run, offset, data))
     assert reply.type == Command.WRITE_INPUT | REPLY
     return int(struct.unpack("<I", reply.payload)[0])
 
 
-def output(raw: Raw, sequence: int) -> npt.NDArray[np.int8]:
-    assert raw.ask(Command.RUN, sequence).type == Command.RUN | REPLY
+def output(raw: Raw, sequence: int, sample: npt.NDArray[np.uint8], run: int = 7) -> npt.NDArray[np.int8]:
+    crc = protocol.input_crc(raw.hello.program_crc, sample.tobytes())
+    assert raw.run(sequence, protocol.run(run, crc)).type == Command.RUN | REPLY
     data = b""
     while len(data) < raw.hello.output_size:
         sequence += 1
         count = min(protocol.DATA_MAX, raw.hello.output_size - len(data))
-        data += raw.ask(Command.READ_OUTPUT, sequence, protocol.read_output(len(data), count)).payload
+        data += raw.ask(Command.READ_OUTPUT, sequence, protocol.read_output(run, len(data), count)).payload
     return np.frombuffer(data, np.int8)
 
 
@@ -143,7 +144,7 @@ def test_a_board_says_that_its_rows_are_pushed_and_takes_them_in_any_pieces(raw:
         if part:
             assert sent(raw, sequence := sequence + 1, at - len(part), part) == at
     assert at == size
-    assert np.array_equal(output(raw, sequence + 1), host.run(sample).outputs[0])
+    assert np.array_equal(output(raw, sequence + 1, sample[0]), host.run(sample).outputs[0])
 
 
 def test_rows_out_of_turn_are_refused_and_the_input_may_begin_anew(raw: Raw, host: HostModel) -> None:
@@ -151,25 +152,28 @@ def test_rows_out_of_turn_are_refused_and_the_input_may_begin_anew(raw: Raw, hos
     first, second = random_samples(2, size)
 
     def refusal(sequence: int, offset: int, data: bytes) -> tuple[int, int]:
-        return raw.refusal(Command.WRITE_INPUT, sequence, protocol.write_input(offset, data))
+        return raw.refusal(Command.WRITE_INPUT, sequence, protocol.write_input(7, offset, data))
 
-    assert raw.refusal(Command.RUN, 1) == (Refusal.NO_INPUT, 0)
+    nothing = protocol.run(7, 0)
+    assert raw.refusal(Command.RUN, 1, nothing) == (Refusal.NO_INPUT, 0)
     assert sent(raw, 2, 0, first[: row + 3].tobytes()) == row + 3
-    assert refusal(3, row, b"xyz") == (Refusal.RANGE, row + 3)  # once more
+    assert sent(raw, 3, row, first[row : row + 3].tobytes()) == row + 3  # once more
+    assert refusal(3, row, b"wxyz") == (Refusal.RANGE, row + 3)  # half of it once more
     assert refusal(4, row + 4, b"xyz") == (Refusal.RANGE, row + 3)  # a hole
     assert refusal(5, 0xFFFFFFFF, b"xyz") == (Refusal.RANGE, row + 3)
-    assert raw.refusal(Command.RUN, 6) == (Refusal.NO_INPUT, row + 3)
-    assert raw.refusal(Command.READ_OUTPUT, 7, protocol.read_output(0, 1)) == (Refusal.NO_OUTPUT, 0)
+    assert raw.refusal(Command.RUN, 6, nothing) == (Refusal.NO_INPUT, row + 3)
+    assert raw.refusal(Command.READ_OUTPUT, 7, protocol.read_output(7, 0, 1)) == (Refusal.NO_OUTPUT, 0)
     # a repeated request is not done again
     assert sent(raw, 8, row + 3, b"x") == sent(raw, 8, row + 3, b"x") == row + 4
-    # another host begins anew
+    # another host, or another run, begins anew
+    assert raw.refusal(Command.WRITE_INPUT, 9, protocol.write_input(8, row + 4, b"x")) == (Refusal.RANGE, 0)
     sequence = 10
     for at in range(0, size, 100):
         part = second[at : at + 100].tobytes()
-        assert sent(raw, sequence := sequence + 1, at, part) == at + len(part)
+        assert sent(raw, sequence := sequence + 1, at, part, 8) == at + len(part)
     assert refusal(sequence + 1, size, b"x") == (Refusal.RANGE, size)  # a row too many
-    assert np.array_equal(output(raw, sequence + 2), host.run(second[None]).outputs[0])
-    assert raw.refusal(Command.RUN, 200) == (Refusal.NO_INPUT, 0)
+    assert np.array_equal(output(raw, sequence + 2, second, 8), host.run(second[None]).outputs[0])
+    assert raw.refusal(Command.RUN, 200, nothing) == (Refusal.NO_INPUT, 0)
 
 
 def test_a_row_the_executor_refuses_is_an_error_of_its_write(tmp_path: Path) -> None:
@@ -183,8 +187,8 @@ def test_a_row_the_executor_refuses_is_an_error_of_its_write(tmp_path: Path) -> 
         raw = Raw(simulator)
         row = raw.hello.row_size
         assert sent(raw, 1, 0, bytes(2 * row)) == 2 * row
-        assert raw.refusal(Command.WRITE_INPUT, 2, protocol.write_input(2 * row, bytes(row))) == (Refusal.RUN, 13)
-        assert raw.refusal(Command.WRITE_INPUT, 3, protocol.write_input(2 * row, bytes(row))) == (Refusal.RANGE, 0)
+        assert raw.refusal(Command.WRITE_INPUT, 2, protocol.write_input(7, 2 * row, bytes(row))) == (Refusal.RUN, 13)
+        assert raw.refusal(Command.WRITE_INPUT, 3, protocol.write_input(7, 2 * row, bytes(row))) == (Refusal.RANGE, 0)
         assert sent(raw, 4, 0, bytes(row)) == row
 
 

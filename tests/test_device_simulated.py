@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from dqa.device.protocol import ERROR, Command, Frame, Refusal
 from dqa.device.simulate import Simulator
 from dqa.engine.host import HostModel
 from dqa.errors import BoardError, DataError, InputError, ProgramError, ToolError
+from faulty import Emulated
 from firmware import Raw, insert, needs_compiler, needs_qemu, random_samples, write_out
 from programs import random_program
 
@@ -127,7 +127,7 @@ def test_a_corrupt_program_is_reported_over_serial(out: Path, tmp_path: Path) ->
         raw = Raw(simulator)
         assert raw.hello.load_status == 4  # DQA_ERROR_CHECKSUM
         for sequence, (command, payload) in enumerate(
-            [(Command.WRITE_INPUT, bytes(5)), (Command.RUN, b""), (Command.READ_OUTPUT, bytes(6))]
+            [(Command.WRITE_INPUT, bytes(9)), (Command.RUN, bytes(8)), (Command.READ_OUTPUT, bytes(10))]
         ):
             assert raw.refusal(command, sequence, payload) == (Refusal.MODEL, 4)
     with pytest.raises(ProgramError, match="status 4 \\(checksum\\)"):
@@ -147,40 +147,85 @@ def test_a_fault_is_reported_and_not_silent(out: Path, tmp_path: Path) -> None:
 
 def test_requests_that_make_no_sense_are_refused(raw: Raw) -> None:
     size = raw.hello.input_size
+    write, run = protocol.write_input, protocol.run(5, protocol.input_crc(raw.hello.program_crc, bytes(size)))
     assert raw.refusal(0x77, 1) == (Refusal.COMMAND, 0x77)
     assert raw.refusal(Command.HELLO, 2, b"?") == (Refusal.PAYLOAD, 1)
-    assert raw.refusal(Command.WRITE_INPUT, 3, bytes(4)) == (Refusal.PAYLOAD, 4)
-    assert raw.refusal(Command.WRITE_INPUT, 4, struct.pack("<I", 1) + b"x") == (Refusal.RANGE, 0)
-    assert raw.refusal(Command.WRITE_INPUT, 5, struct.pack("<I", 0xFFFFFFFF) + b"x") == (Refusal.RANGE, 0)
-    assert raw.refusal(Command.WRITE_INPUT, 6, bytes(4 + size + 1)) == (Refusal.RANGE, size)
-    assert raw.refusal(Command.RUN, 7) == (Refusal.NO_INPUT, 0)
-    assert raw.ask(Command.WRITE_INPUT, 8, bytes(4 + size - 1)).type == Command.WRITE_INPUT | protocol.REPLY
-    assert raw.refusal(Command.RUN, 9) == (Refusal.NO_INPUT, size - 1)
-    assert raw.refusal(Command.READ_OUTPUT, 10, protocol.read_output(0, 1)) == (Refusal.NO_OUTPUT, 0)
-    assert raw.ask(Command.WRITE_INPUT, 11, bytes(4 + size)).type == Command.WRITE_INPUT | protocol.REPLY
-    assert raw.ask(Command.RUN, 12).type == Command.RUN | protocol.REPLY
+    assert raw.refusal(Command.WRITE_INPUT, 3, bytes(8)) == (Refusal.PAYLOAD, 8)
+    assert raw.refusal(Command.WRITE_INPUT, 4, write(5, 1, b"x")) == (Refusal.RANGE, 0)
+    assert raw.refusal(Command.WRITE_INPUT, 5, write(5, 0xFFFFFFFF, b"x")) == (Refusal.RANGE, size)
+    assert raw.refusal(Command.WRITE_INPUT, 6, write(5, 0, bytes(size + 1))) == (Refusal.RANGE, size)
+    assert raw.refusal(Command.RUN, 7, b"") == (Refusal.PAYLOAD, 0)
+    assert raw.refusal(Command.RUN, 7, run) == (Refusal.NO_INPUT, 0)
+    assert raw.ask(Command.WRITE_INPUT, 8, write(5, 0, bytes(size - 1))).type == Command.WRITE_INPUT | protocol.REPLY
+    assert raw.refusal(Command.RUN, 9, run) == (Refusal.NO_INPUT, size - 1)
+    assert raw.refusal(Command.READ_OUTPUT, 10, protocol.read_output(5, 0, 1)) == (Refusal.NO_OUTPUT, 0)
+    assert raw.refusal(Command.READ_OUTPUT, 10, protocol.read_output(5, 0, 1)[:-1]) == (Refusal.PAYLOAD, 9)
+    assert raw.ask(Command.WRITE_INPUT, 11, write(5, size - 1, bytes(1))).type == Command.WRITE_INPUT | protocol.REPLY
+    assert raw.run(12, run).type == Command.RUN | protocol.REPLY
     total = raw.hello.output_size
     for sequence, request in enumerate([(total, 1), (0, total + 1), (0xFFFFFFFF, 2), (0, 257)], 13):
-        assert raw.refusal(Command.READ_OUTPUT, sequence, protocol.read_output(*request)) == (Refusal.RANGE, total)
-    assert len(raw.ask(Command.READ_OUTPUT, 20, protocol.read_output(0, total)).payload) == total
+        assert raw.refusal(Command.READ_OUTPUT, sequence, protocol.read_output(5, *request)) == (Refusal.RANGE, total)
+    assert len(raw.ask(Command.READ_OUTPUT, 20, protocol.read_output(5, 0, total)).payload) == total
+    assert raw.refusal(Command.READ_OUTPUT, 21, protocol.read_output(4, 0, total)) == (Refusal.NO_OUTPUT, 0)
 
 
 def test_a_repeated_run_is_not_done_twice(raw: Raw) -> None:
-    raw.ask(Command.WRITE_INPUT, 1, bytes(4 + raw.hello.input_size))
-    first = raw.ask(Command.RUN, 2)
+    write = protocol.write_input(5, 0, bytes(raw.hello.input_size))
+    run = protocol.run(5, protocol.input_crc(raw.hello.program_crc, bytes(raw.hello.input_size)))
+    raw.ask(Command.WRITE_INPUT, 1, write)
+    first = raw.run(2, run)
     assert first.type == Command.RUN | protocol.REPLY
-    assert raw.ask(Command.RUN, 2) == first
-    assert raw.refusal(Command.RUN, 3) == (Refusal.NO_INPUT, 0)
+    assert raw.ask(Command.RUN, 2, run) == first
+    assert raw.ask(Command.RUN, 3, run).payload == first.payload
+    # what is in place may come again and changes nothing
+    assert raw.ask(Command.WRITE_INPUT, 4, write).type == Command.WRITE_INPUT | protocol.REPLY
+    assert raw.ask(Command.RUN, 5, run).payload == first.payload
+    assert raw.refusal(Command.RUN, 6, protocol.run(6, 0)) == (Refusal.NO_INPUT, 0)
 
 
-def test_damaged_and_oversized_frames_are_refused_and_the_device_stays_in_step(raw: Raw) -> None:
-    oversized = protocol.SYNC + bytes([Command.RUN, 9]) + (protocol.PAYLOAD_MAX + 1).to_bytes(2, "little")
+def test_old_frames_that_come_again_are_not_taken_for_the_new_sample(raw: Raw, host: HostModel) -> None:
+    """A WRITE_INPUT of the sample before, its RUN, and its READ_OUTPUT."""
+    old, new = random_samples(2, raw.hello.input_size)
+    crc = [protocol.input_crc(raw.hello.program_crc, sample.tobytes()) for sample in (old, new)]
+    old_write, new_write = (protocol.write_input(number, 0, sample.tobytes()) for number, sample in ((1, old), (2, new)))
+    raw.ask(Command.WRITE_INPUT, 1, old_write)
+    assert raw.run(2, protocol.run(1, crc[0])).type == Command.RUN | protocol.REPLY
+    raw.ask(Command.WRITE_INPUT, 3, new_write)
+    assert raw.refusal(Command.READ_OUTPUT, 4, protocol.read_output(1, 0, 1)) == (Refusal.NO_OUTPUT, 0)
+    raw.ask(Command.WRITE_INPUT, 1, old_write)
+    assert raw.refusal(Command.RUN, 5, protocol.run(2, crc[1])) == (Refusal.NO_INPUT, 0)
+    assert raw.refusal(Command.RUN, 5, protocol.run(1, crc[1])) == (Refusal.INPUT, crc[0])
+    raw.ask(Command.WRITE_INPUT, 6, new_write)
+    assert raw.refusal(Command.RUN, 2, protocol.run(1, crc[0])) == (Refusal.NO_INPUT, 0)
+    reply = protocol.RunReply.decode(raw.run(7, protocol.run(2, crc[1])).payload)
+    assert raw.refusal(Command.READ_OUTPUT, 8, protocol.read_output(1, 0, 1)) == (Refusal.NO_OUTPUT, 0)
+    output = raw.ask(Command.READ_OUTPUT, 9, protocol.read_output(2, 0, raw.hello.output_size)).payload
+    assert output == host.run(new[None]).outputs[0].tobytes()
+    assert reply.output_crc == protocol.output_crc(crc[1], output)
+
+
+def test_damaged_and_oversized_frames_are_refused_once_and_the_device_stays_in_step(raw: Raw) -> None:
+    oversized = Frame(Command.RUN, 9).encode()[:7] + (protocol.PAYLOAD_MAX + 1).to_bytes(2, "little")
     damaged = bytearray(Frame(Command.STATS, 8, b"").encode())
     damaged[-1] ^= 1
-    too_long, bad, good = raw.send(oversized + bytes(damaged) + Frame(Command.STATS, 7).encode(), 3)
+    too_long, good = raw.send(oversized * 3 + bytes(damaged) + Frame(Command.STATS, 7).encode(), 2)
     assert (too_long.type, too_long.sequence, too_long.payload[0]) == (ERROR, 9, Refusal.TOO_LONG)
-    assert (bad.type, bad.sequence, bad.payload[0]) == (ERROR, 8, Refusal.CRC)
     assert (good.type, good.sequence) == (Command.STATS | protocol.REPLY, 7)
+    bad, good = raw.send(bytes(damaged) + Frame(Command.STATS, 6).encode(), 2)
+    assert (bad.type, bad.sequence, bad.payload[0]) == (ERROR, 8, Refusal.CRC)
+    assert (good.type, good.sequence) == (Command.STATS | protocol.REPLY, 6)
+
+
+def test_a_board_that_started_again_asks_for_a_greeting(elf: Path) -> None:
+    with Emulated(BOARD, elf) as simulator:
+        raw = Raw(simulator)
+        simulator.reset()
+        for sequence, command in enumerate((Command.WRITE_INPUT, Command.RUN, Command.READ_OUTPUT, Command.STATS)):
+            assert raw.refusal(command, sequence) == (Refusal.UNGREETED, 0)
+        hello = protocol.Hello.decode(raw.ask(Command.HELLO, 0xABCDEF01).payload)
+        assert (hello.boot, hello.program_crc) == (0xABCDEF01, raw.hello.program_crc)
+        assert hello.boot != raw.hello.boot
+        assert protocol.Hello.decode(raw.ask(Command.HELLO, 3).payload) == hello
 
 
 def test_the_device_answers_after_any_noise(raw: Raw) -> None:

@@ -30,6 +30,7 @@ class EvaluateResult:
     value: the metric of the converted model (None if a limited run has too few samples for it), float_value that of the float model on
     the same samples. agreement: samples whose output bytes equal the host's, of how many; None for a model with TFLite builtins, which the
     host engine cannot run. stored_bits: RAM bits per stored activation.
+    link: what happened between host and board and was mended, by kind (dqa.device.evaluate.DeviceResult).
     runtime: of a board. ram, flash: bytes. instructions: of one inference, simulated boards. microseconds: of one inference, real boards.
     outputs: real numbers, (N, *output shape). answers: per sample, see `answers`. details: further figures of the metric.
     """
@@ -50,6 +51,7 @@ class EvaluateResult:
     flash: dict[str, int] | None = None
     instructions: int | None = None
     microseconds: float | None = None
+    link: dict[str, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The evaluation as plain data; what the target could not give is absent."""
@@ -67,6 +69,7 @@ class EvaluateResult:
             "flash": self.flash,
             "instructions": self.instructions,
             "microseconds": self.microseconds,
+            "link": self.link,
             **self.details,
             "answers": self.answers,
         }
@@ -242,4 +245,5 @@ def _on_device(
     measured["ram"] = {name: size for name, size in ram.items() if size is not None}
     if result.flash_code is not None:  # a board flashed from elsewhere cannot tell
         measured["flash"] = {"code": result.flash_code, "model": result.flash_model}
+    measured["link"] = result.link or None
     return _Run(result.outputs, result.dropped_rows, measured)

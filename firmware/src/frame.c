@@ -6,7 +6,7 @@
 
 #include "dqa.h"
 
-enum { AT_TYPE = 2, AT_SEQUENCE = 3, AT_LENGTH = 4 };
+enum { AT_TYPE = 2, AT_SEQUENCE = 3, AT_LENGTH = 7 };
 
 uint16_t frame_u16(const uint8_t *bytes) { return (uint16_t)(bytes[0] | bytes[1] << 8); }
 
@@ -23,7 +23,7 @@ void frame_put_u32(uint8_t *bytes, uint32_t value) {
 }
 
 uint8_t frame_type(const frame_buffer *buffer) { return buffer->bytes[AT_TYPE]; }
-uint8_t frame_sequence(const frame_buffer *buffer) { return buffer->bytes[AT_SEQUENCE]; }
+uint32_t frame_sequence(const frame_buffer *buffer) { return frame_u32(buffer->bytes + AT_SEQUENCE); }
 uint16_t frame_length(const frame_buffer *buffer) { return frame_u16(buffer->bytes + AT_LENGTH); }
 uint8_t *frame_payload(frame_buffer *buffer) { return buffer->bytes + FRAME_HEADER; }
 
@@ -77,11 +77,11 @@ frame_event frame_next(frame_buffer *buffer) {
   return FRAME_READY;
 }
 
-void frame_close(frame_buffer *buffer, uint8_t type, uint8_t sequence, uint16_t length) {
+void frame_close(frame_buffer *buffer, uint8_t type, uint32_t sequence, uint16_t length) {
   buffer->bytes[0] = FRAME_SYNC_0;
   buffer->bytes[1] = FRAME_SYNC_1;
   buffer->bytes[AT_TYPE] = type;
-  buffer->bytes[AT_SEQUENCE] = sequence;
+  frame_put_u32(buffer->bytes + AT_SEQUENCE, sequence);
   frame_put_u16(buffer->bytes + AT_LENGTH, length);
   frame_put_u32(buffer->bytes + FRAME_HEADER + length, checksum(buffer, length));
   buffer->held = (uint16_t)(FRAME_HEADER + length + FRAME_CRC);

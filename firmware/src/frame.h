@@ -14,9 +14,9 @@ extern "C" {
 enum {
   FRAME_SYNC_0 = 0xD0,
   FRAME_SYNC_1 = 0xA9,
-  FRAME_HEADER = 6, /* sync 0, sync 1, type, sequence, u16 payload length */
+  FRAME_HEADER = 9, /* sync 0, sync 1, type, u32 sequence, u16 payload length */
   FRAME_CRC = 4,
-  FRAME_PAYLOAD_MAX = 260,
+  FRAME_PAYLOAD_MAX = 264,
   FRAME_MAX = FRAME_HEADER + FRAME_PAYLOAD_MAX + FRAME_CRC
 };
 
@@ -40,12 +40,12 @@ void frame_push(frame_buffer *buffer, uint8_t byte);
 frame_event frame_next(frame_buffer *buffer);
 
 uint8_t frame_type(const frame_buffer *buffer);
-uint8_t frame_sequence(const frame_buffer *buffer);
+uint32_t frame_sequence(const frame_buffer *buffer);
 uint16_t frame_length(const frame_buffer *buffer);
 uint8_t *frame_payload(frame_buffer *buffer);
 
 /* Makes the buffer a whole frame around the length bytes (at most FRAME_PAYLOAD_MAX) already at frame_payload. */
-void frame_close(frame_buffer *buffer, uint8_t type, uint8_t sequence, uint16_t length);
+void frame_close(frame_buffer *buffer, uint8_t type, uint32_t sequence, uint16_t length);
 
 uint32_t frame_u32(const uint8_t *bytes);
 uint16_t frame_u16(const uint8_t *bytes);

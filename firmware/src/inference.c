@@ -8,8 +8,11 @@
 #include "runtime.h"
 
 static uint32_t input_size, output_size;
+static bool begun, done;
+static uint32_t number; /* of the run that began last */
 static uint32_t written;
-static bool done;
+static uint32_t input_crc, output_crc;
+static uint32_t dropped_before, dropped;
 static uint64_t ticks;
 static uint32_t most_stack;
 
@@ -44,11 +47,26 @@ uint32_t inference_input_size(void) { return input_size; }
 
 uint32_t inference_output_size(void) { return output_size; }
 
+void inference_begin(uint32_t run) {
+  number = run;
+  begun = true;
+  done = false;
+  written = 0;
+}
+
+bool inference_is(uint32_t run) { return begun && number == run; }
+
 uint32_t inference_written(void) { return written; }
+
+bool inference_done(void) { return done; }
+
+uint32_t inference_input_crc(void) { return input_crc; }
+
+uint32_t inference_output_crc(void) { return output_crc; }
 
 uint64_t inference_ticks(void) { return ticks; }
 
-bool inference_done(void) { return done; }
+uint32_t inference_dropped_rows(void) { return dropped; }
 
 uint32_t inference_stack(void) { return most_stack; }
 
@@ -86,27 +104,36 @@ static int push_rows(uint32_t offset, const uint8_t *bytes, uint32_t count) {
   return status;
 }
 
-int inference_write(uint32_t offset, const uint8_t *bytes, uint32_t count) {
-  bool pushed = runtime_row_size() > 0;
-  done = false;
-  if (offset == 0)
+int inference_write(const uint8_t *bytes, uint32_t count) {
+  if (written == 0) {
     ticks = 0;
+    input_crc = runtime_crc();
+    dropped_before = runtime_dropped_rows();
+  }
+  input_crc = dqa_crc32(input_crc, bytes, count);
   int status = DQA_OK;
-  if (pushed)
-    status = push_rows(offset, bytes, count);
+  if (runtime_row_size())
+    status = push_rows(written, bytes, count);
   else
-    copy_in(offset, bytes, count);
-  if (status != DQA_OK)
-    written = 0;
-  else if (offset + count > written || (pushed && offset == 0))
-    written = offset + count;
+    copy_in(written, bytes, count);
+  written = status == DQA_OK ? written + count : 0;
   return status;
 }
 
 int inference_run(void) {
-  written = 0;
   int status = measured(runtime_run);
   done = status == DQA_OK;
+  if (!done) {
+    written = 0;
+    return status;
+  }
+  dropped = runtime_dropped_rows() - dropped_before;
+  output_crc = input_crc;
+  for (unsigned i = 0; i < runtime_outputs(); i++) {
+    uint32_t size;
+    const uint8_t *output = runtime_output(i, &size);
+    output_crc = dqa_crc32(output_crc, output, size);
+  }
   return status;
 }
 

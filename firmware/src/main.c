@@ -11,7 +11,8 @@ __attribute__((noreturn)) static void serve(void) {
     frame_push(&request, uart_read());
     for (frame_event event; (event = frame_next(&request)) != FRAME_NONE;) {
       commands_answer(event, &request, &reply);
-      uart_write(reply.bytes, reply.held);
+      if (reply.held)
+        uart_write(reply.bytes, reply.held);
     }
   }
 }

@@ -1,100 +1,151 @@
-"""The host's side of the serial protocol: requests with time-outs, retries and clear errors."""
+"""The host's side of the serial protocol: who is there, and one inference after the other, whatever happens to the link or the board."""
 
 from __future__ import annotations
 
+import logging
 import re
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from dqa import resources
 from dqa.device import protocol
-from dqa.device.link import Link
-from dqa.device.protocol import Command, Frame, Hello, Refusal, RunReply, Stats
-from dqa.errors import ProgramError, ToolError
+from dqa.device.exchange import Exchange, Numbers, RefusedError
+from dqa.device.link import Link, ReconnectedError
+from dqa.device.protocol import Command, Hello, Refusal, RunReply, Stats
+from dqa.errors import DataError, InputError, ProgramError, ToolError
 
-_TRIES = 4
+__all__ = ["RUN_TIMEOUT", "Device", "RefusedError", "refused_program"]
+
+_log = logging.getLogger(__name__)
 _REPLY_TIMEOUT = 5.0
-"""Seconds for any reply but RUN's: far above 270 bytes at 9600 baud, or on an emulator with a busy host."""
-_AGAIN = (Refusal.CRC, Refusal.TOO_LONG)
-"""Refusals of bytes that changed on their way: worth another try."""
+"""Seconds: far above 280 bytes at 9600 baud, or on an emulator with a busy host."""
 RUN_TIMEOUT = 900.0
 """Seconds for one inference, unless the caller says otherwise."""
-
-
+_BEGINNINGS = 30
+"""How often one inference is begun, or one request is asked over a connection that breaks, before it is given up."""
+_BEGIN_AGAIN = (Refusal.RANGE, Refusal.NO_INPUT, Refusal.NO_OUTPUT, Refusal.UNGREETED, Refusal.INPUT)
+"""Refusals of a device that is not where the host thinks it is: it started again, or old frames came once more."""
 _RUNTIME_REFUSED = 255
 """Status of TensorFlow Lite Micro, beside those of dqa.h (firmware/src/runtime.h)."""
 
 _T = TypeVar("_T")
 
 
-class RefusedError(ToolError):
-    """The device answered, and refused: `refusal` is the Refusal, `detail` its number."""
-
-    def __init__(self, command: Command, refusal: int, detail: int) -> None:
-        name = Refusal(refusal).name if refusal in list(Refusal) else str(refusal)
-        super().__init__(f"the device refused {command.name}: {name}, detail {detail:#x}")
-        self.refusal = refusal
-        self.detail = detail
+class _OtherAnswerError(ToolError):
+    """The bytes read are not the output of the run."""
 
 
 class Device:
-    """A device that speaks the protocol at the other end of `link`."""
+    """A device that speaks the protocol at the other end of `link`.
+
+    reply_timeout: seconds after which a request is repeated at the latest; usually it is much sooner, as replies were quick before.
+    run_timeout: seconds for one inference at most.
+    restarts: inferences begun again. boots: how often the board was found to have started again. reconnects: of the link.
+    """
 
     def __init__(self, link: Link, *, reply_timeout: float = _REPLY_TIMEOUT, run_timeout: float = RUN_TIMEOUT) -> None:
         self._link = link
-        self._receiver = protocol.Receiver()
-        self._sequence = 0
-        self._reply_timeout = reply_timeout
-        self._run_timeout = run_timeout
+        self._exchange = Exchange(link, reply_timeout, run_timeout)
+        self._runs = Numbers()
+        self._hello: Hello | None = None
+        self.restarts = self.boots = self.reconnects = 0
+
+    @property
+    def repeats(self) -> int:
+        """Requests that were sent again."""
+        return self._exchange.repeated
 
     def hello(self) -> Hello:
-        """Who is there; also ends whatever was half said before. ToolError if nobody answers."""
-        # a device that is just starting may not hear the first ones
-        patience = [self._reply_timeout * part for part in (0.02, 0.03, 0.05, 0.1, 0.2, 0.6, 1)]
-        hello = self._decode(Hello.decode, self._request(Command.HELLO, timeouts=patience))
-        if hello.version != protocol.VERSION:
-            message = f"the device speaks version {hello.version} of the protocol, dqa version {protocol.VERSION}"
-            raise ToolError(message, hint="flash it again")
+        """Who is there; also ends whatever was half said before.
+
+        ToolError if nobody answers. InputError if another board, or another model, answers than before.
+        """
+        hello = self._decode(Hello.decode, self._ask(Command.HELLO))
+        self._recognize(hello)
         return hello
 
     def infer(self, hello: Hello, data: bytes) -> tuple[bytes, RunReply]:
         """One inference of `hello.input_size` bytes: the output's bytes and the run's figures.
 
-        ProgramError if the device refused the program at load, RefusedError if it refuses anything else.
+        The answer surely belongs to this input and to the program of `hello`, whatever happened on the way. DataError if the input has
+        another size, ProgramError if the device refused the program at load, RefusedError if it refuses anything else, InputError if
+        another board or another model answers now, ToolError if nobody does.
         """
-        for last in (False, True):
-            for at in range(0, len(data), hello.data_max):
-                self._write(hello, at, data[at : at + hello.data_max])
-            try:
-                reply = self._decode(RunReply.decode, self._request(Command.RUN, timeouts=[self._run_timeout] * 2))
-                break
-            except RefusedError as error:
-                # the run happened, but noise made the device forget the reply that was lost
-                if last or error.refusal != Refusal.NO_INPUT:
-                    raise
-        size = hello.output_size
-        output = b""
-        for at in range(0, size, hello.data_max):
-            output += self._request(Command.READ_OUTPUT, protocol.read_output(at, min(hello.data_max, size - at)))
-        if len(output) != size:
-            raise ToolError(f"the device sent {len(output)} bytes of output instead of {size}")
-        return output, reply
-
-    def _write(self, hello: Hello, at: int, data: bytes) -> None:
-        try:
-            self._request(Command.WRITE_INPUT, protocol.write_input(at, data))
-        except RefusedError as error:
-            # pushed bytes cannot be written again: they are in place, but noise made the device forget the reply that was lost
-            if not (hello.row_size and error.refusal == Refusal.RANGE and error.detail == at + len(data)):
-                raise
+        if len(data) != hello.input_size:
+            raise DataError(f"a sample has {len(data)} bytes, the model on the board takes {hello.input_size}")
+        return self._steadily(lambda: self._infer(hello, data))
 
     def stats(self) -> Stats:
-        """Memory figures so far."""
-        return self._decode(Stats.decode, self._request(Command.STATS))
+        """Memory figures since the board started."""
+        return self._steadily(lambda: self._decode(Stats.decode, self._ask(Command.STATS)))
 
     def close(self) -> None:
         self._link.close()
+
+    def _steadily(self, act: Callable[[], _T]) -> _T:
+        """Acts again where the board does not remember the beginning."""
+        for last in [False] * (_BEGINNINGS - 1) + [True]:
+            try:
+                return act()
+            except _OtherAnswerError:
+                if last:
+                    raise
+            except RefusedError as error:
+                if error.refusal == Refusal.MODEL:
+                    raise refused_program(error.detail) from error
+                if last or error.refusal not in _BEGIN_AGAIN:
+                    raise
+            self.hello()
+            self.restarts += 1
+        raise AssertionError("the last time either succeeds or raises")
+
+    def _ask(self, command: Command, payload: bytes = b"") -> bytes:
+        """The answer, also over a connection that breaks and comes back; a board that kept its power goes on where it was."""
+        for _ in range(_BEGINNINGS):
+            try:
+                return self._exchange.ask(command, payload)
+            except ReconnectedError as error:
+                self.reconnects += 1
+                _log.warning("%s", error.message)
+                if command is not Command.HELLO:
+                    self.hello()
+        raise ToolError("the connection breaks again and again", hint="check the cable")
+
+    def _infer(self, hello: Hello, data: bytes) -> tuple[bytes, RunReply]:
+        run, crc = self._runs.next(), protocol.input_crc(hello.program_crc, data)
+        for at in range(0, len(data), hello.data_max):
+            part = data[at : at + hello.data_max]
+            written = self._ask(Command.WRITE_INPUT, protocol.write_input(run, at, part))
+            if self._decode(protocol.decode_written, written) != at + len(part):
+                raise _OtherAnswerError("the device counts other bytes of the input than were sent")
+        reply = self._decode(RunReply.decode, self._ask(Command.RUN, protocol.run(run, crc)))
+        size = hello.output_size
+        output = b""
+        for at in range(0, size, hello.data_max):
+            output += self._ask(Command.READ_OUTPUT, protocol.read_output(run, at, min(hello.data_max, size - at)))
+        if len(output) != size or protocol.output_crc(crc, output) != reply.output_crc:
+            raise _OtherAnswerError("the device sent another output than that of the run")
+        return output, reply
+
+    def _recognize(self, hello: Hello) -> None:
+        """Notices what changed since the last greeting."""
+        if hello.version != protocol.VERSION:
+            message = f"the device speaks version {hello.version} of the protocol, dqa version {protocol.VERSION}"
+            raise ToolError(message, hint="flash it again")
+        before = self._hello = self._hello or hello
+        if hello.program_crc != before.program_crc:
+            raise InputError(
+                f"the board runs another model now (program {hello.program_crc:#010x}, before {before.program_crc:#010x})",
+                hint="connect the board with the first one again, or flash it",
+            )
+        if replace(hello, boot=before.boot) != before:
+            message = f"another board, or other firmware, answers now: {hello.board}, before {before.board}"
+            raise InputError(message, hint="connect the first one again")
+        if hello.boot != before.boot:
+            self._hello = hello
+            self.boots += 1
+            _log.warning("the board started again, or is another one with the same program; the run goes on")
 
     @staticmethod
     def _decode(decode: Callable[[bytes], _T], payload: bytes) -> _T:
@@ -102,53 +153,6 @@ class Device:
             return decode(payload)
         except ValueError as error:
             raise ToolError(f"the device's reply makes no sense: {error}", hint="flash it again") from error
-
-    def _request(self, command: Command, payload: bytes = b"", timeouts: Sequence[float] = ()) -> bytes:
-        """The payload of the device's answer, waiting so many seconds in each try.
-
-        A repeated request keeps its number, so that nothing is done twice.
-        """
-        timeouts = timeouts or [self._reply_timeout] * _TRIES
-        self._sequence = (self._sequence + 1) & 0xFF
-        frame = Frame(command, self._sequence, payload).encode()
-        for attempt, timeout in enumerate(timeouts):
-            # zeros complete a frame the device may still be waiting for, and begin none
-            self._link.send((bytes(protocol.FRAME_MAX) if attempt else b"") + frame)
-            reply = self._await(command, timeout)
-            if reply is not None:
-                return reply
-        raise ToolError(
-            f"no answer to {command.name} in {len(timeouts)} tries",
-            hint="is the board flashed with this model's firmware, and the port the right one?",
-        )
-
-    def _await(self, command: Command, timeout: float) -> bytes | None:
-        """The answer to the last request, None if it did not come or the request was damaged."""
-        deadline = time.monotonic() + timeout
-        while (left := deadline - time.monotonic()) > 0:
-            for frame in self._receiver.feed(self._link.receive(left)):
-                if frame.type == protocol.ERROR:
-                    try:
-                        refusal, detail = protocol.decode_refusal(frame.payload)
-                    except ValueError:
-                        continue
-                    if refusal in _AGAIN:
-                        return None
-                    if refusal == Refusal.FAULT:
-                        raise ToolError(f"the device's processor faulted (CFSR {detail:#010x})", hint="reset the board")
-                    if refusal == Refusal.STACK:
-                        raise ToolError(
-                            f"stack overflow on the board: its stack has {detail} bytes",
-                            hint="link it with a larger stack (board_stack_size), then flash it again",
-                        )
-                    if frame.sequence != self._sequence:
-                        continue
-                    if refusal == Refusal.MODEL:
-                        raise refused_program(detail)
-                    raise RefusedError(command, refusal, detail)
-                if frame.type == command | protocol.REPLY and frame.sequence == self._sequence:
-                    return frame.payload
-        return None
 
 
 def refused_program(status: int) -> ProgramError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -17,7 +18,7 @@ from dqa.device.boards import Board, list_boards, load_board
 from dqa.device.build import BuildResult, build, elf_path, result
 from dqa.device.client import Device, refused_program
 from dqa.device.link import SerialLink
-from dqa.device.protocol import Hello, RunReply
+from dqa.device.protocol import Hello, RunReply, Stats
 from dqa.device.simulate import Simulator
 from dqa.errors import BoardError, DataError, InputError, ToolError
 
@@ -36,6 +37,8 @@ class DeviceResult:
 
     instructions: exact, of the first sample's inference (simulated boards); where rows are pushed, the sum over its calls, each rounded.
     microseconds: mean of an inference (real boards). stack: most taken by loading or an inference; stack_bound: the most it can be.
+    link: what happened on the way and was mended, by kind: requests repeated (repeats), inferences begun again (restarts), starts of the
+    board (boots), connections that came back (reconnects).
     ram_model: what of ram_static the model needs (see Sizes). dropped_rows: rows whose shifting errors did not fit, of all samples.
     """
 
@@ -43,6 +46,7 @@ class DeviceResult:
     ram_static: int
     stack: int
     dropped_rows: int
+    link: dict[str, int] = field(default_factory=dict)
     ram_model: int | None = None
     stack_bound: int | None = None
     flash_code: int | None = None
@@ -89,7 +93,7 @@ def _simulate(
 ) -> DeviceResult:
     assert board.qemu is not None
     count = len(inputs)
-    replies: list[tuple[bytes, RunReply]] = [(b"", RunReply(0, 0))] * count
+    answered: dict[int, tuple[bytes, RunReply]] = {}
     with ExitStack() as stack, _workers(max(1, jobs)) as pool:
         # The first sample runs where instructions are counted, which is slower; the others run beside it.
         counted = [0] if measure else []
@@ -103,7 +107,7 @@ def _simulate(
         def run(index: int, own: _Running | None = None) -> None:
             running = own or free.get()
             try:
-                replies[index] = running.infer(inputs[index])
+                answered[index] = running.infer(inputs[index])
             finally:
                 if own is None:
                     free.put(running)
@@ -114,12 +118,14 @@ def _simulate(
             future.result()
             step(1)
         stats = [running.device.stats() for running in counter + plain]
+    replies = [answered[index] for index in range(count)]
     ticks = replies[0][1].ticks
     return DeviceResult(
         outputs=_rows(replies),
         ram_static=built.ram_static,
-        stack=max(s.stack_used for s in stats),
+        stack=_stack(replies, stats),
         dropped_rows=sum(reply.dropped_rows for _, reply in replies),
+        link=_link([running.device for running in counter + plain]),
         ram_model=built.ram_model,
         stack_bound=built.stack,
         flash_code=built.flash_code,
@@ -186,8 +192,9 @@ def _on_serial(port: str, out: Path, inputs: Bytes, step: Callable[[int], None],
     return DeviceResult(
         outputs=_rows(replies),
         ram_static=stats.static_ram,
-        stack=stats.stack_used,
+        stack=_stack(replies, [stats]),
         dropped_rows=sum(reply.dropped_rows for _, reply in replies),
+        link=_link([device]),
         ram_model=built.ram_model if built else None,
         stack_bound=built.stack if built else None,
         flash_code=built.flash_code if built else None,
@@ -208,6 +215,19 @@ def _check(hello: Hello, out: Path, inputs: Bytes) -> None:
         raise InputError(message, hint=f"build {out} again; a real board takes: dqa flash {out} --board {hello.board}")
     if hello.input_size != inputs.shape[1]:
         raise DataError(f"a sample has {inputs.shape[1]} bytes, the model on the board takes {hello.input_size}")
+
+
+def _stack(replies: list[tuple[bytes, RunReply]], stats: list[Stats]) -> int:
+    """The most stack taken; a board that started again counts anew, so the last figure is not enough."""
+    return max(*(reply.stack_used for _, reply in replies), *(figures.stack_used for figures in stats))
+
+
+def _link(devices: list[Device]) -> dict[str, int]:
+    """What happened on the way, summed; what did not happen is absent."""
+    sums: Counter[str] = Counter()
+    for device in devices:
+        sums.update({"repeats": device.repeats, "restarts": device.restarts, "boots": device.boots, "reconnects": device.reconnects})
+    return dict(+sums)
 
 
 def _rows(replies: list[tuple[bytes, RunReply]]) -> Bytes:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import socket
-from typing import Protocol
+import time
+from typing import NoReturn, Protocol
 
 import serial
 
 from dqa.errors import InputError, ToolError
 
+_log = logging.getLogger(__name__)
+RETURN_TIME = 30.0
+"""Seconds in which a serial port that went away may come back."""
+_LOOK = 0.1
+"""Seconds between two looks for it."""
+
+
+class ReconnectedError(ToolError):
+    """The connection broke and is there again. What was on its way is lost, and another board may answer."""
+
 
 class Link(Protocol):
-    """A byte stream both ways. Both methods raise ToolError once the other side is gone."""
+    """A byte stream both ways. Both methods raise ToolError once the other side is gone, ReconnectedError if it has come back."""
 
     def send(self, data: bytes) -> None:
         """Sends all of `data`."""
@@ -55,19 +68,23 @@ class SocketLink:
 class SerialLink:
     """A serial port, or any URL pyserial knows (socket://host:port)."""
 
-    def __init__(self, port: str, baud: int) -> None:
-        """InputError if the port cannot be opened."""
+    def __init__(self, port: str, baud: int, *, return_time: float = RETURN_TIME) -> None:
+        """return_time: seconds in which a port that went away may come back. InputError if the port cannot be opened."""
         self._name = port
+        self._baud = baud
+        self._return_time = return_time
         try:
-            self._port = serial.serial_for_url(port, baudrate=baud, timeout=0, write_timeout=30, exclusive=True)
-        except (serial.SerialException, ValueError, OSError) as error:
+            self._port = self._open()
+        except (ValueError, OSError) as error:  # serial.SerialException is an OSError
             raise InputError(f"cannot open {port}: {error}", hint="list the ports with: python -m serial.tools.list_ports") from error
 
     def send(self, data: bytes) -> None:
         try:
             self._port.write(data)
-        except (serial.SerialException, OSError) as error:
+        except serial.SerialTimeoutException as error:
             raise ToolError(f"{self._name} takes no bytes: {error}", hint="is the board still connected?") from error
+        except OSError as error:
+            self._return(error)
 
     def receive(self, timeout: float) -> bytes:
         try:
@@ -77,8 +94,27 @@ class SerialLink:
                 return b""
             self._port.timeout = 0
             return bytes(first + self._port.read(1 << 12))
-        except (serial.SerialException, OSError) as error:
-            raise ToolError(f"connection to {self._name} broke: {error}", hint="is the board still connected?") from error
+        except OSError as error:
+            self._return(error)
 
     def close(self) -> None:
         self._port.close()
+
+    def _open(self) -> serial.SerialBase:
+        return serial.serial_for_url(self._name, baudrate=self._baud, timeout=0, write_timeout=30, exclusive=True)
+
+    def _return(self, error: OSError) -> NoReturn:
+        """Waits until the port is there again: ReconnectedError then, ToolError if it stays away."""
+        with contextlib.suppress(OSError):
+            self._port.close()  # else the port may come back under another name
+        start = time.monotonic()
+        _log.warning("the connection to %s broke (%s); waiting up to %g s for it to come back", self._name, error, self._return_time)
+        while time.monotonic() - start < self._return_time:
+            try:
+                self._port = self._open()
+            except (ValueError, OSError):
+                time.sleep(_LOOK)
+            else:
+                raise ReconnectedError(f"the connection to {self._name} broke, and came back after {time.monotonic() - start:.1f} s")
+        message = f"the connection to {self._name} broke and did not come back in {self._return_time:g} s: {error}"
+        raise ToolError(message, hint="is the board still connected?") from error

@@ -7,14 +7,16 @@ import zlib
 from dataclasses import dataclass
 from enum import IntEnum
 
-VERSION = 1
+VERSION = 2
 SYNC = b"\xd0\xa9"
-PAYLOAD_MAX = 260
+PAYLOAD_MAX = 264
 DATA_MAX = 256
-_HEADER = struct.Struct("<2sBBH")
+_HEADER = struct.Struct("<2sBIH")
 _CRC = struct.Struct("<I")
 FRAME_MAX = _HEADER.size + PAYLOAD_MAX + _CRC.size
 REPLY = 0x80
+STARTED = 0xFE
+"""Type of the frame that says a RUN was understood; its reply comes when the inference has ended."""
 ERROR = 0xFF
 
 
@@ -39,7 +41,9 @@ class Refusal(IntEnum):
     NO_OUTPUT = 8
     RUN = 9
     FAULT = 10
-    STACK = 11
+    UNGREETED = 11
+    INPUT = 12
+    STACK = 13
 
 
 class CounterKind(IntEnum):
@@ -49,7 +53,7 @@ class CounterKind(IntEnum):
 
 @dataclass(frozen=True)
 class Frame:
-    """`type` 0..255, `sequence` 0..255, at most PAYLOAD_MAX bytes of payload."""
+    """`type` 0..255, `sequence` 0..2^32 - 1: the number a reply repeats of its request; at most PAYLOAD_MAX bytes of payload."""
 
     type: int
     sequence: int
@@ -109,7 +113,7 @@ def _unpack(layout: struct.Struct, payload: bytes) -> tuple[int, ...]:
 class Hello:
     """Who answers. `load_status` is the dqa_status of loading the program, 0 if it runs; sizes in bytes.
 
-    row_size: of the rows of the input where they are pushed, 0 where the input is written whole.
+    row_size: of the rows of the input where they are pushed, 0 where the input is written whole. boot: the same until the next start.
     """
 
     board: str
@@ -124,8 +128,9 @@ class Hello:
     counter_hz: int
     data_max: int
     row_size: int
+    boot: int
 
-    _LAYOUT = struct.Struct("<HBBIIIIIIHI")
+    _LAYOUT = struct.Struct("<HBBIIIIIIHII")
 
     @classmethod
     def decode(cls, payload: bytes) -> Hello:
@@ -136,15 +141,20 @@ class Hello:
 
 @dataclass(frozen=True)
 class RunReply:
-    """Counter ticks of one inference, and the rows whose shifting errors did not fit."""
+    """Counter ticks of one inference, and the rows whose shifting errors did not fit.
+
+    output_crc: see `output_crc`. stack_used: bytes that loading the model or an inference took at most, so far.
+    """
 
     ticks: int
     dropped_rows: int
+    output_crc: int
+    stack_used: int
 
     @classmethod
     def decode(cls, payload: bytes) -> RunReply:
         """ValueError if the payload is too short."""
-        return cls(*_unpack(struct.Struct("<QI"), payload))
+        return cls(*_unpack(struct.Struct("<QIII"), payload))
 
 
 @dataclass(frozen=True)
@@ -161,14 +171,34 @@ class Stats:
         return cls(*_unpack(struct.Struct("<III"), payload))
 
 
-def write_input(offset: int, data: bytes) -> bytes:
-    """Payload of WRITE_INPUT: at most DATA_MAX bytes."""
-    return struct.pack("<I", offset) + data
+def write_input(run: int, offset: int, data: bytes) -> bytes:
+    """Payload of WRITE_INPUT: at most DATA_MAX bytes for the run of this number."""
+    return struct.pack("<II", run, offset) + data
 
 
-def read_output(offset: int, count: int) -> bytes:
+def run(number: int, crc: int) -> bytes:
+    """Payload of RUN: the run's number and the `input_crc` that is meant."""
+    return struct.pack("<II", number, crc)
+
+
+def read_output(run: int, offset: int, count: int) -> bytes:
     """Payload of READ_OUTPUT."""
-    return struct.pack("<IH", offset, count)
+    return struct.pack("<IIH", run, offset, count)
+
+
+def input_crc(program_crc: int, data: bytes) -> int:
+    """CRC-32 of a whole input, continued from the program's: names both."""
+    return zlib.crc32(data, program_crc)
+
+
+def output_crc(crc_of_input: int, output: bytes) -> int:
+    """CRC-32 of an output, continued from its `input_crc`: names the program, the input and the answer."""
+    return zlib.crc32(output, crc_of_input)
+
+
+def decode_written(payload: bytes) -> int:
+    """Bytes of the input in place, of a reply to WRITE_INPUT; ValueError if the payload is too short."""
+    return _unpack(struct.Struct("<I"), payload)[0]
 
 
 def decode_refusal(payload: bytes) -> tuple[int, int]:
