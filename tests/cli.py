@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +31,13 @@ class Shell:
     def __call__(self, *arguments: str | Path) -> Done:
         self.monkeypatch.setattr(sys, "argv", ["dqa", *map(str, arguments)])
         self.capfd.readouterr()
-        with pytest.raises(SystemExit) as exited:
-            main()
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            with pytest.raises(SystemExit) as exited:
+                main()
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         captured = self.capfd.readouterr()
         return Done(int(exited.value.code or 0), captured.out, captured.err)
 

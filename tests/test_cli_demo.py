@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -91,18 +92,35 @@ def test_simulate_serves_the_board_until_control_c(dqa: Shell, example_out: Path
         assert process.wait(30) == 130
 
 
-def test_control_c_ends_a_conversion_and_leaves_nothing(example_h5: Path, noise_npz: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.parametrize("death", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_conversion_that_is_ended_leaves_nothing(example_h5: Path, noise_npz: Path, tmp_path: Path, death: signal.Signals) -> None:
+    scratch, out = tmp_path / "scratch", tmp_path / "out"
+    scratch.mkdir()
     command = [sys.executable, "-m", "dqa", "convert", str(example_h5), "--calibration", str(noise_npz), "-o", str(out), "-q"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        # Not while Python still imports: an interrupt inside an exec() there (dataclasses) makes CPython end by the signal itself.
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        while process.poll() is None and not children.read_text():
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(scratch)}) as process:
+        while process.poll() is None and not list(scratch.glob("dqa-*/log.txt")):  # until TensorFlow's process is there
+            time.sleep(0.02)
+        process.send_signal(death)
         _, err = process.communicate(timeout=60)
-    assert (process.returncode, err.strip()) == (130, "interrupted")
-    assert not out.exists()
+    if death == signal.SIGKILL:
+        assert process.returncode == -death
+    else:
+        assert process.returncode == 128 + death and len(err.splitlines()) == 1, err
+    deadline = time.monotonic() + 30
+    while (left := processes_of(scratch)) or list(tmp_path.iterdir()) != [scratch] or list(scratch.iterdir()):
+        assert time.monotonic() < deadline, (left, list(tmp_path.rglob("*")))
+        time.sleep(0.02)
+
+
+def processes_of(scratch: Path) -> list[str]:
+    """The commands of all processes that inherited this folder for temporary files."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if str(scratch).encode() in (folder / "environ").read_bytes():
+                found.append((folder / "cmdline").read_text())
+    return found
 
 
 def test_labels_that_are_not_there_are_asked_for(dqa: Shell, example_out: Path, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from dqa import resources
 from dqa.device import bare, boards
-from dqa.device.boards import Board
+from dqa.device.boards import Board, Region
 from dqa.device.client import Device
 from dqa.device.simulate import Simulator
 from dqa.errors import ToolError
@@ -46,6 +48,17 @@ def overflow_is_reported(board: Board, elf: Path, size: int, *, at_load: bool = 
             with pytest.raises(ToolError, match=message) as caught:
                 request()
             assert "larger stack" in caught.value.hint
+
+
+@pytest.mark.parametrize("board", boards.list_boards(), ids=lambda board: board.name)
+def test_nothing_in_use_lies_where_the_guard_is(board: Board) -> None:
+    guard = re.search(r"GUARD = (\d+)", (resources.path("firmware") / "bsp" / "stack.c").read_text())
+    assert guard is not None
+    low, bytes_ = board.ram.origin, int(guard[1])
+    assert low % bytes_ == 0
+    used = [region for region in vars(board).values() if isinstance(region, Region)]
+    assert len(used) >= 2
+    assert all(region.origin >= low or region.origin + region.size <= low - bytes_ for region in used)
 
 
 @pytest.mark.parametrize("board", SIMULATED)

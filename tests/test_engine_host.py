@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,10 +83,10 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     """A cache of its own; compiler and cache are looked for again."""
     directory = tmp_path / "cache"
     monkeypatch.setenv("DQA_CACHE_DIR", str(directory))
-    for function in (find_compiler, engine_compile._cache_directory):
+    for function in (find_compiler, engine_compile._cache_directory, engine_compile._own_directory):
         function.cache_clear()
     yield directory
-    for function in (find_compiler, engine_compile._cache_directory):
+    for function in (find_compiler, engine_compile._cache_directory, engine_compile._own_directory):
         function.cache_clear()
 
 
@@ -100,7 +103,7 @@ def test_a_library_is_compiled_once_and_again_when_its_source_changes(empty_cach
     assert first.stat().st_mtime_ns == made
     source.write_text("int one(void) { return 2; }\n")
     assert shared_library("one", [source], executor_includes()) != first
-    assert len(list(empty_cache.iterdir())) == 2
+    assert len(list(empty_cache.glob("one-*.so"))) == 2
 
 
 def test_an_error_of_the_compiler_is_one_line_and_leaves_nothing_behind(empty_cache: Path, tmp_path: Path) -> None:
@@ -126,3 +129,80 @@ def test_a_cache_that_cannot_be_made_is_replaced_by_a_private_one(empty_cache: P
     empty_cache.write_text("a file where the directory should be")
     library = shared_library("crc", [crc_source()], executor_includes())
     assert library.exists() and empty_cache not in library.parents
+
+
+LOADS = """
+import ctypes, sys
+from pathlib import Path
+from dqa.engine.compile import shared_library
+path = shared_library("one", [Path(sys.argv[1])], [])
+print(path, ctypes.CDLL(str(path)).one())
+"""
+
+
+def load_one(source: Path, cache: Path) -> subprocess.CompletedProcess[str]:
+    """Compiles a function that gives 1, or finds it in the cache, and calls it, in a process of its own."""
+    variables = os.environ | {"DQA_CACHE_DIR": str(cache)}
+    return subprocess.run([sys.executable, "-c", LOADS, str(source)], capture_output=True, text=True, env=variables)
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Path:
+    source = tmp_path / "one.c"
+    source.write_text("int one(void) { return 1; }\n")
+    return source
+
+
+@pytest.mark.parametrize("damage", ["cut", "page", "empty", "byte", "no digest", "other digest", "folder"])
+def test_a_library_that_is_not_whole_is_made_again_and_never_loaded(damage: str, one: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    assert load_one(one, cache).returncode == 0
+    library, digest = next(cache.glob("*.so")), next(cache.glob("*.sha256"))
+    whole = library.read_bytes()
+    if damage in ("cut", "page", "empty"):
+        os.truncate(library, {"cut": len(whole) - 1, "page": 4096, "empty": 0}[damage])
+    elif damage == "byte":
+        library.write_bytes(whole[:100] + bytes([whole[100] ^ 255]) + whole[101:])
+    elif damage == "folder":
+        library.unlink()
+        (library / "in").mkdir(parents=True)
+    else:
+        digest.write_bytes(b"\xff") if damage == "other digest" else digest.unlink()
+    done = load_one(one, cache)
+    assert (done.returncode, done.stdout.split()[-1:]) == (0, ["1"]), done.stderr
+    if damage != "folder":
+        assert library.read_bytes() == whole
+        assert sorted(path.name for path in cache.iterdir()) == sorted([library.name, digest.name])
+
+
+@pytest.mark.parametrize("home", ["", "/proc/no/home", "relative"])
+@pytest.mark.parametrize("xdg", ["", "/proc/no/cache", "relative"])
+def test_the_cache_does_without_a_home(home: str, xdg: str, one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    # HOME is set, if to nothing: without it the system names the home of the user who runs the tests
+    variables = {name: value for name, value in os.environ.items() if name not in ("DQA_CACHE_DIR", "XDG_CACHE_HOME")}
+    variables |= {"HOME": home, "TMPDIR": str(scratch)} | ({"XDG_CACHE_HOME": xdg} if xdg else {})
+    done = subprocess.run([sys.executable, "-c", LOADS, str(one)], capture_output=True, text=True, env=variables)
+    assert (done.returncode, done.stdout.split()[-1:]) == (0, ["1"]), done.stderr
+    assert done.stdout.startswith(str(scratch))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.c", "scratch"] and not list(scratch.iterdir())
+
+
+def test_a_user_whom_the_system_does_not_know_has_a_cache_too(empty_cache: Path, one: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("DQA_CACHE_DIR")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", home)
+    assert shared_library("one", [one], []).exists() and not empty_cache.exists()
+
+
+def test_processes_that_make_the_same_library_at_once_all_load_it(one: Path, tmp_path: Path) -> None:
+    variables = os.environ | {"DQA_CACHE_DIR": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", LOADS, str(one)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables) for _ in range(4)]
+    assert [process.communicate()[0].split()[-1] for process in running] == ["1"] * 4
+    assert len(list((tmp_path / "cache").iterdir())) == 2

@@ -46,7 +46,7 @@ def result(**given: object) -> EvaluateResult:
 
 
 def test_what_a_target_cannot_give_is_absent() -> None:
-    assert set(result().to_json()) == {"metric", "samples", "target", "stored_bits", "answers"}
+    assert set(result().to_json()) == {"dqa", "metric", "samples", "target", "stored_bits", "answers"}
     given = result(value=0.5, agreement=(1, 2), ram={"static": 1, "stack": 2}).to_json()
     assert given["agreement"] == {"equal": 1, "of": 2}
     assert given["ram"] == {"static": 1, "stack": 2}

@@ -3,9 +3,6 @@
 import errno
 import os
 import resource
-import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -14,15 +11,7 @@ import pytest
 from dqa import directories, files
 from dqa.directories import recover, staged
 from dqa.errors import DqaError, InputError
-
-
-def tree(directory: Path) -> dict[str, str]:
-    """Everything below a directory: what files hold, "/" for directories, "-> target" for links."""
-
-    def shown(path: Path) -> str:
-        return f"-> {path.readlink()}" if path.is_symlink() else "/" if path.is_dir() else path.read_text()
-
-    return {str(path.relative_to(directory)): shown(path) for path in sorted(directory.rglob("*"))}
+from faults import KILLED, REFUSED, contents, full, killed
 
 
 def fill(directory: Path, names: dict[str, str]) -> None:
@@ -52,7 +41,7 @@ def test_a_link_stays_a_link_and_a_stream_is_written_as_it_is(tmp_path: Path) ->
     (tmp_path / "real").write_text("old")
     (tmp_path / "link").symlink_to("real")
     files.write_atomically(tmp_path / "link", "new")
-    assert tree(tmp_path) == {"link": "-> real", "real": "new"}
+    assert contents(tmp_path) == {"link": "-> real", "real": "new"}
     files.write_atomically(Path(os.devnull), "gone")
     assert Path(os.devnull).is_char_device()
     pipe = tmp_path / "pipe"
@@ -83,10 +72,10 @@ def test_what_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
     path = tmp_path / "file"
     files.beside(path).write_text("a longer text than the one that follows")
     files.write_atomically(path, "text")
-    assert tree(tmp_path) == {"file": "text"}
+    assert contents(tmp_path) == {"file": "text"}
     fill(tmp_path, {"a/.b.json.dqa-writing": "", "a/.hidden": "", "a/c.dqa-writing": ""})
     files.sweep(tmp_path)
-    assert sorted(tree(tmp_path)) == ["a", "a/.hidden", "a/c.dqa-writing", "file"]
+    assert sorted(contents(tmp_path)) == ["a", "a/.hidden", "a/c.dqa-writing", "file"]
 
 
 def test_threads_that_write_the_same_file_leave_one_of_their_texts(tmp_path: Path) -> None:
@@ -116,7 +105,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
         assert caught.value.exit_code == 1
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert tree(tmp_path) == {"file": "old", "out": "/", "out/model": "old"}
+    assert contents(tmp_path) == {"file": "old", "out": "/", "out/model": "old"}
 
 
 def test_a_directory_is_replaced_and_the_users_files_stay(tmp_path: Path) -> None:
@@ -131,7 +120,7 @@ def test_a_directory_is_replaced_and_the_users_files_stay(tmp_path: Path) -> Non
     mine = (out / "user.txt").stat().st_ino
     with staged(out, lambda old: [*users(old), "lib/user/x"]) as new:
         fill(new, {"model": "2", "src/b": "2"})
-    assert tree(out) == {
+    assert contents(out) == {
         "lib": "/",
         "lib/user": "/",
         "lib/user-empty": "/",
@@ -149,15 +138,15 @@ def test_a_directory_is_replaced_and_the_users_files_stay(tmp_path: Path) -> Non
 
 def test_a_failure_while_it_is_written_leaves_the_old_one(tmp_path: Path) -> None:
     fill(tmp_path / "out", {"model": "old", "user": "mine"})
-    before = tree(tmp_path)
+    before = contents(tmp_path)
     with pytest.raises(KeyboardInterrupt), staged(tmp_path / "out", users) as new:
         fill(new, {"model": "new"})
         raise KeyboardInterrupt
-    assert tree(tmp_path) == before
+    assert contents(tmp_path) == before
     with pytest.raises(DqaError) as caught, staged(tmp_path / "out", users):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert "cannot write" in caught.value.message
-    assert tree(tmp_path) == before
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("way", ["current directory", "no exchange"])
@@ -172,60 +161,58 @@ def test_where_directories_cannot_be_exchanged_their_entries_are(tmp_path: Path,
     with staged(Path(), users) if way == "current directory" else staged(out, users) as new:
         fill(new, {"model": "new", "lib/b": "new"})
     assert out.stat().st_ino == place
-    assert tree(tmp_path) == {"out": "/", "out/lib": "/", "out/lib/b": "new", "out/lib/user": "mine", "out/model": "new"}
+    assert contents(tmp_path) == {"out": "/", "out/lib": "/", "out/lib/b": "new", "out/lib/user": "mine", "out/model": "new"}
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from dqa import directories
-from dqa.directories import staged
-
-out, way, moment = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-if way == "moved":
-    directories._exchange = lambda one, other: False
-events = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "shutil.move", "shutil.rmtree", "ctypes.dlsym", "open"}
-count = -1
-
-def kill(event, arguments):
-    global count
-    if event in events and count >= 0:
-        count += 1
-        if count == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-sys.addaudithook(kill)
-count = 0
-with staged(out, lambda old: [str(path.relative_to(old)) for path in old.rglob("user*")]) as new:
-    (new / "lib").mkdir()
-    (new / "model").write_text("new")
-    (new / "lib" / "b").write_text("new")
-"""
+def old_out(out: Path) -> None:
+    fill(out, {"lib/a": "old", "lib/user": "mine", "model": "old", "user": "mine"})
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("way", ["exchanged", "moved"])
-def test_killed_at_any_moment_it_is_the_old_or_the_new(tmp_path: Path, way: str) -> None:
+def replace(out: Path) -> None:
+    with staged(out, users) as new:
+        fill(new, {"model": "new", "lib/b": "new"})
+
+
+BEFORE = {"lib": "/", "lib/a": "old", "lib/user": "mine", "model": "old", "user": "mine"}
+AFTER = {"lib": "/", "lib/b": "new", "lib/user": "mine", "model": "new", "user": "mine"}
+
+
+@pytest.mark.parametrize("exchanged", [True, False])
+def test_killed_at_any_moment_it_is_the_old_or_the_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchanged: bool) -> None:
     """Where it is exchanged, without any help; where entries are moved, once it is recovered. The user's files are there either way."""
-    old = {"lib": "/", "lib/a": "old", "lib/user": "mine", "model": "old", "user": "mine"}
-    new = {"lib": "/", "lib/b": "new", "lib/user": "mine", "model": "new", "user": "mine"}
+    if not exchanged:
+        monkeypatch.setattr(directories, "_exchange", lambda _one, _other: False)
     found = []
     for moment in range(1, 1000):
         out = tmp_path / f"{moment}" / "out"
-        fill(out, {name: text for name, text in old.items() if text != "/"})
-        code = subprocess.run([sys.executable, "-c", KILLED, str(out), way, str(moment)], check=False).returncode
-        if way == "exchanged":
-            assert tree(out) in (old, new), moment
+        old_out(out)
+        code = killed(lambda out=out: replace(out), moment)
+        if exchanged:
+            assert contents(out) in (BEFORE, AFTER), moment
         recover(out, users)
-        assert tree(out) in (old, new), moment
+        assert contents(out) in (BEFORE, AFTER), moment
         assert list(out.parent.iterdir()) == [out]
-        found.append(tree(out) == new)
+        found.append(contents(out) == AFTER)
         if code == 0:
             break
-        assert code == -signal.SIGKILL
+        assert code == KILLED
     assert found == sorted(found)
     assert found.count(False) > 5
     assert found.count(True) > 3
+
+
+def test_a_disk_that_is_full_at_any_moment_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    old_out(out)
+    for moment in range(1, 1000):
+        code = full(lambda: replace(out), moment)
+        if code == 0:
+            break
+        assert code == REFUSED
+        assert contents(out) == BEFORE, moment
+        assert list(tmp_path.iterdir()) == [out]
+    assert moment > 5
+    assert contents(out) == AFTER
 
 
 def test_a_file_that_came_while_the_directory_was_exchanged_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +227,7 @@ def test_a_file_that_came_while_the_directory_was_exchanged_is_kept(tmp_path: Pa
     monkeypatch.setattr(directories, "_exchange", slow)
     with staged(out, users) as new:
         fill(new, {"model": "new"})
-    assert tree(tmp_path) == {"out": "/", "out/model": "new", "out/user-late": "mine"}
+    assert contents(tmp_path) == {"out": "/", "out/model": "new", "out/user-late": "mine"}
 
 
 def _umask() -> int:

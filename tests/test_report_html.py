@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -14,13 +13,12 @@ from xml.etree import ElementTree
 import pytest
 
 from dqa.config import ConvertConfig
-from dqa.errors import InputError
 from dqa.graph import Graph
 from dqa.lowering.build import edge_order
 from dqa.program import Program
 from dqa.recipe import as_mapping
 from dqa.report import build_report
-from dqa.report.html import render_html, write_html
+from dqa.report.html import render_html
 from dqa.report.plan import plan_section
 from dqa.report.plots import Axis
 from test_lowering import convert, images, residual
@@ -170,23 +168,23 @@ def test_a_report_without_a_plan_is_shown_too():
     assert all(edge["name"] in text and edge["reason"] in text for edge in report["edges"])
 
 
-def test_evaluations_beside_the_page_are_shown_and_other_files_are_not(tmp_path: Path):
-    result = {"metric": "top1", "value": 0.9125, "samples": 80, "target": "sim:here", "agreement": {"equal": 79, "of": 80}}
-    (tmp_path / "board.json").write_text(json.dumps({**result, "ram": {"static": 5000}, "instructions": 123456}))
-    (tmp_path / "report.json").write_text(json.dumps(stored_report()))
-    (tmp_path / "broken.json").write_text("{")
-    write_html(stored_report(), tmp_path / "report.html")
-    page = parsed((tmp_path / "report.html").read_text(encoding="utf-8"))
-    section = next(s for s in page.iter(f"{HTML}section") if s.get("id") == "evaluations")
-    text = "".join(section.itertext())
+def test_evaluations_and_builds_of_its_program_are_shown_and_no_others():
+    result = {"metric": "top1", "value": 0.9125, "samples": 80, "target": "sim:here", "agreement": {"equal": 79, "of": 80}, "data": "x.npz"}
+    figures = {"ram": {"static": 5000}, "instructions": 123456, "program_sha256": "this"}
+    build = {"board": "one", "runtime": "standalone", "pushed": False, "flash": {"code": 1, "model": 2}, "ram": {"static": 3, "model": 4}}
+    report = stored_report() | {
+        "program": {"sha256": "this"},
+        "evaluations": [result | figures, result | {"target": "host", "program_sha256": "this"}, result | {"target": "sim:other"}],
+        "builds": [build | {"program_sha256": "this"}, build | {"board": "two", "program_sha256": "another"}],
+    }
+    page = parsed(render_html(report))
+    sections = {section.get("id"): "".join(section.itertext()) for section in page.iter(f"{HTML}section")}
 
-    assert all(words in text for words in ("sim:here", "0.9125", "79 of 80", "static 5,000 B", "123,456", "board.json"))
-    assert "report.json" not in text and "broken.json" not in text
-
-
-def test_a_page_that_cannot_be_written_is_one_clear_error(tmp_path: Path):
-    with pytest.raises(InputError, match=r"cannot write '.*report\.html'"):
-        write_html(stored_report(), tmp_path / "missing" / "report.html")
+    assert all(
+        words in sections["evaluations"] for words in ("sim:here", "0.9125", "79 of 80", "static 5,000 B", "123,456", "x.npz", "host")
+    )
+    assert "sim:other" not in sections["evaluations"]
+    assert "one" in sections["builds"] and "two" not in sections["builds"]
 
 
 @pytest.mark.parametrize(("low", "high", "logarithmic"), [(0, 11972, False), (0, 3, False), (1e-5, 0.3, True), (0.02, 0.05, True)])
@@ -203,7 +201,7 @@ def test_a_browser_shows_the_plots(planned_report: dict[str, Any], tmp_path: Pat
     if browser is None:
         pytest.skip("no Chromium")
     page = tmp_path / "report.html"
-    write_html(named(planned_report, HOSTILE), page)
+    page.write_text(render_html(named(planned_report, HOSTILE)), encoding="utf-8")
     quiet = "--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
     command = [browser, "--headless", "--no-sandbox", *quiet.split(), f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
     done = subprocess.run([*command, page.as_uri()], capture_output=True, timeout=120, check=True)

@@ -124,7 +124,7 @@ def test_a_study_killed_halfway_goes_on_and_ends_with_the_bytes_of_one_left_alon
         process.wait()
     assert process.returncode == -signal.SIGKILL, "it ended before it could be killed"
     survived = finished(out)
-    (out / "jobs" / ".writing-half").write_text('{"key"')
+    (out / "jobs" / ".half.json.dqa-writing").write_text('{"key"')
     assert 5 <= len(survived) < total and not (out / "results.csv").exists()
     wait_for(lambda: not [worker for worker in workers if worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE], 30)
 
@@ -133,7 +133,7 @@ def test_a_study_killed_halfway_goes_on_and_ends_with_the_bytes_of_one_left_alon
     assert {name: finished(out)[name] for name in survived} == survived, "a finished job was done again"
     assert finished(out).keys() == finished(alone).keys()
     assert contents(out) == contents(alone)
-    assert not list(out.rglob(".writing-*"))
+    assert not list(out.rglob("*.dqa-writing"))
 
 
 @pytest.mark.slow

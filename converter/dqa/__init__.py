@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dqa.config import ConvertConfig
 from dqa.errors import DqaError
 
 if TYPE_CHECKING:
     from dqa.api import ConvertResult, EvaluateResult, convert, evaluate
+    from dqa.config import ConvertConfig
 
 __version__ = "0.1.0"
 __all__ = ["ConvertConfig", "ConvertResult", "DqaError", "EvaluateResult", "__version__", "convert", "evaluate"]
@@ -22,4 +22,8 @@ def __getattr__(name: str) -> object:
         from dqa import api
 
         return getattr(api, name)
+    if name == "ConvertConfig":
+        from dqa.config import ConvertConfig
+
+        return ConvertConfig
     raise AttributeError(f"module 'dqa' has no attribute '{name}'")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from dqa.lowering.extract import tensor_name
 from dqa.lowering.mixed import BuiltGroup, write_mixed
 from dqa.lowering.split import Split
 from dqa.lowering.tflite_writer import write_tflite
+from dqa.manifest import sha256
 from dqa.program import write
 from dqa.progress import Progress, SilentProgress
 from dqa.quantization.bias_correction import with_biases
@@ -37,10 +37,11 @@ from dqa.report import Interface, Port, build_mixed_report, build_report, plan_s
 
 @dataclass(frozen=True)
 class ConvertResult:
-    """out: the directory written. report: the content of out/report.json."""
+    """out: the directory written. report: the content of out/report.json. kept: names of files in `out` that are not dqa's, left alone."""
 
     out: Path
     report: dict[str, Any]
+    kept: tuple[str, ...] = ()
 
 
 def convert(
@@ -52,7 +53,7 @@ def convert(
     recipe: Path | str | None = None,
     progress: Progress | None = None,
 ) -> ConvertResult:
-    """Converts a float model and writes `out`; nothing is written unless all of it succeeded.
+    """Converts a float model and writes `out`, which is new, empty, or what an earlier conversion wrote: that stays unless all succeeded.
 
     model: .h5, .keras, SavedModel directory or float .tflite. calibration: .npz with `x`; not needed if the recipe holds the decisions.
     config: settings; with a recipe they must be None, the recipe's hold. Raises ModelError, DataError, RecipeError, ToolError.
@@ -80,7 +81,7 @@ def convert(
     if dataset is not None:
         datasets.check_shape(dataset, float_model.input.shape)
         datasets.InputMapping.of(settings.input_scale, settings.input_zero_point).check_channels(float_model.input.shape[-1])
-    calibration_hash = _sha256(calibration) if calibration is not None else None
+    calibration_hash = sha256(calibration) if calibration is not None else None
     if saved is not None and decided:
         saved.check_inputs(float_model.sha256, calibration_hash)
         calibration_hash = saved.calibration_sha256
@@ -130,8 +131,8 @@ def convert(
             choice.phases,
             {names[t]: tuple(bias.tolist()) for t, bias in biases.items()},
         )
-        output.write(out, tflite, float_model.tflite, None if cut.builtins is not None else groups[0], interface, made, report)
-    return ConvertResult(out, report)
+        kept = output.write(out, tflite, float_model.tflite, None if cut.builtins is not None else groups[0], interface, made, report)
+    return ConvertResult(out, report, tuple(kept))
 
 
 def _build(
@@ -176,8 +177,3 @@ def _report(cut: Split, groups: Sequence[BuiltGroup], choice: decisions.Decision
 def _versions(cut: Split) -> dict[str, str]:
     used = ["ai-edge-litert", "numpy", *([PACKAGE] if cut.builtins is not None else [])]
     return {"dqa": __version__, "python": platform.python_version(), **{name: metadata.version(name) for name in used}}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

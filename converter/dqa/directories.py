@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dqa import processes
 from dqa.files import UNFINISHED, beside, failure, flush, locked
 
 Keep = Callable[[Path], Iterable[str]]
@@ -36,7 +37,7 @@ def staged(directory: Path, keep: Keep = lambda _old: ()) -> Iterator[Path]:
         recover(directory, keep)
         work = _inside(directory) if _must_stay(directory) else beside(directory)
         work.parent.mkdir(parents=True, exist_ok=True)
-        with _working_directory(work):
+        with processes.unfinished(work / "new", in_folder=True), _working_directory(work):
             try:
                 new = work / "new"
                 new.mkdir()

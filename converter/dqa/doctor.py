@@ -12,6 +12,9 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
+from dqa import processes
+from dqa.errors import ToolError
+
 Probe = Callable[[], str | None]
 """The version found (or "found"), None if the tool is missing."""
 
@@ -81,8 +84,8 @@ def _command(*names: str) -> Probe:
 
 def _output(*command: str) -> str | None:
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
+        done = processes.run(command, timeout=20)
+    except (ToolError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
 

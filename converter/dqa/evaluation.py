@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dqa import __version__, manifest, metrics
 from dqa import data as datasets
-from dqa import metrics
 from dqa.calibration import float_outputs
 from dqa.engine.host import HostModel
 from dqa.errors import DataError, InputError, ProgramError
@@ -18,7 +18,7 @@ from dqa.frontend import load_model
 from dqa.lowering.tflite_reader import read_tflite
 from dqa.program import read
 from dqa.progress import Progress, SilentProgress
-from dqa.report import Interface, load_interface, mixed_sections, refuse_mixed, stored_bits
+from dqa.report import Interface, identify, load_interface, mixed_sections, program_sha256, record, refuse_mixed, stored_bits
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -33,6 +33,7 @@ class EvaluateResult:
     link: what happened between host and board and was mended, by kind (dqa.device.evaluate.DeviceResult).
     runtime: of a board. ram, flash: bytes. instructions: of one inference, simulated boards. microseconds: of one inference, real boards.
     outputs: real numbers, (N, *output shape). answers: per sample, see `answers`. details: further figures of the metric.
+    program_sha256, model_sha256, data_sha256: of what ran, of the file it was converted from, of the .npz. notes: what a user should know.
     """
 
     metric: str
@@ -51,11 +52,19 @@ class EvaluateResult:
     flash: dict[str, int] | None = None
     instructions: int | None = None
     microseconds: float | None = None
+    program_sha256: str | None = None
+    model_sha256: str | None = None
+    data_sha256: str | None = None
+    notes: tuple[str, ...] = ()
     link: dict[str, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The evaluation as plain data; what the target could not give is absent."""
         result: dict[str, Any] = {
+            "dqa": __version__,
+            "program_sha256": self.program_sha256,
+            "model_sha256": self.model_sha256,
+            "data_sha256": self.data_sha256,
             "metric": self.metric,
             "value": self.value,
             "samples": self.samples,
@@ -97,7 +106,7 @@ def evaluate(
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> EvaluateResult:
-    """Evaluates OUT on the samples of an .npz.
+    """Evaluates OUT on the samples of an .npz and brings the report in OUT up to date with the result.
 
     target: "host", "tflm-host", "sim:BOARD" or "serial:PORT". limit: the first so many samples. metric: top1, auc, miou, mse or None for
     the model's own or the task's usual one. runtime: of a board's firmware, "standalone" or "tflm"; tflm: see dqa.device.build.
@@ -105,10 +114,12 @@ def evaluate(
     """
     progress = progress or SilentProgress()
     out, data = Path(out), Path(data)
+    manifest.settle(out)
     interface = load_interface(out)
     mixed = mixed_sections(out)
     program_bytes = _program(out) if mixed is None else b""
-    dataset = datasets.load(data)
+    identity = identify(out)
+    dataset, data_sha256 = datasets.load(data), manifest.sha256(data)
     datasets.check_shape(dataset, (1, *interface.inputs[0].shape))
     if limit is not None:
         if limit < 1:
@@ -135,11 +146,13 @@ def evaluate(
         run = _on_device(out, target, runtime, tflm, interface.pushed_on(runtime), inputs, jobs, progress)
     else:
         run = _on_tflm(out, inputs, progress) if kind == "tflm-host" or reference is None else reference
+    if program_sha256(out) != identity.program:
+        raise ProgramError(f"'{out}' was converted again while it was evaluated", hint="evaluate it again")
     agreement = None
     if reference is not None and target != "host":
         agreement = int(np.all(run.outputs == reference.outputs, axis=1).sum()), len(inputs)
     outputs = output.to_real(run.outputs[:, : int(np.prod(output.shape))].view(np.int8))
-    return EvaluateResult(
+    result = EvaluateResult(
         metric=chosen,
         value=_value(chosen, outputs, dataset, real, limit),
         samples=len(inputs),
@@ -152,8 +165,14 @@ def evaluate(
         agreement=agreement,
         runtime=runtime if on_board else None,
         dropped_rows=run.dropped_rows,
+        program_sha256=identity.program,
+        model_sha256=identity.model,
+        data_sha256=data_sha256,
         **(run.measured or {}),
     )
+    entry = {key: value for key, value in result.to_json().items() if key != "answers"}
+    why = record(out, "evaluations", {**entry, "data": data.name})
+    return replace(result, notes=(f"the report was left as it is: {why}",)) if why else result
 
 
 def _value(
@@ -224,8 +243,7 @@ def _on_host(host: HostModel, inputs: Bytes, jobs: int | None, progress: Progres
 def _on_tflm(out: Path, inputs: Bytes, progress: Progress) -> _Run:
     from dqa.engine.tflm_host import TflmModel
 
-    with progress.task("TensorFlow Lite Micro", len(inputs)) as step:
-        model = TflmModel(_read(out / "model.tflite"))
+    with progress.task("TensorFlow Lite Micro", len(inputs)) as step, TflmModel(_read(out / "model.tflite")) as model:
         outputs = model.run(inputs, progress=step)
     ram = {"arena": model.arena_used} if model.arena_used else None
     return _Run(outputs.view(np.uint8), measured={"ram": ram})

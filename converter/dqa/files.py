@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dqa import processes
 from dqa.errors import DqaError, InputError
 
 fcntl: Any
@@ -26,14 +27,15 @@ except ImportError:  # Windows: processes that write the same at the same time d
 
 UNFINISHED = ".dqa-writing"
 """How names end of what is not finished."""
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""Errors of a disk that is full, or fails."""
 _LONGEST_NAME = 200
 
 
 def failure(path: Path, error: OSError) -> DqaError:
     """The error to raise where `path` could not be written: a disk that is full or fails is no fault of the input."""
     text = f"cannot write '{path}': {error.strerror or error}"
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return DqaError(text, hint="what was there before is unchanged; make room and run the same command again")
     return InputError(text, hint="choose a place that can be written")
 
@@ -68,10 +70,13 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def sweep(directory: Path) -> None:
-    """Removes the files below a directory that a killed process was writing; none may be at work there."""
+    """Removes the files below a directory that killed processes were writing; those of a process at work stay. Raises OSError."""
     for left in directory.rglob(f".*{UNFINISHED}"):
         if left.is_file() and not left.is_symlink():
-            left.unlink(missing_ok=True)
+            with contextlib.suppress(BlockingIOError, FileNotFoundError), left.open("rb") as file:
+                if fcntl is not None:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
 
 
 def _is_stream(path: Path) -> bool:
@@ -83,7 +88,10 @@ def _replace(path: Path, content: bytes) -> None:
     if there and not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     unfinished = beside(path)
-    with os.fdopen(_open_alone(unfinished, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)), "r+b") as file:
+    with (
+        processes.unfinished(unfinished),
+        os.fdopen(_open_alone(unfinished, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)), "r+b") as file,
+    ):
         try:
             file.truncate()
             file.write(content)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Mapping
+import hashlib
 from pathlib import Path
 from typing import Any
 
+from dqa import manifest
 from dqa import recipe as recipes
 from dqa.codegen.render import render
-from dqa.errors import InputError
+from dqa.directories import staged
 from dqa.lowering.mixed import BuiltGroup
-from dqa.report import Interface, write_html
+from dqa.report import Interface, report_files
+
+KIND = "conversion"
 
 
 def check(out: Path) -> None:
-    """Raises InputError where `out` cannot be a directory, before the work begins."""
-    taken = next((path for path in (out, *out.parents) if path.exists()), out)
-    if taken.exists() and not taken.is_dir():
-        raise InputError(f"cannot write to '{out}': '{taken}' is a file", hint="choose another directory with -o")
+    """Raises InputError, before the work begins, unless `out` is new, empty, or what an earlier conversion wrote (see dqa.manifest)."""
+    manifest.check_place(out, KIND)
 
 
 def write(
@@ -29,28 +28,29 @@ def write(
     standalone: BuiltGroup | None,
     interface: Interface,
     recipe: recipes.Recipe,
-    report: Mapping[str, Any],
-) -> None:
+    report: dict[str, Any],
+) -> list[str]:
     """Writes the models, the recipe and the report; of a program that runs alone also itself, its C sources and the firmware.
 
-    Raises InputError where the directory cannot be written.
+    `out` appears whole, in the place of an earlier conversion. Adds to the report which program it is of. Returns the names of files that
+    were in `out` and are not dqa's: they are still there. Raises InputError as `check`, DqaError: full disk.
     """
     from dqa.device import project
 
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "model.tflite").write_bytes(tflite)
-        (out / "float.tflite").write_bytes(float_tflite)
-        recipes.save(recipe, out / "recipe.yaml")
+    program = hashlib.sha256(tflite if standalone is None else standalone.program_bytes).hexdigest()
+    report["program"] = {"sha256": program}
+    check(out)
+    with staged(out, manifest.users) as new:
+        (new / "model.tflite").write_bytes(tflite)
+        (new / "float.tflite").write_bytes(float_tflite)
+        recipes.save(recipe, new / "recipe.yaml")
         if standalone is not None:
-            (out / "model.dqa").write_bytes(standalone.program_bytes)
-            render(standalone.program, standalone.program_bytes, out / "src", interface)
-            project.write(out)
-        else:  # an earlier conversion to the same place may have left them
-            (out / "model.dqa").unlink(missing_ok=True)
-            for name in ("src", "firmware"):
-                shutil.rmtree(out / name, ignore_errors=True)
-        (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        write_html(report, out / "report.html")
-    except OSError as error:
-        raise InputError(f"cannot write to '{out}': {error.strerror}", hint="choose another directory with -o") from error
+            (new / "model.dqa").write_bytes(standalone.program_bytes)
+            render(standalone.program, standalone.program_bytes, new / "src", interface)
+            project.create(new, program)
+        for name, content in report_files(report).items():
+            (new / name).write_bytes(content)
+        manifest.create(new, KIND, program)
+        kept = manifest.users(out) if out.exists() else []
+        manifest.check_room(new, kept)
+    return kept

@@ -13,7 +13,20 @@
 extern "C" {
 #endif
 
+/* Where a test gives the drivers registers of its own it defines both. */
+#ifndef REGISTER
 #define REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
+#define BARRIER() __asm volatile("dsb\nisb" ::: "memory")
+#endif
+
+/* Whether the bits of mask become value within a while; a board whose clock does not come up must still speak. */
+static inline bool comes(volatile uint32_t *reg, uint32_t mask, uint32_t value) {
+  for (uint32_t patience = 1000000; patience; patience--) {
+    if ((*reg & mask) == value)
+      return true;
+  }
+  return false;
+}
 
 /* Sets up clocks and pins; returns the core clock in Hz that came of it. Every wait ends. */
 uint32_t board_open(void);
@@ -43,7 +56,7 @@ uint32_t stack_size(void);
  * lowest word of the stack was, depth reports an overflow and does not return. */
 void stack_paint(void);
 uint32_t stack_depth(void);
-/* Bytes of .data and .bss. */
+/* Bytes of .data, .bss and the arena. */
 uint32_t static_ram(void);
 
 /* Called by start-up. */

@@ -7,6 +7,7 @@
 /* From link.ld. */
 extern uint32_t link_stack_top[];
 extern uint32_t link_data_start[], link_data_end[], link_data_image[];
+extern uint32_t link_arena_start[], link_arena_end[];
 extern uint32_t link_bss_start[], link_bss_end[];
 extern void (*link_init_start[])(void), (*link_init_end[])(void);
 
@@ -45,13 +46,17 @@ __attribute__((section(".vectors"), used)) const vector vectors[16] = {
 
 __attribute__((weak)) void systick_handler(void) {}
 
+static void clear(uint32_t *from, const uint32_t *end) {
+  while (from < end)
+    *from++ = 0;
+}
+
 __attribute__((noinline, noreturn)) static void start(void) {
-  uint32_t *word;
   const uint32_t *image = link_data_image;
-  for (word = link_data_start; word < link_data_end;)
+  for (uint32_t *word = link_data_start; word < link_data_end;)
     *word++ = *image++;
-  for (word = link_bss_start; word < link_bss_end;)
-    *word++ = 0;
+  clear(link_arena_start, link_arena_end);
+  clear(link_bss_start, link_bss_end);
   for (void (**init)(void) = link_init_start; init < link_init_end;)
     (*init++)();
   main();
@@ -89,6 +94,8 @@ void forget_interrupt(unsigned irq) {
 }
 
 uint32_t static_ram(void) {
-  return (uint32_t)((uintptr_t)link_data_end - (uintptr_t)link_data_start + (uintptr_t)link_bss_end -
-                    (uintptr_t)link_bss_start);
+  uintptr_t data = (uintptr_t)link_data_end - (uintptr_t)link_data_start;
+  uintptr_t arena = (uintptr_t)link_arena_end - (uintptr_t)link_arena_start;
+  uintptr_t bss = (uintptr_t)link_bss_end - (uintptr_t)link_bss_start;
+  return (uint32_t)(data + arena + bss);
 }

@@ -6,13 +6,16 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
 
+from dqa import manifest
+from dqa.cli import signals
 from dqa.errors import DqaError, InputError
+from dqa.files import FULL, write_atomically
 from dqa.progress import Progress, RichProgress, SilentProgress
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,11 +43,16 @@ def run(command: click.Command) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            where = f" '{error.filename}'" if error.filename else ", perhaps a temporary file"
+            _fail(f"cannot write{where}: {error.strerror}", "make room, or set TMPDIR to a directory with room, and run it again", 1, error)
         hint = "this is a bug in dqa; please report it with what DQA_DEBUG=1 shows"
         _fail(f"{type(error).__name__}: {error}", hint, 1, error)
 
 
 def _fail(message: str, hint: str, code: int, error: Exception) -> NoReturn:
+    if signals.came():
+        raise error
     if os.environ.get("DQA_DEBUG") == "1":
         traceback.print_exception(error)
     print(f"error: {_one_line(message)}", file=sys.stderr)
@@ -62,6 +70,8 @@ def _writable(_context: click.Context, _parameter: click.Parameter, path: Path |
     """Refuses a place for the result before the work, not after it."""
     if path is not None and path != STDOUT and not path.parent.is_dir():
         raise InputError(f"--json {path}: there is no directory '{path.parent}'")
+    if path is not None and path != STDOUT:
+        manifest.refuse_listed(path)
     return path
 
 
@@ -112,10 +122,13 @@ def write_json(data: object, path: Path | None) -> None:
     if path == STDOUT:
         print(text)
         return
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DqaError(f"cannot write '{path}': {error.strerror or error}") from error
+    write_atomically(path, text + "\n")
+
+
+def warn(notes: Iterable[str]) -> None:
+    """Says on standard error what did not end the command, but is not as one would expect."""
+    for note in notes:
+        print(f"note: {_one_line(note)}", file=sys.stderr)
 
 
 def talk(quiet: bool, json_path: Path | None) -> bool:

@@ -9,9 +9,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from dqa.cli.common import F, output_options, progress, talk, write_json
+from dqa.cli.common import F, output_options, progress, talk, warn, write_json
 from dqa.config import CODINGS, LAYOUTS, MAX_BITS, MAX_EXTRA_BITS, METHODS, METRICS, RUNTIMES, ConvertConfig, numbers, ram_budget
 from dqa.errors import RecipeError
+from dqa.manifest import listed
 
 DEFAULTS = ConvertConfig()
 
@@ -71,6 +72,7 @@ def convert(
     out = out or Path("out") / (model.stem or "model")
     result = api.convert(model, calibration, out, _config(context, recipe, settings), recipe=recipe, progress=progress(quiet))
     write_json(result.report, json_path)
+    warn([f"not dqa's, left alone in '{result.out}': {listed(result.kept)}"] if result.kept else [])
     if talk(quiet, json_path):
         print(f"wrote {result.out}")
         print(f"next: dqa evaluate {result.out} --data TEST.npz")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dqa.cli.common import out_argument, output_options, progress, runtime_options, table, talk, write_json
+from dqa.cli.common import out_argument, output_options, progress, runtime_options, table, talk, warn, write_json
 from dqa.config import METRICS
 
 
@@ -33,10 +33,12 @@ def evaluate(
     """Evaluate OUT, a directory of `dqa convert`, and compare every answer with this machine's."""
     from dqa import api
 
-    result = api.evaluate(out, data, target, limit, metric, runtime=runtime, tflm=tflm, progress=progress(quiet)).to_json()
+    found = api.evaluate(out, data, target, limit, metric, runtime=runtime, tflm=tflm, progress=progress(quiet))
+    result = found.to_json()
     write_json(result, json_path)
+    warn(found.notes)
     if talk(quiet, json_path):
-        table(f"{out} on {target}", ["", ""], [[name, value] for name, value in rows(result)])
+        table(f"{out} on {target}", ["", ""], [[name, value] for name, value in rows(result) if not name.endswith("sha256")])
 
 
 def rows(result: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:

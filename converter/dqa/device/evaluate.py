@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.device.boards import Board, list_boards, load_board
-from dqa.device.build import BuildResult, build, elf_path, result
+from dqa.device.build import build
+from dqa.device.built import BuildResult, found
 from dqa.device.client import Device, refused_program
 from dqa.device.link import SerialLink
-from dqa.device.protocol import Hello, RunReply, Stats
+from dqa.device.protocol import NOT_KNOWN, Hello, RunReply, Stats
 from dqa.device.simulate import Simulator
 from dqa.errors import BoardError, DataError, InputError, ToolError
 
@@ -39,13 +40,14 @@ class DeviceResult:
     microseconds: mean of an inference (real boards). stack: most taken by loading or an inference; stack_bound: the most it can be.
     link: what happened on the way and was mended, by kind: requests repeated (repeats), inferences begun again (restarts), starts of the
     board (boots), connections that came back (reconnects).
-    ram_model: what of ram_static the model needs (see Sizes). dropped_rows: rows whose shifting errors did not fit, of all samples.
+    ram_model: what of ram_static the model needs (see Sizes). dropped_rows: rows whose shifting errors did not fit, of all samples;
+    None where the runtime does not count them.
     """
 
     outputs: Bytes
     ram_static: int
     stack: int
-    dropped_rows: int
+    dropped_rows: int | None
     link: dict[str, int] = field(default_factory=dict)
     ram_model: int | None = None
     stack_bound: int | None = None
@@ -82,15 +84,22 @@ def run_samples(
         board = load_board(place)
         if not board.simulated:
             raise BoardError(f"board {place} is not simulated", hint="flash it and use --target serial:PORT")
-        return _simulate(board, out, build(out, place, runtime, tflm, pushed=pushed), inputs, jobs, measure, step)
+        return run_simulated(board, out, build(out, place, runtime, tflm, pushed=pushed), inputs, jobs, measure, step)
     if kind == "serial" and place:
         return _on_serial(place, out, inputs, step, runtime)
     raise InputError(f"unknown target {target!r}", hint="sim:BOARD or serial:PORT")
 
 
-def _simulate(
-    board: Board, out: Path, built: BuildResult, inputs: Bytes, jobs: int, measure: bool, step: Callable[[int], None]
+def run_simulated(
+    board: Board,
+    out: Path,
+    built: BuildResult,
+    inputs: Bytes,
+    jobs: int = 2,
+    measure: bool = True,
+    step: Callable[[int], None] = lambda _done: None,
 ) -> DeviceResult:
+    """Runs `inputs` on a simulated board for which the firmware of OUT is already built; see run_samples."""
     assert board.qemu is not None
     count = len(inputs)
     answered: dict[int, tuple[bytes, RunReply]] = {}
@@ -124,7 +133,7 @@ def _simulate(
         outputs=_rows(replies),
         ram_static=built.ram_static,
         stack=_stack(replies, stats),
-        dropped_rows=sum(reply.dropped_rows for _, reply in replies),
+        dropped_rows=_dropped_rows(replies),
         link=_link([running.device for running in counter + plain]),
         ram_model=built.ram_model,
         stack_bound=built.stack,
@@ -185,15 +194,14 @@ def _on_serial(port: str, out: Path, inputs: Bytes, step: Callable[[int], None],
         stats = device.stats()
     finally:
         device.close()
-    elf = elf_path(out, hello.board, runtime, pushed=hello.row_size > 0)
-    built = result(elf) if elf.is_file() else None
+    built = found(out, hello.board, runtime, pushed=hello.row_size > 0)
     ticks = float(np.mean([reply.ticks for _, reply in replies]))
     real = any(board.name == hello.board and not board.simulated for board in list_boards())
     return DeviceResult(
         outputs=_rows(replies),
         ram_static=stats.static_ram,
         stack=_stack(replies, [stats]),
-        dropped_rows=sum(reply.dropped_rows for _, reply in replies),
+        dropped_rows=_dropped_rows(replies),
         link=_link([device]),
         ram_model=built.ram_model if built else None,
         stack_bound=built.stack if built else None,
@@ -232,3 +240,8 @@ def _link(devices: list[Device]) -> dict[str, int]:
 
 def _rows(replies: list[tuple[bytes, RunReply]]) -> Bytes:
     return np.stack([np.frombuffer(output, np.uint8) for output, _ in replies])
+
+
+def _dropped_rows(replies: list[tuple[bytes, RunReply]]) -> int | None:
+    counts = [reply.dropped_rows for _, reply in replies]
+    return None if NOT_KNOWN in counts else sum(counts)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from dqa import resources
+from dqa import manifest, resources
 from dqa.device.boards import list_boards
 from dqa.errors import InputError
-from dqa.report import refuse_mixed
+from dqa.files import write_atomically
+from dqa.report import program_sha256, refuse_mixed
+
+FOLDER, KIND = "firmware", "firmware"
 
 _COPIED = ("bsp", "lib", "platform", "src", "build_board.py")
 _IGNORED = shutil.ignore_patterns("__pycache__", ".*", "README.md")
@@ -28,55 +33,60 @@ def platformio_ini() -> str:
     return environment.get_template("platformio.ini.j2").render(boards=list_boards())
 
 
-def write(out: Path) -> Path:
-    """Writes or refreshes OUT/firmware for the model in OUT/src and returns it; InputError if OUT holds no model that DQA runs alone.
+@dataclass(frozen=True)
+class Project:
+    """folder: OUT/firmware. edited: names of its files that someone changed since dqa wrote them; they are built as they are."""
 
-    Files that did not change are left alone, so that a rebuild is quick.
+    folder: Path
+    edited: tuple[str, ...]
+
+
+def create(out: Path, program: str) -> None:
+    """Writes OUT/firmware, which is not there yet, for the model in OUT/src; program: SHA-256 of OUT/model.dqa."""
+    folder = out / FOLDER
+    for name, content in _files(out).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    manifest.create(folder, KIND, program)
+
+
+def write(out: Path) -> Project:
+    """Writes OUT/firmware for the model in OUT/src, or brings it up to date.
+
+    Files that did not change are left alone, so that a rebuild is quick; what someone changed is left alone, too. Raises InputError if OUT
+    holds no model that DQA runs alone, or something else has the name of a file of the project.
     """
     if not (out / "src" / "model.h").is_file():
         if (out / "report.json").is_file():
             refuse_mixed(out, "the firmware of dqa")
         raise InputError(f"{out} holds no converted model", hint="run dqa convert first and give its output directory")
-    project = out / "firmware"
-    try:
-        _write(out, project)
-    except OSError as error:
-        raise InputError(
-            f"cannot write the firmware project '{project}': {error.strerror}", hint="is something else of that name there?"
-        ) from error
-    return project
+    edited = manifest.refresh(out / FOLDER, _files(out), KIND, program_sha256(out), whole=True)
+    return Project(out / FOLDER, tuple(edited))
 
 
-def _write(out: Path, project: Path) -> None:
-    project.mkdir(exist_ok=True)
-    _put(project / "platformio.ini", platformio_ini().encode())
+def _files(out: Path) -> dict[str, bytes]:
+    """All files of the project by name; the license beside each library, which may be taken away alone."""
     sources = resources.path("firmware")
+    found = {"platformio.ini": platformio_ini().encode()}
     for name in _COPIED:
-        _mirror(sources / name, project / name)
-    _mirror(out / "src", project / "model")
+        found |= {path.relative_to(sources).as_posix(): path.read_bytes() for path in _sources(sources / name)}
+    found |= {f"model/{path.name}": path.read_bytes() for path in _sources(out / "src")}
     if (out / "model.tflite").is_file():
-        _put(project / "model.tflite", (out / "model.tflite").read_bytes())
+        found["model.tflite"] = (out / "model.tflite").read_bytes()
+    text = resources.path("LICENSE").read_bytes()
+    libraries = {"/".join(name.split("/")[:2]) for name in found if name.startswith("lib/")}
+    return found | {f"{folder}LICENSE": text for folder in ("", *(f"{library}/" for library in sorted(libraries)))}
 
 
-def _put(target: Path, content: bytes) -> None:
-    if not target.is_file() or target.read_bytes() != content:
-        target.write_bytes(content)
-
-
-def _mirror(source: Path, target: Path) -> None:
-    """Makes target equal to source, deleting what source does not have."""
-    if source.is_file():
-        _put(target, source.read_bytes())
+def _sources(place: Path) -> Iterator[Path]:
+    """The files of a folder and its subfolders, or the one file."""
+    if place.is_file():
+        yield place
         return
-    names = [path.name for path in source.iterdir()]
-    kept = sorted(set(names) - set(_IGNORED(str(source), names)))
-    target.mkdir(exist_ok=True)
-    for path in target.iterdir():
-        if path.name not in kept:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for name in kept:
-        _mirror(source / name, target / name)
+    names = [path.name for path in place.iterdir()]
+    for name in sorted(set(names) - _IGNORED(str(place), names)):
+        yield from _sources(place / name)
 
 
 if __name__ == "__main__":
-    _put(resources.path("firmware") / "platformio.ini", platformio_ini().encode())
+    write_atomically(resources.path("firmware") / "platformio.ini", platformio_ini())

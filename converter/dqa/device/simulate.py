@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import ctypes
-import os
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
+from dqa import processes
 from dqa.device.boards import Board
 from dqa.device.link import SocketLink
 from dqa.errors import BoardError, ToolError
@@ -51,6 +46,7 @@ class Simulator:
         self._icount = icount
         self._port = port
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the simulator
+        self._open = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._link: SocketLink | None = None
 
@@ -70,20 +66,13 @@ class Simulator:
         ours, theirs = socket.socketpair()
         with theirs:
             served = f"host=127.0.0.1,port={self._port},server=on,wait=off"
-            self._process = subprocess.Popen(
-                self._command(f"fd={theirs.fileno()}" if self._port is None else served),
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=subprocess.STDOUT,
-                pass_fds=(theirs.fileno(),) if self._port is None else (),
-                start_new_session=True,  # an interrupt from the terminal is ours to handle
-                preexec_fn=_die_with(os.getpid()) if sys.platform == "linux" else None,
-            )
+            command = self._command(f"fd={theirs.fileno()}" if self._port is None else served)
+            fds = (theirs.fileno(),) if self._port is None else ()
+            self._process = self._open.enter_context(processes.child(command, stdout=self._log, pass_fds=fds))
         if self._port is None:
             self._link = SocketLink(ours, f"simulated {self.board.name}")
         else:
             ours.close()
-        atexit.register(self.stop)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -91,11 +80,7 @@ class Simulator:
 
     def stop(self) -> None:
         """Ends QEMU; may be called again."""
-        atexit.unregister(self.stop)
-        if self._process:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            self._process.wait()
+        self._open.close()
         # after QEMU's end, which wakes whoever waits for a byte
         if self._link:
             self._link.close()
@@ -118,16 +103,3 @@ class Simulator:
         if self._icount:
             command += ["-icount", f"shift={self.board.qemu.icount_shift},sleep=off"]
         return command
-
-
-def _die_with(parent: int) -> Callable[[], None]:
-    """What the child does first: ask Linux to kill it when its parent dies, however it dies."""
-    prctl = ctypes.CDLL(None).prctl
-    set_death_signal = 1
-
-    def prepare() -> None:
-        prctl(set_death_signal, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return prepare

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from dqa import resources
+from dqa import processes, resources
 from dqa.engine.compile import executor_includes, executor_sources, shared_library
 from dqa.engine.tflm_worker import FRAME, MODEL
 from dqa.errors import DataError, DqaError, ProgramError, ToolError
@@ -66,8 +67,10 @@ class _Process:
 
     def __init__(self) -> None:
         command = [sys.executable, "-P", str(Path(__file__).with_name("tflm_worker.py")), str(_library())]
-        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said)
+        self._open = ExitStack()
+        self._said: IO[bytes] = self._open.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        started = processes.child(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said)
+        self._process = self._open.enter_context(started)
 
     def request(self, kind: bytes, payload: bytes) -> bytes:
         """The payload of the answer. Raises _RefusedError for an error, ToolError if the process ended or took too long."""
@@ -101,15 +104,7 @@ class _Process:
         return ToolError(f"TensorFlow Lite Micro's interpreter ended {why}{last}", hint=HINT)
 
     def close(self) -> None:
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except OSError:
-                    continue  # it ended with a request unread
-        self._process.kill()
-        self._process.wait()
-        self._said.close()
+        self._open.close()
 
 
 def _load(process: _Process, tflite: bytes, program: Program, arena_size: int | None) -> int | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from dqa import processes
 from dqa.errors import ModelError, ToolError
 from dqa.frontend.limits import CONVERT_SECONDS, MAX_MODEL_BYTES, PROBE_SECONDS
 from dqa.frontend.model import FloatModel
@@ -31,8 +31,7 @@ def load_model(path: Path) -> FloatModel:
     path = Path(path)
     name = str(path)
     kind = model_kind(path)
-    with tempfile.TemporaryDirectory(prefix="dqa-") as directory:
-        workdir = Path(directory)
+    with processes.folder() as workdir:
         layers: list[str] = []
         if kind == "tflite":
             data = path.read_bytes()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dqa
+from dqa import processes
 from dqa.errors import DataError, DqaError, ModelError, ToolError
 
 _LOG_TAIL = 4000
@@ -30,16 +31,7 @@ def run_worker(module: str, source: Path, name: str, workdir: Path, seconds: int
     log = workdir / "log.txt"
     try:
         with log.open("wb") as output:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                cwd=workdir,
-                timeout=seconds,
-                check=False,
-            )
+            done = processes.run(command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=workdir, timeout=seconds)
     except subprocess.TimeoutExpired as error:
         raise _noted(
             ModelError(f"{name}: reading it took longer than {seconds} s", hint="is the file what you think it is?"), log

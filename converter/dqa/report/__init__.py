@@ -1,22 +1,24 @@
 """What a conversion tells its user: report.json and report.html."""
 
-from dqa.report.builds import record_build
 from dqa.report.content import build_report, stored_bits
-from dqa.report.html import write_html
 from dqa.report.interface import Interface, Port, load_interface, mixed_sections, refuse_mixed
 from dqa.report.mixed import build_mixed_report
 from dqa.report.plan import plan_section
+from dqa.report.record import Identity, identify, program_sha256, record, report_files
 
 __all__ = [
+    "Identity",
     "Interface",
     "Port",
     "build_mixed_report",
     "build_report",
+    "identify",
     "load_interface",
     "mixed_sections",
     "plan_section",
-    "record_build",
+    "program_sha256",
+    "record",
     "refuse_mixed",
+    "report_files",
     "stored_bits",
-    "write_html",
 ]

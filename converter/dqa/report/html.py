@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import jinja2
 
 from dqa import resources
-from dqa.errors import InputError
 from dqa.report.plots_front import front_plot
 from dqa.report.plots_memory import kinds_of, memory_plot
 
@@ -22,20 +19,11 @@ LAYOUTS = {
 """The layouts of a program, in words."""
 
 
-def write_html(report: Mapping[str, Any], path: Path) -> None:
-    """Writes the content of report.json, and what evaluations left as *.json beside `path`, as a page.
+def render_html(report: Mapping[str, Any]) -> str:
+    """The content of report.json as a page, well-formed as XML too. Sections that a report lacks are left out.
 
-    Raises InputError if the file cannot be written, ToolError if the template is missing.
+    Raises ToolError if the template is missing.
     """
-    text = render_html(report, evaluations(path.parent))
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise InputError(f"cannot write '{path}': {error.strerror}", hint="choose another directory with -o") from error
-
-
-def render_html(report: Mapping[str, Any], evaluated: Sequence[Mapping[str, Any]] = ()) -> str:
-    """The page, well-formed as XML too. Sections that a report lacks are left out."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(resources.path("templates")),
         autoescape=True,
@@ -46,6 +34,7 @@ def render_html(report: Mapping[str, Any], evaluated: Sequence[Mapping[str, Any]
     )
     environment.filters["number"] = number
     clean = _clean(report)
+    program = clean.get("program", {}).get("sha256")
     plan = clean.get("plan")
     return environment.get_template("report.html.j2").render(
         report=clean,
@@ -53,22 +42,13 @@ def render_html(report: Mapping[str, Any], evaluated: Sequence[Mapping[str, Any]
         decisions={edge["name"]: edge for edge in plan["edges"]} if plan else {},
         pictures=_pictures(plan) if plan else None,
         layouts=LAYOUTS,
-        evaluations=_clean(list(evaluated)),
+        builds=[build for build in clean.get("builds", []) if build.get("program_sha256") == program],
+        evaluations=[_whole(found) for found in clean.get("evaluations", []) if found.get("program_sha256") == program],
     )
 
 
-def evaluations(directory: Path) -> list[dict[str, Any]]:
-    """The results that `dqa evaluate --json` left in a directory, with the names of their files; other files are passed over."""
-    found = []
-    for path in sorted(directory.glob("*.json")):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(content, dict) and {"metric", "value", "samples", "target"} <= content.keys():
-            parts = {key: content[key] if isinstance(content.get(key), dict) else {} for key in ("agreement", "ram", "flash")}
-            found.append({**content, **parts, "file": path.name})
-    return found
+def _whole(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    return {"agreement": {}, "ram": {}, "flash": {}, **evaluation}
 
 
 def number(value: object) -> str:

@@ -6,15 +6,15 @@ import contextlib
 import importlib.util
 import json
 import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dqa import processes
 from dqa.errors import InputError, ModelError, ToolError
+from dqa.files import write_atomically
 from dqa.frontend.load import model_kind
 from dqa.frontend.worker import run_worker
 from dqa.progress import Progress, SilentProgress
@@ -48,13 +48,12 @@ def sparsify(
         raise ModelError(f"{model}: cannot be trained", hint="give the Keras .h5 or .keras file")
     if importlib.util.find_spec("tensorflow") is None:
         raise ToolError("TensorFlow is needed to train, and is not installed", hint="pip install 'dqa-convert[keras]'")
-    with tempfile.TemporaryDirectory(prefix="dqa-") as directory:
-        workdir = Path(directory)
+    with processes.folder() as workdir:
         job = {"data": str(data.absolute()), "config": asdict(config)}
         (workdir / "job.json").write_text(json.dumps(job), encoding="utf-8")
         with progress.task("Fine-tuning", STEPS) as done, _shown(workdir / "steps", done):
             report = run_worker("dqa.sparsify.worker", model, str(model), workdir, SECONDS)
-        _replace(workdir / "sparse.keras", out)
+        write_atomically(out, (workdir / "sparse.keras").read_bytes())
     return SparsifyResult(out, report)
 
 
@@ -68,17 +67,6 @@ def _check_out(out: Path) -> None:
         raise InputError(f"'{out}': there is no directory '{out.parent}'", hint="make it, or name another")
     if not os.access(out.parent, os.W_OK):
         raise InputError(f"'{out}': the directory '{out.parent}' cannot be written", hint="name another")
-
-
-def _replace(made: Path, out: Path) -> None:
-    beside = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        shutil.copyfile(made, beside)
-        beside.replace(out)
-    except OSError as error:
-        raise InputError(f"'{out}': cannot be written: {error.strerror or error}") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from dqa import __version__, metrics
 from dqa import data as datasets
 from dqa.errors import DataError
+from dqa.files import write_atomically
 from dqa.frontend import FloatModel, load_model
 from dqa.study.config import StudyModel
-from dqa.study.store import write_whole
 
 Float32 = npt.NDArray[np.float32]
 
@@ -71,7 +71,7 @@ def prepare(settings: StudyModel, directory: Path) -> ModelInputs:
     if tflite is None or not tflite.is_file():
         model = load_model(source)
         digest, tflite = model.sha256, directory / f"{settings.name}-{model.sha256[:16]}.tflite"
-        write_whole(tflite, model.tflite)
+        write_atomically(tflite, model.tflite)
     model = load_model(tflite)
     calibration, test = datasets.load(settings.calibration), datasets.load(settings.test)
     for dataset in (calibration, test):

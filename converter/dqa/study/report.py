@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dqa.errors import InputError
+from dqa import manifest
 from dqa.study import plots, tables
 from dqa.study.analysis import Section, analyse
 from dqa.study.run import StudyRun
-from dqa.study.store import write_whole
+from dqa.study.store import KIND, PLOTS, RESULTS
 
 
 def write_report(run: StudyRun, out: Path, name: str, reference: str | None) -> list[Section]:
-    """results.csv, results.json, summary.csv, layers.csv, tables.md, timings.csv and plots/. Raises InputError where that cannot be."""
+    """results.csv, results.json, summary.csv, layers.csv, tables.md, timings.csv and plots/, in the place of earlier ones.
+
+    Raises InputError where something else has one of the names, DqaError where the disk is full.
+    """
     sections = analyse(run, reference)
-    write_whole(out / "results.csv", tables.results_csv(sections))
-    write_whole(out / "results.json", tables.results_json(sections))
-    write_whole(out / "summary.csv", tables.summary_csv(sections))
-    write_whole(out / "layers.csv", tables.layers_csv(sections))
-    write_whole(out / "tables.md", tables.tables_md(name, sections, run.rankings, reference))
-    write_whole(out / "timings.csv", tables.timings_csv(run))
-    directory = out / "plots"
-    try:
-        directory.mkdir(exist_ok=True)
-        for old in directory.glob("*-*.[ps][nv]g"):
-            old.unlink()  # of an earlier form of the study
-    except OSError as error:
-        raise InputError(f"cannot write to '{directory}': {error.strerror}", hint="choose another directory with -o") from error
-    for file, content in plots.draw_all(sections):
-        write_whole(directory / file, content)
+    texts = (
+        tables.results_csv(sections),
+        tables.results_json(sections),
+        tables.summary_csv(sections),
+        tables.layers_csv(sections),
+        tables.tables_md(name, sections, run.rankings, reference),
+        tables.timings_csv(run),
+    )
+    files = {file: text.encode() for file, text in zip(RESULTS, texts, strict=True)}
+    files |= {f"{PLOTS}/{file}": drawn for file, drawn in plots.draw_all(sections)}
+    manifest.refresh(out, files, KIND, whole=True)
     return sections

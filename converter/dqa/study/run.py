@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from dqa.errors import DqaError, ToolError
+from dqa.processes import end_with_parent
 from dqa.progress import Progress, SilentProgress
 from dqa.study import job as jobs
 from dqa.study.config import StudyConfig
@@ -17,7 +20,7 @@ from dqa.study.grid import Job, Ranking, key
 from dqa.study.grid import jobs as all_jobs
 from dqa.study.grid import rankings as all_rankings
 from dqa.study.inputs import ModelInputs, prepare
-from dqa.study.store import Record, Store, sweep
+from dqa.study.store import FOLDERS, Record, Store, open_directory
 
 CONNECT_SECONDS = 20
 NEEDED = ("joblib", "matplotlib", "threadpoolctl")
@@ -65,7 +68,9 @@ class Workers:
         with self._backend():
             parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
             try:
-                yield from parallel(joblib.delayed(_call)(task) for task in tasks)
+                with nullcontext() if self.scheduler else _uninterrupted():
+                    results = parallel(joblib.delayed(_call)(task) for task in tasks)
+                yield from results
             except (DqaError, GeneratorExit):
                 raise
             except Exception as error:
@@ -77,7 +82,7 @@ class Workers:
         import joblib
 
         if self.scheduler is None:
-            with joblib.parallel_config("loky", n_jobs=self.count, initializer=_end_with_parent):
+            with joblib.parallel_config("loky", n_jobs=self.count, initializer=end_with_parent, initargs=(os.getpid(),)):
                 yield
             return
         from distributed import Client
@@ -103,8 +108,8 @@ def run_study(config: StudyConfig, out: Path, workers: Workers, *, keep_stale: b
     """
     progress = progress or SilentProgress()
     work = all_jobs(config)
-    models, ranked, measured = (Store(out / name) for name in ("models", "rankings", "jobs"))
-    sweep(out)
+    open_directory(out)
+    models, ranked, measured = (Store(out / name) for name in FOLDERS)
     with progress.task("Preparing models", len(config.models)) as done:
         inputs = {}
         for name, settings in config.models.items():
@@ -184,17 +189,14 @@ def _call(task: Task) -> tuple[str, dict[str, Any]]:
     return task.key, jobs.attempt(task.function, *task.arguments)
 
 
-def _end_with_parent() -> None:
-    """Makes a worker process end when the study is killed, rather than wait for work that never comes."""
-    import os
-    import threading
-    import time
-
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True, name="parent-watch").start()
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Workers that are started here never see the terminal's Ctrl-C, which reaches them too: ending them is this process's business."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,19 +1,23 @@
-"""The finished jobs of a study: one JSON file each, written whole or not at all, so that a killed study loses only the jobs it was at."""
+"""The directory of a study, and in it the finished jobs: one JSON file each, written whole or not at all, so that a study that is killed
+loses only the jobs it was at.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dqa.errors import InputError
+from dqa import manifest
+from dqa.files import failure, sweep, write_atomically
+from dqa.manifest import Manifest
 
+KIND = "study"
+FOLDERS = ("models", "rankings", "jobs")
+RESULTS = ("results.csv", "results.json", "summary.csv", "layers.csv", "tables.md", "timings.csv")
+PLOTS = "plots"
 Record = dict[str, Any]
-_UNFINISHED = ".writing-"
 
 
 class Store:
@@ -25,7 +29,7 @@ class Store:
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"cannot write to '{directory}': {error.strerror}", hint="choose another directory with -o") from error
+            raise failure(directory, error) from error
 
     def get(self, key: str) -> Record | None:
         """The record of a finished job; None if there is none, or what is there is not one (it is then done again)."""
@@ -37,40 +41,30 @@ class Store:
 
     def put(self, record: Mapping[str, Any]) -> None:
         """Writes a record; when this returns it outlives the process and a power cut."""
-        write_whole(self.directory / f"{record['key']}.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
+        write_atomically(self.directory / f"{record['key']}.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
 
 
-def sweep(directory: Path) -> None:
-    """Removes what a killed process was writing below a directory; no other may be at work there."""
-    for left in directory.rglob(f"{_UNFINISHED}*"):
-        left.unlink(missing_ok=True)
+def open_directory(out: Path) -> None:
+    """Makes the directory of a study, or takes up what one left in it that was killed.
 
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Writes a file under another name, flushes it to the disk and renames it. Raises InputError where that cannot be."""
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    Raises InputError where there is anything else, or results that someone changed.
+    """
+    if (out / "jobs").is_dir() and manifest.load(out) is None:
+        _adopt(out)
+    manifest.check_place(out, KIND)
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        out.mkdir(parents=True, exist_ok=True)
+        sweep(out)
     except OSError as error:
-        raise InputError(f"cannot write '{path}': {error.strerror}", hint="choose another directory with -o") from error
-    _flush_directory(path.parent)
+        raise failure(out, error) from error
+    if manifest.load(out) is None:
+        Manifest(KIND, None, {}, {}).save(out)
 
 
-def _flush_directory(directory: Path) -> None:
-    """Makes a rename last; systems that cannot open a directory need no such thing."""
-    with contextlib.suppress(OSError):
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _adopt(out: Path) -> None:
+    """A manifest for the directory of a study that is from before there were any, and holds nothing else."""
+    if all(path.name in (*FOLDERS, *RESULTS, PLOTS) for path in out.iterdir()):
+        names = [name for name in RESULTS if (out / name).is_file()] + [
+            f"{PLOTS}/{path.name}" for path in (out / PLOTS).glob("*-*.[ps][nv]g")
+        ]
+        Manifest(KIND, None, {name: manifest.sha256(out / name) for name in names}, {}).save(out)

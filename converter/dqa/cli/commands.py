@@ -1,0 +1,36 @@
+"""`dqa`: the commands, one file each; what is heavy is imported when a command runs, so that --help is quick."""
+
+from __future__ import annotations
+
+import click
+
+import dqa
+from dqa.cli.boards import boards
+from dqa.cli.build import build
+from dqa.cli.convert import convert
+from dqa.cli.doctor import doctor
+from dqa.cli.evaluate import evaluate
+from dqa.cli.flash import flash
+from dqa.cli.simulate import simulate
+from dqa.cli.sparsify import sparsify
+from dqa.cli.study import study
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+@click.group(context_settings=CONTEXT, invoke_without_command=True)
+@click.version_option(dqa.__version__, prog_name="dqa")
+@click.pass_context
+def cli(context: click.Context, /) -> None:
+    """Deep-quantized activations for Keras models on Cortex-M.
+
+    \b
+      dqa convert model.h5 --calibration x.npz -o out/model
+      dqa evaluate out/model --data test.npz --target sim:mps2_an386
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+for command in (convert, evaluate, build, flash, simulate, study, sparsify, boards, doctor):
+    cli.add_command(command)
