@@ -40,7 +40,7 @@ from programs import random_program
 from streams import ladder, streamed
 
 BOARD = "mps2_an386"
-RATES = {"emulated": 0.2, "native": 0.2}
+RATE = 0.2
 """Faults per piece of bytes that passes."""
 RANDOM_PROGRAM, LADDER = 3, 4
 """Seeds of small models of tests/: one of two inputs and two outputs, one whose rows are pushed."""
@@ -102,7 +102,7 @@ def lane(case: Case, count: int, seed: int) -> Tally:
     tally = Tally(count)
     inputs, right = case.samples(count, seed)
     with case.start() as board:
-        link = FaultyLink(board, RATES[case.board], seed)
+        link = FaultyLink(board, RATE, seed)
         device = Device(link)
         begin = time.monotonic()
         hello = device.hello()

@@ -19,7 +19,7 @@ from dqa.device.boards import Board
 from dqa.device.link import Link, ReconnectedError, SocketLink
 from dqa.device.protocol import SYNC
 from dqa.device.simulate import Simulator
-from dqa.engine.compile import executor_includes, executor_sources
+from dqa.engine.compile import build, executor_includes, executor_sources
 
 BYTES = ("drop", "flip", "insert", "duplicate", "replay", "delay", "truncate")
 """Faults of the line."""
@@ -76,14 +76,12 @@ class Emulated(Simulator):
 
 def host_firmware(out: Path, *, pushed: bool = False) -> Path:
     """The firmware of a converted model, compiled for this machine with sanitizers."""
-    firmware, binary = resources.path("firmware"), out / f"host-firmware{'-pushed' * pushed}"
+    firmware = resources.path("firmware")
     sources = [*sorted((firmware / "src").glob("*.c")), *executor_sources(), *sorted((out / "src").glob("*.c"))]
     includes = [firmware / "src", firmware / "bsp", out / "src", *executor_includes()]
     defines = ["-DDQA_BOARD=host", "-DDQA_CLOCK_HZ=1000000u", "-DDQA_COUNTER_KIND=COUNTER_SYSTICK", f"-DDQA_MODEL_PUSHED={int(pushed)}"]
-    flags = [*WARNINGS, *SANITIZERS, *defines, *(f"-I{folder}" for folder in includes)]
     host_board = Path(__file__).resolve().parent / "c" / "host_board.c"
-    subprocess.run(["gcc", *flags, *map(str, [*sources, host_board]), "-o", str(binary)], check=True)
-    return binary
+    return build("host-firmware", "", [*sources, host_board], includes, [*WARNINGS, *SANITIZERS, *defines])
 
 
 class Native:

@@ -22,8 +22,8 @@ _REPLY_TIMEOUT = 5.0
 """Seconds: far above 280 bytes at 9600 baud, or on an emulator with a busy host."""
 RUN_TIMEOUT = 900.0
 """Seconds for one inference, unless the caller says otherwise."""
-_BEGINNINGS = 20
-"""How often one inference, or one greeting, is begun before it is given up."""
+_BEGINNINGS = 30
+"""How often one inference is begun, or one request is asked over a connection that breaks, before it is given up."""
 _BEGIN_AGAIN = (Refusal.RANGE, Refusal.NO_INPUT, Refusal.NO_OUTPUT, Refusal.UNGREETED, Refusal.INPUT)
 """Refusals of a device that is not where the host thinks it is: it started again, or old frames came once more."""
 _RUNTIME_REFUSED = 255
@@ -61,15 +61,9 @@ class Device:
 
         ToolError if nobody answers. InputError if another board, or another model, answers than before.
         """
-        for _ in range(_BEGINNINGS):
-            try:
-                hello = self._decode(Hello.decode, self._exchange.ask(Command.HELLO))
-            except ReconnectedError as error:
-                self._reconnected(error)
-            else:
-                self._recognize(hello)
-                return hello
-        raise ToolError("the connection breaks again and again", hint="check the cable")
+        hello = self._decode(Hello.decode, self._ask(Command.HELLO))
+        self._recognize(hello)
+        return hello
 
     def infer(self, hello: Hello, data: bytes) -> tuple[bytes, RunReply]:
         """One inference of `hello.input_size` bytes: the output's bytes and the run's figures.
@@ -84,20 +78,16 @@ class Device:
 
     def stats(self) -> Stats:
         """Memory figures since the board started."""
-        return self._steadily(lambda: self._decode(Stats.decode, self._exchange.ask(Command.STATS)))
+        return self._steadily(lambda: self._decode(Stats.decode, self._ask(Command.STATS)))
 
     def close(self) -> None:
         self._link.close()
 
     def _steadily(self, act: Callable[[], _T]) -> _T:
-        """Acts again where the board, or the connection, does not remember the beginning."""
+        """Acts again where the board does not remember the beginning."""
         for last in [False] * (_BEGINNINGS - 1) + [True]:
             try:
                 return act()
-            except ReconnectedError as error:
-                self._reconnected(error)
-                if last:
-                    raise
             except _OtherAnswerError:
                 if last:
                     raise
@@ -110,44 +100,52 @@ class Device:
             self.restarts += 1
         raise AssertionError("the last time either succeeds or raises")
 
+    def _ask(self, command: Command, payload: bytes = b"") -> bytes:
+        """The answer, also over a connection that breaks and comes back; a board that kept its power goes on where it was."""
+        for _ in range(_BEGINNINGS):
+            try:
+                return self._exchange.ask(command, payload)
+            except ReconnectedError as error:
+                self.reconnects += 1
+                _log.warning("%s", error.message)
+                if command is not Command.HELLO:
+                    self.hello()
+        raise ToolError("the connection breaks again and again", hint="check the cable")
+
     def _infer(self, hello: Hello, data: bytes) -> tuple[bytes, RunReply]:
         run, crc = self._runs.next(), protocol.input_crc(hello.program_crc, data)
         for at in range(0, len(data), hello.data_max):
             part = data[at : at + hello.data_max]
-            written = self._exchange.ask(Command.WRITE_INPUT, protocol.write_input(run, at, part))
+            written = self._ask(Command.WRITE_INPUT, protocol.write_input(run, at, part))
             if self._decode(protocol.decode_written, written) != at + len(part):
                 raise _OtherAnswerError("the device counts other bytes of the input than were sent")
-        reply = self._decode(RunReply.decode, self._exchange.ask(Command.RUN, protocol.run(run, crc)))
+        reply = self._decode(RunReply.decode, self._ask(Command.RUN, protocol.run(run, crc)))
         size = hello.output_size
         output = b""
         for at in range(0, size, hello.data_max):
-            output += self._exchange.ask(Command.READ_OUTPUT, protocol.read_output(run, at, min(hello.data_max, size - at)))
+            output += self._ask(Command.READ_OUTPUT, protocol.read_output(run, at, min(hello.data_max, size - at)))
         if len(output) != size or protocol.output_crc(crc, output) != reply.output_crc:
             raise _OtherAnswerError("the device sent another output than that of the run")
         return output, reply
 
     def _recognize(self, hello: Hello) -> None:
         """Notices what changed since the last greeting."""
-        before, self._hello = self._hello, hello
         if hello.version != protocol.VERSION:
             message = f"the device speaks version {hello.version} of the protocol, dqa version {protocol.VERSION}"
             raise ToolError(message, hint="flash it again")
-        if before is None:
-            return
+        before = self._hello = self._hello or hello
         if hello.program_crc != before.program_crc:
             raise InputError(
                 f"the board runs another model now (program {hello.program_crc:#010x}, before {before.program_crc:#010x})",
                 hint="connect the board with the first one again, or flash it",
             )
         if replace(hello, boot=before.boot) != before:
-            raise InputError(f"another board answers now: {hello.board}, before {before.board}", hint="connect the first one again")
+            message = f"another board, or other firmware, answers now: {hello.board}, before {before.board}"
+            raise InputError(message, hint="connect the first one again")
         if hello.boot != before.boot:
+            self._hello = hello
             self.boots += 1
             _log.warning("the board started again, or is another one with the same program; the run goes on")
-
-    def _reconnected(self, error: ReconnectedError) -> None:
-        self.reconnects += 1
-        _log.warning("%s", error.message)
 
     @staticmethod
     def _decode(decode: Callable[[bytes], _T], payload: bytes) -> _T:

@@ -45,6 +45,7 @@ class Refusal(IntEnum):
     FAULT = 10
     UNGREETED = 11
     INPUT = 12
+    STACK = 13
 
 
 class CounterKind(IntEnum):
