@@ -103,6 +103,8 @@ def prepare(work: Path) -> Path:
     dqa = [sys.executable, "-m", "dqa"]
     subprocess.run([*dqa, "convert", "m.h5", "--calibration", "x.npz", "--bits", "4", "-o", "out", "-q"], cwd=start, check=True)
     shutil.copy(start / "out" / "float.tflite", start)
+    for target in ("host", "tflm-host"):  # compiles what they need
+        subprocess.run([*dqa, "evaluate", "out", "--data", "x.npz", "--target", target, "-q"], cwd=start, check=True)
     for name in ("host.json", "tflm.json", "sim.json", "build.json"):
         (start / name).write_text('{"earlier": true}\n', encoding="utf-8")
     shutil.copy(start / "m.h5", start / "sparse.keras")
@@ -234,6 +236,8 @@ def finish(trial: Trial, command: Command) -> float | None:
         while trial.process.poll() is None and not any("qemu" in line for line in trial.alive()):
             time.sleep(0.05)
         time.sleep(1)
+        if trial.process.poll() is not None:
+            return None
         trial.end("SIGINT")
     return time.monotonic() if trial.process.wait(600) == (130 if command.endless else 0) else None
 

@@ -68,7 +68,7 @@ class Workers:
         with self._backend():
             parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
             try:
-                with nullcontext() if self.scheduler else _uninterrupted():
+                with nullcontext() if self.scheduler else _undisturbed():
                     results = parallel(joblib.delayed(_call)(task) for task in tasks)
                 yield from results
             except (DqaError, GeneratorExit):
@@ -190,13 +190,22 @@ def _call(task: Task) -> tuple[str, dict[str, Any]]:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Workers that are started here never see the terminal's Ctrl-C, which reaches them too: ending them is this process's business."""
+def _undisturbed() -> Iterator[None]:
+    """Workers that are started here never see the terminal's Ctrl-C, which reaches them too: ending them is this process's business.
+
+    What joblib clears up behind a study that was killed, it does without a word.
+    """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    variables, name = dict(os.environ), "PYTHONWARNINGS"
+    os.environ[name] = ",".join(filter(None, [variables.get(name), "ignore:resource_tracker"]))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
+        if name in variables:
+            os.environ[name] = variables[name]
+        else:
+            del os.environ[name]
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
