@@ -160,7 +160,7 @@ def test_rows_out_of_turn_are_refused_and_the_input_may_begin_anew(raw: Raw, hos
     assert sent(raw, 3, row, first[row : row + 3].tobytes()) == row + 3  # once more
     assert refusal(3, row, b"wxyz") == (Refusal.RANGE, row + 3)  # half of it once more
     assert refusal(4, row + 4, b"xyz") == (Refusal.RANGE, row + 3)  # a hole
-    assert refusal(5, 0xFFFFFFFF, b"xyz") == (Refusal.RANGE, row + 3)
+    assert refusal(5, 0xFFFFFFFF, b"xyz") == (Refusal.RANGE, size)
     assert raw.refusal(Command.RUN, 6, nothing) == (Refusal.NO_INPUT, row + 3)
     assert raw.refusal(Command.READ_OUTPUT, 7, protocol.read_output(7, 0, 1)) == (Refusal.NO_OUTPUT, 0)
     # a repeated request is not done again

@@ -19,7 +19,7 @@ from dqa.device.protocol import ERROR, Command, Frame, Refusal
 from dqa.device.simulate import Simulator
 from dqa.engine.host import HostModel
 from dqa.errors import BoardError, DataError, InputError, ProgramError, ToolError
-from faulty import Emulated
+from faulty import Emulated, FaultyLink
 from firmware import Raw, insert, needs_compiler, needs_qemu, random_samples, write_out
 from programs import random_program
 
@@ -348,3 +348,14 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_every_answer_comes_and_is_right_over_a_faulty_line(elf: Path, host: HostModel) -> None:
+    samples = random_samples(10, sum(host.input_sizes))
+    with Emulated(BOARD, elf) as simulator:
+        link = FaultyLink(simulator, 0.1, 1)
+        device = Device(link)
+        hello = device.hello()
+        for sample, answer in zip(samples, host.run(samples).outputs, strict=True):
+            assert device.infer(hello, sample.tobytes())[0] == answer.tobytes()
+    assert link.injected.total() >= 5
