@@ -3,7 +3,7 @@
 """PlatformIO pre-script: what the chosen board (platformio.ini) and the model add to a build.
 
 The model's sources are in model/ beside platformio.ini, or in the directory named by DQA_MODEL.
-With DQA_RUNTIME=tflm they run inside TensorFlow Lite Micro, from the tree named by DQA_TFLM_DIR.
+With DQA_RUNTIME=tflm they run inside TensorFlow Lite Micro, which dqa build finds: DQA_TFLM_LIBRARY, DQA_TFLM_FLAGS.
 With DQA_MODEL_PUSHED=1 the model takes its input row by row.
 """
 
@@ -38,27 +38,18 @@ env.Append(
     LINKFLAGS=[*cpu, *option("custom_symbols"), "-nostartfiles", f"-Wl,-Map={env.subst('$BUILD_DIR')}/firmware.map"],
     CPPPATH=[str(model), str(project / "lib" / "dqa" / "include")],
 )
-env.Replace(LDSCRIPT_PATH=str(project / "bsp" / "link.ld"))
+env.Replace(LDSCRIPT_PATH=str(project / "bsp" / env.GetProjectOption("custom_linker_script")))
+env.Append(LIBPATH=[str(project / "bsp")])  # where the linker script finds link.ld
 if os.environ.get("DQA_MODEL_PUSHED") == "1":
     env.Append(CPPDEFINES=[("DQA_MODEL_PUSHED", 1)])
 
 if os.environ.get("DQA_RUNTIME") == "tflm":
-    advice = "Build with: dqa build OUT --board BOARD --runtime tflm --tflm DIR"
-    tflm = directory("DQA_TFLM_DIR", "", "tensorflow/lite/micro/micro_interpreter.h", advice)
-    tflite = directory("", project, "model.tflite", advice) / "model.tflite"
-    downloads = tflm / "tensorflow" / "lite" / "micro" / "tools" / "make" / "downloads"
-    places = [
-        tflm,
-        downloads / "flatbuffers" / "include",
-        downloads / "gemmlowp",
-        downloads / "ruy",
-        project / "lib" / "dqa_tflm" / "include",
-    ]
+    if "DQA_TFLM_FLAGS" not in os.environ:
+        sys.stderr.write("Error: runtime tflm is built with: dqa build OUT --board BOARD --runtime tflm --tflm DIR\n")
+        env.Exit(1)
+    env.MergeFlags(os.environ["DQA_TFLM_FLAGS"])  # definitions where PlatformIO looks for them, which decide about libraries
     env.Append(
-        # TFLM's headers must be compiled as its library was
-        CPPDEFINES=["DQA_RUNTIME_TFLM", "TF_LITE_STATIC_MEMORY", "CMSIS_NN", ("DQA_MODEL_TFLITE", env.StringifyMacro(str(tflite)))],
         CXXFLAGS=["-std=c++17", "-fno-threadsafe-statics"],
-        CPPPATH=[str(place) for place in places],
         LIBS=[env.File(os.environ["DQA_TFLM_LIBRARY"]), "stdc++", "nosys"],
     )
 else:

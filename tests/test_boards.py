@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from elftools.elf.elffile import ELFFile
 
 from dqa import resources
 from dqa.device import bare, boards, evaluate, project
-from dqa.device.boards import Board
+from dqa.device.boards import Board, Region
 from dqa.errors import BoardError, InputError
 from firmware import needs_compiler, write_out
 from programs import random_program
@@ -39,8 +41,39 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_the_table_holds_simulated_and_real_boards() -> None:
-    assert {"mps2_an386", "mps2_an500", "mps3_an547", "netduinoplus2"} == {b.name for b in boards.list_boards() if b.simulated}
-    assert {"nucleo_f446re", "nrf52840_dk"} == {b.name for b in boards.list_boards() if not b.simulated}
+    simulated = {b.name for b in boards.list_boards() if b.simulated}
+    assert simulated == {
+        *("lm3s6965evb", "microbit", "mps2_an385", "mps2_an386", "mps2_an500", "mps2_an505", "mps3_an547", "netduinoplus2"),
+    }
+    assert {b.name for b in boards.list_boards()} - simulated == {
+        *("disco_f407vg", "disco_l475vg_iot01a", "nano33ble", "nrf52840_dk", "nrf5340_dk", "nucleo_f446re", "nucleo_f746zg"),
+        *("nucleo_h743zi", "nucleo_l4r5zi", "nucleo_u575zi_q", "pico2"),
+    }
+    cores = {"cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"}
+    assert cores == {b.core for b in boards.list_boards() if b.simulated}
+
+
+def test_every_real_board_runs_the_code_that_a_simulated_one_proves() -> None:
+    proven = {board.core for board in boards.list_boards() if board.simulated}
+    assert {board.core for board in boards.list_boards()} == proven
+    assert {board.name for board in boards.list_boards() if board.proven == "renode"} == {"nucleo_f446re", "nrf52840_dk"}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("PA2", 2), ("PD8", 56), ("PG7", 103), ("P0.06", 6), ("P1.03", 35), ("P1.10", 42), ("GP0", 0), ("GP17", 17)]
+)
+def test_pins_are_numbered_through_the_ports(text: str, number: int) -> None:
+    assert boards._pin(text) == number
+
+
+def test_boards_whose_arena_lies_in_a_bank_of_its_own() -> None:
+    found = {board.name: (board.ram, board.arena) for board in boards.list_boards() if len(board.banks) == 2}
+    assert found == {
+        "nucleo_h743zi": (Region(0x20000000, 128 << 10), Region(0x24000000, 512 << 10)),
+        "disco_f407vg": (Region(0x10000000, 64 << 10), Region(0x20000000, 128 << 10)),
+        "disco_l475vg_iot01a": (Region(0x10000000, 32 << 10), Region(0x20000000, 96 << 10)),
+    }
+    assert boards.load_board("nucleo_h743zi").ram_size == 640 << 10
 
 
 def test_a_serial_target_speaks_at_every_boards_rate() -> None:
@@ -63,6 +96,10 @@ def test_an_unknown_board_is_refused_with_the_known_ones() -> None:
         {"speed": 3},
         {"qemu": {"machine": "mps2-an386"}},
         {"platformio": {"platform": "p", "board": "b", "upload_protocol": "u"}},
+        {"proven": "believed"},
+        {"memory": {"flash": {"origin": "0", "size": "1M"}, "ram": {"origin": "0", "size": "1K"}, "rom": {"origin": "0", "size": "1K"}}},
+        {"uart": {"driver": "cmsdk", "base": "0", "irq": 0, "baud": 115200, "tx_pin": "PZ1"}},
+        {"uart": {"driver": "cmsdk", "base": "0", "irq": 0, "baud": 115200, "tx_pin": 3}},
     ],
 )
 def test_a_broken_board_file_is_named(table: Path, change: dict[str, object]) -> None:
@@ -122,22 +159,55 @@ def test_the_firmware_links_into_the_memory_of_the_board(name: str, out: Path) -
         elf = ELFFile(stream)
         sections = {s.name: (s["sh_addr"], s["sh_size"]) for s in elf.iter_sections() if s["sh_flags"] & 2}
         symbols = {s.name: s["st_value"] for s in elf.get_section_by_name(".symtab").iter_symbols()}
-        vectors = elf.get_section_by_name(".text").data()[:64]
+        text = elf.get_section_by_name(".text").data()
         loads = [s for s in elf.iter_segments() if s["p_type"] == "PT_LOAD" and s["p_filesz"]]
     # vectors first, with the initial stack pointer and the entry
     assert sections[".text"][0] == board.flash.origin
-    words = [int.from_bytes(vectors[i : i + 4], "little") for i in range(0, 64, 4)]
+    words = [int.from_bytes(text[i : i + 4], "little") for i in range(0, 64, 4)]
     assert words[0] == symbols["link_stack_top"]
     assert words[1] == symbols["reset_handler"] | 1
     assert all(word & 1 and inside(word, board.flash.origin, board.flash.size) for word in words[1:])
     # the stack lies lowest, so that it cannot grow into data
     assert sections[".stack"] == (board.ram.origin, boards.STACK_SIZE)
-    for name in (".data", ".bss"):
-        assert board.ram.origin + boards.STACK_SIZE <= sections[name][0] <= sum(sections[name]) <= board.ram.origin + board.ram.size
+    for section in (".data", ".bss"):
+        assert board.ram.origin + boards.STACK_SIZE <= sections[section][0]
+        assert sum(sections[section]) <= board.ram.origin + board.ram.size
+    # the arena, and nothing else, is in its bank
+    assert symbols["dqa_model_arena"] == sections[".arena"][0] and sections[".arena"][0] % 16 == 0
+    assert inside(sections[".arena"][0], board.arena.origin, board.arena.size)
+    assert sum(sections[".arena"]) <= board.arena.origin + board.arena.size
     assert all(inside(s["p_paddr"], board.flash.origin, board.flash.size) for s in loads)
     assert built.flash_model == (out / "model.dqa").stat().st_size
-    assert built.ram_static == sections[".data"][1] + sections[".bss"][1]
+    assert built.ram_static == sum(sections[section][1] for section in (".data", ".bss", ".arena"))
     assert 1000 < built.flash_code < 40_000
+    # what a programmer takes: flash alone, from its first byte
+    binary, text_of_hex = (built.elf.with_suffix(suffix) for suffix in (".bin", ".hex"))
+    assert built.images() == [binary, text_of_hex]
+    assert binary.read_bytes()[: len(text)] == text
+    assert binary.stat().st_size == built.flash_code + built.flash_model
+    assert text_of_hex.read_text().startswith(":")
+    # the boot ROM of the RP2350 looks for its block in the first 4 KiB; no other board has one
+    assert (0 <= text.find(bytes.fromhex("d3deffff42012110")) < 4096) == (name == "pico2")
+
+
+@needs_compiler
+def test_a_linker_script_of_the_users_own_places_arena_and_weights(out: Path, tmp_path: Path) -> None:
+    script = tmp_path / "own.ld"
+    script.write_text(
+        "MEMORY { ROM : ORIGIN = 0x1000, LENGTH = 1M  WEIGHTS : ORIGIN = 0x90000000, LENGTH = 1M  \n"
+        "  FAST : ORIGIN = 0x20000000, LENGTH = 64K  SLOW : ORIGIN = 0x30000000, LENGTH = 1M }\n"
+        "SECTIONS { .weights : { *(.rodata.dqa_weights) } > WEIGHTS  .arena (NOLOAD) : { *(.bss.dqa_arena) } > SLOW\n"
+        "  .text : { *(.text*) *(.rodata*) } > ROM  .data : { *(.data*) } > FAST  .bss : { *(.bss*) } > FAST }\n"
+    )
+    folder = project.write(out).folder
+    sources = [folder / "model" / "model.c", *(folder / "lib" / "dqa" / "src").rglob("*.c")]
+    command = ["arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb", "-O1", "-std=c99", f"-I{folder / 'lib' / 'dqa' / 'include'}"]
+    elf = tmp_path / "own.elf"
+    subprocess.run([*command, *sources, "-nostartfiles", "-T", script, "-Wl,-e,dqa_model_load", "-o", elf], check=True)
+    with elf.open("rb") as stream:
+        symbols = {s.name: s["st_value"] for s in ELFFile(stream).get_section_by_name(".symtab").iter_symbols()}
+    assert symbols["dqa_model_program"] == 0x90000000 and symbols["dqa_model_arena"] == 0x30000000
+    assert symbols["dqa_model_instance"] >> 16 == 0x2000
 
 
 def inside(address: int, origin: int, size: int) -> bool:
@@ -146,12 +216,18 @@ def inside(address: int, origin: int, size: int) -> bool:
 
 @needs_compiler
 def test_a_model_too_large_for_a_board_is_refused_with_the_missing_bytes(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
-    from dqa.device.boards import Region
-
-    small: Board = replace(boards.load_board("netduinoplus2"), ram=Region(0x20000000, 4096), flash=Region(0x08000000, 1024))
+    region = Region(0x20000000, 4096)
+    small: Board = replace(boards.load_board("netduinoplus2"), ram=region, arena=region, flash=Region(0x08000000, 1024))
     monkeypatch.setattr(bare, "load_board", lambda name: small)
     with pytest.raises(BoardError, match=r"does not fit board netduinoplus2: needs \d+ bytes of \w+ more") as caught:
         bare.build(out, "netduinoplus2")
     assert "4096 bytes of RAM and 1024 of flash" in caught.value.hint
+
+
+@needs_compiler
+def test_an_arena_too_large_for_its_bank_is_refused(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small: Board = replace(boards.load_board("nucleo_h743zi"), arena=Region(0x24000000, 16))
+    monkeypatch.setattr(bare, "load_board", lambda name: small)
+    with pytest.raises(BoardError, match=r"does not fit board nucleo_h743zi: needs \d+ bytes of RAM for the arena more") as caught:
+        bare.build(out, "nucleo_h743zi")
+    assert "131072 + 16 bytes of RAM" in caught.value.hint

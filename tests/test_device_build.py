@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -10,8 +11,8 @@ from threading import Thread
 import pytest
 
 from dqa import manifest
-from dqa.device import bare, boards, build, flash, registry, tflm_tree
-from dqa.errors import BoardError, InputError, RecipeError, ToolError
+from dqa.device import bare, boards, build, built, flash, registry
+from dqa.errors import BoardError, RecipeError, ToolError
 from faults import contents, killed
 from firmware import needs_compiler, write_out
 from programs import random_program
@@ -36,7 +37,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_platformio_builds_a_simulated_board_without_the_registry(out: Path, capfd: pytest.CaptureFixture[str]) -> None:
     found = build.build(out, "mps2_an386")
     reference = bare.build(out, "mps2_an386")
-    assert found.elf == build.elf_path(out, "mps2_an386") and found.elf.is_file()
+    assert found.elf == built.elf_path(out, "mps2_an386") and found.elf.is_file()
     assert found.map_file.is_file() and "dqa_load" in found.map_file.read_text()
     # the same sources and flags: what differs is the order of linking
     assert found.flash_model == reference.flash_model and abs(found.ram_static - reference.ram_static) <= 16
@@ -57,15 +58,15 @@ def test_a_build_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     write_out(out, random_program(3))
     board = boards.load_board("mps2_an386")
 
-    def publish(text: str) -> build.BuildResult:
+    def publish(text: str) -> built.BuildResult:
         (work / text).mkdir(parents=True, exist_ok=True)
         for name in ("firmware.elf", "firmware.map"):
             (work / text / name).write_text(text)
-        made = build.BuildResult(work / text / "firmware.elf", len(text), 2, 3, 4, 5, work / text / "firmware.map")
-        return build._publish(out, board, "standalone", False, made)
+        made = built.BuildResult(work / text / "firmware.elf", len(text), 2, 3, 4, 5, work / text / "firmware.map")
+        return built.publish(out, board.name, "standalone", False, made)
 
     first = publish("old")
-    assert build.found(out, board.name) == first
+    assert built.found(out, board.name) == first
     publish("new")
     after = contents(out / "build")
     publish("old")
@@ -79,7 +80,7 @@ def test_a_build_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         if code == 0:
             break
     assert True in seen and False in seen
-    assert contents(out / "build") == after and build.found(out, board.name) is not None
+    assert contents(out / "build") == after and built.found(out, board.name) is not None
     assert manifest.users(place) == []
 
 
@@ -140,15 +141,29 @@ def test_a_simulated_board_is_not_flashed(out: Path) -> None:
         flash.flash(out, "mps2_an386")
 
 
+@needs_compiler
 @pytest.mark.usefixtures("offline")
-def test_a_real_board_is_refused_before_the_build_where_the_registry_does_not_answer(
+def test_a_real_board_is_built_bare_where_the_registry_does_not_answer_and_it_is_said(
     out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path / "core"))
+    found = build.build(out, "nucleo_f446re")
+    assert found.builder == "bare" and [image.suffix for image in found.images()] == [".bin", ".hex"]
+    assert found.elf == built.elf_path(out, "nucleo_f446re") and built.found(out, "nucleo_f446re") == replace(found, notes=())
+    assert any("its registry cannot be reached" in note for note in found.notes)
+    asked = build.build(out, "nucleo_f446re", bare=True)
+    assert asked.figures() == found.figures() and not any("registry" in note for note in asked.notes)
     with pytest.raises(ToolError, match="could not download what board nucleo_f446re needs") as caught:
-        build.build(out, "nucleo_f446re")
-    assert "connect to the internet" in caught.value.hint
-    assert not (out / "firmware" / ".pio" / "nucleo_f446re.log").exists()
+        flash.flash(out, "nucleo_f446re")
+    assert "build with --bare" in caught.value.hint
+
+
+@needs_compiler
+def test_a_board_no_official_platform_knows_is_built_bare(out: Path) -> None:
+    found = build.build(out, "pico2")
+    assert found.builder == "bare" and any("official platforms do not know pico2" in note for note in found.notes)
+    with pytest.raises(BoardError, match="no official platform of PlatformIO knows board pico2"):
+        flash.flash(out, "pico2")
 
 
 def test_a_registry_that_answers_with_an_error_is_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,56 +173,4 @@ def test_a_registry_that_answers_with_an_error_is_reached(tmp_path: Path, monkey
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:  # answers 501 to any GET
         monkeypatch.setattr(registry, "URL", f"http://127.0.0.1:{server.server_port}")
         Thread(target=server.handle_request, daemon=True).start()
-        registry.check("nucleo_f446re", "platformio/ststm32@^19.6.0")
-
-
-def test_a_tflm_tree_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DQA_TFLM_DIR", raising=False)
-    with pytest.raises(InputError, match="needs a TensorFlow Lite Micro tree"):
-        tflm_tree.find(boards.load_board("mps2_an386"), None)
-    with pytest.raises(InputError, match="is missing"):
-        tflm_tree.find(boards.load_board("mps2_an386"), Path("/nonexistent"))
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """The outline of a TFLM tree, its library to be filled in."""
-    for name in ("tensorflow/lite/micro/micro_interpreter.h", tflm_tree._FLATBUFFERS):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    return tmp_path
-
-
-def archive(directory: Path, member: bytes) -> Path:
-    """A library of one member."""
-    header = (
-        b"a.o/".ljust(16) + b"0".ljust(12) + b"0".ljust(6) + b"0".ljust(6) + b"644".ljust(8) + str(len(member)).encode().ljust(10) + b"`\n"
-    )
-    directory.mkdir(parents=True)
-    (directory / "libtensorflow-microlite.a").write_bytes(b"!<arch>\n" + header + member + b"\n" * (len(member) % 2))
-    return directory / "libtensorflow-microlite.a"
-
-
-@needs_compiler
-def test_the_tflm_library_of_the_boards_core_is_chosen(tree: Path, out: Path) -> None:
-    m4 = archive(tree / "gen" / "m4" / "lib", bare.build(out, "mps2_an386").elf.read_bytes())
-    board = boards.load_board("mps3_an547")
-    with pytest.raises(InputError, match=r"no libtensorflow-microlite.a for cortex-m55 .*found m4: Armv7E-M, hard float"):
-        tflm_tree.find(board, tree)
-    m55 = archive(tree / "gen" / "m55" / "lib", bare.build(out, "mps3_an547").elf.read_bytes())
-    assert tflm_tree.find(board, tree).library == m55
-    assert tflm_tree.find(boards.load_board("mps2_an500"), tree).library == m4
-
-
-@pytest.mark.parametrize("content", [b"", b"no archive", b"!<arch>\n", b"!<arch>\n" + b"x" * 80])
-def test_a_tflm_library_that_is_none_is_refused(tree: Path, content: bytes) -> None:
-    directory = tree / "gen" / "x" / "lib"
-    archive(directory, b"\x7fELF").write_bytes(content)
-    with pytest.raises(InputError, match="not a library of Arm objects"):
-        tflm_tree.find(boards.load_board("mps2_an386"), tree)
-
-
-def test_a_tflm_tree_that_was_not_made_is_refused(tree: Path) -> None:
-    with pytest.raises(InputError, match="holds no gen") as caught:
-        tflm_tree.find(boards.load_board("mps2_an386"), tree)
-    assert "make -f tensorflow/lite/micro/tools/make/Makefile" in caught.value.hint
+        assert registry.within_reach("platformio/ststm32@^19.6.0")

@@ -307,6 +307,7 @@ def test_a_reply_of_the_wrong_size_is_refused() -> None:
         (Refusal.MODEL, 4, ProgramError, "status 4 (checksum)"),
         (Refusal.MODEL, 77, ProgramError, "status 77 (unknown)"),
         (Refusal.FAULT, 0x8200, ToolError, "processor faulted (CFSR 0x00008200)"),
+        (Refusal.STACK, 4096, ToolError, "stack overflow on the board: its stack has 4096 bytes"),
         (Refusal.RANGE, 10, RefusedError, "WRITE_INPUT: RANGE, detail 0xa"),
         (99, 1, RefusedError, "WRITE_INPUT: 99, detail 0x1"),
     ],

@@ -12,7 +12,7 @@ import pytest
 
 from dqa import program as p
 from dqa.cli.simulate import usable_port, wait_until_served
-from dqa.device import bare, boards, build, evaluate, protocol, stack
+from dqa.device import bare, boards, build, built, evaluate, protocol, stack
 from dqa.device.protocol import REPLY, Command, Refusal
 from dqa.device.simulate import Simulator
 from dqa.engine.host import HostModel
@@ -193,20 +193,20 @@ def test_a_row_the_executor_refuses_is_an_error_of_its_write(tmp_path: Path) -> 
 
 
 def test_a_serial_port_tells_that_rows_are_pushed(out: Path, elf: Path, host: HostModel) -> None:
-    built = build.build(out, BOARD.name, pushed=True)
+    made = build.build(out, BOARD.name, pushed=True)
     samples = random_samples(2, sum(host.input_sizes))
     port = usable_port(None)
     with Simulator(BOARD, elf, port=port):
         wait_until_served(port)
         found = evaluate.run_samples(f"serial:socket://127.0.0.1:{port}", out, samples)
     assert np.array_equal(found.outputs.view(np.int8), host.run(samples).outputs)
-    assert (found.ram_model, found.stack_bound) == (built.ram_model, built.stack)
+    assert (found.ram_model, found.stack_bound) == (made.ram_model, made.stack)
 
 
 def test_platformio_builds_for_pushed_rows_beside_the_other_build(out: Path, elf: Path) -> None:
-    reference = build.result(elf)
+    reference = built.result(elf)
     found = build.build(out, BOARD.name, pushed=True)
-    assert found.elf == build.elf_path(out, BOARD.name, pushed=True) != build.elf_path(out, BOARD.name)
+    assert found.elf == built.elf_path(out, BOARD.name, pushed=True) != built.elf_path(out, BOARD.name)
     assert (found.ram_model, found.stack) == (reference.ram_model, reference.stack)
     whole = build.build(out, BOARD.name)
     assert whole.elf.is_file() and found.elf.is_file() and whole.ram_model > found.ram_model

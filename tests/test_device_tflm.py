@@ -11,9 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from dqa import program as p
-from dqa.device import boards, build, evaluate
+from dqa.device import bare, boards, build, built, evaluate, project, simulate, tflm_tree
+from dqa.device.client import Device
+from dqa.device.protocol import ERROR, Receiver, Refusal
+from dqa.device.simulate import Simulator
 from dqa.engine.host import HostModel
 from dqa.errors import ProgramError
 from dqa.lowering.custom_options import custom_options
@@ -44,12 +48,19 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         header = root / "tensorflow" / "lite" / name
         header.parent.mkdir(parents=True, exist_ok=True)
         header.write_text(f'#include "{DOUBLE / "interpreter.h"}"\n')
-    library = root / "gen" / "cortex_m_generic_cortex-m4+fp_default" / "lib"
-    library.mkdir(parents=True)
-    flags = ["-std=c++17", "-O2", "-mthumb", "-fno-rtti", "-fno-exceptions", *BOARD.cpu_flags]
-    subprocess.run(["arm-none-eabi-g++", *flags, "-c", DOUBLE / "interpreter.cc", "-o", root / "interpreter.o"], check=True)
-    subprocess.run(["arm-none-eabi-gcc-ar", "rc", library / "libtensorflow-microlite.a", root / "interpreter.o"], check=True)
+    add_library(root, "cortex-m4+fp", BOARD)
     return root
+
+
+def add_library(root: Path, name: str, board: boards.Board) -> Path:
+    """The double as a library for a board's core."""
+    library = root / "gen" / f"cortex_m_generic_{name}_default" / "lib" / "libtensorflow-microlite.a"
+    library.parent.mkdir(parents=True)
+    flags = ["-std=c++17", "-O2", "-mthumb", "-fno-rtti", "-fno-exceptions", *board.cpu_flags]
+    member = library.with_name("interpreter.o")
+    subprocess.run(["arm-none-eabi-g++", *flags, "-c", DOUBLE / "interpreter.cc", "-o", member], check=True)
+    subprocess.run(["arm-none-eabi-gcc-ar", "rc", library, member], check=True)
+    return library
 
 
 def write_model(out: Path) -> HostModel:
@@ -67,11 +78,72 @@ def test_the_firmware_answers_the_same_inside_the_interpreter(tree: Path, tmp_pa
     found = evaluate.run_samples(f"sim:{BOARD.name}", tmp_path, samples, runtime="tflm", tflm=tree)
     assert np.array_equal(found.outputs.view(np.int8), host.run(samples).outputs)
     assert found.flash_model == (tmp_path / "model.tflite").stat().st_size
+    assert found.dropped_rows is None  # the interpreter does not tell
     # the arena the interpreter was given is the model's RAM; of its stack the compiler tells nothing
     assert found.ram_model is not None and host.arena_size < found.ram_model < found.ram_static and found.stack_bound is None
     standalone = build.build(tmp_path, BOARD.name)
-    assert standalone.elf != build.elf_path(tmp_path, BOARD.name, "tflm")
+    assert standalone.elf != built.elf_path(tmp_path, BOARD.name, "tflm")
     assert standalone.flash_model == (tmp_path / "model.dqa").stat().st_size
+
+
+def symbols(elf: Path) -> dict[str, int]:
+    with elf.open("rb") as stream:
+        return {symbol.name: symbol["st_size"] for symbol in ELFFile(stream).get_section_by_name(".symtab").iter_symbols()}
+
+
+def test_the_arena_is_what_the_interpreter_takes_in_a_run(tree: Path, tmp_path: Path) -> None:
+    host = write_model(tmp_path)
+    found = tflm_tree.find(BOARD, tree)
+    used = evaluate_arena(bare.build(tmp_path, BOARD.name, tflm_tree.Tflm(found)).elf)
+    made = build.build(tmp_path, "nucleo_f446re", "tflm", tree, bare=True)
+    arena = next(size for name, size in symbols(made.elf).items() if "arena" in name and size > host.arena_size)
+    assert used + 100 <= arena < used + 300  # what the double keeps, and takes for a moment
+    assert made.notes == () and made.builder == "bare"
+
+
+def evaluate_arena(elf: Path) -> int:
+    with Simulator(BOARD, elf) as simulator:
+        return Device(simulator.link, reply_timeout=20).hello().arena_size
+
+
+def test_without_a_simulator_the_arena_is_an_estimate_and_it_is_said(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_model(tmp_path)
+    monkeypatch.setattr(simulate, "_QEMU", "no-such-emulator")
+    made = build.build(tmp_path, "nucleo_f446re", "tflm", tree, bare=True)
+    assert "the arena is an estimate, not measured: no-such-emulator is not installed" in made.notes
+
+
+@pytest.mark.parametrize(
+    "name", ["nucleo_f446re", "nrf52840_dk", "nucleo_f746zg", "nucleo_h743zi", "nrf5340_dk", "mps2_an385", "mps3_an547"]
+)
+def test_it_links_for_every_core(name: str, tree: Path, tmp_path: Path) -> None:
+    """The resolver's destructor, failed checks and all else the library leaves open are the firmware's; no file, process or heap."""
+    write_model(tmp_path)
+    board = boards.load_board(name)
+    add_library(tmp_path / "tree", board.core, board)
+    shutil.copytree(tree / "tensorflow", tmp_path / "tree" / "tensorflow")
+    made = bare.build(tmp_path, name, tflm_tree.Tflm(tflm_tree.find(board, tmp_path / "tree")))
+    found = symbols(made.elf)
+    assert {"__dso_handle", "__aeabi_atexit", "abort", "__assert_func"} <= set(found)
+    assert not {"_sbrk", "_write", "_exit", "_kill", "malloc", "_malloc_r"} & set(found)
+
+
+def test_a_failed_check_of_the_interpreter_is_reported_as_a_fault(tree: Path, tmp_path: Path) -> None:
+    write_model(tmp_path)
+    source = tmp_path / "firmware" / "src" / "runtime_tflm.cc"
+    project.write(tmp_path)
+    spoiled = source.read_text().replace("GetModel(dqa_model_tflite)", "GetModel(nullptr)")
+    assert spoiled != source.read_text()
+    source.write_text(spoiled)
+    elf = bare.build(tmp_path, BOARD.name, tflm_tree.Tflm(tflm_tree.find(BOARD, tree))).elf
+    with Simulator(BOARD, elf) as simulator:
+        assert_fault(simulator)
+
+
+def assert_fault(simulator: Simulator) -> None:
+    receiver = Receiver()
+    (frame,) = receiver.feed(simulator.link.receive(20))
+    assert frame.type == ERROR and frame.payload[0] == Refusal.FAULT
 
 
 def test_a_model_the_interpreter_refuses_is_reported_over_serial(tree: Path, tmp_path: Path) -> None:

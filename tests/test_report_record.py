@@ -14,7 +14,8 @@ import pytest
 from cli import Shell
 from dqa import evaluate, manifest
 from dqa.device import bare
-from dqa.device.build import build, found
+from dqa.device.build import build
+from dqa.device.built import found
 from dqa.errors import ProgramError
 from dqa.report import identify, program_sha256, record
 from firmware import needs_compiler

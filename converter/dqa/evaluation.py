@@ -182,7 +182,7 @@ def evaluate(
     )
     entry = {key: value for key, value in result.to_json().items() if key != "answers"}
     why = record(out, "evaluations", {**entry, "data": data.name})
-    return replace(result, notes=(f"the report was left as it is: {why}",)) if why else result
+    return replace(result, notes=(*result.notes, f"the report was left as it is: {why}")) if why else result
 
 
 @contextmanager
@@ -297,5 +297,5 @@ def _on_device(
     measured["ram"] = {name: size for name, size in ram.items() if size is not None}
     if result.flash_code is not None:  # a board flashed from elsewhere cannot tell
         measured["flash"] = {"code": result.flash_code, "model": result.flash_model}
-    measured["link"] = result.link or None
+    measured |= {"link": result.link or None, "notes": result.notes}
     return _Run(result.outputs, result.dropped_rows, measured)

@@ -13,7 +13,20 @@
 extern "C" {
 #endif
 
+/* Where a test gives the drivers registers of its own it defines both. */
+#ifndef REGISTER
 #define REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
+#define BARRIER() __asm volatile("dsb\nisb" ::: "memory")
+#endif
+
+/* Whether the bits of mask become value within a while; a board whose clock does not come up must still speak. */
+static inline bool comes(volatile uint32_t *reg, uint32_t mask, uint32_t value) {
+  for (uint32_t patience = 1000000; patience; patience--) {
+    if ((*reg & mask) == value)
+      return true;
+  }
+  return false;
+}
 
 /* Sets up clocks and pins; returns the core clock in Hz that came of it. Every wait ends. */
 uint32_t board_open(void);
@@ -39,15 +52,18 @@ void forget_interrupt(unsigned irq);
 
 /* Bytes of the stack. */
 uint32_t stack_size(void);
-/* The depth of calls: paint, call, and look how many bytes below the caller's own frame were used, 64 at least. */
+/* The depth of calls: paint, call, and look how many bytes below the caller's own frame were used, 64 at least. If the
+ * lowest word of the stack was, depth reports an overflow and does not return. */
 void stack_paint(void);
 uint32_t stack_depth(void);
-/* Bytes of .data and .bss. */
+/* Bytes of .data, .bss and the arena. */
 uint32_t static_ram(void);
 
-/* Called by start-up, and on any fault: status is the Configurable Fault Status Register. */
+/* Called by start-up. */
 int main(void);
-void on_fault(uint32_t status);
+/* Called on any fault, with a fresh stack and never twice; does not return. overflow: of the stack, and detail its
+ * bytes; else detail is the Configurable Fault Status Register. */
+__attribute__((noreturn)) void on_fault(bool overflow, uint32_t detail);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The dqa authors */
-/* UARTE of the nRF52: DMA, one byte at a time for receiving (the receiver's FIFO holds what comes meanwhile). */
+/* UARTE of the nRF52 and nRF53: DMA, one byte at a time for receiving (the receiver's FIFO holds what comes meanwhile).
+ */
 #include "board.h"
 
 #ifdef DQA_UART_NRF_UARTE
@@ -30,9 +31,11 @@ enum { PATIENCE = 10000000 };
 
 static volatile uint8_t received;
 
+/* RX_END is cleared last: while it is set no byte comes between here and START_RX that nobody would fetch. */
 static void receive(void) {
   RX_POINTER = (uint32_t)(uintptr_t)&received;
   RX_MAX = 1;
+  RX_END = 0;
   START_RX = 1;
 }
 
@@ -43,7 +46,6 @@ void uart_open(uint32_t core_hz) {
   BAUD_RATE = BAUD_115200;
   ENABLE = ENABLED;
   INTERRUPT_SET = RX_END_INTERRUPT;
-  RX_END = 0;
   receive();
 }
 
@@ -54,7 +56,6 @@ uint8_t uart_read(void) {
       break;
     wait_for_interrupt(DQA_UART_IRQ);
   }
-  RX_END = 0;
   ERROR_SOURCE = ERROR_SOURCE; /* write to clear: a lost byte shows as a bad checksum */
   uint8_t byte = received;
   receive();
@@ -65,7 +66,7 @@ bool uart_write(const uint8_t *bytes, size_t size) {
   TX_END = 0;
   TX_POINTER = (uint32_t)(uintptr_t)bytes;
   TX_MAX = (uint32_t)size;
-  __asm volatile("dsb" ::: "memory");
+  BARRIER();
   START_TX = 1;
   for (uint32_t patience = PATIENCE; !TX_END;) {
     if (--patience == 0)

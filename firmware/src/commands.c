@@ -13,6 +13,8 @@
 #define TEXT(x) TEXT_OF(x)
 
 static uint32_t clock_hz;
+static uint8_t fault; /* REFUSED_FAULT or REFUSED_STACK, once there was one */
+static uint32_t fault_detail;
 static int load_status; /* of inference_load */
 static uint32_t last_sequence;
 static bool greeted;  /* a HELLO came since the start */
@@ -132,6 +134,8 @@ static uint16_t answer(frame_buffer *request, frame_buffer *reply, bool *ok) {
   uint8_t *payload = frame_payload(request);
   uint16_t length = frame_length(request);
   uint8_t type = frame_type(request);
+  if (fault)
+    return refuse(reply, fault, fault_detail);
   bool takes_payload = type != COMMAND_HELLO && type != COMMAND_STATS;
   if (type < COMMAND_HELLO || type > COMMAND_STATS)
     return refuse(reply, REFUSED_COMMAND, type);
@@ -175,6 +179,8 @@ void commands_answer(frame_event event, frame_buffer *request, frame_buffer *rep
   frame_close(reply, ok ? (uint8_t)(frame_type(request) | REPLY) : (uint8_t)REPLY_ERROR, sequence, length);
 }
 
-void commands_fault(uint32_t status, frame_buffer *reply) {
-  frame_close(reply, REPLY_ERROR, last_sequence, refuse(reply, REFUSED_FAULT, status));
+void commands_fault(uint8_t status, uint32_t detail, frame_buffer *reply) {
+  fault = status;
+  fault_detail = detail;
+  frame_close(reply, REPLY_ERROR, last_sequence, refuse(reply, status, detail));
 }

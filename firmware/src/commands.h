@@ -34,17 +34,19 @@ enum {
   REFUSED_NO_INPUT = 7,   /* the input of this run is not, or not wholly, in place; detail: bytes in place */
   REFUSED_NO_OUTPUT = 8,  /* this run did not come to its end, or another began */
   REFUSED_RUN = 9,        /* the run, or a pushed row, failed; detail: dqa_status */
-  REFUSED_FAULT = 10,     /* the processor faulted and stopped; detail: CFSR */
+  REFUSED_FAULT = 10,     /* the processor faulted, now or before, and does no more; detail: CFSR */
   REFUSED_UNGREETED = 11, /* no HELLO since the board started */
-  REFUSED_INPUT = 12      /* the input in place, or the program, is not the one meant; detail: their CRC-32 */
+  REFUSED_INPUT = 12,     /* the input in place, or the program, is not the one meant; detail: their CRC-32 */
+  REFUSED_STACK = 13      /* as REFUSED_FAULT, because the stack overflowed; detail: its bytes */
 };
 
 /* Loads the model. core_hz: the core's clock. */
 void commands_open(uint32_t core_hz);
 /* Answers one event of the receiver (not FRAME_NONE) into reply; it stays empty where silence is best. */
 void commands_answer(frame_event event, frame_buffer *request, frame_buffer *reply);
-/* Makes reply the report of a fault during the last request. */
-void commands_fault(uint32_t status, frame_buffer *reply);
+/* Makes reply the report of a fault during the last request, which from now on all requests get: REFUSED_FAULT or
+ * REFUSED_STACK and its detail. */
+void commands_fault(uint8_t status, uint32_t detail, frame_buffer *reply);
 
 #ifdef __cplusplus
 }

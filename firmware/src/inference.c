@@ -127,7 +127,9 @@ int inference_run(void) {
     written = 0;
     return status;
   }
-  dropped = runtime_dropped_rows() - dropped_before;
+  dropped = runtime_dropped_rows();
+  if (dropped != RUNTIME_NOT_KNOWN)
+    dropped -= dropped_before;
   output_crc = input_crc;
   for (unsigned i = 0; i < runtime_outputs(); i++) {
     uint32_t size;

@@ -44,7 +44,7 @@ uint32_t inference_input_crc(void);
 uint32_t inference_output_crc(void);
 
 /* Counter ticks of the run: also of the beginning and the rows where they are pushed; and its rows whose errors did not
- * fit. */
+ * fit, or RUNTIME_NOT_KNOWN. */
 uint64_t inference_ticks(void);
 uint32_t inference_dropped_rows(void);
 

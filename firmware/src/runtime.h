@@ -31,7 +31,8 @@ uint8_t *runtime_row(void);
 int runtime_begin(void);
 int runtime_push(void);
 
-/* Rows whose errors did not fit, since the start. */
+/* Rows whose errors did not fit, since the start, or RUNTIME_NOT_KNOWN: an interpreter does not tell. */
+#define RUNTIME_NOT_KNOWN 0xFFFFFFFFu
 uint32_t runtime_dropped_rows(void);
 /* Bytes of the arena, and the program's checksum. */
 uint32_t runtime_arena_size(void);

@@ -18,13 +18,13 @@
 #include "tensorflow/lite/micro/micro_time.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 
-// The model, as the linker puts it into flash; DQA_MODEL_TFLITE is its path as a string.
-__asm__(".section .rodata.dqa_model_tflite, \"a\", %progbits\n"
+// The model, as the linker puts it into flash; the assembler finds it beside the project's platformio.ini.
+__asm__(".section .rodata.dqa_weights, \"a\", %progbits\n"
         ".balign 16\n"
         ".global dqa_model_tflite\n"
         ".type dqa_model_tflite, %object\n"
         "dqa_model_tflite:\n"
-        ".incbin \"" DQA_MODEL_TFLITE "\"\n"
+        ".incbin \"model.tflite\"\n"
         ".size dqa_model_tflite, . - dqa_model_tflite\n"
         ".previous\n");
 extern "C" const uint8_t dqa_model_tflite[];
@@ -46,11 +46,16 @@ namespace {
 using namespace tflite;
 using namespace tflite::micro;
 
+#ifdef DQA_TFLM_ARENA_SIZE
+// Measured by a run of this model.
+constexpr size_t kArenaBytes = DQA_TFLM_ARENA_SIZE;
+#else
 // The interpreter owns inputs and outputs; it needs some room for itself.
 constexpr size_t kInterpreterBytes = 4096;
 constexpr size_t kArenaBytes = DQA_MODEL_ARENA_SIZE + DQA_MODEL_INPUT_SIZE + DQA_MODEL_OUTPUT_SIZE + kInterpreterBytes;
+#endif
 
-alignas(16) uint8_t arena[kArenaBytes];
+alignas(16) __attribute__((section(".bss.dqa_arena"))) uint8_t arena[kArenaBytes];
 alignas(MicroInterpreter) uint8_t interpreter_memory[sizeof(MicroInterpreter)];
 MicroMutableOpResolver<1> resolver;
 TFLMRegistration registration;
@@ -96,10 +101,14 @@ int runtime_begin(void) { return RUNTIME_REFUSED; }
 
 int runtime_push(void) { return RUNTIME_REFUSED; }
 
-int runtime_run(void) { return interpreter->Invoke() == kTfLiteOk ? DQA_OK : RUNTIME_REFUSED; }
+int runtime_run(void) {
+  if (interpreter->Invoke() != kTfLiteOk) {
+    return RUNTIME_REFUSED;
+  }
+  return DQA_OK;
+}
 
-// The interpreter does not tell.
-uint32_t runtime_dropped_rows(void) { return 0; }
+uint32_t runtime_dropped_rows(void) { return RUNTIME_NOT_KNOWN; }
 
 uint32_t runtime_arena_size(void) {
   return interpreter ? static_cast<uint32_t>(interpreter->arena_used_bytes()) : sizeof arena;

@@ -22,12 +22,19 @@ def boards(quiet: bool, json_path: Path | None) -> None:
     known = list_boards()
     write_json([_entry(board) for board in known], json_path)
     if talk(quiet, json_path):
-        table("", ["board", "title", "core", "flash, bytes", "RAM, bytes", "kind"], [_row(board) for board in known])
+        columns = ["board", "title", "core", "MHz", "flash, bytes", "RAM, bytes", "kind", "start-up and drivers"]
+        table("", columns, [_row(board) for board in known])
+        for board in known:
+            if board.note:
+                print(f"{board.name}: {board.note}")
 
 
 def _row(board: Board) -> list[str]:
+    from dqa.device.boards import PROOFS
+
+    ram = " + ".join(f"{bank.size:,}" for bank in board.banks)
     kind = "simulated" if board.simulated else "real"
-    return [board.name, board.title, board.core, f"{board.flash.size:,}", f"{board.ram.size:,}", kind]
+    return [board.name, board.title, board.core, f"{board.clock_hz / 1e6:g}", f"{board.flash.size:,}", ram, kind, PROOFS[board.proven]]
 
 
 def _entry(board: Board) -> dict[str, object]:
@@ -37,6 +44,9 @@ def _entry(board: Board) -> dict[str, object]:
         "core": board.core,
         "clock_hz": board.clock_hz,
         "flash": board.flash.size,
-        "ram": board.ram.size,
+        "ram": board.ram_size,
+        "banks": [{"origin": bank.origin, "size": bank.size, "arena": bank == board.arena} for bank in board.banks],
         "simulated": board.simulated,
+        "proven": board.proven,
+        "note": board.note,
     }

@@ -15,22 +15,28 @@ from dqa.config import firmware_runtime
 @out_argument
 @board_option
 @runtime_options
+@click.option("--bare", is_flag=True, help="With the compiler alone, without PlatformIO: firmware.elf, .bin and .hex.")
 @click.option("-v", "--verbose", is_flag=True, help="Show PlatformIO's output.")
 @output_options
-def build(out: Path, board: str, runtime: str | None, tflm: Path | None, verbose: bool, quiet: bool, json_path: Path | None) -> None:
-    """Build the firmware of OUT, a directory of `dqa convert`, with PlatformIO."""
+def build(
+    out: Path, board: str, runtime: str | None, tflm: Path | None, bare: bool, verbose: bool, quiet: bool, json_path: Path | None
+) -> None:
+    """Build the firmware of OUT, a directory of `dqa convert`, with PlatformIO, or with the compiler alone."""
     from dqa.device.build import build as build_firmware
 
     runtime = firmware_runtime(runtime, tflm)
     with progress(quiet or verbose).task(f"Building for {board}", None):
-        result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=rows_pushed(out, board, runtime))
+        result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=rows_pushed(out, board, runtime), bare=bare)
     data = {
         "dqa": __version__,
         "program_sha256": result.program_sha256,
         "board": board,
         "runtime": runtime,
+        "builder": result.builder,
         "elf": str(result.elf),
         "map": str(result.map_file),
+        "images": [str(image) for image in result.images()],
+        "notes": list(result.notes),
         **result.figures(),
     }
     write_json(data, json_path)

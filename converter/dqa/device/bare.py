@@ -6,40 +6,54 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dqa import processes
-from dqa.device import project
+from dqa.device import project, tflm_tree
 from dqa.device.boards import Board, load_board
-from dqa.device.build import BuildResult, compiler, overflow, result
+from dqa.device.built import BARE, BuildResult, result, variant
+from dqa.device.tflm_tree import Tflm
+from dqa.device.toolchain import COMPILER, compiler, overflow
 from dqa.errors import ToolError
 
-_FLAGS = ("-std=c99", "-O2", "-mthumb", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", "-Wall", "-Wextra", "-Werror")
+_FLAGS = ("-O2", "-mthumb", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", "-Wall", "-Wextra", "-Werror")
+_LANGUAGES = {".c": ("-std=c99",), ".cc": ("-std=c++17", "-fno-rtti", "-fno-exceptions", "-fno-threadsafe-statics")}
 _SOURCES = ("bsp", "src", "model", "lib/dqa/src")
 _INCLUDES = ("bsp", "src", "model", "lib/dqa/include")
+_TFLM_SOURCES = ("bsp", "src", "lib/dqa/src", "lib/dqa_tflm/src")
+_IMAGES = {".bin": "binary", ".hex": "ihex"}
 
 
-def build(out: Path, board: str, *, pushed: bool = False, portable: bool = False) -> BuildResult:
-    """Builds OUT/firmware for a board, from nothing each time; errors as dqa.device.build.build.
+def build(out: Path, board: str, tflm: Tflm | None = None, *, pushed: bool = False, portable: bool = False) -> BuildResult:
+    """Builds OUT/firmware for a board, from nothing each time: firmware.elf, .bin and .hex; errors as dqa.device.build.build.
 
-    portable: without the variants that use instructions of the board's processor.
+    tflm: what the model runs inside of. portable: without the variants that use instructions of the board's processor.
     """
     chosen = load_board(board)
     folder = project.write(out).folder.resolve()
-    target = folder / ".pio" / ("bare-pushed" if pushed else "bare-portable" if portable else "bare") / board
+    kind = variant("tflm" if tflm else "standalone", pushed)
+    target = folder / ".pio" / (f"bare-{kind}-portable" if portable else f"bare-{kind}") / board
     target.mkdir(parents=True, exist_ok=True)
     elf = target / "firmware.elf"
     flags = [*_FLAGS, *chosen.cpu_flags, *chosen.defines(), *(f"-I{folder / name}" for name in _INCLUDES)]
     flags += ["-DDQA_MODEL_PUSHED=1"] if pushed else []
     flags += ["-DDQA_PORTABLE"] if portable else []
-    gcc = compiler()
+    flags += tflm_tree.flags(tflm, folder) if tflm else []
     objects = {}
-    for number, name in enumerate(_SOURCES):
-        for source in (folder / name).rglob("*.c"):
-            objects[source] = target / f"{number}-{source.stem}.o"
+    for number, name in enumerate(_TFLM_SOURCES if tflm else _SOURCES):
+        for source in (folder / name).rglob("*"):
+            if source.suffix in _LANGUAGES:
+                objects[source] = target / f"{number}-{source.stem}.o"
+    gcc = compiler()
+    commands = [[gcc, *_LANGUAGES[c.suffix], *flags, "-c", str(c), "-o", str(o)] for c, o in sorted(objects.items())]
     with ThreadPoolExecutor() as pool:
-        for done in [pool.submit(_call, [gcc, *flags, "-c", str(c), "-o", str(o)], chosen) for c, o in sorted(objects.items())]:
+        for done in [pool.submit(_call, command, chosen) for command in commands]:
             done.result()
-    link = [gcc, *_FLAGS, *chosen.cpu_flags, *map(str, sorted(objects.values())), "-nostartfiles", "-T", str(folder / "bsp" / "link.ld")]
-    _call([*link, *chosen.symbols(), "-Wl,--gc-sections", f"-Wl,-Map={elf.with_suffix('.map')}", "-o", str(elf)], chosen)
-    return result(elf)
+    link = [gcc, *_FLAGS, *chosen.cpu_flags, *map(str, sorted(objects.values())), "-nostartfiles", "-Wl,--gc-sections"]
+    link += ["-L", str(folder / "bsp"), "-T", str(folder / "bsp" / chosen.linker_script), *chosen.symbols()]
+    link += tflm_tree.link_flags(tflm) if tflm else []
+    _call([*link, f"-Wl,-Map={elf.with_suffix('.map')}", "-o", str(elf)], chosen)
+    objcopy = compiler(COMPILER.replace("gcc", "objcopy"))
+    for suffix, form in _IMAGES.items():
+        _call([objcopy, "-O", form, str(elf), str(elf.with_suffix(suffix))], chosen)
+    return result(elf, BARE)
 
 
 def _call(command: list[str], board: Board) -> None:

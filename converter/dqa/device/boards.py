@@ -14,7 +14,11 @@ from dqa.errors import BoardError
 STACK_SIZE = 4096
 """Bytes reserved for the stack; its use is measured and reported apart from static RAM."""
 
+PROOFS = {"qemu": "run in QEMU", "renode": "run in Renode", "linked": "linked, not run"}
+
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
+_PINS = ((re.compile(r"P([A-K])(\d+)"), 16, "A"), (re.compile(r"P(\d)\.(\d+)"), 32, "0"), (re.compile(r"GP()(\d+)"), 0, ""))
+"""How pins are written: STM32's PG7, Nordic's P1.03, Raspberry Pi's GP0; pins per port, and the first port."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Region:
 
 @dataclass(frozen=True)
 class Uart:
+    """`clock_divider`: from the core's clock to the UART's. Pins are numbered through the ports; `alternate` is their function (STM32)."""
+
     driver: str
     base: int
     irq: int
@@ -34,6 +40,7 @@ class Uart:
     clock_divider: int = 1
     tx_pin: int | None = None
     rx_pin: int | None = None
+    alternate: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,12 @@ class PlatformIO:
 
 @dataclass(frozen=True)
 class Board:
-    """A board of the table. Exactly one of `qemu` (simulated) and `platformio` (real) is set."""
+    """A board of the table.
+
+    `ram` holds stack and variables, `arena` the model's arena: the same region, or another bank. `qemu` is set if the board is simulated;
+    of real ones `platformio` is set if an official platform knows the board. `proven`: how far its start-up code and drivers were tried,
+    one of PROOFS. `note`: what somebody who connects the board must know.
+    """
 
     name: str
     title: str
@@ -70,9 +82,12 @@ class Board:
     clock_hz: int
     flash: Region
     ram: Region
+    arena: Region
     uart: Uart
     counter: Counter
     soc: str = "plain"
+    proven: str = "linked"
+    note: str = ""
     qemu: Qemu | None = None
     platformio: PlatformIO | None = None
 
@@ -88,6 +103,21 @@ class Board:
     @property
     def counter_hz(self) -> int:
         return self.counter.hz or self.clock_hz
+
+    @property
+    def banks(self) -> tuple[Region, ...]:
+        """The RAM that the firmware uses: one bank, or that of stack and variables and that of the arena."""
+        return (self.ram,) if self.arena == self.ram else (self.ram, self.arena)
+
+    @property
+    def ram_size(self) -> int:
+        """Bytes of all banks."""
+        return sum(bank.size for bank in self.banks)
+
+    @property
+    def linker_script(self) -> str:
+        """The file of firmware/bsp that begins the linking: memory, then link.ld."""
+        return ("one_bank.ld", "two_banks.ld")[len(self.banks) - 1]
 
     def defines(self) -> tuple[str, ...]:
         """The -D flags that firmware/bsp/board.h speaks of."""
@@ -106,6 +136,7 @@ class Board:
         optional = {
             "DQA_UART_TX_PIN": self.uart.tx_pin,
             "DQA_UART_RX_PIN": self.uart.rx_pin,
+            "DQA_UART_ALTERNATE": self.uart.alternate,
             "DQA_COUNTER_BASE": self.counter.base,
             "DQA_COUNTER_HZ": self.counter.hz,
         }
@@ -113,14 +144,12 @@ class Board:
         return tuple(f"-D{name}={value}" for name, value in values.items())
 
     def symbols(self) -> tuple[str, ...]:
-        """The linker flags that give firmware/bsp/link.ld its numbers."""
-        values = {
-            "board_flash_origin": self.flash.origin,
-            "board_flash_size": self.flash.size,
-            "board_ram_origin": self.ram.origin,
-            "board_ram_size": self.ram.size,
-            "board_stack_size": STACK_SIZE,
-        }
+        """The linker flags that give the linker script its numbers."""
+        regions = {"flash": self.flash, "ram": self.ram} | ({"arena": self.arena} if len(self.banks) > 1 else {})
+        values: dict[str, int] = {}
+        for name, region in regions.items():
+            values |= {f"board_{name}_origin": region.origin, f"board_{name}_size": region.size}
+        values["board_stack_size"] = STACK_SIZE
         return tuple(f"-Wl,--defsym={name}={value:#x}" for name, value in values.items())
 
 
@@ -135,25 +164,39 @@ def _region(data: dict[str, str]) -> Region:
     return Region(int(data["origin"], 0), _size(data["size"]))
 
 
-def _with_base(data: dict[str, Any]) -> dict[str, Any]:
-    return data | ({"base": int(data["base"], 0)} if "base" in data else {})
+def _pin(text: str) -> int:
+    for pattern, pins, first in _PINS:
+        if match := pattern.fullmatch(text):
+            port = ord(match[1]) - ord(first) if match[1] else 0
+            return port * pins + int(match[2])
+    raise ValueError(f"pin {text!r}")
+
+
+def _numbers(data: dict[str, Any]) -> dict[str, Any]:
+    """A UART or counter with its address and pins as numbers."""
+    readers = {"base": lambda text: int(text, 0), "tx_pin": _pin, "rx_pin": _pin}
+    return {key: readers[key](value) if key in readers else value for key, value in data.items()}
 
 
 def _board(name: str, data: dict[str, Any]) -> Board:
-    fields = {key: data[key] for key in data if key not in ("memory", "uart", "counter", "qemu", "platformio", "cpu_flags")}
+    parsed = ("memory", "uart", "counter", "qemu", "platformio", "cpu_flags")
+    fields = {key: data[key] for key in data if key not in parsed}
+    memory = {key: _region(region) for key, region in data["memory"].items()}
+    fields.setdefault("proven", "qemu" if "qemu" in data else "linked")
     board = Board(
         name=name,
         **fields,
         cpu_flags=tuple(data["cpu_flags"]),
-        flash=_region(data["memory"]["flash"]),
-        ram=_region(data["memory"]["ram"]),
-        uart=Uart(**_with_base(data["uart"])),
-        counter=Counter(**_with_base(data["counter"])),
+        **({"arena": memory["ram"]} | memory),
+        uart=Uart(**_numbers(data["uart"])),
+        counter=Counter(**_numbers(data["counter"])),
         qemu=Qemu(**data["qemu"]) if "qemu" in data else None,
         platformio=PlatformIO(**data["platformio"]) if "platformio" in data else None,
     )
-    if (board.qemu is None) == (board.platformio is None):
-        raise ValueError("needs one of qemu and platformio")
+    if board.qemu and board.platformio:
+        raise ValueError("has both qemu and platformio: a board is simulated or real")
+    if board.proven not in PROOFS:
+        raise ValueError(f"proven {board.proven!r}: one of {', '.join(PROOFS)}")
     return board
 
 

@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.device.boards import Board, list_boards, load_board
-from dqa.device.build import BuildResult, build, found
+from dqa.device.build import build
+from dqa.device.built import BuildResult, found
 from dqa.device.client import Device, refused_program
 from dqa.device.link import SerialLink
-from dqa.device.protocol import Hello, RunReply, Stats
+from dqa.device.protocol import NOT_KNOWN, Hello, RunReply, Stats
 from dqa.device.simulate import Simulator
 from dqa.errors import BoardError, DataError, InputError, ToolError
 
@@ -39,13 +40,14 @@ class DeviceResult:
     microseconds: mean of an inference (real boards). stack: most taken by loading or an inference; stack_bound: the most it can be.
     link: what happened on the way and was mended, by kind: requests repeated (repeats), inferences begun again (restarts), starts of the
     board (boots), connections that came back (reconnects).
-    ram_model: what of ram_static the model needs (see Sizes). dropped_rows: rows whose shifting errors did not fit, of all samples.
+    ram_model: what of ram_static the model needs (see Sizes). dropped_rows: rows whose shifting errors did not fit, of all samples;
+    None where the runtime does not count them. notes: what a user should know of the build or the board.
     """
 
     outputs: Bytes
     ram_static: int
     stack: int
-    dropped_rows: int
+    dropped_rows: int | None
     link: dict[str, int] = field(default_factory=dict)
     ram_model: int | None = None
     stack_bound: int | None = None
@@ -53,6 +55,7 @@ class DeviceResult:
     flash_model: int | None = None
     instructions: int | None = None
     microseconds: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 def run_samples(
@@ -82,15 +85,22 @@ def run_samples(
         board = load_board(place)
         if not board.simulated:
             raise BoardError(f"board {place} is not simulated", hint="flash it and use --target serial:PORT")
-        return _simulate(board, out, build(out, place, runtime, tflm, pushed=pushed), inputs, jobs, measure, step)
+        return run_simulated(board, out, build(out, place, runtime, tflm, pushed=pushed), inputs, jobs, measure, step)
     if kind == "serial" and place:
         return _on_serial(place, out, inputs, step, runtime)
     raise InputError(f"unknown target {target!r}", hint="sim:BOARD or serial:PORT")
 
 
-def _simulate(
-    board: Board, out: Path, built: BuildResult, inputs: Bytes, jobs: int, measure: bool, step: Callable[[int], None]
+def run_simulated(
+    board: Board,
+    out: Path,
+    built: BuildResult,
+    inputs: Bytes,
+    jobs: int = 2,
+    measure: bool = True,
+    step: Callable[[int], None] = lambda _done: None,
 ) -> DeviceResult:
+    """Runs `inputs` on a simulated board for which the firmware of OUT is already built; see run_samples."""
     assert board.qemu is not None
     count = len(inputs)
     answered: dict[int, tuple[bytes, RunReply]] = {}
@@ -124,13 +134,14 @@ def _simulate(
         outputs=_rows(replies),
         ram_static=built.ram_static,
         stack=_stack(replies, stats),
-        dropped_rows=sum(reply.dropped_rows for _, reply in replies),
+        dropped_rows=_dropped_rows(replies),
         link=_link([running.device for running in counter + plain]),
         ram_model=built.ram_model,
         stack_bound=built.stack,
         flash_code=built.flash_code,
         flash_model=built.flash_model,
         instructions=round(ticks * 1e9 / board.counter_hz / 2**board.qemu.icount_shift) if measure else None,
+        notes=built.notes,
     )
 
 
@@ -187,19 +198,27 @@ def _on_serial(port: str, out: Path, inputs: Bytes, step: Callable[[int], None],
         device.close()
     built = found(out, hello.board, runtime, pushed=hello.row_size > 0)
     ticks = float(np.mean([reply.ticks for _, reply in replies]))
-    real = any(board.name == hello.board and not board.simulated for board in list_boards())
+    real = next((board for board in list_boards() if board.name == hello.board and not board.simulated), None)
     return DeviceResult(
         outputs=_rows(replies),
         ram_static=stats.static_ram,
         stack=_stack(replies, [stats]),
-        dropped_rows=sum(reply.dropped_rows for _, reply in replies),
+        dropped_rows=_dropped_rows(replies),
         link=_link([device]),
         ram_model=built.ram_model if built else None,
         stack_bound=built.stack if built else None,
         flash_code=built.flash_code if built else None,
         flash_model=built.flash_model if built else None,
         microseconds=ticks * 1e6 / hello.counter_hz if real else None,
+        notes=_clock(real, hello) if real else (),
     )
+
+
+def _clock(board: Board, hello: Hello) -> tuple[str, ...]:
+    """What to say of a board whose clock did not come up."""
+    if hello.clock_hz == board.clock_hz:
+        return ()
+    return (f"{board.name} runs at {hello.clock_hz / 1e6:g} MHz, not at {board.clock_hz / 1e6:g}: its fast clock did not come up",)
 
 
 def _check(hello: Hello, out: Path, inputs: Bytes) -> None:
@@ -231,3 +250,8 @@ def _link(devices: list[Device]) -> dict[str, int]:
 
 def _rows(replies: list[tuple[bytes, RunReply]]) -> Bytes:
     return np.stack([np.frombuffer(output, np.uint8) for output, _ in replies])
+
+
+def _dropped_rows(replies: list[tuple[bytes, RunReply]]) -> int | None:
+    counts = [reply.dropped_rows for _, reply in replies]
+    return None if NOT_KNOWN in counts else sum(counts)

@@ -136,6 +136,9 @@ class Exchange:
             return False
         if refusal == Refusal.FAULT:
             raise ToolError(f"the device's processor faulted (CFSR {detail:#010x})", hint="reset the board")
+        if refusal == Refusal.STACK:
+            message = f"stack overflow on the board: its stack has {detail} bytes"
+            raise ToolError(message, hint="link it with a larger stack (board_stack_size), then flash it again")
         if refusal not in _DAMAGED:
             raise RefusedError(request.command, refusal, detail)
         return True

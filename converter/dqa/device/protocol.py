@@ -18,6 +18,8 @@ REPLY = 0x80
 STARTED = 0xFE
 """Type of the frame that says a RUN was understood; its reply comes when the inference has ended."""
 ERROR = 0xFF
+NOT_KNOWN = 0xFFFFFFFF
+"""What a runtime says that does not count the rows whose shifting errors did not fit."""
 
 
 class Command(IntEnum):
@@ -43,6 +45,7 @@ class Refusal(IntEnum):
     FAULT = 10
     UNGREETED = 11
     INPUT = 12
+    STACK = 13
 
 
 class CounterKind(IntEnum):
@@ -140,7 +143,7 @@ class Hello:
 
 @dataclass(frozen=True)
 class RunReply:
-    """Counter ticks of one inference, and the rows whose shifting errors did not fit.
+    """Counter ticks of one inference, and the rows whose shifting errors did not fit, or NOT_KNOWN.
 
     output_crc: see `output_crc`. stack_used: bytes that loading the model or an inference took at most, so far.
     """

@@ -14,22 +14,23 @@ URL = "https://api.registry.platformio.org"
 TIMEOUT_S = 5.0
 
 
-def check(board: str, platform: str) -> None:
-    """platform: as platformio.ini names it. Raises ToolError if it is not installed and the registry does not answer."""
+def within_reach(platform: str) -> bool:
+    """Whether a platform, as platformio.ini names it, is installed, or the registry answers."""
     from platformio.package.manager.platform import PlatformPackageManager  # type: ignore[import-untyped]
 
     if PlatformPackageManager().get_package(platform) is not None:
-        return
+        return True
     try:
         urllib.request.build_opener().open(URL, timeout=TIMEOUT_S).close()
     except urllib.error.HTTPError:
-        return  # an answer
-    except OSError as error:
-        raise unreachable(board) from error
+        return True  # an answer
+    except OSError:
+        return False
+    return True
 
 
 def unreachable(board: str) -> ToolError:
     return ToolError(
         f"PlatformIO could not download what board {board} needs",
-        hint="connect to the internet once, or use a simulated board (dqa boards)",
+        hint="connect to the internet once, or build with --bare and write the .hex or .bin with the board's tools",
     )

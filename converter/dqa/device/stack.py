@@ -13,8 +13,12 @@ from elftools.elf.sections import SymbolTableSection
 
 _ROOTS = re.compile(r"runtime_(load|begin|push|run)")
 """What does the work in firmware/src/runtime.h."""
-_LIBRARY = {"memcpy": 16, "memmove": 16, "memset": 16}
-"""Frames of newlib's functions, of which the compiler tells nothing: at most four registers."""
+_LIBRARY = (
+    dict.fromkeys(("memcpy", "memmove", "memset"), 20)
+    | {"__aeabi_lmul": 28}
+    | dict.fromkeys(("__aeabi_idiv", "__aeabi_uidiv", "__aeabi_idivmod", "__aeabi_uidivmod"), 16)
+)
+"""Frames of newlib's functions, and of those the compiler calls where Cortex-M0 has no instruction; it tells nothing of them."""
 _INTERRUPT = "systick_handler"
 _COUNTER = "counter_systick.c"
 """The only interrupt that is taken during an inference, and where it is written: on boards whose counter needs it."""

@@ -2,61 +2,54 @@
 
 from __future__ import annotations
 
-import io
 import os
+import shlex
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import ARMAttributesSection
 
 from dqa import processes
 from dqa.device.boards import Board
+from dqa.device.toolchain import Architecture, architecture, architecture_of
 from dqa.errors import InputError, ToolError
 
 VARIABLE = "DQA_TFLM_DIR"
 _HEADER = Path("tensorflow/lite/micro/micro_interpreter.h")
-_FLATBUFFERS = Path("tensorflow/lite/micro/tools/make/downloads/flatbuffers/include/flatbuffers/flatbuffers.h")
+_DOWNLOADS = Path("tensorflow/lite/micro/tools/make/downloads")
+_FLATBUFFERS = _DOWNLOADS / "flatbuffers/include/flatbuffers/flatbuffers.h"
+_INCLUDES = (Path(), _DOWNLOADS / "flatbuffers/include", _DOWNLOADS / "gemmlowp", _DOWNLOADS / "ruy")
+_DEFINES = ("TF_LITE_STATIC_MEMORY", "CMSIS_NN")
+"""TFLM's headers must be compiled as its library was."""
 _LIBRARY = "libtensorflow-microlite.a"
-_ARCHITECTURES = {"cortex-m4": 13, "cortex-m7": 13, "cortex-m55": 21}
-"""Tag_CPU_arch of each core: v7E-M, v8.1-M.mainline."""
-_NAMES = {
-    2: "Armv6",
-    11: "Armv6-M",
-    12: "Armv6S-M",
-    10: "Armv7-M",
-    13: "Armv7E-M",
-    16: "Armv8-M.base",
-    17: "Armv8-M.main",
-    21: "Armv8.1-M.main",
-}
-_HARD_FLOAT = 1
 
 
 @dataclass(frozen=True)
 class TflmTree:
-    """Where TFLM is; `version` is the tree's commit, or "unknown"."""
+    """Where TFLM is, and its library for a board; `version` is the tree's commit, or "unknown"."""
 
     root: Path
     library: Path
+    built_for: Architecture
     version: str
 
 
 @dataclass(frozen=True)
-class Architecture:
-    """Build attributes of an Arm object: Tag_CPU_arch and Tag_ABI_VFP_args."""
+class Tflm:
+    """What a firmware that runs inside TFLM is built with; arena: its bytes, None for an estimate that is surely enough."""
 
-    cpu: int
-    float_abi: int
-
-    def __str__(self) -> str:
-        return f"{_NAMES.get(self.cpu, f'architecture {self.cpu}')}, {'hard' if self.float_abi == _HARD_FLOAT else 'soft'} float"
+    tree: TflmTree
+    arena: int | None = None
 
 
 def find(board: Board, directory: Path | None) -> TflmTree:
-    """The tree in `directory` (or DQA_TFLM_DIR) and its library for the board's core; InputError says what is missing."""
+    """The tree in `directory` (or DQA_TFLM_DIR) and its library for the board's core; InputError says what is missing.
+
+    A library for exactly the board's core and FPU is preferred to one that also runs there. ToolError: the compiler is not installed.
+    """
     named = directory or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
     if named is None:
         raise InputError("runtime tflm needs a TensorFlow Lite Micro tree", hint=f"give it with --tflm DIR or {VARIABLE}")
@@ -67,32 +60,50 @@ def find(board: Board, directory: Path | None) -> TflmTree:
     libraries = sorted(root.glob(f"gen/*/lib/{_LIBRARY}"))
     if not libraries:
         raise InputError(f"{root} holds no gen/*/lib/{_LIBRARY}", hint=_make_hint(board))
-    wanted = Architecture(_ARCHITECTURES[board.core], _HARD_FLOAT)
-    found = {library: architecture(library) for library in libraries}
-    for library, is_for in found.items():
-        if is_for == wanted:
-            return TflmTree(root, library, _version(root))
+    found = {library: built_for(library) for library in libraries}
+    wanted = architecture_of(board)
+    usable = {library: is_for for library, is_for in found.items() if is_for.runs_on(wanted)}
+    if usable:
+        library = max(usable, key=lambda path: (usable[path] == wanted, usable[path].fpu, usable[path].doubles))
+        return TflmTree(root, library, usable[library], _version(root))
     others = "; ".join(f"{library.parent.parent.name}: {is_for}" for library, is_for in found.items())
     raise InputError(f"no {_LIBRARY} for {board.core} ({wanted}) in {root / 'gen'}; found {others}", hint=_make_hint(board))
 
 
-def environment(board: Board, directory: Path | None) -> dict[str, str]:
-    """The variables by which firmware/build_board.py finds the tree; errors as find."""
-    tree = find(board, directory)
-    return {VARIABLE: str(tree.root), "DQA_TFLM_LIBRARY": str(tree.library)}
+def environment(tflm: Tflm, project: Path) -> dict[str, str]:
+    """The variables by which firmware/build_board.py gets the tree."""
+    return {"DQA_TFLM_LIBRARY": str(tflm.tree.library), "DQA_TFLM_FLAGS": shlex.join(flags(tflm, project))}
 
 
-def architecture(archive: Path) -> Architecture:
-    """What the objects of a static library were compiled for, by the first of them; InputError if it holds no Arm object."""
+def flags(tflm: Tflm, project: Path) -> list[str]:
+    """What compiles the firmware of `project` with TFLM."""
+    defines = [f"-D{name}" for name in ("DQA_RUNTIME_TFLM", *_DEFINES)]
+    defines += [f"-DDQA_TFLM_ARENA_SIZE={tflm.arena}"] if tflm.arena is not None else []
+    includes = [word for place in _INCLUDES for word in ("-isystem", str(tflm.tree.root / place))]
+    # the assembler finds model.tflite in the project
+    return [*defines, *includes, f"-I{project / 'lib' / 'dqa_tflm' / 'include'}", f"-Wa,-I{project}"]
+
+
+def link_flags(tflm: Tflm) -> list[str]:
+    """What links the firmware with TFLM, after the objects."""
+    libraries = (str(tflm.tree.library), "-lstdc++", "-lm", "-lc", "-lgcc", "-lnosys")
+    return ["-Wl,--start-group", *libraries, "-Wl,--end-group"]
+
+
+def built_for(archive: Path) -> Architecture:
+    """What the objects of a static library need; InputError if it holds no Arm object."""
     try:
-        return _first_object(archive.read_bytes())
+        objects = [architecture(member) for member in _objects(archive.read_bytes())]
+        if not objects:
+            raise ValueError("no object in it")
+        return reduce(Architecture.joined, objects)
     except (OSError, ValueError, ELFError, UnicodeDecodeError) as error:
         raise InputError(
             f"{archive} is not a library of Arm objects: {error}", hint="build it again with TFLM's microlite target"
         ) from error
 
 
-def _first_object(data: bytes) -> Architecture:
+def _objects(data: bytes) -> Iterator[bytes]:
     if not data.startswith(b"!<arch>\n"):
         raise ValueError("no ar archive")
     at = 8
@@ -100,25 +111,8 @@ def _first_object(data: bytes) -> Architecture:
         size = int(data[at + 48 : at + 58].decode())
         member = data[at + 60 : at + 60 + size]
         if member.startswith(b"\x7fELF"):
-            return _attributes(member)
+            yield member
         at += 60 + size + size % 2
-    raise ValueError("no object in it")
-
-
-def _attributes(member: bytes) -> Architecture:
-    file = ELFFile(io.BytesIO(member))
-    if file["e_machine"] != "EM_ARM":
-        raise ValueError(f"its objects are for {file['e_machine'].removeprefix('EM_')}")
-    section = file.get_section_by_name(".ARM.attributes")
-    if not isinstance(section, ARMAttributesSection):
-        raise ValueError("its objects have no build attributes")
-    values = {
-        attribute.tag: attribute.value
-        for subsection in section.iter_subsections()
-        for part in subsection.iter_subsubsections()
-        for attribute in part.iter_attributes()
-    }
-    return Architecture(int(values.get("TAG_CPU_ARCH", 0)), int(values.get("TAG_ABI_VFP_ARGS", 0)))
 
 
 def _version(root: Path) -> str:
@@ -130,7 +124,11 @@ def _version(root: Path) -> str:
 
 
 def _make_hint(board: Board) -> str:
+    has_fpu = "-mfloat-abi=hard" in board.cpu_flags
+    # TFLM names the FPU of these two only; its cortex-m7+fp computes doubles, which a single-precision FPU cannot
+    single_m7 = board.core == "cortex-m7" and "-mfpu=fpv5-sp-d16" in board.cpu_flags
+    target = "cortex-m4+fp" if single_m7 else f"{board.core}+fp" if board.core in ("cortex-m4", "cortex-m7") and has_fpu else board.core
     return (
-        "in the tree run: make -f tensorflow/lite/micro/tools/make/Makefile TARGET=cortex_m_generic "
-        f"TARGET_ARCH={board.core}+fp OPTIMIZED_KERNEL_DIR=cmsis_nn microlite"
-    ).replace("cortex-m55+fp", "cortex-m55")
+        "in the tree run, with numpy in its Python and an arm-none-eabi-gcc in /usr/bin: make -f tensorflow/lite/micro/tools/make/Makefile "
+        f"TARGET=cortex_m_generic TARGET_ARCH={target} OPTIMIZED_KERNEL_DIR=cmsis_nn TARGET_TOOLCHAIN_ROOT=/usr/bin/ microlite"
+    )

@@ -1,6 +1,11 @@
 #include "interpreter.h"
 
+#include <cassert>
+#include <cstdlib>
+
 namespace tflite {
+
+constexpr size_t kForAMoment = 100;
 
 MicroInterpreter::MicroInterpreter(const Model *model, const MicroMutableOpResolver<1> &resolver, uint8_t *arena,
                                    size_t size)
@@ -22,7 +27,12 @@ TfLiteStatus MicroInterpreter::RequestScratchBufferInArena(size_t bytes, int *in
   return scratch_ != nullptr ? kTfLiteOk : kTfLiteError;
 }
 
+// Checks end the program, and preparing takes more of the arena for a moment than is kept, both as with the real one.
 TfLiteStatus MicroInterpreter::AllocateTensors() {
+  assert(arena_ != nullptr);
+  if (model_ == nullptr) {
+    abort();
+  }
   const uint32_t bytes[] = {model_->input, model_->program, model_->output};
   for (int i = 0; i < 3; i++) {
     dims_[i] = {1, {static_cast<int>(bytes[i])}};
@@ -43,7 +53,7 @@ TfLiteStatus MicroInterpreter::AllocateTensors() {
     tensors_[2 * end].data.data = place;
     ends_[end] = {{static_cast<uint8_t *>(place)}, bytes[2 * end]};
   }
-  return kTfLiteOk;
+  return used_ + kForAMoment <= size_ ? kTfLiteOk : kTfLiteError;
 }
 
 TfLiteStatus MicroInterpreter::Invoke() { return operator_->invoke(&context_, &node_); }

@@ -27,7 +27,13 @@ struct Model {
 
 inline const Model *GetModel(const void *bytes) { return static_cast<const Model *>(bytes); }
 
-template <unsigned count> class MicroMutableOpResolver {
+// Like the real one it has a destructor, which a static resolver registers.
+class MicroOpResolver {
+public:
+  virtual ~MicroOpResolver() {}
+};
+
+template <unsigned count> class MicroMutableOpResolver : public MicroOpResolver {
 public:
   TfLiteStatus AddCustom(const char *, TFLMRegistration *registration) {
     custom = registration;
