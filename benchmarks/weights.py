@@ -24,7 +24,7 @@ from models import MODELS, ROOT, Benchmark
 import dqa
 from dqa import data, metrics
 from dqa.calibration import float_outputs
-from dqa.decisions import subset
+from dqa.conversion.request import subset
 from dqa.frontend import FloatModel, load_model
 from dqa.graph import Op
 from dqa.quantization.walk import Replaced

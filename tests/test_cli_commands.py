@@ -16,11 +16,12 @@ import pytest
 
 import dqa as package
 from cli import Shell
-from dqa import api, recipe
+from dqa import api
 from dqa.cli.evaluate import rows
 from dqa.config import ConvertConfig
+from dqa.conversion import recipe
+from dqa.conversion.recipe import Recipe
 from dqa.errors import ToolError
-from dqa.recipe import Recipe
 
 COMMANDS = ("convert", "evaluate", "build", "flash", "simulate", "sparsify", "boards", "doctor")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dqa import data, recipe
+from dqa import data
+from dqa.conversion import recipe
 from dqa.metrics import choose
 
 Prepare = Callable[..., Path]

@@ -15,8 +15,8 @@ import click
 import numpy as np
 import pytest
 
-from dqa import recipe
 from dqa.cli.commands import cli
+from dqa.conversion import recipe
 from dqa.study import config as study
 from firmware import needs_compiler, needs_qemu
 from test_examples_c import ROOT, documents

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from cli import Shell
-from dqa import ConvertConfig, conversion, convert, directories, manifest, output
+from dqa import ConvertConfig, convert, directories, manifest
+from dqa.conversion import output
 from dqa.errors import DqaError, InputError
 from faults import KILLED, REFUSED, contents, full, killed
 from tflite_builder import Net
@@ -40,7 +41,7 @@ def converted(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     out = tmp_path_factory.mktemp("converted") / "out"
     calls: list[tuple[Any, ...]] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conversion.output, "write", lambda _out, *arguments: calls.append(arguments) or [])
+        patch.setattr(output, "write", lambda _out, *arguments: calls.append(arguments) or [])
         for bits in (3.0, 4.0):
             convert(inputs / "small.tflite", inputs / "small.npz", out, ConvertConfig(bits=bits, input_scale=1 / 255))
     first, second = calls

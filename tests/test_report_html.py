@@ -13,10 +13,10 @@ from xml.etree import ElementTree
 import pytest
 
 from dqa.config import ConvertConfig
+from dqa.conversion.recipe import as_mapping
 from dqa.graph import Graph
 from dqa.lowering.build import edge_order
 from dqa.program import Program
-from dqa.recipe import as_mapping
 from dqa.report import build_report
 from dqa.report.html import render_html
 from dqa.report.plan import plan_section

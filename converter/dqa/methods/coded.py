@@ -14,7 +14,7 @@ import numpy as np
 from dqa import stored
 from dqa.calibration import collect
 from dqa.config import ConvertConfig
-from dqa.decisions import subset
+from dqa.conversion.request import subset
 from dqa.engine.segments import Runner
 from dqa.frontend import FloatModel
 from dqa.graph import Graph

@@ -13,6 +13,8 @@ from dqa import data as datasets
 from dqa import stored
 from dqa.calibration import ChannelStatistics, collect, observe, tensor_ranges
 from dqa.config import ConvertConfig
+from dqa.conversion.recipe import Recipe
+from dqa.conversion.request import Request, subset
 from dqa.errors import RecipeError
 from dqa.frontend import FloatModel
 from dqa.graph import Graph
@@ -24,22 +26,16 @@ from dqa.lowering.scales import raise_to_useful
 from dqa.lowering.split import Ranges, Split, split
 from dqa.program import LayoutName, Storage
 from dqa.progress import Progress
-from dqa.quantization import bias_correction
 from dqa.quantization.coded_search import CodedGroup
 from dqa.quantization.decide import EdgeChoice, FreeGroup, InputFormat, affine, decide, free_groups
 from dqa.quantization.formats import Reason, TensorFormat, as_ring, raw
 from dqa.quantization.serialize import from_mapping
 from dqa.quantization.walk import WEIGHTED
-from dqa.quantization.weight_methods.chosen import LayerWeights, choose_weights, in_real_units
-from dqa.recipe import Recipe
 from dqa.stored import Stored
 
 Formats = dict[int, TensorFormat]
 Floats32 = npt.NDArray[np.float32]
 Floats64 = npt.NDArray[np.float64]
-
-WEIGHT_SAMPLES = 256
-"""Calibration samples that suffice for the inputs of a layer: each gives as many as the layer has positions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +52,16 @@ class Decisions:
     biases: Mapping[int, Floats64] = field(default_factory=dict)
 
 
-def from_calibration(model: FloatModel, dataset: datasets.Dataset, config: ConvertConfig, progress: Progress) -> Decisions:
-    """Decisions from what calibration sees.
+def decide_all(request: Request, progress: Progress) -> Decisions:
+    """What the recipe holds, or else decided from what calibration sees.
 
-    Raises ModelError, DataError, ToolError, BoardError (a RAM budget that no plan fits).
+    Raises ModelError, DataError, RecipeError, ToolError, BoardError (a RAM budget that no plan fits).
     """
-    x = _samples(dataset, config)
+    return _from_calibration(request, progress) if request.recipe is None else _from_recipe(request.model, request.recipe)
+
+
+def _from_calibration(request: Request, progress: Progress) -> Decisions:
+    model, config, x = request.model, request.settings, request.samples()
     cut = split(model, lambda tensors: tensor_ranges(model, x, tensors, progress))
     activations = [tensor.index for tensor in cut.part.activations()]
     seen = {t: cut.origin.get(t, t) for t in activations}
@@ -70,7 +70,7 @@ def from_calibration(model: FloatModel, dataset: datasets.Dataset, config: Conve
         entry = model.graph.inputs[0]
         given = cut.builtins.formats if cut.builtins is not None else {}
         inputs = {t: given[t] for t in cut.part.inputs if t in given}
-        inputs[entry] = _input_format(dataset.x.dtype, statistics[entry], model.graph.tensors[entry].hwc[2], config)
+        inputs[entry] = _input_format(request.dtype, statistics[entry], model.graph.tensors[entry].hwc[2], config)
         outputs = {t: given[t] for t in cut.part.outputs if t in given}
         known = {t: statistics[source] for t, source in seen.items()}
     if config.ram is not None:
@@ -169,8 +169,8 @@ def _planned(
     return Decisions(cut, planned.formats, planned.phases, planned)
 
 
-def from_recipe(model: FloatModel, recipe: Recipe) -> Decisions:
-    """As from_calibration. Raises RecipeError where the recipe does not fit the network, ModelError, ToolError."""
+def _from_recipe(model: FloatModel, recipe: Recipe) -> Decisions:
+    """Raises RecipeError where the recipe does not fit the network."""
 
     def ranges_of(tensors: Sequence[int]) -> Ranges:
         if missing := [tensor_name(t) for t in tensors if tensor_name(t) not in recipe.builtins]:
@@ -193,29 +193,6 @@ def from_recipe(model: FloatModel, recipe: Recipe) -> Decisions:
             f"phases: {len(recipe.phases)} for a model of {len(cut.part.ops)} operators", hint="the recipe belongs to another model"
         )
     return Decisions(cut, formats, recipe.phases, biases=_biases(cut, recipe))
-
-
-def chosen_weights(model: FloatModel, choice: Decisions, dataset: datasets.Dataset, config: ConvertConfig) -> dict[int, LayerWeights]:
-    """The weights of the layers of 4 bits, by output tensor, made for the formats chosen. Deterministic: a recipe does not hold them."""
-    return choose_weights(choice.cut.part, choice.formats, _given(model, choice.cut, dataset, config, WEIGHT_SAMPLES))
-
-
-def corrected(
-    model: FloatModel, choice: Decisions, dataset: datasets.Dataset, config: ConvertConfig, weights: Mapping[int, LayerWeights]
-) -> dict[int, Floats64]:
-    """Corrected biases for the formats and weights chosen, by output tensor."""
-    part, formats = choice.cut.part, choice.formats
-    given = _given(model, choice.cut, dataset, config, bias_correction.samples(part))
-    return bias_correction.corrected_biases(part, formats, given, in_real_units(part, formats, weights))
-
-
-def _given(model: FloatModel, cut: Split, dataset: datasets.Dataset, config: ConvertConfig, count: int) -> dict[int, Floats32]:
-    """What comes into the part of the network that DQA computes, for at most `count` samples, by tensor number."""
-    x = _samples(dataset, replace(config, calibration_samples=min(config.calibration_samples, count)))
-    seen = {t: cut.origin.get(t, t) for t in cut.part.inputs}
-    parts: dict[int, list[npt.NDArray[np.float32]]] = {t: [] for t in seen.values()}
-    observe(model, x, list(parts), lambda tensor, values: parts[tensor].append(values))
-    return {t: np.concatenate(parts[source]) for t, source in seen.items()}
 
 
 def _biases(cut: Split, recipe: Recipe) -> dict[int, Floats64]:
@@ -242,17 +219,6 @@ def border_formats(cut: Split, formats: Formats) -> Formats:
 
 def _raw(cut: Split, tensor: int, given: InputFormat) -> TensorFormat:
     return raw(given.reason, cut.graph.tensors[tensor].hwc, given.scales, given.zero_points)
-
-
-def _samples(dataset: datasets.Dataset, config: ConvertConfig) -> npt.NDArray[np.float32]:
-    """The calibration samples as the model takes them."""
-    chosen = subset(len(dataset.x), config.calibration_samples)
-    return datasets.InputMapping.of(config.input_scale, config.input_zero_point).to_float(dataset.x[chosen])
-
-
-def subset(count: int, limit: int) -> npt.NDArray[np.int64]:
-    """At most `limit` of `count` sample numbers, evenly spread, so that sorted files are represented."""
-    return np.unique(np.linspace(0, count - 1, min(count, limit)).astype(np.int64))
 
 
 def _input_format(dtype: np.dtype[Any], statistics: ChannelStatistics, channels: int, config: ConvertConfig) -> InputFormat:

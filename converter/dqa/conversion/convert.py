@@ -1,0 +1,54 @@
+"""dqa.convert: a float model in, OUT/ with program, .tflite, C sources, recipe and report out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dqa.config import ConvertConfig
+from dqa.conversion import output
+from dqa.conversion.build import build
+from dqa.conversion.decisions import decide_all
+from dqa.conversion.request import read
+from dqa.conversion.weights import weigh
+from dqa.progress import Progress, SilentProgress
+
+
+@dataclass(frozen=True)
+class ConvertResult:
+    """out: the directory written. report: the content of out/report.json. kept: names of files in `out` that are not dqa's, left alone."""
+
+    out: Path
+    report: dict[str, Any]
+    kept: tuple[str, ...] = ()
+
+
+def convert(
+    model: Path | str,
+    calibration: Path | str | None,
+    out: Path | str,
+    config: ConvertConfig | None = None,
+    *,
+    recipe: Path | str | None = None,
+    progress: Progress | None = None,
+) -> ConvertResult:
+    """Converts a float model and writes `out`, which is new, empty, or what an earlier conversion wrote: that stays unless all succeeded.
+
+    model: .h5, .keras, SavedModel directory or float .tflite. calibration: .npz with `x`; not needed if the recipe holds the decisions.
+    config: settings; with a recipe they must be None, the recipe's hold. Raises ModelError, DataError, RecipeError, ToolError.
+    """
+    progress, place = progress or SilentProgress(), Path(out)
+    output.check(place)
+    request = read(Path(model), _path(calibration), config, _path(recipe), progress)
+    decisions = decide_all(request, progress)
+    weighed = weigh(request, decisions, progress)
+    built = build(request, decisions, weighed, progress)
+    with progress.task("Writing", None):
+        report = output.report_of(request, decisions, built)
+        kept = output.write(place, built, request.model.tflite, output.recipe_of(request, decisions, weighed), report)
+    return ConvertResult(place, report, tuple(kept))
+
+
+def _path(place: Path | str | None) -> Path | None:
+    return None if place is None else Path(place)

@@ -1,0 +1,83 @@
+"""What a conversion starts from: model, samples, settings and recipe, read and checked against each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa import data as datasets
+from dqa.config import ConvertConfig
+from dqa.conversion import recipe as recipes
+from dqa.conversion.recipe import Recipe
+from dqa.errors import InputError, ModelError, RecipeError
+from dqa.frontend import FloatModel, load_model
+from dqa.manifest import sha256
+from dqa.progress import Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """settings: the recipe's, where there is one. dataset: the calibration data; None: the recipe holds what was decided from them.
+
+    recipe: a recipe that holds decisions; None: they are to be made. calibration_sha256: of the data decisions are made from.
+    """
+
+    model: FloatModel
+    settings: ConvertConfig
+    dataset: datasets.Dataset | None
+    recipe: Recipe | None
+    calibration_sha256: str | None
+
+    def samples(self, most: int | None = None) -> npt.NDArray[np.float32]:
+        """At most `most` of the calibration samples (None: as many as the settings allow) as the model takes them, evenly spread."""
+        assert self.dataset is not None
+        limit = self.settings.calibration_samples
+        chosen = subset(len(self.dataset.x), limit if most is None else min(limit, most))
+        return self._mapping.to_float(self.dataset.x[chosen])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the calibration data."""
+        assert self.dataset is not None
+        return self.dataset.x.dtype
+
+    @property
+    def _mapping(self) -> datasets.InputMapping:
+        return datasets.InputMapping.of(self.settings.input_scale, self.settings.input_zero_point)
+
+
+def read(model: Path, calibration: Path | None, config: ConvertConfig | None, recipe: Path | None, progress: Progress) -> Request:
+    """Raises ModelError, DataError, RecipeError, ToolError, and InputError where something is missing."""
+    saved = recipes.load(recipe) if recipe is not None else None
+    if saved is not None and config is not None:
+        raise RecipeError("settings are given twice, by the recipe and beside it", hint="edit the recipe's config section instead")
+    settings = saved.config if saved is not None else config or ConvertConfig()
+    if calibration is None and settings.weight_bits < 8:
+        raise InputError("weights of 4 bits are made from calibration data, with a recipe as well", hint="give --calibration X.npz")
+    if calibration is None and (saved is None or not saved.edges):
+        raise InputError(
+            "calibration data is missing", hint="give --calibration X.npz with an array 'x', or a recipe that a conversion wrote"
+        )
+    file = datasets.DataFile(calibration, labels=False) if calibration is not None else None
+    with progress.task("Reading the model", None):
+        found = load_model(model)
+    if len(found.graph.inputs) != 1:
+        raise ModelError(f"the model has {len(found.graph.inputs)} inputs; models with one input are supported")
+    request = Request(found, settings, None, None, sha256(calibration) if calibration is not None else None)
+    if file is not None:
+        file.check_shape(found.input.shape)
+        request = replace(request, dataset=file.load())
+        request._mapping.check_channels(found.input.shape[-1])
+    if saved is None or not saved.edges:
+        return request
+    saved.check_inputs(found.sha256, request.calibration_sha256)
+    return replace(request, recipe=saved, calibration_sha256=saved.calibration_sha256)
+
+
+def subset(count: int, limit: int) -> npt.NDArray[np.int64]:
+    """At most `limit` of `count` sample numbers, evenly spread, so that sorted files are represented."""
+    return np.unique(np.linspace(0, count - 1, min(count, limit)).astype(np.int64))
