@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from dqa import recipe
-from dqa.cli import cli
+from dqa.cli.commands import cli
 from dqa.study import config as study
 from firmware import needs_compiler, needs_qemu
 from test_examples_c import ROOT, documents
