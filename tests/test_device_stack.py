@@ -89,7 +89,7 @@ def test_a_call_that_came_back_but_used_the_last_word_is_reported(board: str, tm
 @pytest.mark.slow
 @pytest.mark.parametrize("board", SIMULATED)
 def test_another_fault_is_none_of_the_stack(board: str, tmp_path: Path) -> None:
-    elf = firmware(tmp_path / "out", board, "if (output != (const int8_t **)1) { __builtin_trap(); }")
+    elf = firmware(tmp_path / "out", board, "for (volatile int once = 1; once;) { __builtin_trap(); }")
     with Simulator(boards.load_board(board), elf) as simulator:
         device = Device(simulator.link, reply_timeout=20)
         hello = device.hello()
