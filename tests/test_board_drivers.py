@@ -83,7 +83,7 @@ def run(board: boards.Board, rules: list[str], folder: Path) -> tuple[int, bool,
     """The core's clock, whether the port took what was sent, and the registers."""
     bsp = resources.path("firmware") / "bsp"
     program = folder / "registers"
-    sources = [bsp / f"board_{board.soc}.c", *bsp.glob("uart_*.c")]
+    sources = [*bsp.glob("board_*.c"), *bsp.glob("uart_*.c")]
     force = ["-include", HARNESS.with_name("board_registers.h")]
     command = ["gcc", "-std=c99", "-O1", "-Wall", "-Wextra", f"-I{bsp}", *board.defines(), f"-DRULES={''.join(rules)}", *force]
     subprocess.run([*command, HARNESS, *sources, "-o", program], check=True)

@@ -59,6 +59,13 @@ def test_every_real_board_runs_the_code_that_a_simulated_one_proves() -> None:
     assert {board.name for board in boards.list_boards() if board.proven == "renode"} == {"nucleo_f446re", "nrf52840_dk"}
 
 
+def test_the_documentation_says_of_every_board_what_was_run() -> None:
+    lines = (resources.path("boards").parent / "docs" / "boards.md").read_text().splitlines()
+    for board in boards.list_boards():
+        (line,) = [line for line in lines if line.startswith(f"| {board.name} |")]
+        assert line.split(" | ")[-1].startswith(boards.PROOFS[board.proven].removesuffix(", not run")), line
+
+
 @pytest.mark.parametrize(
     ("text", "number"), [("PA2", 2), ("PD8", 56), ("PG7", 103), ("P0.06", 6), ("P1.03", 35), ("P1.10", 42), ("GP0", 0), ("GP17", 17)]
 )

@@ -50,4 +50,4 @@ def build(
         ]
         if result.stack is not None:
             rows.append(["stack, at most", f"{result.stack:,}"])
-        table(f"{result.elf}", ["bytes of", board], rows)
+        table("\n".join(map(str, (result.elf, *result.images()))), ["bytes of", board], rows)
