@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The dqa authors
 """PlatformIO pre-script: what the chosen board (platformio.ini) and the model add to a build.
 
 The model's sources are in model/ beside platformio.ini, or in the directory named by DQA_MODEL.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
+import shutil
 import struct
 import subprocess
+import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +16,17 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from dqa import program as p
 from dqa.engine.compile import build, executor_includes, executor_sources, shared_library
 
 SOURCES = Path(__file__).resolve().parent / "c"
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion")
-SANITIZERS = ("-DDQA_PORTABLE", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+VARIANTS = {"readable": ("-DDQA_PORTABLE",), "fast": (), "clang": ("-DDQA_PORTABLE",)}
+"""Of the inner loops: the readable ones, those of this processor, and the readable ones with clang's sanitizer, which alone finds
+arithmetic on null pointers."""
 
 
 @cache
@@ -54,13 +61,21 @@ def load(data: bytes, layout: int = 0) -> int:
 
 
 @cache
-def sanitized(name: str) -> Path:
-    """tests/c/<name>.c and the executor, built with AddressSanitizer and UndefinedBehaviorSanitizer.
+def sanitized(name: str, variant: str = "readable") -> Path:
+    """tests/c/<name>.c and the executor, built with AddressSanitizer and UndefinedBehaviorSanitizer, clang's with the latter only.
 
-    The library and the host engine use this processor's fast variants, these programs the readable ones.
+    variant: of VARIANTS; skips the test if it needs clang and that is not installed.
     """
     sources = [SOURCES / f"{name}.c", *executor_sources()]
-    return build(name, "", sources, executor_includes(), [*WARNINGS, *SANITIZERS])
+    if variant != "clang":
+        return build(name, "", sources, executor_includes(), [*WARNINGS, *SANITIZERS, *VARIANTS[variant]])
+    if shutil.which("clang") is None:
+        pytest.skip("clang is not installed")
+    made = Path(tempfile.mkdtemp(prefix="dqa-clang-")) / name
+    atexit.register(shutil.rmtree, made.parent)
+    flags = [flag.replace("address,", "") for flag in (*WARNINGS, *SANITIZERS, *VARIANTS[variant])]
+    subprocess.run(["clang", *flags, *(f"-I{path}" for path in executor_includes()), *sources, "-o", made], check=True)
+    return made
 
 
 @dataclass(frozen=True)
@@ -73,12 +88,16 @@ class Case:
 
 
 def run_sanitized(cases: Sequence[Case], directory: Path) -> bytes:
-    """What tests/c/run_programs.c writes for the cases; fails with the sanitizer's report."""
+    """What tests/c/run_programs.c writes for the cases, with each variant; fails with the sanitizer's report, or if they differ."""
     path = directory / "cases"
     path.write_bytes(b"".join(struct.pack("<III", len(c.program), len(c.inputs), c.layout) + c.program + c.inputs for c in cases))
-    result = subprocess.run([sanitized("run_programs"), path], capture_output=True, check=False, timeout=600)
-    assert result.returncode == 0, result.stderr.decode(errors="replace")
-    return result.stdout
+    answers = []
+    for variant in VARIANTS if shutil.which("clang") else ("readable", "fast"):
+        result = subprocess.run([sanitized("run_programs", variant), path], capture_output=True, check=False, timeout=600)
+        assert result.returncode == 0, result.stderr.decode(errors="replace")
+        answers.append(result.stdout)
+    assert len(set(answers)) == 1, "the variants do not agree"
+    return answers[0]
 
 
 def flat(arrays: Sequence[npt.NDArray[np.generic]]) -> npt.NDArray[np.uint8]:

@@ -9,19 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from c_tools import load, sanitized, sealed
+from c_tools import VARIANTS, load, sanitized, sealed
 from dqa import program as p
 from dqa.errors import ProgramError
 from programs import operator_program, random_program
 from streams import ladder, streamed
 
 
-def corrupt(count: int, seed: int, programs: list[bytes], directory: Path) -> dict[str, int]:
+def corrupt(count: int, seed: int, programs: list[bytes], directory: Path, variant: str = "readable") -> dict[str, int]:
     """How many corruptions had each status, and how many were accepted and run ("ran")."""
     paths = [directory / f"{number}.dqa" for number in range(len(programs))]
     for path, data in zip(paths, programs, strict=True):
         path.write_bytes(data)
-    result = subprocess.run([sanitized("fuzz_corrupt"), str(count), str(seed), *paths], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sanitized("fuzz_corrupt", variant), str(count), str(seed), *paths], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr
     *statuses, ran = result.stdout.splitlines()
     found = {name: int(number) for _, number, name in (line.split(maxsplit=2) for line in statuses)}
@@ -34,8 +36,9 @@ def small_programs() -> list[bytes]:
     return [p.write(q) for q in (*map(operator_program, p.Kind), *map(random_program, range(20)), *streams)]
 
 
-def test_corrupt_programs_of_every_operator_are_refused_or_run_without_a_finding(tmp_path: Path) -> None:
-    found = corrupt(30_000, 1, small_programs(), tmp_path)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_corrupt_programs_of_every_operator_are_refused_or_run_without_a_finding(variant: str, tmp_path: Path) -> None:
+    found = corrupt(30_000, 1, small_programs(), tmp_path, variant)
     reached = {name for name, count in found.items() if count}
     unreachable = {"arena too small", "bad argument"}  # statuses of the caller, not of the bytes
     assert reached == set(found) - unreachable

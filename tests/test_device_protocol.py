@@ -48,7 +48,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         pytest.skip("no C compiler")
     firmware = resources.path("firmware")
     path = tmp_path_factory.mktemp("frame") / "frame.so"
-    sources = [firmware / "src" / "frame.c", firmware / "lib" / "dqa" / "src" / "crc32.c"]
+    sources = [firmware / "src" / "frame.c", firmware / "lib" / "dqa" / "src" / "format" / "crc32.c"]
     includes = [f"-I{firmware / 'src'}", f"-I{firmware / 'lib' / 'dqa' / 'include'}"]
     flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-shared", "-fPIC"]
     subprocess.run([compiler, *flags, *includes, *map(str, sources), "-o", str(path)], check=True)

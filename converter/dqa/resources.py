@@ -7,18 +7,18 @@ from pathlib import Path
 from dqa.errors import ToolError
 
 _PACKAGE = Path(__file__).resolve().parent
-_NAMES = ("boards", "firmware", "templates")
+_NAMES = ("LICENSE", "boards", "firmware", "templates")
 
 
 def path(name: str) -> Path:
-    """Directory `name` ("boards", "firmware" or "templates"); ToolError if the installation lacks it."""
+    """Directory "boards", "firmware" or "templates", or the file "LICENSE"; ToolError if the installation lacks it."""
     if name not in _NAMES:
         raise ValueError(f"unknown resource {name!r}; one of {_NAMES}")
     installed = _PACKAGE / "_data" / name
     checkout = _PACKAGE.parents[1] / name
-    for directory in (installed, checkout):
-        if directory.is_dir():
-            return directory
+    for place in (installed, checkout):
+        if place.exists():
+            return place
     raise ToolError(
         f"dqa's own files are incomplete: {installed} is missing", hint="reinstall the package: pip install --force-reinstall dqa-convert"
     )

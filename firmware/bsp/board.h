@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* What a board gives the firmware. The numbers come from boards/<board>.json as -D flags:
  * DQA_BOARD, DQA_CLOCK_HZ, DQA_UART_* and DQA_COUNTER_*; one driver of each kind is compiled in by its name. */
 #ifndef BOARD_H
@@ -37,15 +39,18 @@ void forget_interrupt(unsigned irq);
 
 /* Bytes of the stack. */
 uint32_t stack_size(void);
-/* The depth of calls: paint, call, and look how many bytes below the caller's own frame were used, 64 at least. */
+/* The depth of calls: paint, call, and look how many bytes below the caller's own frame were used, 64 at least. If the
+ * lowest word of the stack was, depth reports an overflow and does not return. */
 void stack_paint(void);
 uint32_t stack_depth(void);
 /* Bytes of .data and .bss. */
 uint32_t static_ram(void);
 
-/* Called by start-up, and on any fault: status is the Configurable Fault Status Register. */
+/* Called by start-up. */
 int main(void);
-void on_fault(uint32_t status);
+/* Called on any fault, with a fresh stack and never twice; does not return. overflow: of the stack, and detail its
+ * bytes; else detail is the Configurable Fault Status Register. */
+__attribute__((noreturn)) void on_fault(bool overflow, uint32_t detail);
 
 #ifdef __cplusplus
 }

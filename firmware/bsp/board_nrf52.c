@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* nRF52: starts at its full 64 MHz; the crystal oscillator keeps the baud rate and the time figures exact. */
 #include "board.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* Boards that need no set-up: simulated ones. */
 #include "board.h"
 

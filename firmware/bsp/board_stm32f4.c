@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* STM32F4 at 168 MHz from the internal 16 MHz oscillator (no crystal needed, no over-drive needed), USART2 on port A.
  * If a clock does not come up the core stays at 16 MHz and says so. */
 #include "board.h"

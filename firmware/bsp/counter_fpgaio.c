@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* The free-running 32-bit COUNTER of Arm's MPS boards; its 100 Hz companion counts the wraps. */
 #include "board.h"
 

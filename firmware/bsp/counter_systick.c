@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* SysTick on the core's clock, extended by its interrupt: counts the same cycles as the DWT's CYCCNT, but on every
  * Cortex-M, on emulators, and without end. */
 #include "board.h"

@@ -1,17 +1,17 @@
-/* Start-up of any Cortex-M: vectors, FPU, .data and .bss; painting of the stack; no board knowledge. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
+/* Start-up of any Cortex-M: vectors, FPU, .data and .bss; sleeping; no board knowledge. */
 #include "board.h"
+#include "stack.h"
 
 /* From link.ld. */
-extern uint32_t link_stack_low[], link_stack_top[];
+extern uint32_t link_stack_top[];
 extern uint32_t link_data_start[], link_data_end[], link_data_image[];
 extern uint32_t link_bss_start[], link_bss_end[];
 extern void (*link_init_start[])(void), (*link_init_end[])(void);
 
-enum { PAINT = 0xA5C3E187u, OWN_FRAME = 16 /* words */ };
-
 /* System control block. */
 #define SCB_VTOR REGISTER(0xE000ED08)
-#define SCB_CFSR REGISTER(0xE000ED28)
 #define SCB_CPACR REGISTER(0xE000ED88)
 #define NVIC_ISER(n) REGISTER(0xE000E100 + 4 * (n))
 #define NVIC_ICER(n) REGISTER(0xE000E180 + 4 * (n))
@@ -65,24 +65,19 @@ __attribute__((noreturn)) void reset_handler(void) {
   SCB_VTOR = (uint32_t)(uintptr_t)vectors;
   SCB_CPACR |= 0xFu << 20;
   __asm volatile("dsb\nisb" ::: "memory");
+  stack_guard();
   start();
 }
 
-/* The stack may be what failed: report from a fresh one, then stop. */
-__attribute__((used, noreturn)) static void report_fault(void) {
-  on_fault(SCB_CFSR);
-  for (;;)
-    __asm volatile("wfi");
-}
-
-__attribute__((naked)) void fault_handler(void) {
-  __asm volatile("cpsid i\n"
-                 "ldr r0, =link_stack_top\n"
-                 "mov sp, r0\n"
-                 "b report_fault\n");
+static bool in_exception(void) {
+  uint32_t number;
+  __asm volatile("mrs %0, ipsr" : "=r"(number));
+  return number != 0;
 }
 
 void wait_for_interrupt(unsigned irq) {
+  if (in_exception()) /* after a fault no interrupt wakes the core: the caller polls */
+    return;
   NVIC_ISER(irq / 32) = 1u << irq % 32;
   __asm volatile("dsb\nwfi" ::: "memory");
   NVIC_ICER(irq / 32) = 1u << irq % 32;
@@ -91,29 +86,6 @@ void wait_for_interrupt(unsigned irq) {
 void forget_interrupt(unsigned irq) {
   NVIC_ICPR(irq / 32) = 1u << irq % 32;
   __asm volatile("dsb" ::: "memory");
-}
-
-uint32_t stack_size(void) { return (uint32_t)(link_stack_top - link_stack_low) * 4; }
-
-/* On entry the caller's, because nothing is needed before it is asked for. */
-static inline uint32_t *stack_pointer(void) {
-  uint32_t *here;
-  __asm volatile("mov %0, sp" : "=r"(here));
-  return here;
-}
-
-__attribute__((noinline)) void stack_paint(void) {
-  const uint32_t *end = stack_pointer() - OWN_FRAME; /* spares the registers it may have saved */
-  for (volatile uint32_t *word = link_stack_low; word < end; word++)
-    *word = PAINT;
-}
-
-__attribute__((noinline)) uint32_t stack_depth(void) {
-  const uint32_t *here = stack_pointer();
-  const volatile uint32_t *word = link_stack_low;
-  while (word < here && *word == PAINT)
-    word++;
-  return (uint32_t)(here - word) * 4;
 }
 
 uint32_t static_ram(void) {

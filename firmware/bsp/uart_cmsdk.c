@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* CMSDK APB UART of Arm's MPS boards. */
 #include "board.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* UARTE of the nRF52: DMA, one byte at a time for receiving (the receiver's FIFO holds what comes meanwhile). */
 #include "board.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* USART of the first generation (STM32F1, F2, F4). Pins and the peripheral's clock are board_open's business. */
 #include "board.h"
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The dqa authors
 """A PlatformIO platform that needs nothing from PlatformIO's registry when SCons and the compiler are installed."""
 
 import json

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 #include "commands.h"
 
 #include <stdbool.h>
@@ -11,6 +13,8 @@
 #define TEXT(x) TEXT_OF(x)
 
 static uint32_t clock_hz;
+static uint8_t fault; /* REFUSED_FAULT or REFUSED_STACK, once there was one */
+static uint32_t fault_detail;
 static int load_status; /* of inference_load */
 static uint8_t last_type, last_sequence;
 static bool answered; /* the last reply answers last_type and last_sequence: a repeated request gets it again */
@@ -107,6 +111,8 @@ static uint16_t answer(frame_buffer *request, frame_buffer *reply, bool *ok) {
   uint8_t *payload = frame_payload(request);
   uint16_t length = frame_length(request);
   uint8_t type = frame_type(request);
+  if (fault)
+    return refuse(reply, fault, fault_detail);
   bool takes_payload = type == COMMAND_WRITE_INPUT || type == COMMAND_READ_OUTPUT;
   if (type < COMMAND_HELLO || type > COMMAND_STATS)
     return refuse(reply, REFUSED_COMMAND, type);
@@ -150,6 +156,9 @@ void commands_answer(frame_event event, frame_buffer *request, frame_buffer *rep
   answered = true;
 }
 
-void commands_fault(uint32_t status, frame_buffer *reply) {
-  frame_close(reply, REPLY_ERROR, last_sequence, refuse(reply, REFUSED_FAULT, status));
+void commands_fault(uint8_t status, uint32_t detail, frame_buffer *reply) {
+  fault = status;
+  fault_detail = detail;
+  answered = false;
+  frame_close(reply, REPLY_ERROR, last_sequence, refuse(reply, status, detail));
 }

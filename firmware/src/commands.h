@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* The commands of the serial protocol (docs/serial.md). */
 #ifndef COMMANDS_H
 #define COMMANDS_H
@@ -31,15 +33,17 @@ enum {
   REFUSED_NO_INPUT = 7,  /* input not (or not wholly) written since the last run; detail: bytes written */
   REFUSED_NO_OUTPUT = 8, /* no run since the last write */
   REFUSED_RUN = 9,       /* the run, or a pushed row, failed; detail: dqa_status */
-  REFUSED_FAULT = 10     /* the processor faulted and stopped; detail: CFSR */
+  REFUSED_FAULT = 10,    /* the processor faulted, now or before, and does no more; detail: CFSR */
+  REFUSED_STACK = 11     /* the same, because the stack overflowed; detail: its bytes */
 };
 
 /* Loads the model. core_hz: the core's clock. */
 void commands_open(uint32_t core_hz);
 /* Answers one event of the receiver (not FRAME_NONE) into reply. */
 void commands_answer(frame_event event, frame_buffer *request, frame_buffer *reply);
-/* Makes reply the report of a fault during the last request. */
-void commands_fault(uint32_t status, frame_buffer *reply);
+/* Makes reply the report of a fault during the last request, which from now on all requests get: REFUSED_FAULT or
+ * REFUSED_STACK and its detail. */
+void commands_fault(uint8_t status, uint32_t detail, frame_buffer *reply);
 
 #ifdef __cplusplus
 }

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* Frames of the serial protocol (docs/serial.md): finds them in a stream of bytes, whatever lies between them. */
 #ifndef FRAME_H
 #define FRAME_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* One inference after the other: the input comes in pieces, the output goes in pieces, and what the runtime does
  * between them is measured, without the traffic. */
 #ifndef INFERENCE_H

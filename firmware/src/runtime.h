@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* What runs the model: the executor alone (runtime_standalone.c), or TensorFlow Lite Micro (runtime_tflm.cc). */
 #ifndef RUNTIME_H
 #define RUNTIME_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 #include "runtime.h"
 
 #ifndef DQA_RUNTIME_TFLM

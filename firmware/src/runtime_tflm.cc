@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 // Runs model.tflite in TensorFlow Lite Micro, the DQA operator among its own.
 #include "runtime.h"
 

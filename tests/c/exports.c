@@ -1,5 +1,6 @@
 /* Inner functions of the executor as plain functions of a program, for tests that compare them with numpy. */
-#include "coded.h"
+#include "operators/scratch.h"
+#include "storage/coded.h"
 
 static bool load(dqa_model *model, const void *program, size_t size) {
   return dqa_load(model, program, size, dqa_all_operators, DQA_LAYOUT_INTERNAL) == DQA_OK;

@@ -5,7 +5,7 @@
  * Every block is a heap block of exactly its size, so that one byte too far is found. Most corruptions get a right CRC:
  * they reach the structural checks. Prints how many of each status there were and how many programs ran, "stalled"
  * being some of them. */
-#include "run.h"
+#include "operators/operator.h"
 
 #include <stdio.h>
 #include <stdlib.h>

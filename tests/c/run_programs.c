@@ -14,7 +14,9 @@ static void *block(size_t size) {
   if (memory == NULL && size > 0) {
     exit(3);
   }
-  memset(memory, 0xA5, size);
+  if (size > 0) {
+    memset(memory, 0xA5, size);
+  }
   return memory;
 }
 
@@ -34,11 +36,13 @@ static void run(const dqa_model *model, const uint8_t *inputs) {
   }
   const uint32_t status = (uint32_t)dqa_run(model, arena, model->arena_size, in_const, out, dropped);
   fwrite(&status, 4, 1, stdout);
-  for (unsigned i = 0; i < model->output_count; ++i) {
+  for (unsigned i = 0; status == DQA_OK && i < model->output_count; ++i) {
     const void *bytes = model->layout == DQA_LAYOUT_EXTERNAL ? out[i] : dqa_output(model, arena, i);
     fwrite(bytes, 1, dqa_output_size(model, i), stdout);
   }
-  fwrite(dropped, 4, model->edge_count, stdout);
+  if (status == DQA_OK) {
+    fwrite(dropped, 4, model->edge_count, stdout);
+  }
   for (unsigned i = 0; model->layout != DQA_LAYOUT_INTERNAL && i < model->input_count; ++i) {
     free(in[i]);
   }

@@ -136,6 +136,11 @@ class Device:
                         return None
                     if refusal == Refusal.FAULT:
                         raise ToolError(f"the device's processor faulted (CFSR {detail:#010x})", hint="reset the board")
+                    if refusal == Refusal.STACK:
+                        raise ToolError(
+                            f"stack overflow on the board: its stack has {detail} bytes",
+                            hint="link it with a larger stack (board_stack_size), then flash it again",
+                        )
                     if frame.sequence != self._sequence:
                         continue
                     if refusal == Refusal.MODEL:

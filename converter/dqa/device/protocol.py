@@ -39,6 +39,7 @@ class Refusal(IntEnum):
     NO_OUTPUT = 8
     RUN = 9
     FAULT = 10
+    STACK = 11
 
 
 class CounterKind(IntEnum):

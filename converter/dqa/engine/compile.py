@@ -26,7 +26,7 @@ _TIMEOUT_S = 300
 
 def executor_sources() -> list[Path]:
     """The C files of the executor."""
-    return sorted((_executor() / "src").glob("*.c"))
+    return sorted((_executor() / "src").rglob("*.c"))
 
 
 def executor_includes() -> list[Path]:
@@ -60,7 +60,7 @@ def shared_library(name: str, sources: Sequence[Path], includes: Sequence[Path],
 def build(name: str, suffix: str, sources: Sequence[Path], includes: Sequence[Path], flags: Sequence[str]) -> Path:
     """What the compiler makes of `sources` with exactly these flags (and -march=native if it knows it), cached."""
     compiler = find_compiler()
-    headers = [header for directory in includes for header in sorted(directory.glob("*.h"))]
+    headers = [header for directory in includes for header in sorted(directory.rglob("*.h"))]
     digest = hashlib.sha256("\0".join([*flags, compiler, _version(compiler), _processor()]).encode())
     for path in (*sources, *headers):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

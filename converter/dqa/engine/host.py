@@ -37,6 +37,7 @@ class _Model(ctypes.Structure):
         ("input_count", ctypes.c_uint8),
         ("output_count", ctypes.c_uint8),
         ("layout", ctypes.c_uint8),
+        ("mark", ctypes.c_uint8),
         ("arena_size", ctypes.c_uint32),
     )
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The dqa authors
 """Builds firmware.elf with the arm-none-eabi-gcc on PATH; the board's own flags come from the project."""
 
 from SCons.Script import AlwaysBuild, Default, DefaultEnvironment

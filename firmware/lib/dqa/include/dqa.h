@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa: runs DQA programs (docs/format.md) on Cortex-M and on the host.
  *
  * C99, no heap, no libc beyond string.h, no static data that is written.
@@ -6,13 +8,19 @@
  * dqa_model and the arena.
  *
  *   dqa_model model;
- *   if (dqa_load(&model, program, sizeof program, dqa_operators, DQA_LAYOUT_INTERNAL) != DQA_OK) ...
- *   memcpy(dqa_input(&model, arena, 0), image, 3072);
- *   dqa_run(&model, arena, sizeof arena, NULL, NULL);
- *   const int8_t *scores = dqa_output(&model, arena, 0);
- */
+ *   dqa_status status = dqa_load(&model, program, sizeof program, dqa_all_operators, DQA_LAYOUT_INTERNAL);
+ *   if (status == DQA_OK) {
+ *     memcpy(dqa_input(&model, arena, 0), image, dqa_input_size(&model, 0));
+ *     status = dqa_run(&model, arena, sizeof arena, NULL, NULL, NULL);
+ *   }
+ *   const int8_t *scores = status == DQA_OK ? dqa_output(&model, arena, 0) : NULL;
+ *
+ * Null and misaligned pointers and calls out of turn get a status, NULL or 0. A model that was not loaded is refused
+ * if it is 0, as static data is; memory that holds anything may look like one by chance. */
 #ifndef DQA_H
 #define DQA_H
+
+#include "dqa_operators.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -43,17 +51,23 @@ typedef enum {
  * nowhere, the outputs lie in the arena; a program may be without this layout. */
 enum { DQA_LAYOUT_INTERNAL = 0, DQA_LAYOUT_EXTERNAL = 1, DQA_LAYOUT_PUSHED = 2 };
 
-/* Operators that may appear in a program; the rendered table lists those a
- * model uses, so that the linker drops the rest. */
+/* Operators that may appear in a program, DQA_KIND_<NAME> and dqa_op_<name> of the list in dqa_operators.h; the
+ * rendered table lists those a model uses, so that the linker drops the rest. */
 struct dqa_operator;
 typedef const struct dqa_operator *const *dqa_operator_table; /* indexed by kind, NULL where unused */
-enum { DQA_OPERATOR_KINDS = 14, DQA_CODED_MAPS = 0 /* no operator: dqa_coded_maps, if edges are stored so */ };
+#define DQA_KIND(NAME, name, number) DQA_KIND_##NAME = number,
+enum dqa_kind {
+  DQA_CODED_MAPS = 0, /* no operator: dqa_coded_maps, if edges are stored so */
+  DQA_FOR_EACH_OPERATOR(DQA_KIND) DQA_OPERATOR_KINDS
+};
+#undef DQA_KIND
+#define DQA_DECLARE(NAME, name, number) extern const struct dqa_operator dqa_op_##name;
+DQA_FOR_EACH_OPERATOR(DQA_DECLARE)
+#undef DQA_DECLARE
+extern const struct dqa_operator dqa_coded_maps;
 extern const struct dqa_operator *const dqa_all_operators[DQA_OPERATOR_KINDS];
-extern const struct dqa_operator dqa_op_conv_2d, dqa_op_depthwise_conv_2d, dqa_op_fully_connected, dqa_op_add,
-    dqa_op_average_pool_2d, dqa_op_mean, dqa_op_max_pool_2d, dqa_op_pad, dqa_op_concatenation,
-    dqa_op_resize_nearest_neighbor, dqa_op_reshape, dqa_op_lut, dqa_op_softmax, dqa_coded_maps;
 
-/* A checked program: nothing but views; 24 bytes on a 32-bit machine. */
+/* A checked program: nothing but views; 24 bytes on a 32-bit machine. After a refusal all of it is 0. */
 typedef struct {
   const uint8_t *bytes;
   dqa_operator_table operators;
@@ -63,11 +77,12 @@ typedef struct {
   uint8_t input_count;
   uint8_t output_count;
   uint8_t layout;
+  uint8_t mark; /* that dqa_load filled it */
   uint32_t arena_size;
 } dqa_model;
 
-/* Checks all of a program: after DQA_OK no input can make dqa_run read or
- * write outside the program, the arena and the given inputs and outputs. */
+/* Checks all of a program, at any alignment: after DQA_OK no input can make dqa_run read or write outside the program,
+ * the arena and the given inputs and outputs. A model may be loaded again, the same program or another. */
 dqa_status dqa_load(dqa_model *model, const void *program, size_t size, dqa_operator_table operators, int layout);
 
 /* Runs once. The arena is aligned to 4 bytes. inputs[i] and outputs[i] are the caller's buffers of dqa_input_size and
@@ -80,24 +95,26 @@ dqa_status dqa_run(const dqa_model *model, void *arena, size_t arena_size, const
 /* The same with DQA_LAYOUT_PUSHED, the rows of the input handed over as they come: dqa_begin, then every row from top
  * to bottom, then dqa_end, after which dqa_output is valid. A row has dqa_input_size / height bytes and is needed
  * during the call only. All state is in the arena: nothing else may write there from dqa_begin until the outputs are
- * read. Rows too many and an end too early are DQA_ERROR_ARGUMENT; after an error, begin again. */
+ * read. Rows too many, an end too early and a second one are DQA_ERROR_ARGUMENT; after an error, begin again. */
 dqa_status dqa_begin(const dqa_model *model, void *arena, size_t arena_size);
 dqa_status dqa_push_row(const dqa_model *model, void *arena, const void *row);
 dqa_status dqa_end(const dqa_model *model, void *arena, uint32_t *dropped);
 
-/* Bytes of input or output i, 0 if there is none. */
+/* Bytes of input or output i, 0 if there is none or no program is loaded. */
 uint32_t dqa_input_size(const dqa_model *model, unsigned index);
 uint32_t dqa_output_size(const dqa_model *model, unsigned index);
 
 /* Where input or output i lies in the arena (inputs: DQA_LAYOUT_INTERNAL; outputs: also DQA_LAYOUT_PUSHED), else NULL.
- * The memory of an input is reused during dqa_run: write it before each run. */
+ * The memory of an input is reused during dqa_run: write it before each run. There are outputs from the end of a run
+ * until the next input is written or the next run begins, NULL before. */
 void *dqa_input(const dqa_model *model, void *arena, unsigned index);
 const int8_t *dqa_output(const dqa_model *model, void *arena, unsigned index);
 
-/* The one requantization: floor((acc * multiplier + 2^(31 + shift)) / 2^(32 + shift)). */
+/* The one requantization: floor((acc * multiplier + 2^(31 + shift)) / 2^(32 + shift)), multiplier >= 0, shift 1 to 31;
+ * 0 for others. */
 int32_t dqa_requantize(int32_t acc, int32_t multiplier, unsigned shift);
 
-/* CRC-32 as in zlib; crc is 0 for the first piece. */
+/* CRC-32 as in zlib; crc is 0 for the first piece, and stays as it is where bytes is NULL. */
 uint32_t dqa_crc32(uint32_t crc, const void *bytes, size_t size);
 
 /* A short English name of a status, for logs. */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 // dqa_tflm: registers the DQA operator with TensorFlow Lite Micro.
 //
 //   tflite::MicroMutableOpResolver<2> resolver;

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa_tflm: the DQA operator of TensorFlow Lite Micro, without TensorFlow Lite Micro.
  *
  * Plain C over four services of an interpreter, so that it outlives changes of the interpreter's interface: dqa_tflm.cc

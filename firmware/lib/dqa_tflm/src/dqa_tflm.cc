@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 // dqa_tflm: adapts dqa_tflm_core to the headers of TensorFlow Lite Micro, before and after its move to tflite::micro.
 #include "dqa_tflm.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
 /* dqa_tflm: see dqa_tflm_core.h. */
 #include "dqa_tflm_core.h"
 
@@ -98,6 +100,9 @@ const char *dqa_tflm_prepare(const dqa_tflm_services *services, void *context, c
 
 const char *dqa_tflm_invoke(const dqa_tflm_services *services, void *context, const dqa_tflm_node *node, void *memory) {
   const struct state *state = memory;
+  if (state == NULL || state->model.bytes == NULL) {
+    return "the operator is not prepared";
+  }
   const dqa_model *model = &state->model;
   const void *inputs[MAX_ENDS];
   void *outputs[MAX_ENDS];

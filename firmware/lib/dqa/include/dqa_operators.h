@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
+/* dqa: the one list of operators: X(NAME, name, number) for each, in the order of their numbers, which programs hold
+ * for ever. dqa.h, the table of all operators and the converter's kinds follow from it; dqa_op_<name> is in
+ * src/operators/op_<name>.c. */
+#ifndef DQA_OPERATORS_H
+#define DQA_OPERATORS_H
+
+#define DQA_FOR_EACH_OPERATOR(X)                                                                                       \
+  X(CONV_2D, conv_2d, 1)                                                                                               \
+  X(DEPTHWISE_CONV_2D, depthwise_conv_2d, 2)                                                                           \
+  X(FULLY_CONNECTED, fully_connected, 3)                                                                               \
+  X(ADD, add, 4)                                                                                                       \
+  X(AVERAGE_POOL_2D, average_pool_2d, 5)                                                                               \
+  X(MEAN, mean, 6)                                                                                                     \
+  X(MAX_POOL_2D, max_pool_2d, 7)                                                                                       \
+  X(PAD, pad, 8)                                                                                                       \
+  X(CONCATENATION, concatenation, 9)                                                                                   \
+  X(RESIZE_NEAREST_NEIGHBOR, resize_nearest_neighbor, 10)                                                              \
+  X(RESHAPE, reshape, 11)                                                                                              \
+  X(LUT, lut, 12)                                                                                                      \
+  X(SOFTMAX, softmax, 13)
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
+/* dqa: a program's layouts place edges, then scratch, then transient rows. */
+#include "layout.h"
+
+static uint32_t place_of(const dqa_model *model, uint32_t layout, uint32_t buffer) {
+  const uint32_t buffers = model->edge_count + 2u * model->op_count;
+  const uint8_t *places = model->bytes + dqa_u32(model->bytes + DQA_HEADER_LAYOUTS);
+  return dqa_u32(places + 4 * (layout * buffers + buffer));
+}
+
+uint32_t dqa_place_of_edge(const dqa_model *model, uint32_t layout, uint32_t number) {
+  return place_of(model, layout, number);
+}
+
+uint32_t dqa_place_of_scratch(const dqa_model *model, uint32_t layout, uint32_t number) {
+  return place_of(model, layout, model->edge_count + number);
+}
+
+uint32_t dqa_place_of_transient(const dqa_model *model, uint32_t layout, uint32_t number) {
+  return place_of(model, layout, (uint32_t)model->edge_count + model->op_count + number);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
+/* dqa: MAX_POOL_2D. The largest of the elements inside the input; values are copied. */
+#include "operator.h"
+
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
+  const uint32_t channels = op->output.channels;
+  const struct dqa_range rows =
+      dqa_window_inside(op->window.kernel_h, op->window.stride_h, op->window.pad_top, op->input.height, y);
+  struct dqa_ring ring;
+  (void)acc;
+  dqa_ring_of(op, 0, &ring);
+  for (uint32_t x = 0; x < op->output.width; ++x, out += channels) {
+    const struct dqa_range columns =
+        dqa_window_inside(op->window.kernel_w, op->window.stride_w, op->window.pad_left, op->input.width, x);
+    memset(out, -128, channels);
+    for (uint32_t r = rows.first; r < rows.end; ++r) {
+      const int8_t *values = dqa_ring_slot(&ring, r) + columns.first * channels;
+      for (uint32_t i = columns.first; i < columns.end; ++i, values += channels) {
+        for (uint32_t o = 0; o < channels; ++o) {
+          out[o] = values[o] > out[o] ? values[o] : out[o];
+        }
+      }
+    }
+  }
+}
+
+static bool check(const struct dqa_op *op) {
+  return op->input.channels == op->output.channels && op->window.dilation_h == 1 && op->window.dilation_w == 1;
+}
+
+const struct dqa_operator dqa_op_max_pool_2d = {.parameter_bytes = DQA_WINDOW_BYTES,
+                                                .min_inputs = 1,
+                                                .max_inputs = 1,
+                                                .traits = DQA_WINDOW | DQA_COPIES,
+                                                .check = check,
+                                                .row = row};

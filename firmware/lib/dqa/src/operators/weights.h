@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
+/* dqa: int8 weights of CONV_2D and FULLY_CONNECTED as a program holds them: as they are, or as 4-bit indices into a
+ * code book (docs/format.md, section 5). */
+#ifndef DQA_WEIGHTS_H
+#define DQA_WEIGHTS_H
+
+#include "operator.h"
+
+struct dqa_weights {
+  const uint8_t *rows;  /* of the output channels */
+  const uint8_t *books; /* of indices, else NULL */
+  uint32_t row_bytes;
+  uint32_t book_step; /* from the code book of a channel to the next: 0 if they share one */
+};
+
+/* parameter: where the operator's parameters have the offset of the weights; count: weights per output channel. */
+void dqa_weights_of(const struct dqa_op *op, uint32_t parameter, uint32_t count, struct dqa_weights *weights);
+
+/* Weights first .. first + count - 1 of output channel o: where they lie, or decoded into room. */
+const int8_t *dqa_weights_at(const struct dqa_weights *weights, uint32_t o, uint32_t first, uint32_t count,
+                             int8_t *room);
+
+/* Whether they lie in the program. */
+bool dqa_weights_valid(const struct dqa_op *op, uint32_t parameter, uint32_t count);
+
+#endif

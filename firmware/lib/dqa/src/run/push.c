@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
+/* dqa: an inference whose input rows come one by one.
+ *
+ * The first operator reads the input, and its state in the arena says how many rows were pushed. */
+#include "arguments.h"
+#include "schedule.h"
+
+dqa_status dqa_begin(const dqa_model *model, void *arena, size_t arena_size) {
+  if (!dqa_is_loaded(model) || model->layout != DQA_LAYOUT_PUSHED) {
+    return DQA_ERROR_ARGUMENT;
+  }
+  if (!dqa_arena_fits(model, arena, arena_size)) {
+    return DQA_ERROR_ARENA;
+  }
+  struct dqa_run run = {.memory = {.model = model, .arena = arena}};
+  dqa_forget_end(&run);
+  dqa_start_phase(&run, 0);
+  return DQA_OK;
+}
+
+/* Rows pushed so far. Where the first operator takes rows, these are the rows it took. */
+static uint32_t *rows_pushed(const struct dqa_run *run) { return &dqa_input_state_of(&run->memory, 0, 0)->taken; }
+
+/* Takes up a run that dqa_begin started; false if there is none. */
+static bool resume(struct dqa_run *run, const dqa_model *model, void *arena) {
+  if (!dqa_arena_is_usable(model, arena) || model->layout != DQA_LAYOUT_PUSHED) {
+    return false;
+  }
+  run->memory.model = model;
+  run->memory.arena = arena;
+  dqa_find_phase(run, 0);
+  run->pushed_rows = *rows_pushed(run);
+  return dqa_state_of(&run->memory, 0)->mark == DQA_STATE_BEGUN;
+}
+
+dqa_status dqa_push_row(const dqa_model *model, void *arena, const void *row) {
+  struct dqa_run run = {.memory = {.pushed = row}};
+  if (row == NULL || !resume(&run, model, arena) || run.pushed_rows >= dqa_edge_height(model, 0)) {
+    return DQA_ERROR_ARGUMENT;
+  }
+  ++run.pushed_rows;
+  if (dqa_run_phase(&run) == DQA_BROKEN || dqa_first_needed(&run, 0) < run.pushed_rows) {
+    return DQA_ERROR_STALLED;
+  }
+  *rows_pushed(&run) = run.pushed_rows;
+  return DQA_OK;
+}
+
+dqa_status dqa_end(const dqa_model *model, void *arena, uint32_t *dropped) {
+  struct dqa_run run = {.memory = {.pushed = NULL}};
+  if (dqa_is_misplaced_counters(dropped) || !resume(&run, model, arena) ||
+      run.pushed_rows != dqa_edge_height(model, 0)) {
+    return DQA_ERROR_ARGUMENT;
+  }
+  return dqa_run_to_end(&run, dropped);
+}

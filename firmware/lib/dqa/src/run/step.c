@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
+/* dqa: one operator goes on: takes the input rows it can, writes the output rows it can.
+ *
+ * Rows of its own rings are taken as soon as they are there, no further than the next output row needs; rows before
+ * those are skipped. Stack: with the row method of a convolution about 1 kB. */
+#include "step.h"
+
+#include "../storage/coded.h"
+
+/* Copies the next row of an input into its slot, or skips it. */
+static void copy(const struct dqa_op *op, uint32_t number, const struct dqa_source *source,
+                 struct dqa_input_state *state, bool needed) {
+  const struct dqa_edge *edge = &source->edge;
+  int8_t *const values = needed ? dqa_ring_slot(&source->ring, state->taken) + source->view.left_bytes : NULL;
+  const uint8_t *const data = dqa_edge_data(op->memory, number);
+  if (dqa_is_whole_map(edge)) {
+    const uint8_t *const row = data + state->offset, *const end = data + edge->capacity;
+    const uint8_t *const next = edge->storage == DQA_CODED
+                                    ? dqa_coder_of(op->model)->read_row(op->model, edge, row, end, values)
+                                    : dqa_map_read_row(edge, row, end, values);
+    state->offset = (uint32_t)(next - data);
+  } else if (needed) {
+    dqa_read_row(edge, dqa_is_pushed(op->model, number) ? data : data + dqa_row_offset(edge, state->taken), values);
+  }
+}
+
+/* The end of a span inside of the input. */
+static uint32_t span_end(struct dqa_span span, uint32_t height) {
+  const int32_t end = span.first + (int32_t)span.count;
+  return end < 0 ? 0 : (uint32_t)end > height ? height : (uint32_t)end;
+}
+
+/* Whether row y of an input can still be read: a pushed row only while it is pushed. */
+static bool readable(const struct dqa_run *run, uint32_t edge, uint32_t y) {
+  return !dqa_is_pushed(run->memory.model, edge) || (run->memory.pushed != NULL && y + 1u == run->pushed_rows);
+}
+
+/* Brings the rows of an input that output row y needs: COMPLETE if they are all there. */
+static enum dqa_progress fetch(const struct dqa_run *run, const struct dqa_op *op, uint32_t input, uint32_t y,
+                               uint32_t *rows) {
+  struct dqa_source source;
+  const uint32_t number = dqa_op_input(op, input);
+  const struct dqa_span span = dqa_op_span(op, input, y);
+  dqa_source_of(op, input, &source);
+  const uint32_t end = span_end(span, source.edge.height);
+  const uint32_t available = dqa_rows_available(run, number, source.edge.height);
+  const bool accumulates = dqa_accumulates(op), direct = source.view.direct;
+  if (direct && !accumulates) {
+    const uint32_t first = span.first < 0 ? 0 : (uint32_t)span.first;
+    return available < end ? DQA_WAITING : first >= end || readable(run, number, first) ? DQA_COMPLETE : DQA_BROKEN;
+  }
+  struct dqa_input_state *const stored = dqa_input_state_of(op->memory, op->number, input);
+  struct dqa_input_state state = *stored;
+  if (state.taken > source.edge.height || state.offset > source.edge.capacity) {
+    return DQA_BROKEN;
+  }
+  for (; state.taken < end && state.taken < available; ++state.taken, ++*rows) {
+    if (!readable(run, number, state.taken)) {
+      return DQA_BROKEN;
+    }
+    if (!direct) {
+      copy(op, number, &source, &state, (int32_t)state.taken >= span.first);
+    }
+    if (accumulates) {
+      op->methods->accumulate(op, state.taken, dqa_ring_slot(&source.ring, state.taken), dqa_accumulators_of(op));
+    }
+  }
+  *stored = state;
+  return state.taken < end ? DQA_WAITING : DQA_COMPLETE;
+}
+
+static enum dqa_progress fetch_all(const struct dqa_run *run, const struct dqa_op *op, uint32_t y, uint32_t *rows) {
+  enum dqa_progress worst = DQA_COMPLETE;
+  for (uint32_t i = 0; i < op->input_count; ++i) {
+    const enum dqa_progress one = fetch(run, op, i, y, rows);
+    worst = one > worst ? one : worst;
+  }
+  return worst;
+}
+
+/* Writes the next row of the output and stores it as the edge wants it. */
+static void produce(const struct dqa_op *op, struct dqa_writer *writer) {
+  const struct dqa_edge *const edge = &op->output;
+  uint8_t *const data = dqa_edge_data(op->memory, op->output_number);
+  uint8_t *const place = dqa_is_whole_map(edge) ? data : data + dqa_row_offset(edge, writer->row);
+  const bool packed = edge->storage == DQA_MAP || edge->storage == DQA_CODED;
+  int8_t *const values = packed ? dqa_transient_at(op->memory, op->number) : (int8_t *)place;
+  op->methods->row(op, writer->row, dqa_accumulates(op) ? dqa_accumulators_of(op) : NULL, values);
+  if (edge->storage == DQA_CODED) {
+    dqa_coder_of(op->model)->write_row(op->model, writer, edge, data, values);
+    return;
+  }
+  if (dqa_is_whole_map(edge)) {
+    dqa_map_write_row(writer, edge, data, values);
+    return;
+  }
+  if (packed) {
+    dqa_packed_write_row(edge, place, values);
+  } else if (edge->storage == DQA_RAW_UINT8) {
+    for (uint32_t i = 0; i < edge->row_values; ++i) {
+      place[i] ^= 128u;
+    }
+  }
+  ++writer->row;
+}
+
+/* The rows written leave room for the others. */
+static bool state_valid(const struct dqa_op_state *state, const struct dqa_edge *output) {
+  const struct dqa_writer *const writer = &state->output;
+  if (state->mark != DQA_STATE_BEGUN || writer->row > output->height) {
+    return false;
+  }
+  const uint32_t written = output->storage == DQA_CODED ? writer->row : 0; /* whose bytes `extra` counts */
+  return !dqa_is_whole_map(output) ||
+         writer->extra <= output->capacity - (output->height - written) * dqa_map_base_bytes(output);
+}
+
+/* The row before which the output has room: in a ring a row takes the slot of one that nobody needs. */
+static uint32_t end_of_room(const struct dqa_run *run, const struct dqa_op *op) {
+  const uint32_t rows = op->output.ring_rows, height = op->output.height;
+  const uint32_t needed = rows > 0 ? dqa_first_needed(run, op->output_number) : height;
+  return height - needed > rows ? needed + rows : height;
+}
+
+enum dqa_progress dqa_step(const struct dqa_run *run, uint32_t number, uint32_t *rows) {
+  struct dqa_op op;
+  struct dqa_op_state *const state = dqa_state_of(&run->memory, number);
+  dqa_op_at(run->memory.model, number, &op);
+  op.memory = &run->memory;
+  if (!state_valid(state, &op.output)) {
+    return DQA_BROKEN;
+  }
+  struct dqa_writer writer = state->output;
+  enum dqa_progress progress = DQA_COMPLETE;
+  uint32_t room_end = 0;
+  while (writer.row < op.output.height) {
+    progress = fetch_all(run, &op, writer.row, rows);
+    if (progress != DQA_COMPLETE) {
+      break;
+    }
+    room_end = room_end > 0 ? room_end : end_of_room(run, &op);
+    if (writer.row >= room_end) {
+      progress = DQA_FULL;
+      break;
+    }
+    produce(&op, &writer);
+    ++*rows;
+  }
+  state->output = writer;
+  return progress;
+}
