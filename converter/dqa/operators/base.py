@@ -153,7 +153,7 @@ class Operator(ABC):
         """Weights of an output channel that it decodes ahead of their use, two channels at a time; 0: none."""
         return 0
 
-    def macs(self, output: Edge) -> int:
+    def macs(self, source: Edge, output: Edge) -> int:
         """Multiply-accumulates of one inference; padding counts as computed, as in the executor."""
         return 0
 

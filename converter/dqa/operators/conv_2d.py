@@ -62,7 +62,7 @@ class Conv2D(Windowed):
     def decoded_weights(self) -> int:
         return 0 if self.book is None else self.weights[0].size
 
-    def macs(self, output: Edge) -> int:
+    def macs(self, source: Edge, output: Edge) -> int:
         return output.values * math.prod(self.weights.shape[1:])
 
     def values(self, inputs: list[Int8], source: Edge, output: Edge) -> Int8:

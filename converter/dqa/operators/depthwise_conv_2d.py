@@ -60,7 +60,7 @@ class DepthwiseConv2D(Windowed):
     def padded(self) -> Window | None:
         return self.window
 
-    def macs(self, output: Edge) -> int:
+    def macs(self, source: Edge, output: Edge) -> int:
         return output.values * self.window.kernel_h * self.window.kernel_w
 
     def values(self, inputs: list[Int8], source: Edge, output: Edge) -> Int8:

@@ -54,7 +54,7 @@ class FullyConnected(Operator):
     def accumulates(self, source: Edge) -> bool:
         return source.height > 1
 
-    def macs(self, output: Edge) -> int:
+    def macs(self, source: Edge, output: Edge) -> int:
         return self.weights.size
 
     def values(self, inputs: list[Int8], source: Edge, output: Edge) -> Int8:

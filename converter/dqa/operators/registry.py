@@ -1,30 +1,21 @@
-"""Every kind of operator, by the number a program has for it and by TFLite's name; one list says which there are."""
+"""Every kind of operator, by the number a program has for it and by TFLite's name.
+
+Which there are is said once, in the C library's dqa_operators.h: NAME, name of the room here and of op_<name>.c there, number.
+"""
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from importlib import import_module
 from types import ModuleType
 
+from dqa import resources
 from dqa.operators.base import FloatOperator, Operator
 
-ROOMS = (
-    "conv_2d",
-    "depthwise_conv_2d",
-    "fully_connected",
-    "add",
-    "average_pool_2d",
-    "mean",
-    "max_pool_2d",
-    "pad",
-    "concatenation",
-    "resize_nearest_neighbor",
-    "reshape",
-    "lut",
-    "softmax",
-)
-"""The kinds of the format in the order of their numbers, from 1."""
-FLOAT_ROOMS = ("binary", "tile")
+_LIST = resources.path("firmware") / "lib" / "dqa" / "include" / "dqa_operators.h"
+_ROOMS = [(room, int(number)) for room, number in re.findall(r"\bX\(\w+, (\w+), (\d+)\)", _LIST.read_text(encoding="utf-8"))]
+_FLOAT_ROOMS = ("binary", "tile")
 """Kinds that only the float network has."""
 
 
@@ -32,12 +23,12 @@ def _room(name: str) -> ModuleType:
     return import_module(f"dqa.operators.{name}")
 
 
-Kind = IntEnum("Kind", [name.upper() for name in ROOMS])  # type: ignore[misc]  # its members follow from the list
+Kind = IntEnum("Kind", {room.upper(): number for room, number in _ROOMS})  # type: ignore[misc]  # its members follow from the list
 """The number of an operator in a program (docs/format.md, section 5)."""
 
-CLASSES: dict[IntEnum, type[Operator]] = {kind: _room(name).PROGRAM for kind, name in zip(Kind, ROOMS, strict=True)}
+CLASSES: dict[IntEnum, type[Operator]] = {Kind(number): _room(room).PROGRAM for room, number in _ROOMS}
 KINDS: dict[type[Operator], IntEnum] = {operator: kind for kind, operator in CLASSES.items()}
-FLOATS: dict[str, FloatOperator] = {one.kind: one for name in (*ROOMS, *FLOAT_ROOMS) for one in _room(name).FLOATS}
+FLOATS: dict[str, FloatOperator] = {one.kind: one for name in (*dict(_ROOMS), *_FLOAT_ROOMS) for one in _room(name).FLOATS}
 """By TFLite's name."""
 
 

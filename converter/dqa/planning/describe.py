@@ -169,6 +169,6 @@ def _operator(program: Program, op: Operator) -> PlanOperator:
 
 def work_of(program: Program, op: Operator) -> int:
     """Instructions of one inference on Cortex-M4, estimated; for ordering plans, never reported as measured."""
-    output = program.edges[op.output]
-    values = program.edges[op.inputs[0]].values if op.works_on_input else output.values
-    return int(op.macs(output) * op.instructions_per_mac + _WORK_PER_VALUE * values)
+    source, output = program.edges[op.inputs[0]], program.edges[op.output]
+    values = source.values if op.works_on_input else output.values
+    return int(op.macs(source, output) * op.instructions_per_mac + _WORK_PER_VALUE * values)

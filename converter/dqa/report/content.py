@@ -19,7 +19,7 @@ def stored_bits(program: Program) -> float:
 
 def macs(program: Program, op: Operator) -> int:
     """Multiply-accumulates of one inference; padding counts as computed, as in the executor."""
-    return op.macs(program.edges[op.output])
+    return op.macs(program.edges[op.inputs[0]], program.edges[op.output])
 
 
 def edge_rows(program: Program, graph: Graph, order: Sequence[int], formats: Mapping[int, TensorFormat]) -> list[dict[str, Any]]:
