@@ -71,6 +71,7 @@ UNARY: dict[str, Function] = {
     "GELU": Function(lambda x, attrs: _gelu(x, attrs["approximate"]), option=Option("approximate", "GeluOptions", bool)),
     "ABS": Function(lambda x, _: np.abs(x)),
     "EXP": Function(lambda x, _: np.exp(x)),
+    "SQUARE": Function(lambda x, _: x * x, positive=True),
 }
 """The functions by TFLite's name; SWISH, x * LOGISTIC(x), is ours. Each is an operator, run by the program's LUT."""
 UNARY_KINDS = frozenset(UNARY)
