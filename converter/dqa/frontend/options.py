@@ -13,7 +13,7 @@ MAX_WINDOW = 4096
 
 @dataclass
 class Request:
-    """One operator of the file: its inputs (None where absent), its output and its options table (dqa.operators.base.Request)."""
+    """One operator of the file: its inputs (None where absent), its output and its options table (dqa.operators.float_base.Request)."""
 
     inputs: list[Tensor | None]
     output: Tensor

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from dqa.graph.model import Graph, Op
-from dqa.operators.base import Float32
+from dqa.operators.float_base import Float32
 from dqa.operators.registry import float_operator
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dqa.graph.model import Graph, Op
-from dqa.operators.base import Shape
+from dqa.operators.float_base import Shape
 from dqa.operators.registry import float_operator
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from dqa.errors import ModelError
 from dqa.graph import Graph, Op
 from dqa.lowering.supported import why_not
-from dqa.operators.base import Lowering
+from dqa.operators.float_base import Lowering
 from dqa.operators.registry import float_operator
 from dqa.operators.weighted import weighted_operator
 from dqa.planning.layout import Ends, plan

@@ -9,8 +9,9 @@ from typing import Self
 import numpy as np
 
 from dqa.operators import arithmetic
-from dqa.operators.base import Float32, Grower, Lowering, Operator, check_array, require
+from dqa.operators.base import Grower, Operator, check_array, require
 from dqa.operators.binary import FloatBinary
+from dqa.operators.float_base import Float32, Lowering
 from dqa.operators.lut import Lut
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters, offset, requantization_bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from dqa.operators.base import Folded
+from dqa.operators.float_base import Folded
 from dqa.operators.multiplier import MAX_FACTOR, requantization
 from dqa.operators.records import Requantization
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dqa.operators.base import Answer, Float32, FloatOperator, FloatWriter, Parts, Request, Shape
+from dqa.operators.float_base import Answer, Float32, FloatOperator, FloatWriter, Parts, Request, Shape
 from dqa.operators.functions import activate
 from dqa.operators.network import Op, Tensor
 

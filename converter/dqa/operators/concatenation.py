@@ -9,7 +9,8 @@ from typing import Self
 
 import numpy as np
 
-from dqa.operators.base import Answer, Float32, FloatOperator, FloatWriter, Grower, Lowering, Operator, Parts, Request, Shape, require
+from dqa.operators.base import Grower, Operator, require
+from dqa.operators.float_base import Answer, Float32, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_windows import nhwc, nhwc_shape
 from dqa.operators.functions import activate
 from dqa.operators.network import Op, Tensor

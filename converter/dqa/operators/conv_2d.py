@@ -10,8 +10,9 @@ from typing import Self
 import numpy as np
 
 from dqa.operators import arithmetic
-from dqa.operators.base import Answer, Float32, FloatWriter, Grower, Lowering, Parts, Request, Shape, check_array
+from dqa.operators.base import Grower, check_array
 from dqa.operators.books import check_book, read_weights, write_weights
+from dqa.operators.float_base import Answer, Float32, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_weights import WeightedOperator, why_no_window, with_bias
 from dqa.operators.float_weights import read_weights as read_float_weights
 from dqa.operators.float_windows import PaddedSum, float_windows, nhwc, nhwc_shape, read_window, window_shape, write_padded

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.operators import arithmetic
-from dqa.operators.base import Answer, Float32, Floats, FloatWriter, Grower, Lowering, Parts, Request, Shape, check_array, require
+from dqa.operators.base import Grower, check_array, require
+from dqa.operators.float_base import Answer, Float32, Floats, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_weights import WeightedOperator, read_weights, why_no_window, with_bias
 from dqa.operators.float_windows import PaddedSum, float_windows, nhwc, nhwc_shape, read_window, window_shape, write_padded
 from dqa.operators.functions import activate

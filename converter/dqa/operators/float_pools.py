@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dqa.errors import ModelError
-from dqa.operators.base import Answer, FloatOperator, FloatWriter, Request, Shape
+from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Request, Shape
 from dqa.operators.float_windows import MAX_POOL_ELEMENTS, MAX_WINDOW_ROWS, nhwc_shape, padding_word, read_window, window_shape
 from dqa.operators.network import Op, Tensor
 

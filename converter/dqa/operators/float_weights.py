@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from dqa.operators.base import Answer, Attributes, Float32, FloatOperator, Floats, Request
+from dqa.operators.float_base import Answer, Attributes, Float32, FloatOperator, Floats, Request
 from dqa.operators.float_windows import MAX_WINDOW_ROWS
 from dqa.operators.network import Op, Tensor
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from dqa.operators.base import Attributes, Float32, FloatWriter, Request, Shape
+from dqa.operators.float_base import Attributes, Float32, FloatWriter, Request, Shape
 from dqa.operators.network import Op, Tensor
 
 MAX_WINDOW_ROWS = 64

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.operators import arithmetic
-from dqa.operators.base import Answer, Float32, FloatWriter, Grower, Lowering, Operator, Parts, Request, Shape, check_array, require
+from dqa.operators.base import Grower, Operator, check_array, require
 from dqa.operators.books import check_book, read_weights, write_weights
+from dqa.operators.float_base import Answer, Float32, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_weights import WeightedOperator, with_bias
 from dqa.operators.float_weights import read_weights as read_float_weights
 from dqa.operators.functions import activate

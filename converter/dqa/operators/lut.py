@@ -9,20 +9,8 @@ from typing import Self
 
 import numpy as np
 
-from dqa.operators.base import (
-    Answer,
-    Float32,
-    FloatOperator,
-    FloatWriter,
-    Grower,
-    Lowering,
-    Operator,
-    Parts,
-    Request,
-    Shape,
-    check_array,
-    require,
-)
+from dqa.operators.base import Grower, Operator, check_array, require
+from dqa.operators.float_base import Answer, Float32, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.functions import CLAMPS, UNARY, unary
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import Constants, Parameters, offset

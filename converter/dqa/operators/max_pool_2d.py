@@ -9,7 +9,8 @@ from typing import Self
 
 import numpy as np
 
-from dqa.operators.base import Float32, Grower, Lowering, Parts
+from dqa.operators.base import Grower
+from dqa.operators.float_base import Float32, Lowering, Parts
 from dqa.operators.float_pools import FloatPool, kernel_of
 from dqa.operators.float_windows import PaddedSum, float_windows, nhwc
 from dqa.operators.functions import activate

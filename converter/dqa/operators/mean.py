@@ -9,7 +9,8 @@ from typing import Self
 import numpy as np
 
 from dqa.operators import arithmetic
-from dqa.operators.base import Answer, Float32, FloatOperator, FloatWriter, Grower, Lowering, Operator, Parts, Request, Shape, require
+from dqa.operators.base import Grower, Operator, require
+from dqa.operators.float_base import Answer, Float32, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_windows import MAX_POOL_ELEMENTS, nhwc, nhwc_shape
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters, requantization_bytes

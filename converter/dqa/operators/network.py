@@ -47,17 +47,10 @@ class Tensor:
 class Op:
     """One operator: `kind` is TFLite's name (CONV_2D, ADD, ...), `attrs` its options as plain values.
 
-    Attributes by kind (absent ones do not apply):
-      CONV_2D, DEPTHWISE_CONV_2D, AVERAGE_POOL_2D, MAX_POOL_2D: stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right
-        (explicit: the front end resolves SAME/VALID); dilation_h, dilation_w (convolutions), kernel_h, kernel_w (pools),
-        depth_multiplier (depthwise), activation.
-      FULLY_CONNECTED, ADD, CONCATENATION: activation; CONCATENATION: axis (of the NHWC tensor, 1..3).
-      PAD: paddings, ((before, after),) * 4 in NHWC. RESIZE_NEAREST_NEIGHBOR: rows, columns (source index of each output row/column).
-      MEAN: axes (of the NHWC tensor), keep_dims. SOFTMAX: beta. LEAKY_RELU: alpha. GELU: approximate.
-      activation is one of NONE, RELU, RELU6, RELU_N1_TO_1, TANH.
-    Inputs are the tensors that carry data (shapes, axes and paddings are attributes); CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED
-    always have three: x, weights, bias. FULLY_CONNECTED reads its whole input map, whatever its shape.
-    SWISH, x * LOGISTIC(x), is ours; the unary functions are in graph.functions. Other kinds keep TFLite's name, attrs is empty.
+    The attributes of each kind are said in its room; activation, of those that have a fused one, is one of NONE, RELU, RELU6,
+    RELU_N1_TO_1, TANH.
+    Inputs are the tensors that carry data (shapes, axes and paddings are attributes); those with weights always have three: x, weights,
+    bias. Kinds without a room keep TFLite's name, attrs is empty.
     """
 
     kind: str

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import gcd
 from typing import Self
 
-from dqa.operators.base import Float32, FloatOperator, FloatWriter, Grower, Lowering, Operator, Parts, Shape, require
+from dqa.operators.base import Grower, Operator, require
+from dqa.operators.float_base import Float32, FloatOperator, FloatWriter, Lowering, Parts, Shape
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import Constants, Parameters
 from dqa.operators.records import Edge, Int8

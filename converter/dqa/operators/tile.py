@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dqa.operators.base import Answer, Float32, FloatOperator, FloatWriter, Request, Shape
+from dqa.operators.float_base import Answer, Float32, FloatOperator, FloatWriter, Request, Shape
 from dqa.operators.network import Op, Tensor
 
 MAX_REPEATS = 4096

@@ -13,8 +13,9 @@ from typing import Self
 import numpy as np
 
 from dqa.operators import arithmetic
-from dqa.operators.base import Answer, Attributes, Float32, FloatWriter, Grower, Lowering, Parts, Request, Shape, check_array, require
+from dqa.operators.base import Grower, check_array, require
 from dqa.operators.books import check_book, read_weights, write_weights
+from dqa.operators.float_base import Answer, Attributes, Float32, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_weights import WeightedOperator, with_bias
 from dqa.operators.float_weights import read_weights as read_float_weights
 from dqa.operators.float_windows import MAX_WINDOW_ROWS, nhwc, nhwc_shape, padding
