@@ -27,9 +27,10 @@ from dqa.calibration import float_outputs
 from dqa.conversion.request import subset
 from dqa.frontend import FloatModel, load_model
 from dqa.graph import Op
+from dqa.operators.weighted import few_bits
 from dqa.quantization.walk import Replaced
 from dqa.quantization.weight_methods import chosen, compensated, levels, lloydmax, pwlq, uniform
-from dqa.quantization.weight_methods.layerwise import LAYERS, walk
+from dqa.quantization.weight_methods.layerwise import walk
 from dqa.quantization.weight_methods.levels import Floats
 from dqa.quantization.weight_methods.moments import Moments
 
@@ -112,7 +113,7 @@ def quantized(model: FloatModel, samples: Any, method: Method, corrected: bool) 
     if corrected:
         walk(graph, {graph.inputs[0]: samples}, layer)
     else:
-        for op in (op for op in graph.ops if op.kind in LAYERS):
+        for op in (op for op in graph.ops if few_bits(op.kind)):
             weights, bias = (np.asarray(graph.tensors[t].data, np.float64) for t in op.inputs[1:3])
             layer(op, weights.reshape(len(weights), -1), bias, None)
     return constants, sum(size * bits for size, bits in sizes) / sum(size for size, _ in sizes)
@@ -170,7 +171,7 @@ def measure(name: str, widths: list[int], work: Path) -> dict[str, Any]:
             constants, stored = quantized(model, samples, quantize, corrected)
             rows.append({"bits": bits, "method": method, "stored_bits": stored, "value": value(patched(model, constants))})
             print(json.dumps({"model": name, **rows[-1]}), flush=True)
-    weights = sum(int(np.prod(model.graph.tensors[op.inputs[1]].shape)) for op in model.graph.ops if op.kind in LAYERS)
+    weights = sum(int(np.prod(model.graph.tensors[op.inputs[1]].shape)) for op in model.graph.ops if few_bits(op.kind))
     converted = as_converted(name, benchmark, source, calibration, test, work / f"{name}-weights")
     common = {"model": name, "metric": benchmark.metric, "samples": len(inputs), "float": value(model), "weights": weights}
     return {**common, "methods": rows, "converted": converted}

@@ -13,11 +13,15 @@ from tflite_builder import Net, options
 SCALE = 1 / 255
 
 
+TALL = 65
+"""Rows of a kernel, more than DQA's operators take."""
+
+
 def transpose_conv(net: Net, x: int, out: int, weights: int | None = None) -> int:
-    """Twice as high and wide."""
+    """Twice as high and wide; its kernel is too tall for DQA."""
     _, height, width, channels = net.shape(x)
     size = (1, 2 * height, 2 * width, out)
-    inputs = [net.constant(list(size)), net.weights(out, 2, 2, channels) if weights is None else weights, x]
+    inputs = [net.constant(list(size)), net.weights(out, TALL, 2, channels) if weights is None else weights, x]
     return net.op("TRANSPOSE_CONV", inputs, size, options("TransposeConvOptions", padding=0, strideW=2, strideH=2))
 
 
@@ -104,14 +108,14 @@ def split_in_two() -> bytes:
 def half_precision() -> bytes:
     """The weights of a builtin are widened at run time."""
     net = Net(1, 4, 4, 3)
-    half = net.tensor((2, 2, 2, 4), net.random.normal(0, 0.5, (2, 2, 2, 4)).astype(np.float16))
-    return net.build(net.conv(transpose_conv(net, net.conv(net.input, 4), 2, net.op("DEQUANTIZE", [half], (2, 2, 2, 4))), 3))
+    half = net.tensor((2, TALL, 2, 4), net.random.normal(0, 0.5, (2, TALL, 2, 4)).astype(np.float16))
+    return net.build(net.conv(transpose_conv(net, net.conv(net.input, 4), 2, net.op("DEQUANTIZE", [half], (2, TALL, 2, 4))), 3))
 
 
 def large() -> bytes:
     """A builtin of more than 256 kB."""
     net = Net(1, 2, 2, 3)
-    return net.build(net.conv(transpose_conv(net, net.conv(net.input, 300, kernel=1), 260), 3))
+    return net.build(net.conv(transpose_conv(net, net.conv(net.input, 300, kernel=1), 8), 3))
 
 
 NETWORKS = (

@@ -151,11 +151,11 @@ class Builder:
     def shape(self, edge: int) -> tuple[int, int, int]:
         return self.edges[edge].height, self.edges[edge].width, self.edges[edge].channels
 
-    def twin(self, edge: int) -> int:
-        """An edge of the same shape, written by a LUT."""
-        return self.lut(edge)
+    def byte_edge(self, edge: int) -> None:
+        """Makes an edge one of all 256 values."""
+        self.edges[edge] = random_edge(self.rng, self.edges[edge].name, self.shape(edge), 8, -128)
 
-    def _axis(self, size: int, dilated: bool) -> tuple[int, int, int, int, int]:
+    def axis(self, size: int, dilated: bool) -> tuple[int, int, int, int, int]:
         """kernel, stride, dilation, padding before, output size along one axis."""
         while True:
             kernel, stride = self.between(1, 4), self.between(1, 3)
@@ -166,16 +166,17 @@ class Builder:
             if outputs:
                 return kernel, stride, dilation, before, int(self.rng.choice(outputs[-3:]))
 
-    def _window(self, source: int, dilated: bool) -> tuple[p.Window, int, int]:
+    def window(self, source: int, dilated: bool) -> tuple[p.Window, int, int]:
+        """A window that fits an edge, rows and columns of its output."""
         height, width, _ = self.shape(source)
-        kh, sh, dh, top, out_h = self._axis(height, dilated)
-        kw, sw, dw, left, out_w = self._axis(width, dilated)
+        kh, sh, dh, top, out_h = self.axis(height, dilated)
+        kw, sw, dw, left, out_w = self.axis(width, dilated)
         return p.Window(kh, kw, sh, sw, dh, dw, top, left), out_h, out_w
 
-    def _weights(self, *shape: int) -> npt.NDArray[np.int8]:
+    def weights(self, *shape: int) -> npt.NDArray[np.int8]:
         return self.rng.integers(-128, 128, shape).astype(np.int8)
 
-    def _coded(self, weights: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8] | None]:
+    def coded(self, weights: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8] | None]:
         """The weights (O, ...) and no code book, or values of a random book for all or for each output channel, and the book."""
         kind = self.books.integers(4)
         if kind < 2:
@@ -185,114 +186,24 @@ class Builder:
         values = np.take_along_axis(np.broadcast_to(books, (len(weights), p.BOOK)), flat, axis=1).reshape(weights.shape)
         return values, books if kind == 3 else books[0]
 
-    def conv_2d(self, source: int) -> int:
-        window, height, width = self._window(source, True)
-        weights = self._weights(self.between(1, 9), window.kernel_h, window.kernel_w, self.shape(source)[2])
-        return self.convolve(source, window, weights, (height, width))
+    def requantization(self, edge: int, deviation: float) -> p.Requantization:
+        """Maps sums of about `deviation` to about an edge's range."""
+        return random_requantization(self.rng, self.edges[edge], deviation)
 
     def convolve(self, source: int, window: p.Window, weights: npt.NDArray[np.int8], size: tuple[int, int]) -> int:
         """A convolution with these weights (O, kernel_h, kernel_w, I); `size` of the output in rows and columns."""
-        out = self.edge((*size, weights.shape[0]))
-        requantization = random_requantization(self.rng, self.edges[out], 4000 * weights[0].size ** 0.5)
-        weights, book = self._coded(weights)
-        self.ops.append(p.Conv2D("conv", (source,), out, window, weights, requantization, book))
-        return out
-
-    def depthwise_conv_2d(self, source: int) -> int:
-        window, height, width = self._window(source, True)
-        weights = self._weights(window.kernel_h, window.kernel_w, self.shape(source)[2] * self.between(1, 3))
-        return self.convolve_depthwise(source, window, weights, (height, width))
+        return p.Conv2D.grow_as(self, source, window, weights, size)
 
     def convolve_depthwise(self, source: int, window: p.Window, weights: npt.NDArray[np.int8], size: tuple[int, int]) -> int:
         """A depthwise convolution with these weights (kernel_h, kernel_w, O); `size` of the output in rows and columns."""
-        out = self.edge((*size, weights.shape[2]))
-        requantization = random_requantization(self.rng, self.edges[out], 4000 * weights[..., 0].size ** 0.5)
-        self.ops.append(p.DepthwiseConv2D("depthwise", (source,), out, window, weights, requantization))
-        return out
-
-    def fully_connected(self, source: int) -> int:
-        weights = self._weights(self.between(1, 9), self.edges[source].values)
-        out = self.edge((1, 1, weights.shape[0]))
-        requantization = random_requantization(self.rng, self.edges[out], 4000 * weights.shape[1] ** 0.5)
-        weights, book = self._coded(weights)
-        self.ops.append(p.FullyConnected("dense", (source,), out, weights, requantization, book))
-        return out
-
-    def add(self, source: int) -> int:
-        return self.join(source, self.twin(source))
+        return p.DepthwiseConv2D.grow_as(self, source, window, weights, size)
 
     def join(self, source: int, other: int) -> int:
         """The sum of two edges of one shape."""
-        out = self.edge(self.shape(source))
-        a, b = (self.rng.integers(-(2**15), 2**15, self.shape(source)[2]).astype(np.int16) for _ in range(2))
-        inputs = (source, other) if self.rng.random() < 0.5 else (other, source)
-        self.ops.append(p.Add("add", inputs, out, a, b, random_requantization(self.rng, self.edges[out], 64.0 * 2**15)))
-        return out
-
-    def average_pool_2d(self, source: int) -> int:
-        window, height, width = self._window(source, False)
-        out = self.edge((height, width, self.shape(source)[2]))
-        requantization = random_requantization(self.rng, self.edges[out], 64.0 * 2**15)
-        self.ops.append(p.AveragePool2D("average", (source,), out, window, requantization))
-        return out
-
-    def mean(self, source: int) -> int:
-        out = self.edge((1, 1, self.shape(source)[2]))
-        self.ops.append(p.Mean("mean", (source,), out, random_requantization(self.rng, self.edges[out], 32.0 * 2**15)))
-        return out
-
-    def max_pool_2d(self, source: int) -> int:
-        window, height, width = self._window(source, False)
-        out = self.edge((height, width, self.shape(source)[2]), like=source)
-        self.ops.append(p.MaxPool2D("maximum", (source,), out, window))
-        return out
-
-    def pad(self, source: int) -> int:
-        at = [self.between(0, 2) for _ in range(3)]
-        height, width, channels = (size + before + self.between(0, 2) for size, before in zip(self.shape(source), at, strict=True))
-        out = self.edge((height, width, channels), like=source)
-        self.ops.append(p.Pad("pad", (source,), out, *at))
-        return out
-
-    def concatenation(self, source: int) -> int:
-        axis, inputs = self.between(0, 2), [source]
-        for _ in range(self.between(0, 2)):
-            part = self.edge(self.shape(source), like=source)
-            self.ops.append(p.Reshape("copy", (source,), part))
-            inputs.append(part)
-        shape = list(self.shape(source))
-        shape[axis] *= len(inputs)
-        out = self.edge((shape[0], shape[1], shape[2]), like=source)
-        self.ops.append(p.Concatenation("concatenation", tuple(inputs), out, axis))
-        return out
-
-    def resize_nearest_neighbor(self, source: int) -> int:
-        height, width, channels = self.shape(source)
-        rows, columns = (np.sort(self.rng.integers(0, size, self.between(1, 2 * size))).astype(np.uint16) for size in (height, width))
-        out = self.edge((len(rows), len(columns), channels), like=source)
-        self.ops.append(p.ResizeNearestNeighbor("resize", (source,), out, rows, columns))
-        return out
-
-    def reshape(self, source: int) -> int:
-        values = self.edges[source].values
-        height = int(self.rng.choice([n for n in range(1, values + 1) if values % n == 0]))
-        width = int(self.rng.choice([n for n in range(1, values // height + 1) if (values // height) % n == 0]))
-        out = self.edge((height, width, values // height // width), like=source)
-        self.ops.append(p.Reshape("reshape", (source,), out))
-        return out
+        return p.Add.grow_as(self, source, other)
 
     def lut(self, source: int) -> int:
-        out = self.edge(self.shape(source))
-        table = self.rng.integers(self.edges[out].low, self.edges[out].high + 1, 256).astype(np.int8)
-        self.ops.append(p.Lut("lut", (source,), out, table))
-        return out
-
-    def softmax(self, source: int) -> int:
-        out = self.edge(self.shape(source))
-        self.edges[out] = random_edge(self.rng, self.edges[out].name, self.shape(source), 8, -128)
-        table = np.round(65535 * np.exp(-np.arange(256) * self.rng.uniform(0.005, 0.5))).astype(np.uint16)
-        self.ops.append(p.Softmax("softmax", (source,), out, table))
-        return out
+        return p.Lut.grow(self, source)
 
     def finish(self) -> p.Program:
         """Copies every edge nobody reads to a raw output; at most 8 of them may be unread."""
@@ -306,7 +217,7 @@ class Builder:
         return finish(self.edges, self.ops, inputs, outputs)
 
 
-GROWERS: dict[p.Kind, Callable[[Builder, int], int]] = {kind: getattr(Builder, kind.name.lower()) for kind in p.Kind}
+GROWERS: dict[p.Kind, Callable[[Builder, int], int]] = {kind: operator.grow for operator, kind in p.KINDS.items()}
 
 
 def operator_program(kind: p.Kind, seed: int = 0, *, exact: float = 0.0) -> p.Program:

@@ -189,7 +189,7 @@ def test_an_incomplete_huffman_code_is_refused() -> None:
 
 
 OPERATOR_CASES = [
-    ("unknown kind", 0, "<B", 14, UNKNOWN_OPERATOR),
+    ("unknown kind", 0, "<B", len(K) + 1, UNKNOWN_OPERATOR),
     ("kind 0", 0, "<B", 0, UNKNOWN_OPERATOR),
     ("no inputs", 1, "<B", 0, OPERATOR),
     ("too many inputs", 1, "<B", 3, OPERATOR),

@@ -45,7 +45,7 @@ def products() -> p.Program:
     builder.convolve(odd, p.Window(3, 2, 1, 1, 2, 3, 2, 2), weights(5, 3, 2, 9), (6, 8))
     deep = builder.convolve_depthwise(wide, same, weights(3, 3, 22), (6, 7))
     builder.convolve_depthwise(odd, p.Window(3, 3, 2, 2, 1, 1, 1, 0), weights(3, 3, 45), (3, 3))
-    builder.fully_connected(builder.fully_connected(deep))
+    p.FullyConnected.grow(builder, p.FullyConnected.grow(builder, deep))
     return builder.finish()
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from dqa.quantization.multiplier import MAX_FACTOR, apply
 
-from dqa.graph.functions import unary
 from dqa.lowering import arithmetic
 from dqa.lowering.build import build, folded_weights
 from dqa.lowering.scales import raise_to_useful
+from dqa.operators.functions import unary
 from dqa.quantization import clipping, weights
 from dqa.quantization.decide import affine
 from dqa.quantization.formats import Reason, raw
-from dqa.quantization.multiplier import MAX_FACTOR, apply
 from dqa.quantization.weight_methods.lloydmax import lloydmax
 from dqa.quantization.weight_methods.moments import MomentSum
 from graphs import Build

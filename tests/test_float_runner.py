@@ -9,8 +9,8 @@ from dqa.engine.segments import Runner, cut
 from dqa.errors import DataError, ModelError
 from dqa.graph import Graph
 from dqa.graph.execute import run
-from dqa.graph.functions import UNARY_KINDS
 from dqa.methods.tensors import choose_tensors
+from dqa.operators.functions import UNARY_KINDS
 from graphs import Build, residual, samples
 
 

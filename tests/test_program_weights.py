@@ -15,7 +15,7 @@ from dqa.codegen.render import render
 from dqa.engine import mirror
 from dqa.engine.host import HostModel
 from dqa.errors import ProgramError
-from dqa.program.weights import pack, unpack
+from dqa.operators.books import pack_indices, unpack_indices
 from ports import ports_of
 from programs import place, random_inputs
 
@@ -60,11 +60,11 @@ def books(channels: int) -> np.ndarray:
 
 def test_two_indices_share_a_byte_the_first_in_its_low_bits() -> None:
     weights = np.array([[3, -1, 0], [127, -128, 1]], np.int8)
-    packed = pack(weights, BOOK)
+    packed = pack_indices(weights, BOOK)
     assert packed.tolist() == [[0x23, 0x00], [0xED, 0x01]]
-    np.testing.assert_array_equal(unpack(packed, BOOK, (2, 3)), weights)
+    np.testing.assert_array_equal(unpack_indices(packed, BOOK, (2, 3)), weights)
     swapped = np.stack([BOOK, BOOK[::-1]])
-    assert pack(weights, swapped).tolist() == [[0x23, 0x00], [0x12, 0x0E]]
+    assert pack_indices(weights, swapped).tolist() == [[0x23, 0x00], [0x12, 0x0E]]
 
 
 @pytest.mark.parametrize(("shape", "book"), [((5, 3, 3, 2), BOOK), ((4, 7), books(4)), ((1, 1), BOOK), ((3, 300), books(3))])
@@ -72,9 +72,9 @@ def test_packed_weights_unpack_to_themselves(shape: tuple[int, ...], book: np.nd
     channels = np.broadcast_to(book, (shape[0], p.BOOK))
     indices = np.random.default_rng(0).integers(0, p.BOOK, (shape[0], int(np.prod(shape[1:]))))
     weights = np.take_along_axis(channels, indices, axis=1).reshape(shape)
-    packed = pack(weights, book)
+    packed = pack_indices(weights, book)
     assert packed.shape == (shape[0], -(-int(np.prod(shape[1:])) // 2))
-    np.testing.assert_array_equal(unpack(packed, book, shape), weights)
+    np.testing.assert_array_equal(unpack_indices(packed, book, shape), weights)
 
 
 PROGRAMS = {

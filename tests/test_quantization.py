@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dqa.graph import Graph, Op, Tensor
-from dqa.quantization import clipping, multiplier, weights
+from dqa.operators import multiplier
+from dqa.quantization import clipping, weights
 from dqa.quantization.ties import Ties
 
 

@@ -155,7 +155,13 @@ TOOLS: tuple[Tool, ...] = (
         _package("ai-edge-quantizer"),
         {"": 'pip install "dqa-convert[builtins]"'},
     ),
-    Tool("arm-none-eabi-gcc", "building firmware of simulated boards, and of any board bare", False, _command("arm-none-eabi-gcc"), ARM_TOOLCHAIN),
+    Tool(
+        "arm-none-eabi-gcc",
+        "building firmware of simulated boards, and of any board bare",
+        False,
+        _command("arm-none-eabi-gcc"),
+        ARM_TOOLCHAIN,
+    ),
     Tool("newlib for Arm", "building firmware of simulated boards, and of any board bare", False, _arm_libc, ARM_TOOLCHAIN),
     Tool(
         "QEMU for Arm",

@@ -24,13 +24,13 @@ from dqa.lowering.passing import passing
 from dqa.lowering.planned import Planned, Planner
 from dqa.lowering.scales import raise_to_useful
 from dqa.lowering.split import Ranges, Split, split
+from dqa.operators.registry import float_operator
 from dqa.program import LayoutName, Storage
 from dqa.progress import Progress
 from dqa.quantization.coded_search import CodedGroup
 from dqa.quantization.decide import EdgeChoice, FreeGroup, InputFormat, affine, decide, free_groups
 from dqa.quantization.formats import Reason, TensorFormat, as_ring, raw
 from dqa.quantization.serialize import from_mapping
-from dqa.quantization.walk import WEIGHTED
 from dqa.stored import Stored
 
 Formats = dict[int, TensorFormat]
@@ -198,7 +198,7 @@ def _from_recipe(model: FloatModel, recipe: Recipe) -> Decisions:
 def _biases(cut: Split, recipe: Recipe) -> dict[int, Floats64]:
     """The biases of a recipe by output tensor."""
     names = cut.graph.activation_names()
-    layers = {names[op.outputs[0]]: op for op in cut.part.ops if op.kind in WEIGHTED}
+    layers = {names[op.outputs[0]]: op for op in cut.part.ops if float_operator(op.kind).weighted}
     found = {}
     for name, values in recipe.biases.items():
         if name not in layers:

@@ -17,11 +17,12 @@ from dqa.errors import ModelError
 from dqa.frontend import schema
 from dqa.frontend.flatbuffer import FlatbufferError, Table
 from dqa.frontend.names import layer_name
-from dqa.frontend.options import READERS, Request
+from dqa.frontend.options import Request
 from dqa.frontend.signature import Signature, read_signature
 from dqa.graph.edit import add_constant
 from dqa.graph.model import Graph, Op, Tensor
 from dqa.graph.shapes import output_shape
+from dqa.operators.registry import FLOATS, float_operator
 
 MAX_ELEMENTS = 1 << 28
 IDENTIFIER = b"TFL3"
@@ -166,13 +167,13 @@ class _Reader:
         if not outputs or any(index not in self.tensors or index in ready for index in outputs) or len(set(outputs)) != len(outputs):
             raise self._error(f"operator {number} ({kind}) writes tensors {outputs}, which are missing or written already")
         op = Op(kind, self.tensors[outputs[0]].name, [index for index in inputs if index != -1], outputs)
-        if kind in READERS and len(outputs) == 1:
+        if kind in FLOATS and len(outputs) == 1:
             if not inputs or inputs[0] == -1:
                 raise self._error(f"operator {number} ({kind}) has no input")
             options = table.table(4)
             request = Request([None if i == -1 else self.tensors[i] for i in inputs], self.tensors[outputs[0]], options)
             try:
-                op.attrs, kept, bias = READERS[kind](request)
+                op.attrs, kept, bias = FLOATS[kind].read(request)
                 op.inputs = kept
                 if bias is not None:
                     op.inputs = [*kept, add_constant(graph, f"{op.name}/bias", bias)]
@@ -198,4 +199,4 @@ class _Reader:
 
 def _essence(kind: str, shape: tuple[int, ...]) -> list[int]:
     """What two shapes must have in common: dimensions other than 1, or just the size where the operator changes the shape."""
-    return [math.prod(shape)] if kind in ("RESHAPE", "FULLY_CONNECTED") else [size for size in shape if size != 1]
+    return [math.prod(shape)] if float_operator(kind).free_shape else [size for size in shape if size != 1]

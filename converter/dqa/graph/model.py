@@ -1,71 +1,13 @@
-"""Graph, Tensor and Op: a float32 network in NHWC, in topological order.
-
-Tensor numbers are those of the float .tflite the graph was read from, so that calibration can ask LiteRT for a tensor by its number.
-Tensors that a pass made up have numbers past the last one of the file.
-"""
+"""Graph: a float32 network in NHWC, in topological order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-import numpy.typing as npt
+from dqa.operators.network import Op, Tensor
 
-
-@dataclass
-class Tensor:
-    """One value of the graph. `shape` includes the batch, which is 1. `data` is set for constants only."""
-
-    index: int
-    name: str
-    shape: tuple[int, ...]
-    data: npt.NDArray[Any] | None = None
-
-    @property
-    def is_constant(self) -> bool:
-        return self.data is not None
-
-    @property
-    def is_map(self) -> bool:
-        """Whether the executor can see it as height x width x channels."""
-        return 1 <= len(self.shape) <= 4 and self.shape[0] == 1
-
-    @property
-    def hwc(self) -> tuple[int, int, int]:
-        """Height, width and channels as the executor sees them: (1, C) is 1 x 1 x C, (1, W, C) is 1 x W x C.
-
-        Raises ValueError for a batch other than 1 or more than four dimensions.
-        """
-        if not self.is_map:
-            raise ValueError(f"tensor '{self.name}' has shape {self.shape}; expected a batch of 1 and at most 4 dimensions")
-        dims = self.shape[1:]
-        padded = (1,) * (3 - len(dims)) + tuple(dims)
-        return padded[0], padded[1], padded[2]
-
-
-@dataclass
-class Op:
-    """One operator: `kind` is TFLite's name (CONV_2D, ADD, ...), `attrs` its options as plain values.
-
-    Attributes by kind (absent ones do not apply):
-      CONV_2D, DEPTHWISE_CONV_2D, AVERAGE_POOL_2D, MAX_POOL_2D: stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right
-        (explicit: the front end resolves SAME/VALID); dilation_h, dilation_w (convolutions), kernel_h, kernel_w (pools),
-        depth_multiplier (depthwise), activation.
-      FULLY_CONNECTED, ADD, CONCATENATION: activation; CONCATENATION: axis (of the NHWC tensor, 1..3).
-      PAD: paddings, ((before, after),) * 4 in NHWC. RESIZE_NEAREST_NEIGHBOR: rows, columns (source index of each output row/column).
-      MEAN: axes (of the NHWC tensor), keep_dims. SOFTMAX: beta. LEAKY_RELU: alpha. GELU: approximate.
-      activation is one of NONE, RELU, RELU6, RELU_N1_TO_1, TANH.
-    Inputs are the tensors that carry data (shapes, axes and paddings are attributes); CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED
-    always have three: x, weights, bias. FULLY_CONNECTED reads its whole input map, whatever its shape.
-    SWISH, x * LOGISTIC(x), is ours; the unary functions are in graph.functions. Other kinds keep TFLite's name, attrs is empty.
-    """
-
-    kind: str
-    name: str
-    inputs: list[int]
-    outputs: list[int]
-    attrs: dict[str, Any] = field(default_factory=dict)
+__all__ = ["Graph", "Op", "Tensor"]
 
 
 @dataclass

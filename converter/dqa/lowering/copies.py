@@ -13,8 +13,9 @@ import numpy as np
 from dqa.graph import Graph, Op, Tensor
 from dqa.graph.edit import UNIT_WINDOW, add_constant
 from dqa.lowering.partition import builtins, groups, joined
-from dqa.quantization.decide import TABLE_OUTPUTS, InputFormat
-from dqa.quantization.ties import MOVES, Ties
+from dqa.operators.registry import float_operator
+from dqa.quantization.decide import InputFormat
+from dqa.quantization.ties import Ties
 
 _LIMITS = {"RELU": (0.0, np.inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
 """What a fused activation keeps values within; the executor clamps to the range of the output's format."""
@@ -51,7 +52,7 @@ class CopiedGraph:
                 continue
             for tensor in roots:
                 if _is_bound(self.graph.producer(tensor)):
-                    self._after(tensor, [op for op in self.graph.consumers(tensor) if op.kind in MOVES])
+                    self._after(tensor, [op for op in self.graph.consumers(tensor) if float_operator(op.kind).moves])
 
     def separate(self, given: Mapping[int, InputFormat]) -> None:
         """Every tensor at a builtin can bear the format given for it, and no other tensor is forced into it.
@@ -105,12 +106,12 @@ class CopiedGraph:
 
 def _roots(graph: Graph, members: list[int]) -> list[int]:
     """The tensors whose values the others hold copies of."""
-    return [t for t in members if (op := graph.producer(t)) is None or op.kind not in MOVES]
+    return [t for t in members if (op := graph.producer(t)) is None or not float_operator(op.kind).moves]
 
 
 def _is_bound(op: Op | None) -> bool:
     """Whether what an operator (None: an input of the model) writes has a range of its own."""
-    return op is None or op.kind in TABLE_OUTPUTS or op.attrs.get("activation", "NONE") in _LIMITS
+    return op is None or float_operator(op.kind).fixed_output is not None or op.attrs.get("activation", "NONE") in _LIMITS
 
 
 def _share(graph: Graph, ties: Ties, roots: list[int]) -> bool:

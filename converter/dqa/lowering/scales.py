@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from dqa.graph import Graph
-from dqa.lowering.arithmetic import finest_useful
 from dqa.lowering.build import folded_weights
+from dqa.operators.arithmetic import finest_useful
+from dqa.operators.registry import float_operator
+from dqa.operators.weighted import few_bits
 from dqa.quantization.formats import Reason, TensorFormat
 from dqa.quantization.ties import Ties
 from dqa.quantization.weight_methods.levels import LARGEST_SCALE
@@ -44,10 +46,10 @@ def raise_to_useful(graph: Graph, formats: dict[int, TensorFormat], weight_bits:
 def _raise_outputs(graph: Graph, ties: Ties, result: dict[int, TensorFormat], weight_bits: int) -> None:
     """In place: once for each operator with weights, in order."""
     for op in graph.ops:
-        if op.kind not in {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}:
+        if not float_operator(op.kind).weighted:
             continue
         target = result[op.outputs[0]]
-        largest = 1 if weight_bits == 8 or op.kind == "DEPTHWISE_CONV_2D" else LARGEST_SCALE
+        largest = LARGEST_SCALE if weight_bits < 8 and few_bits(op.kind) else 1
         least = finest_useful(folded_weights(graph, op, result, 8, limited=False).scales * largest)
         low = np.flatnonzero(target.scales < least)
         if len(low) == 0 or target.reason in _FIXED:
@@ -68,7 +70,7 @@ def _brought_together(graph: Graph, ties: Ties, formats: dict[int, TensorFormat]
     rigid = [t for t, fmt in formats.items() if fmt.bits < FINE_BITS or fmt.coding is not None or fmt.reason in _FIXED]
     untouchable = {int(v) for t in rigid for v in ties.channels(t)}
     for op in graph.ops:
-        if op.kind in {"CONV_2D", "FULLY_CONNECTED"}:
+        if few_bits(op.kind):
             least = float(result[op.inputs[0]].scales.max()) / SPREAD
             _raise(result, ties, dict.fromkeys({int(v) for v in ties.channels(op.inputs[0])} - untouchable, least))
     return result

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from dqa.graph import Graph, Op
-from dqa.graph.functions import UNARY_KINDS
+from dqa.operators.registry import float_operator
 
 Which = Literal["block", "all"]
 
-_BINARY = {"ADD", "SUB", "MUL", "DIV"}
-_COMPUTING = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"} | _BINARY | UNARY_KINDS
 _MOVING = {"SOFTMAX", "RESHAPE", "SQUEEZE", "EXPAND_DIMS"}
 
 
@@ -21,14 +19,14 @@ def choose_tensors(graph: Graph, which: Which) -> list[int]:
     reads (the bottlenecks of MobileNet); of a network without either, all.
     "all": every map that is computed and not consumed in passing by an addition or an activation, up to the logits.
     """
-    computed = [op.outputs[0] for op in graph.ops if op.kind in _COMPUTING and not _in_passing(graph, op)]
+    computed = [op.outputs[0] for op in graph.ops if float_operator(op.kind).computes and not _in_passing(graph, op)]
     blocks = [index for index in computed if _ends_block(graph, index)]
     return blocks if which == "block" and blocks else computed
 
 
 def _in_passing(graph: Graph, op: Op) -> bool:
     readers = graph.consumers(op.outputs[0])
-    if len(readers) == 1 and readers[0].kind in _BINARY | UNARY_KINDS:
+    if len(readers) == 1 and (reader := float_operator(readers[0].kind)).computes and not reader.weighted:
         return True
     return _is_output(graph, op.outputs[0])
 

@@ -8,13 +8,7 @@ from dataclasses import dataclass, replace
 from dqa.config import MAX_EXTRA_BITS, ConvertConfig
 from dqa.planning.problem import Option, PlanEdge, PlanOperator, Problem, undominated
 from dqa.program import (
-    Add,
-    AveragePool2D,
-    Conv2D,
-    DepthwiseConv2D,
     Edge,
-    FullyConnected,
-    Mean,
     Operator,
     Program,
     Storage,
@@ -33,7 +27,6 @@ EXTRA_BITS = 2
 CODED_WRITE, CODED_READ = 66, 21
 """Instructions to write a value of a coded map and to read it, more than of a packed one, on Cortex-M4 (benchmarks/coded.py)."""
 
-_WORK_PER_MAC = {Conv2D: 2.6, DepthwiseConv2D: 8.0, FullyConnected: 2.6}
 _WORK_PER_VALUE = 15.0
 
 
@@ -179,14 +172,6 @@ def _operator(program: Program, op: Operator) -> PlanOperator:
 
 def work_of(program: Program, op: Operator) -> int:
     """Instructions of one inference on Cortex-M4, estimated; for ordering plans, never reported as measured."""
-    output = program.edges[op.output]
-    macs = 0.0
-    if isinstance(op, Conv2D):
-        macs = output.values * op.weights[0].size
-    elif isinstance(op, DepthwiseConv2D):
-        macs = output.values * op.window.kernel_h * op.window.kernel_w
-    elif isinstance(op, FullyConnected):
-        macs = op.weights.size
-    elif isinstance(op, AveragePool2D | Mean | Add):
-        return int(_WORK_PER_VALUE * program.edges[op.inputs[0]].values)
-    return int(macs * _WORK_PER_MAC.get(type(op), 0.0) + _WORK_PER_VALUE * output.values)
+    source, output = program.edges[op.inputs[0]], program.edges[op.output]
+    values = source.values if op.works_on_input else output.values
+    return int(op.macs(source, output) * op.instructions_per_mac + _WORK_PER_VALUE * values)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from dqa.errors import ProgramError
+from dqa.operators.base import Operator
+from dqa.operators.base import require as _require
+from dqa.operators.records import Edge, ErrorCoding, Storage
+from dqa.operators.registry import KINDS
 from dqa.program.maps import MAX_PAYLOAD_WORDS, base_row_bytes, has_errors, minimum_capacity
-from dqa.program.model import IN_OUTPUT, Edge, ErrorCoding, Layout, Operator, Program, Storage
-from dqa.program.operators import check_operator
+from dqa.program.model import IN_OUTPUT, Layout, Program
 from dqa.program.scratch import scratch_bytes, transient_bytes
 
 MAX_VALUES = 1 << 24
@@ -23,11 +27,6 @@ MAX_DROP = 6
 MAX_COUNT = 4096
 MAX_ENDS = 8
 MAX_INPUTS = 16
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ProgramError(message)
 
 
 def _in_range(values: npt.NDArray[np.signedinteger], edge: Edge) -> bool:
@@ -181,3 +180,12 @@ def _check_op(edges: tuple[Edge, ...], op: Operator, number: int) -> None:
         check_operator(op, [edges[i] for i in op.inputs], edges[op.output])
     except ProgramError as error:
         raise ProgramError(f"operator {number} ({type(op).__name__}): {error.message}") from None
+
+
+def check_operator(op: Operator, inputs: Sequence[Edge], output: Edge) -> None:
+    """Raises ProgramError where parameters or shapes break the format."""
+    _require(type(op) in KINDS, f"'{type(op).__name__}' is no operator of the format")
+    _require(op.input_count in (None, len(inputs)), f"{len(inputs)} inputs; expected {op.input_count}")
+    same = all((edge.low, edge.bits) == (output.low, output.bits) for edge in inputs)
+    _require(same or not op.copies, "inputs and output have different ranges")
+    op.check(inputs, output)

@@ -7,11 +7,11 @@ from struct import unpack_from
 from dqa.coding import HuffmanTable
 from dqa.coding.huffman import MAX_LENGTH, MAX_SYMBOL_BITS
 from dqa.errors import ProgramError
+from dqa.operators.records import Coding, Edge
+from dqa.operators.source import Source
 from dqa.program.check import MAX_DROP, MAX_GROUPS
 from dqa.program.layout import CODED_TABLE_BYTES, CODING
 from dqa.program.maps import align
-from dqa.program.model import Coding, Edge
-from dqa.program.source import Source
 from dqa.program.writer import huffman_bytes
 
 

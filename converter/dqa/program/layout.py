@@ -19,7 +19,6 @@ offsets of zero points and important channels, important count, expected extra, 
 rows of a ring, 0, 0."""
 OPERATOR = Struct("<BBHIIIIHH")
 """kind, input count, output edge; offsets of inputs and parameters, their size; scratch, phase, weight encoding."""
-WINDOW = Struct("<8B")
 CODING = Struct("<BBxxI")
 """The beginning of a coding record: groups, tables, 0, offset of the tables;
 then expected bytes, contexts, shares, groups of the channels."""

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dqa.errors import ProgramError
-from dqa.program.model import Edge, Operator
+from dqa.operators.base import Operator
+from dqa.operators.records import Edge
 from dqa.program.schedule import Reader
 from dqa.program.scratch import transient_bytes
 

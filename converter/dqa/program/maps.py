@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dqa.coding import plane_bytes
-from dqa.program.model import Edge, Storage
+from dqa.operators.records import Edge, Storage
 
 MAX_ERROR_BYTES = 4095
 """The longest error plane a row header can announce."""

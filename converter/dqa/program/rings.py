@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dqa.errors import ProgramError
+from dqa.operators.records import Edge, ErrorCoding, Storage
 from dqa.program.maps import minimum_capacity
-from dqa.program.model import Edge, ErrorCoding, Storage
 
 
 def value_ring(edge: Edge, rows: int) -> Edge:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dqa.program.model import Edge, Operator
+from dqa.operators.base import Operator
+from dqa.operators.records import Edge
 from dqa.program.rows import accumulates, input_view, span
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dqa.operators.base import Operator
+from dqa.operators.records import Edge, Storage
 from dqa.program.maps import align
-from dqa.program.model import Conv2D, Edge, Operator, Storage
 from dqa.program.rows import accumulates, input_view
 
 STATE_BYTES = 16
@@ -29,7 +30,7 @@ def scratch_bytes(edges: Sequence[Edge], op: Operator) -> int:
 
 def decoded_bytes(op: Operator) -> int:
     """Bytes of the weights of two output channels, which a convolution decodes ahead of a row; else 0."""
-    return align(2 * op.weights[0].size) if isinstance(op, Conv2D) and op.book is not None else 0
+    return align(2 * op.decoded_weights())
 
 
 def transient_bytes(edges: Sequence[Edge], op: Operator) -> int:

@@ -12,15 +12,15 @@ import numpy.typing as npt
 
 from dqa.coding import HuffmanTable
 from dqa.coding.huffman import MAX_LENGTH
-from dqa.program import model
+from dqa.operators.base import Operator
+from dqa.operators.books import encoding_of
+from dqa.operators.records import Coding, Edge, Int8
+from dqa.operators.registry import kind_of
 from dqa.program.check import check_program
-from dqa.program.kinds import kind_of
-from dqa.program.layout import CHECKED_FROM, CODED_TABLE_BYTES, CODING, EDGE, HEADER, MAGIC, OPERATOR, OUTSIDE, VERSION, WINDOW
+from dqa.program.layout import CHECKED_FROM, CODED_TABLE_BYTES, CODING, EDGE, HEADER, MAGIC, OPERATOR, OUTSIDE, VERSION
 from dqa.program.maps import align
-from dqa.program.model import Coding, Edge, Layout, Operator, Program, Requantization, Window
+from dqa.program.model import Layout, Program
 from dqa.program.scratch import scratch_bytes
-from dqa.program.weights import encoding_of
-from dqa.program.weights import pack as pack_weights
 
 
 @dataclass
@@ -86,68 +86,17 @@ class _Image:
         return section
 
 
-def _window(window: Window) -> bytes:
-    return WINDOW.pack(
-        window.kernel_h,
-        window.kernel_w,
-        window.stride_h,
-        window.stride_w,
-        window.dilation_h,
-        window.dilation_w,
-        window.pad_top,
-        window.pad_left,
-    )
+class _Constants:
+    """Where the constants of one operator are placed; `what` names it in their titles."""
 
+    def __init__(self, image: _Image, what: str) -> None:
+        self._image, self._what = image, what
 
-def _requantization(image: _Image, values: Requantization, what: str, books: int = 0) -> bytes:
-    """books: offset of the code books of the weights."""
-    tables = (("biases", values.bias), ("multipliers", values.multiplier), ("shifts", values.shift))
-    return pack("<4I", *(image.array(table, f"{what}: {name}") for name, table in tables), books)
+    def array(self, values: npt.NDArray[np.generic], title: str) -> int:
+        return self._image.array(values, f"{self._what}: {title}")
 
-
-def _weighted(image: _Image, op: model.Conv2D | model.FullyConnected, what: str) -> bytes:
-    """Places weights, as they are or packed with their code books, and the requantization."""
-    if op.book is None:
-        weights, books = image.array(op.weights, f"{what}: weights {op.weights.shape}"), 0
-    else:
-        weights = image.array(pack_weights(op.weights, op.book), f"{what}: 4-bit weights {op.weights.shape}, two per byte")
-        books = image.place(op.book.tobytes(), "book", f"{what}: code book of the weights")
-    return pack("<I", weights) + _requantization(image, op.requantization, what, books)
-
-
-def _parameters(image: _Image, op: Operator, what: str) -> bytes:
-    """Places the constants of an operator and gives its parameters."""
-
-    def offset(values: npt.NDArray[np.generic], name: str) -> bytes:
-        return pack("<I", image.array(values, f"{what}: {name}"))
-
-    match op:
-        case model.Conv2D():
-            return _window(op.window) + _weighted(image, op, what)
-        case model.FullyConnected():
-            return _weighted(image, op, what)
-        case model.DepthwiseConv2D():
-            weights = offset(op.weights, f"weights {op.weights.shape}")
-            return _window(op.window) + weights + _requantization(image, op.requantization, what)
-        case model.Add():
-            weights = offset(op.weights_a, "weights of a") + offset(op.weights_b, "weights of b")
-            return weights + _requantization(image, op.requantization, what)
-        case model.AveragePool2D():
-            return _window(op.window) + _requantization(image, op.requantization, what)
-        case model.Mean():
-            return _requantization(image, op.requantization, what)
-        case model.MaxPool2D():
-            return _window(op.window)
-        case model.Pad():
-            return pack("<4H", op.top, op.left, op.before, 0)
-        case model.Concatenation():
-            return pack("<4B", op.axis, 0, 0, 0)
-        case model.ResizeNearestNeighbor():
-            return offset(op.rows, "source rows") + offset(op.columns, "source columns")
-        case model.Lut() | model.Softmax():
-            return offset(op.table, "table")
-        case _:
-            return b""
+    def book(self, values: Int8, title: str) -> int:
+        return self._image.place(values.tobytes(), "book", f"{self._what}: {title}")
 
 
 def _coding(image: _Image, coding: Coding, what: str) -> int:
@@ -194,7 +143,7 @@ def _edge(image: _Image, edge: Edge, what: str) -> bytes:
 
 def _operator(image: _Image, edges: Sequence[Edge], op: Operator, phase: int, what: str) -> bytes:
     inputs = image.array(np.array(op.inputs, np.uint16), f"{what}: input edges")
-    parameters = _parameters(image, op, what)
+    parameters = op.write(_Constants(image, what))
     place = image.place(parameters, "parameters", f"{what}: parameters") if parameters else 0
     scratch, encoding = scratch_bytes(edges, op), encoding_of(op)
     return OPERATOR.pack(kind_of(op), len(op.inputs), op.output, inputs, place, len(parameters), scratch, phase, encoding)

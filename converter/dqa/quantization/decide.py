@@ -11,19 +11,19 @@ import numpy.typing as npt
 from dqa.calibration import ChannelStatistics, around_zero
 from dqa.config import ConvertConfig
 from dqa.graph import Graph
-from dqa.graph.functions import CLAMPS, UNARY_KINDS
+from dqa.operators.functions import CLAMPS
+from dqa.operators.registry import float_operator
 from dqa.program import ErrorCoding, Storage
 from dqa.quantization.clipping import best_step, levels
 from dqa.quantization.formats import Floats, Reason, TensorFormat, packed, raw, value_range, whole
 from dqa.quantization.histogram import Histogram
 from dqa.quantization.ranking import most_important, scores
 from dqa.quantization.sensitivity import sensitivities
-from dqa.quantization.ties import MOVES, TABLES, Ties
+from dqa.quantization.ties import Ties
 
 SMALL_SHARE = 0.01
 """Edges with at most this share of all activations keep 8 bits: they cost nothing and often carry the answer."""
 
-TABLE_OUTPUTS = {"SOFTMAX": (1 / 256, -128.0), "LOGISTIC": (1 / 256, -128.0), "TANH": (1 / 128, 0.0)}
 """Scale and zero point of table operators' outputs, as in TFLite's int8 specification."""
 
 _NON_NEGATIVE = frozenset({"RELU", "RELU6"})
@@ -120,7 +120,7 @@ class _Group:
         self.small = max(int(np.prod(graph.tensors[t].hwc)) for t in members) <= SMALL_SHARE * total
         self.producers = {t: graph.producer(t) for t in members}
         # Values come into being only here; the other members hold copies.
-        self.roots = [t for t in members if (op := self.producers[t]) is None or op.kind not in MOVES]
+        self.roots = [t for t in members if (op := self.producers[t]) is None or not float_operator(op.kind).moves]
 
     def fixed(self, inputs: Mapping[int, InputFormat], outputs: Mapping[int, InputFormat]) -> dict[int, TensorFormat] | None:
         """The formats that the borders of the model and tables ask for; None if they ask for none."""
@@ -131,12 +131,11 @@ class _Group:
             return self._uniform(wanted.reason, float(wanted.scales[0]), float(wanted.zero_points[0]))
         for tensor in self.roots:
             op = self.producers[tensor]
-            if op is not None and op.kind in TABLE_OUTPUTS:
-                scale, zero = TABLE_OUTPUTS[op.kind]
-                return self._uniform(Reason.TABLE, scale, zero)
+            if op is not None and (fixed := float_operator(op.kind).fixed_output) is not None:
+                return self._uniform(Reason.TABLE, *fixed)
         if any(t in self.graph.outputs for t in self.members):
             return self._uniform(Reason.OUTPUT, *self._affine())
-        if any(op.kind in TABLES for t in self.members for op in self.graph.consumers(t)):
+        if any(float_operator(op.kind).by_table for t in self.members for op in self.graph.consumers(t)):
             return self._uniform(Reason.TABLE_INPUT, *self._affine())
         return None
 
@@ -152,7 +151,7 @@ class _Group:
         if self.small:
             return self._maps(code_bits=8, extra_bits=0, important=0.0, reason=Reason.SMALL)
         # One table serves all channels of a unary function, so it cannot round some of them for a coarser step.
-        by_table = any(op is not None and op.kind in UNARY_KINDS for op in self.producers.values())
+        by_table = any(op is not None and float_operator(op.kind).by_table for op in self.producers.values())
         packing = self.config.packing
         extra = packing.extra_bits if packing.method == "dqa" and not by_table else 0
         return self._maps(code_bits=int(packing.bits), extra_bits=extra, important=packing.important, reason=Reason.MAP)
@@ -307,8 +306,9 @@ def non_negative(graph: Graph, tensor: int) -> bool:
     op = graph.producer(tensor)
     if op is None:
         return False
-    if op.attrs.get("activation", "NONE") in _NON_NEGATIVE or op.kind in {"SOFTMAX", "LOGISTIC", "RELU", "RELU6"}:
+    room = float_operator(op.kind)
+    if op.attrs.get("activation", "NONE") in _NON_NEGATIVE or room.positive:
         return True
-    if op.attrs.get("activation", "NONE") == "NONE" and (op.kind in MOVES or op.kind in {"ADD", "AVERAGE_POOL_2D", "MEAN"}):
+    if op.attrs.get("activation", "NONE") == "NONE" and (room.moves or room.keeps_sign):
         return all(non_negative(graph, t) for t in op.inputs if not graph.tensors[t].is_constant)
     return False

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.graph import Graph, Op
-from dqa.quantization.ties import MOVES
+from dqa.operators.registry import float_operator
+from dqa.operators.weighted import weighted_operator
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,23 +26,15 @@ def sensitivities(graph: Graph, tensor: int) -> Floats:
 
 
 def _of_consumer(graph: Graph, op: Op, tensor: int, channels: int) -> Floats:
-    if op.kind in {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}:
+    room = float_operator(op.kind)
+    if room.weighted:
         weights = graph.tensors[op.inputs[1]].data
         assert weights is not None
-        squares = weights.astype(np.float64) ** 2
-        if op.kind == "DEPTHWISE_CONV_2D":  # (1, kh, kw, O), O = I * multiplier
-            return np.asarray(squares.reshape(-1, channels, squares.shape[-1] // channels).sum(axis=(0, 2)))
-        return np.asarray(squares.reshape(-1, channels).sum(axis=0))
+        return weighted_operator(op.kind).summed_inputs(weights.astype(np.float64) ** 2, channels)
     through = sensitivities(graph, op.outputs[0])
-    if op.kind == "PAD":
-        first = op.attrs["paddings"][3][0]
-        return through[first : first + channels]
-    if op.kind == "CONCATENATION" and op.attrs["axis"] == 3:
-        first = 0
-        for other in op.inputs:
-            if other == tensor:
-                return through[first : first + channels]
-            first += graph.tensors[other].hwc[2]
-    if op.kind in MOVES and len(through) != channels:  # RESHAPE to another number of channels
+    if room.moves and room.free_shape and len(through) != channels:  # to another number of channels
         return np.full(channels, float(through.mean()))
+    if room.moves:
+        first = room.passes_to(op, [graph.tensors[index] for index in op.inputs], op.inputs.index(tensor))
+        return through[first : first + channels]
     return through if len(through) == channels else np.ones(channels)

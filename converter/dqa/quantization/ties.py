@@ -13,11 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.graph import Graph, Op
-from dqa.graph.functions import UNARY_KINDS
-
-MOVES = frozenset({"MAX_POOL_2D", "PAD", "CONCATENATION", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE"})
-TABLES = UNARY_KINDS | {"SOFTMAX"}
-"""Operators run by one table of 256 entries."""
+from dqa.operators.registry import float_operator
 
 
 class _Sets:
@@ -56,9 +52,10 @@ class Ties:
         self._groups = _Sets(len(self._tensors))
         self._position = {index: i for i, index in enumerate(self._tensors)}
         for op in graph.ops:
-            if op.kind in MOVES:
+            room = float_operator(op.kind)
+            if room.moves:
                 self._tie(op)
-            elif op.kind in TABLES:
+            elif room.by_table:
                 self._one_scale(op.inputs[0])
                 self._one_scale(op.outputs[0])
         for index in graph.outputs:
@@ -85,21 +82,16 @@ class Ties:
             self._variables.unite(base, base + c)
 
     def _tie(self, op: Op) -> None:
-        output = op.outputs[0]
+        room, inputs, output = float_operator(op.kind), [self._graph.tensors[index] for index in op.inputs], op.outputs[0]
         out_channels = self._graph.tensors[output].hwc[2]
-        first = 0
-        if op.kind == "PAD":
-            first = op.attrs["paddings"][3][0]
-        for tensor in op.inputs:
+        for place, tensor in enumerate(op.inputs):
             if tensor not in self._base:  # a constant
                 continue
             self._groups.unite(self._position[tensor], self._position[output])
-            channels = self._graph.tensors[tensor].hwc[2]
-            if op.kind == "RESHAPE" and channels != out_channels:
+            channels, first = self._graph.tensors[tensor].hwc[2], room.passes_to(op, inputs, place)
+            if room.free_shape and channels != out_channels:
                 self._one_scale(tensor)
                 self._one_scale(output)
                 channels = 1
             for c in range(channels):
                 self._variables.unite(self._base[tensor] + c, self._base[output] + first + c)
-            if op.kind == "CONCATENATION" and op.attrs["axis"] == 3:
-                first += channels

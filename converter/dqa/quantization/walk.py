@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from dqa.graph import Graph, Op
 from dqa.graph.execute import run_op
+from dqa.operators.registry import float_operator
 
 Float32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 BATCH = 16
-WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ def walk(
     last = {tensor: i for i, op in enumerate(graph.ops) for tensor in op.inputs}
     for i, op in enumerate(graph.ops):
         constants: dict[int, Float32] = {}
-        if op.kind in WEIGHTED and (done := layer(op, kept[op.inputs[0]], real[op.inputs[0]])) is not None:
+        if float_operator(op.kind).weighted and (done := layer(op, kept[op.inputs[0]], real[op.inputs[0]])) is not None:
             for tensor, values in zip(op.inputs[1:3], (done.weights, done.bias), strict=True):
                 constants[tensor] = values.reshape(graph.tensors[tensor].shape).astype(np.float32)
         output = op.outputs[0]

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from dqa.graph import Graph
 from dqa.planning.interpreter import interpreter_arena
-from dqa.program import Conv2D, DepthwiseConv2D, FullyConnected, Operator, Program, Storage
+from dqa.program import Operator, Program, Storage
 from dqa.quantization.formats import TensorFormat
 
 
@@ -21,14 +19,7 @@ def stored_bits(program: Program) -> float:
 
 def macs(program: Program, op: Operator) -> int:
     """Multiply-accumulates of one inference; padding counts as computed, as in the executor."""
-    output = program.edges[op.output]
-    if isinstance(op, Conv2D):
-        return output.values * int(np.prod(op.weights.shape[1:]))
-    if isinstance(op, DepthwiseConv2D):
-        return output.values * op.window.kernel_h * op.window.kernel_w
-    if isinstance(op, FullyConnected):
-        return op.weights.size
-    return 0
+    return op.macs(program.edges[op.inputs[0]], program.edges[op.output])
 
 
 def edge_rows(program: Program, graph: Graph, order: Sequence[int], formats: Mapping[int, TensorFormat]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 from dqa.lowering.planned import Planned
 from dqa.planning.candidate import Candidate, Held
 from dqa.planning.problem import Option
-from dqa.program import Edge, Lut, Operator, Program, Softmax, Storage, input_view, row_bytes
+from dqa.program import Edge, Operator, Program, Storage, input_view, row_bytes
 
 COMPARED_BITS = 4
 """Bits of the whole map that a ring is compared with: the usual ones."""
@@ -131,7 +131,7 @@ class _EdgeWords:
         steps = [step for step, op in enumerate(program.ops) if op in readers]
         if any(phases[step] > first for step in steps):
             return f"crosses the cut before {program.ops[phases.index(first + 1)].name}"
-        if any(isinstance(op, Lut | Softmax) for op in (*readers, program.ops[self.producers[number]])):
+        if any(op.by_table for op in (*readers, program.ops[self.producers[number]])):
             return "next to a table, which takes bytes"
         if number in self.held and (rings := [o.size for o in self.held[number][0].options if o.ring_rows]):
             return f"a ring long enough for its readers would take {min(rings):,} B"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dqa.graph.edit import remove, sole_consumer
 from dqa.graph.model import Graph, Op
+from dqa.operators.registry import float_operator
 
 _CLAMPING = {"RELU", "RELU6", "RELU_N1_TO_1"}
-_PRODUCERS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD"}
 
 
 def fuse_activation(graph: Graph) -> bool:
@@ -14,7 +14,7 @@ def fuse_activation(graph: Graph) -> bool:
         if op.kind not in _CLAMPING or sole_consumer(graph, op.inputs[0]) is not op:
             continue
         producer = graph.producer(op.inputs[0])
-        if producer is None or producer.kind not in _PRODUCERS or producer.attrs["activation"] != "NONE":
+        if producer is None or not float_operator(producer.kind).fuses or producer.attrs["activation"] != "NONE":
             continue
         producer.attrs["activation"] = op.kind
         producer.outputs = op.outputs

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from dqa.graph.edit import UNIT_WINDOW, add_constant, constant, remove, sole_consumer
 from dqa.graph.model import Graph, Op
+from dqa.operators.registry import float_operator
+from dqa.operators.weighted import weighted_operator
 
-_LINEAR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 Float64 = npt.NDArray[np.float64]
 
 
@@ -33,12 +34,11 @@ def depthwise_into_producer(graph: Graph) -> bool:
         if not _is_affine(graph, op) or sole_consumer(graph, op.inputs[0]) is not op:
             continue
         producer = graph.producer(op.inputs[0])
-        if producer is None or producer.kind not in _LINEAR or producer.attrs["activation"] != "NONE":
+        if producer is None or not float_operator(producer.kind).weighted or producer.attrs["activation"] != "NONE":
             continue
         scale, offset = _parameters(graph, op)
         weights, bias = (constant(graph, index).astype(np.float64) for index in producer.inputs[1:3])
-        channel_first = producer.kind != "DEPTHWISE_CONV_2D"
-        scaled = weights * (scale.reshape(-1, *(1,) * (weights.ndim - 1)) if channel_first else scale)
+        scaled = weighted_operator(producer.kind).scaled_outputs(weights, scale)
         _set_parameters(graph, producer, scaled, bias * scale + offset)
         producer.attrs["activation"] = op.attrs["activation"]
         producer.outputs = op.outputs
@@ -52,20 +52,15 @@ def depthwise_into_consumer(graph: Graph) -> bool:
         if not _is_affine(graph, op) or op.attrs["activation"] != "NONE":
             continue
         consumer = sole_consumer(graph, op.outputs[0])
-        if consumer is None or consumer.kind not in _LINEAR or consumer.inputs[0] != op.outputs[0]:
+        if consumer is None or not float_operator(consumer.kind).weighted or consumer.inputs[0] != op.outputs[0]:
             continue
         scale, offset = _parameters(graph, op)
-        padded = any(consumer.attrs.get(side) for side in ("pad_top", "pad_bottom", "pad_left", "pad_right"))
-        if padded and offset.any():
-            continue  # the padding is zero after the offset, which no bias can say
+        room = weighted_operator(consumer.kind)
+        if offset.any() and not room.sums_alike(consumer):
+            continue  # padding is zero after the offset, which no bias can say
         weights, bias = (constant(graph, index).astype(np.float64) for index in consumer.inputs[1:3])
-        if consumer.kind == "DEPTHWISE_CONV_2D":
-            repeat = weights.shape[3] // len(scale)
-            scaled, shift = weights * np.repeat(scale, repeat), (weights * np.repeat(offset, repeat)).sum(axis=(0, 1, 2))
-        else:
-            pixels = weights.shape[-1] // len(scale)
-            scaled, shift = weights * np.tile(scale, pixels), (weights * np.tile(offset, pixels)).reshape(len(weights), -1).sum(axis=1)
-        _set_parameters(graph, consumer, scaled, bias + shift)
+        shift = room.summed_outputs(room.scaled_inputs(weights, offset))
+        _set_parameters(graph, consumer, room.scaled_inputs(weights, scale), bias + shift)
         consumer.inputs[0] = op.inputs[0]
         remove(graph, op)
         return True

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from dqa.graph import Graph, Op
+from dqa.operators.weighted import few_bits
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.read_back import storing
 from dqa.quantization.walk import Float32, Replaced
 from dqa.quantization.weight_methods.compensated import compensate, corrected_bias, descend, rescaled, target
-from dqa.quantization.weight_methods.layerwise import LAYERS, walk
+from dqa.quantization.weight_methods.layerwise import walk
 from dqa.quantization.weight_methods.levels import Floats, Levels, largest_scales, round_to
 from dqa.quantization.weight_methods.lloydmax import fit
 from dqa.quantization.weight_methods.moments import Moments
@@ -34,8 +35,8 @@ class LayerWeights:
 
 
 def small_layers(graph: Graph) -> frozenset[int]:
-    """The output tensors of the CONV_2D and FULLY_CONNECTED with few weights."""
-    sizes = {op.outputs[0]: int(np.prod(graph.tensors[op.inputs[1]].shape)) for op in graph.ops if op.kind in LAYERS}
+    """The output tensors of the layers with few weights, among those whose weights may have 4 bits."""
+    sizes = {op.outputs[0]: int(np.prod(graph.tensors[op.inputs[1]].shape)) for op in graph.ops if few_bits(op.kind)}
     return frozenset(tensor for tensor, size in sizes.items() if size <= SMALL_SHARE * sum(sizes.values()))
 
 

@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from dqa.graph import Graph, Op
-from dqa.graph.execute import patches
+from dqa.operators.weighted import few_bits, weighted_operator
 from dqa.quantization import walk as network
 from dqa.quantization.walk import Float32, Floats, Replaced, batches, parameters
 from dqa.quantization.weight_methods.moments import Moments, MomentSum
-
-LAYERS = frozenset({"CONV_2D", "FULLY_CONNECTED"})
 
 Quantizer = Callable[[Op, Floats, Floats, Moments], Replaced]
 """(operator, weights (O, K), bias (O,), moments of its inputs) -> weights (O, K) and bias of the quantized layer."""
@@ -24,10 +22,10 @@ def walk(
     quantize: Quantizer,
     store: Callable[[int, Float32], Float32] = lambda _tensor, values: values,
 ) -> None:
-    """Calls `quantize` for each CONV_2D and FULLY_CONNECTED, in order; given, store: as in dqa.quantization.walk."""
+    """Calls `quantize` for each operator whose weights may have 4 bits, in order; given, store: as in dqa.quantization.walk."""
 
     def layer(op: Op, kept: Float32, real: Float32) -> Replaced | None:
-        if op.kind not in LAYERS:
+        if not few_bits(op.kind):
             return None
         weights, bias = parameters(graph, op)
         return quantize(op, weights.reshape(len(weights), -1), bias, _moments(op, weights, kept, real))
@@ -36,8 +34,8 @@ def walk(
 
 
 def _moments(op: Op, weights: Floats, kept: Float32, real: Float32) -> Moments:
-    shape = np.empty(weights.shape, np.float32)
+    room, shape = weighted_operator(op.kind), np.empty(weights.shape, np.float32)
     total = MomentSum(weights[0].size, max(float(np.abs(kept).max()), float(np.abs(real).max())))
     for part in batches(len(kept)):
-        total.add(patches(op, kept[part], shape), patches(op, real[part], shape))
+        total.add(room.patches(op, kept[part], shape), room.patches(op, real[part], shape))
     return total.moments()

@@ -19,6 +19,7 @@
   X(RESIZE_NEAREST_NEIGHBOR, resize_nearest_neighbor, 10)                                                              \
   X(RESHAPE, reshape, 11)                                                                                              \
   X(LUT, lut, 12)                                                                                                      \
-  X(SOFTMAX, softmax, 13)
+  X(SOFTMAX, softmax, 13)                                                                                              \
+  X(TRANSPOSE_CONV, transpose_conv, 14)
 
 #endif

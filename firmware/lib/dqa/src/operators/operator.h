@@ -83,7 +83,9 @@ enum dqa_traits {
   DQA_COPIES = 8,           /* input and output values have one range */
   DQA_ONE_ROW_AT_ONCE = 16, /* of an input of one row it accumulates nothing */
   DQA_CODED_WEIGHTS = 32,   /* its weights may be indices into a code book */
-  DQA_DECODES_AHEAD = 64    /* it decodes those of two output channels before it uses them */
+  DQA_DECODES_AHEAD = 64,   /* it decodes those of two output channels before it uses them */
+  DQA_TRANSPOSED = 128      /* the window slides over the output, one step for each row and column of the input; a row
+                               of zero points is there, unless they are 0 */
 };
 
 /* The methods of a kind of operator. */

@@ -7,7 +7,7 @@ void dqa_view_of(const struct dqa_op *op, const struct dqa_edge *input, struct d
   const struct dqa_window *w = &op->window;
   uint32_t left = 0, right = 0;
   view->rows = op->methods->ring_rows != NULL ? op->methods->ring_rows(op) : dqa_window_rows(w);
-  view->padding_row = false;
+  view->padding_row = op->methods->traits & DQA_TRANSPOSED && !dqa_pads_with_zeros(input);
   if (op->methods->traits & DQA_PADDED && !dqa_pads_with_zeros(input)) {
     const uint32_t columns = (op->output.width - 1u) * w->stride_w + dqa_window_columns(w);
     const uint32_t rows = (op->output.height - 1u) * w->stride_h + dqa_window_rows(w);

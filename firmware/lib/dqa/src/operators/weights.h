@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The dqa authors */
-/* dqa: int8 weights of CONV_2D and FULLY_CONNECTED as a program holds them: as they are, or as 4-bit indices into a
- * code book (docs/format.md, section 5). */
+/* dqa: int8 weights of an operator as a program holds them: as they are, or as 4-bit indices into a code
+ * book (docs/format.md, section 5). */
 #ifndef DQA_WEIGHTS_H
 #define DQA_WEIGHTS_H
 

@@ -40,13 +40,15 @@ static bool axis_fits(uint32_t extent, uint32_t stride, uint32_t pad, uint32_t s
 }
 
 static bool window_fits(const struct dqa_op *op) {
+  const bool transposed = op->methods->traits & DQA_TRANSPOSED;
+  const struct dqa_edge *over = transposed ? &op->output : &op->input, *steps = transposed ? &op->input : &op->output;
   const struct dqa_window *w = &op->window;
   if (w->kernel_h == 0 || w->kernel_w == 0 || w->dilation_h == 0 || w->dilation_w == 0 ||
       dqa_window_rows(w) > DQA_MAX_KERNEL_ROWS) {
     return false;
   }
-  return axis_fits(dqa_window_rows(w), w->stride_h, w->pad_top, op->input.height, op->output.height) &&
-         axis_fits(dqa_window_columns(w), w->stride_w, w->pad_left, op->input.width, op->output.width);
+  return axis_fits(dqa_window_rows(w), w->stride_h, w->pad_top, over->height, steps->height) &&
+         axis_fits(dqa_window_columns(w), w->stride_w, w->pad_left, over->width, steps->width);
 }
 
 /* A padded row is no longer than the longest row of an edge, so that 64 of them fit 32 bits. */

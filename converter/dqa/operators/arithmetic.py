@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from dqa.program import Requantization
-from dqa.quantization.multiplier import MAX_FACTOR, requantization
-from dqa.quantization.weights import FoldedWeights
+from dqa.operators.float_base import Folded
+from dqa.operators.multiplier import MAX_FACTOR, requantization
+from dqa.operators.records import Requantization
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -24,7 +24,7 @@ def requantize(bias: Floats, factor: Floats, floored: Bools) -> Requantization:
     return Requantization(np.clip(shifted, -(2**30), 2**30).astype(np.int32), multiplier, shift)
 
 
-def requantize_sum(folded: FoldedWeights, output_scales: Floats, floored: Bools) -> Requantization:
+def requantize_sum(folded: Folded, output_scales: Floats, floored: Bools) -> Requantization:
     """The requantization of a convolution's accumulators.
 
     An output step finer than 4 accumulator steps carries no information; `finest_useful` keeps scales from getting there.

@@ -6,18 +6,18 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.errors import ProgramError
-from dqa.program.layout import HEADER
 
 
 class Source:
     """Bounds-checked views of a program's tables."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
+    def __init__(self, data: bytes, begin: int) -> None:
+        """begin: the first byte behind the header."""
+        self.data, self.begin = data, begin
 
     def take(self, offset: int, size: int, what: str) -> bytes:
         """`size` bytes of a table at a multiple of 4 after the header."""
-        if offset % 4 or offset < HEADER.size or offset + size > len(self.data):
+        if offset % 4 or offset < self.begin or offset + size > len(self.data):
             raise ProgramError(f"{what} does not lie in the program ({size} bytes at {offset})")
         return self.data[offset : offset + size]
 

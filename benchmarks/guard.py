@@ -1,0 +1,191 @@
+"""Whether a commit and the working tree convert alike, byte for byte.
+
+    python benchmarks/guard.py [--against COMMIT] [--data ../shared/data] [--jobs 2]
+
+Both convert a fixed set: the Fashion-MNIST demo's network and small random ones of every operator, storage, layout and weight encoding;
+with --data the MLPerf networks and the U-Net as well. Compared are the SHA-256 of model.dqa, model.tflite and model.c (without the lines
+of its license), and of programs of every operator, stored and streamed, as the tests' builders make them. Prints a table; ends with 1 if
+anything differs. What only the working tree can convert is shown as new.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from models import MODELS, ROOT
+
+FILES = ("model.dqa", "model.tflite", "model.c")
+NETWORKS, PROGRAMS = 30, 12
+SETTINGS: tuple[dict[str, Any], ...] = (
+    {"layout": "planes", "bits": 4, "extra_bits": 2},
+    {"layout": "planes", "bits": 3, "extra_bits": 3, "error_coding": "raw", "weight_bits": 4},
+    {"layout": "planes", "bits": 8, "extra_bits": 0, "method": "direct", "bias_correction": True},
+    {"layout": "coded", "bits": 4.5, "weight_bits": 4},
+    {"layout": "planes", "bits": 2, "extra_bits": 4, "important": 0.7},
+    {"layout": "planes", "bits": 5, "extra_bits": 1, "weight_bits": 4, "bias_correction": True},
+    {"layout": "planes", "ram": "auto"},
+)
+"""Of the small networks, in turn."""
+MIXED = {"layout": "planes", "bits": 8, "extra_bits": 0}
+DEMO: dict[str, dict[str, Any]] = {"demo": {}, "demo, RAM auto, 4-bit weights": {"ram": "auto", "weight_bits": 4}}
+
+Task = tuple[str, str, str, dict[str, Any]]
+"""Name, model and calibration file (beside the list of tasks, or anywhere), settings."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--against", default="HEAD", metavar="COMMIT", help="the commit to compare with [HEAD]")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="../shared/data: convert the MLPerf networks and the U-Net as well")
+    parser.add_argument("--jobs", type=int, default=2, help="conversions at a time [2]")
+    parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.work is not None:
+        convert_all(options.work, options.jobs)
+        return 0
+    with tempfile.TemporaryDirectory(prefix="dqa-guard-") as folder:
+        work = Path(folder)
+        prepare(work, options.data)
+        before = hashes_of_commit(options.against, work, options.jobs)
+        return 1 if report(before, hashes_of(ROOT, work, options.jobs)) else 0
+
+
+def prepare(work: Path, data: Path | None) -> None:
+    """Writes models, calibration data and the list of tasks."""
+    from guard_networks import networks
+
+    tasks: list[Task] = []
+    random = np.random.default_rng(12)
+    for number, (name, model) in enumerate(networks(NETWORKS).items()):
+        path = work / f"{number}.tflite"
+        path.write_bytes(model)
+        settings = SETTINGS[number % len(SETTINGS)] if name.startswith("random") else MIXED
+        np.savez(work / f"{number}.npz", x=random.integers(0, 256, (32, *input_shape(model))).astype(np.uint8))
+        tasks.append((name, path.name, f"{number}.npz", {"input_scale": 1 / 255, **settings}))
+    np.savez(work / "demo.npz", x=images(random, 64))
+    demo = str(ROOT / "examples" / "fashion_mnist" / "model.h5")
+    tasks += [(name, demo, "demo.npz", {"input_scale": 1 / 255, **settings}) for name, settings in DEMO.items()]
+    for name, entry in MODELS.items() if data is not None else ():
+        calibration = entry.data(work / "data")[0]
+        own = {"input_scale": entry.input_scale, "input_zero_point": entry.input_zero_point, "metric": entry.metric}
+        tasks += [(name, str(entry.path), str(calibration), own)]
+        tasks += [(f"{name}, 4-bit weights", str(entry.path), str(calibration), {**own, "weight_bits": 4})]
+    (work / "tasks.json").write_text(json.dumps(tasks), encoding="utf-8")
+
+
+def input_shape(model: bytes) -> tuple[int, ...]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    return tuple(int(size) for size in Interpreter(model_content=model).get_input_details()[0]["shape"][1:])
+
+
+def images(random: np.random.Generator, count: int) -> np.ndarray:
+    """Blots that stand for clothes, uint8 (count, 28, 28, 1)."""
+    y, x = np.mgrid[:28, :28]
+    centers, sizes = random.uniform(8, 20, (count, 2, 1, 1)), random.uniform(3, 9, (count, 2, 1, 1))
+    blots = np.exp(-(((y - centers[:, 0]) / sizes[:, 0]) ** 2) - ((x - centers[:, 1]) / sizes[:, 1]) ** 2)
+    noisy = 255 * blots + random.normal(0, 12, blots.shape)
+    return np.clip(np.where(blots > 0.1, noisy, 0), 0, 255).astype(np.uint8)[..., None]
+
+
+def hashes_of_commit(commit: str, work: Path, jobs: int) -> dict[str, str]:
+    """The same of a commit, in a tree of its own; kept under out/guard, since a commit does not change."""
+    name = subprocess.run(["git", "rev-parse", "--verify", f"{commit}^{{commit}}"], check=True, cwd=ROOT, capture_output=True, text=True)
+    asked = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(work.iterdir()) if path.is_file())).hexdigest()
+    kept = ROOT / "out" / "guard" / f"{name.stdout.strip()[:12]}-{asked[:12]}.json"
+    if not kept.exists():
+        tree = work / "tree"
+        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(tree), commit], check=True, cwd=ROOT)
+        try:
+            found = hashes_of(tree, work, jobs)
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", str(tree)], check=True, cwd=ROOT)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(found), encoding="utf-8")
+    known: dict[str, str] = json.loads(kept.read_text(encoding="utf-8"))
+    return known
+
+
+def hashes_of(tree: Path, work: Path, jobs: int) -> dict[str, str]:
+    """What the code of a tree makes of the tasks, by "name: file"."""
+    places = os.pathsep.join(str(tree / part) for part in ("converter", "tests"))
+    command = [sys.executable, str(Path(__file__).resolve()), "--work", str(work), "--jobs", str(jobs)]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": places, "GUARD_TREE": str(tree)})
+    found: dict[str, str] = json.loads((work / "hashes.json").read_text(encoding="utf-8"))
+    return found
+
+
+def convert_all(work: Path, jobs: int) -> None:
+    """In a process of its own, whose PYTHONPATH says which tree: writes hashes.json."""
+    import dqa
+
+    assert Path(dqa.__file__).is_relative_to(os.environ["GUARD_TREE"]), dqa.__file__
+    tasks: list[Task] = json.loads((work / "tasks.json").read_text(encoding="utf-8"))
+    found = programs()
+    with ProcessPoolExecutor(jobs) as pool:
+        for hashes in pool.map(partial(convert_one, work), tasks):
+            found |= hashes
+    (work / "hashes.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+def convert_one(work: Path, task: Task) -> dict[str, str]:
+    """The hashes of one conversion's files, or why it was refused."""
+    import dqa
+
+    name, model, calibration, settings = task
+    with tempfile.TemporaryDirectory(prefix="dqa-guard-") as folder:
+        out = Path(folder) / "out"
+        try:
+            dqa.convert(work / model, work / calibration, out, dqa.ConvertConfig(**settings))
+        except dqa.DqaError as error:
+            return {f"{name}: {file}": f"refused: {error.message}" for file in FILES}
+        return {f"{name}: {file}": digest(next(out.rglob(file)).read_bytes(), file) if any(out.rglob(file)) else "none" for file in FILES}
+
+
+def digest(data: bytes, file: str) -> str:
+    if file.endswith(".c"):
+        data = b"\n".join(line for line in data.splitlines() if b"SPDX-" not in line and b"Copyright" not in line)
+    return hashlib.sha256(data).hexdigest()
+
+
+def programs() -> dict[str, str]:
+    """Programs of every operator by the tests' builders: stored and streamed."""
+    from dqa import program
+    from programs import operator_program
+    from streams import streamed
+
+    found = {}
+    for kind in program.Kind:
+        made = [operator_program(kind, seed, exact=0.5 * (seed % 2)) for seed in range(PROGRAMS)]
+        stream = [streamed(one, seed) for seed, one in enumerate(made)]
+        found[f"{kind.name}: stored"] = digest(b"".join(map(program.write, made)), "model.dqa")
+        found[f"{kind.name}: streamed"] = digest(b"".join(map(program.write, stream)), "model.dqa")
+    return found
+
+
+def report(before: dict[str, str], now: dict[str, str]) -> int:
+    """Prints a line for each result; gives how many differ."""
+    different = 0
+    for name in [*before, *(name for name in now if name not in before)]:
+        old, new = before.get(name), now.get(name)
+        verdict = "new" if old is None else "equal" if old == new else "DIFFERENT"
+        different += verdict == "DIFFERENT"
+        print(f"{verdict:9}  {str(new)[:16] if verdict != 'DIFFERENT' else f'{str(old)[:40]} -> {str(new)[:40]}':16}  {name}")
+    refused = sum(hash.startswith("refused") for hash in now.values())
+    print(f"{len(now)} results, {different} different, {refused} refused")
+    return different
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""What every room says of its operator in a program: integers, edges of n + m bits.
+
+The defaults are those of an operator of one input that reads row y to write row y.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.errors import ProgramError
+from dqa.operators.parameters import Constants, Parameters
+from dqa.operators.records import Edge, Int8, Requantization, Window
+
+
+def require(condition: bool, message: str) -> None:
+    """Raises ProgramError where a rule of the format is broken."""
+    if not condition:
+        raise ProgramError(message)
+
+
+def check_array(array: npt.NDArray[np.generic], dtype: type[np.generic], shape: tuple[int, ...], what: str) -> None:
+    """Raises ProgramError for an array of another type or shape."""
+    require(array.dtype == dtype and array.shape == shape, f"{what} is {array.dtype}{array.shape}; expected {np.dtype(dtype)}{shape}")
+
+
+class Grower(Protocol):
+    """A random program under construction in the tests: edges and operators; methods give edge numbers."""
+
+    rng: np.random.Generator
+    edges: list[Edge]
+    ops: list[Operator]
+
+    def between(self, low: int, high: int) -> int:
+        """A number from low to high, both included."""
+
+    def shape(self, edge: int) -> tuple[int, int, int]:
+        """Height, width and channels."""
+
+    def edge(self, shape: tuple[int, int, int], like: int | None = None) -> int:
+        """A new edge of random storage; `like` gives its range to it."""
+
+    def byte_edge(self, edge: int) -> None:
+        """Makes an edge one of all 256 values."""
+
+    def axis(self, size: int, dilated: bool) -> tuple[int, int, int, int, int]:
+        """kernel, stride, dilation, padding before, output size of a window along an axis of `size`."""
+
+    def window(self, source: int, dilated: bool) -> tuple[Window, int, int]:
+        """A window that fits an edge, rows and columns of its output."""
+
+    def weights(self, *shape: int) -> Int8:
+        """Any weights."""
+
+    def coded(self, weights: Int8) -> tuple[Int8, Int8 | None]:
+        """The weights (O, ...) and no code book, or values of a book and the book."""
+
+    def requantization(self, edge: int, deviation: float) -> Requantization:
+        """Maps sums of about `deviation` to about an edge's range."""
+
+
+@dataclass(frozen=True, eq=False)
+class Operator(ABC):
+    """An operator of a program: `inputs` and `output` are edge numbers."""
+
+    name: str
+    inputs: tuple[int, ...]
+    output: int
+
+    parameter_bytes: ClassVar[int]
+    """Size of the parameters in a program (docs/format.md, section 5)."""
+    input_count: ClassVar[int | None] = 1
+    """None: any."""
+    copies: ClassVar[bool] = False
+    """It copies values: its inputs and output have one range."""
+    by_table: ClassVar[bool] = False
+    """It takes its values from one table of 256 entries, by one input value each."""
+    coded_weights: ClassVar[bool] = False
+    """Its weights may be indices into a code book."""
+    instructions_per_mac: ClassVar[float] = 0.0
+    """On Cortex-M4, for ordering plans."""
+    works_on_input: ClassVar[bool] = False
+    """Its work grows with the values of its input, not with those of its output."""
+
+    @classmethod
+    @abstractmethod
+    def read(cls, name: str, inputs: tuple[int, ...], output: int, parameters: Parameters, source: Edge, target: Edge) -> Self:
+        """The operator that its parameters say, from input 0 `source` to `target`. Raises ProgramError for what the format forbids."""
+
+    @abstractmethod
+    def write(self, constants: Constants) -> bytes:
+        """Places its constants and gives its parameters, `parameter_bytes` bytes."""
+
+    @abstractmethod
+    def check(self, inputs: Sequence[Edge], output: Edge) -> None:
+        """Raises ProgramError where parameters or shapes break the format."""
+
+    @abstractmethod
+    def values(self, inputs: list[Int8], source: Edge, output: Edge) -> Int8:
+        """What it writes, (height, width, channels), from the values of its inputs: slow and literal, for the tests to compare with C."""
+
+    @classmethod
+    @abstractmethod
+    def grow(cls, grower: Grower, source: int) -> int:
+        """A random one behind an edge; its output. The tests try every kind with it."""
+
+    @property
+    def books(self) -> Int8 | None:
+        """The code books of its weights, (16,) or (O, 16); None: it has none."""
+        return None
+
+    @property
+    def padded(self) -> Window | None:
+        """The window whose rows and columns beside the input hold zero points; None: there is none."""
+        return None
+
+    def zero_row(self, source: Edge) -> bool:
+        """Whether it keeps a row of zero points beside the rows of an input, though no window is padded."""
+        return False
+
+    def rows_needed(self, source: Edge, output: Edge) -> int:
+        """Rows of an input that one output row needs at most."""
+        return 1
+
+    def span(self, edges: Sequence[Edge], index: int, y: int) -> tuple[int, int]:
+        """First row and end of the rows of input `index` that output row y needs; neither decreases with y, rows may lie outside."""
+        return y, y + 1
+
+    def accumulates(self, source: Edge) -> bool:
+        """Whether it takes input rows as they come, into int32 sums, before it writes its only row."""
+        return False
+
+    def decoded_weights(self) -> int:
+        """Weights of an output channel that it decodes ahead of their use, two channels at a time; 0: none."""
+        return 0
+
+    def macs(self, source: Edge, output: Edge) -> int:
+        """Multiply-accumulates of one inference; padding counts as computed, as in the executor."""
+        return 0

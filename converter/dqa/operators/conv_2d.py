@@ -1,0 +1,148 @@
+"""CONV_2D: a convolution over all channels; weights (O, kernel_h, kernel_w, I)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from dqa.operators import arithmetic
+from dqa.operators.base import Grower, check_array
+from dqa.operators.books import check_book, read_weights, write_weights
+from dqa.operators.float_base import Answer, Float32, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_weights import WeightedOperator, why_no_window, with_bias
+from dqa.operators.float_weights import read_weights as read_float_weights
+from dqa.operators.float_windows import PaddedSum, float_windows, nhwc, nhwc_shape, read_window, window_shape, write_padded
+from dqa.operators.functions import activate
+from dqa.operators.network import Op, Tensor
+from dqa.operators.parameters import REQUANTIZATION_BYTES, WINDOW_BYTES, Constants, Parameters, window_bytes
+from dqa.operators.records import Edge, Int8, Requantization, Window
+from dqa.operators.requantize import PRODUCT, check_requantization, finish, zero_points
+from dqa.operators.windows import Windowed, check_padded_window, window_of, windows
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2D(Windowed):
+    """weights int8 (O, kernel_h, kernel_w, I); with a code book (16,) or (O, 16) every weight is one of its values, stored in 4 bits."""
+
+    weights: Int8
+    requantization: Requantization
+    book: Int8 | None = None
+
+    parameter_bytes = WINDOW_BYTES + 4 + REQUANTIZATION_BYTES
+    coded_weights = True
+    instructions_per_mac = 2.6
+
+    @classmethod
+    def read(cls, name: str, inputs: tuple[int, ...], output: int, parameters: Parameters, source: Edge, target: Edge) -> Self:
+        window = parameters.window()
+        shape = (target.channels, window.kernel_h, window.kernel_w, source.channels)
+        return cls(name, inputs, output, window, *read_weights(parameters, shape))
+
+    def write(self, constants: Constants) -> bytes:
+        return window_bytes(self.window) + write_weights(constants, self.weights, self.requantization, self.book)
+
+    def check(self, inputs: Sequence[Edge], output: Edge) -> None:
+        window, channels = self.window, inputs[0].channels
+        check_padded_window(window, inputs[0], output)
+        check_array(self.weights, np.int8, (output.channels, window.kernel_h, window.kernel_w, channels), "weights")
+        check_book(self, self.weights)
+        check_requantization(self.requantization, output.channels, PRODUCT * window.kernel_h * window.kernel_w * channels)
+
+    @property
+    def books(self) -> Int8 | None:
+        return self.book
+
+    @property
+    def padded(self) -> Window | None:
+        return self.window
+
+    def decoded_weights(self) -> int:
+        return 0 if self.book is None else self.weights[0].size
+
+    def macs(self, source: Edge, output: Edge) -> int:
+        return output.values * math.prod(self.weights.shape[1:])
+
+    def values(self, inputs: list[Int8], source: Edge, output: Edge) -> Int8:
+        seen = windows(self.window, inputs[0], source, output, zero_points(source))
+        return finish(np.einsum("yxhwi,ohwi->yxo", seen, self.weights.astype(np.int64)), self.requantization, output)
+
+    @classmethod
+    def grow(cls, grower: Grower, source: int) -> int:
+        window, height, width = grower.window(source, True)
+        weights = grower.weights(grower.between(1, 9), window.kernel_h, window.kernel_w, grower.shape(source)[2])
+        return cls.grow_as(grower, source, window, weights, (height, width))
+
+    @classmethod
+    def grow_as(cls, grower: Grower, source: int, window: Window, weights: Int8, size: tuple[int, int]) -> int:
+        """One with these weights; `size` of the output in rows and columns."""
+        out = grower.edge((*size, weights.shape[0]))
+        requantization = grower.requantization(out, 4000 * weights[0].size ** 0.5)
+        weights, book = grower.coded(weights)
+        grower.ops.append(cls("conv", (source,), out, window, weights, requantization, book))
+        return out
+
+
+class FloatConv2D(WeightedOperator):
+    """weights (O, kernel_h, kernel_w, I / groups); attributes: those of a window, dilation_h, dilation_w, activation."""
+
+    few_bits = True
+
+    def read(self, request: Request) -> Answer:
+        weights = read_float_weights(request, 4)
+        dilation = request.positive(5, 1, "dilation_h"), request.positive(4, 1, "dilation_w")
+        attributes = read_window(request, (weights.shape[1], weights.shape[2]), dilation)
+        attributes |= {"dilation_h": dilation[0], "dilation_w": dilation[1], "activation": request.activation(3)}
+        return with_bias(request, attributes, weights.shape[0])
+
+    def shape(self, op: Op, inputs: Sequence[Tensor]) -> Shape | None:
+        batch, height, width, channels = nhwc_shape(inputs[0].shape)
+        out, kernel_h, kernel_w, group = inputs[1].shape
+        if channels % group or out % (channels // group):
+            raise ValueError(f"weights of shape {inputs[1].shape} do not fit {channels} input channels")
+        return batch, *window_shape(op, height, width, (kernel_h, kernel_w)), out
+
+    def run(self, op: Op, inputs: list[Float32]) -> Float32:
+        x, weights, bias = inputs
+        out = self.patches(op, x, weights) @ weights.reshape(len(weights), -1).T + bias
+        return activate(op.attrs["activation"], out)
+
+    def patches(self, op: Op, x: Float32, weights: Float32) -> Float32:
+        seen = float_windows(op, x, (weights.shape[1], weights.shape[2]), 0.0)
+        return seen.transpose(0, 1, 2, 4, 5, 3).reshape(-1, weights[0].size)
+
+    def gradient(self, op: Op, inputs: list[Float32], out: Float32, gradient: Float32) -> Parts:
+        x, weights = inputs[:2]
+        found = PaddedSum(op, x, gradient)
+        for i, j in np.ndindex(*weights.shape[1:3]):
+            found.sum[found.at(i, j)] += nhwc(gradient) @ weights[:, i, j]
+        return [found.inner()]
+
+    def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
+        kernel, a = writer.tensors(op)[1].shape[1:3], op.attrs
+        x, padding = write_padded(writer, op, inputs[0], (kernel[0], kernel[1]))
+        dilation = {"dilationHFactor": a.get("dilation_h", 1), "dilationWFactor": a.get("dilation_w", 1)}
+        strides = {"strideH": a["stride_h"], "strideW": a["stride_w"]}
+        fused = {"padding": padding, "fusedActivationFunction": a["activation"]}
+        writer.builtin("CONV_2D", [x, *inputs[1:]], [output], "Conv2DOptions", **strides, **fused, **dilation)
+
+    def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
+        weights, channels = inputs[1].data, inputs[0].hwc[2]
+        if weights is None:
+            return super().why_not(op, inputs, output)
+        if weights.shape[3] != channels:
+            return f"{channels // weights.shape[3]} groups"
+        return why_no_window(op, *weights.shape[1:3])
+
+    def lower(self, given: Lowering) -> Conv2D:
+        folded = given.folded()
+        window = window_of(given.op.attrs, *folded.weights.shape[1:3])
+        requantization = arithmetic.requantize_sum(folded, given.target.scales, given.target.rounded_by_writer)
+        return Conv2D(given.op.name, given.inputs, given.output, window, folded.weights, requantization, folded.book)
+
+
+PROGRAM = Conv2D
+FLOATS = (FloatConv2D("CONV_2D"),)

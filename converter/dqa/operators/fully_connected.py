@@ -1,0 +1,116 @@
+"""FULLY_CONNECTED: every output from all values of the input map, whatever its shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.operators import arithmetic
+from dqa.operators.base import Grower, Operator, check_array, require
+from dqa.operators.books import check_book, read_weights, write_weights
+from dqa.operators.float_base import Answer, Float32, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_weights import WeightedOperator, with_bias
+from dqa.operators.float_weights import read_weights as read_float_weights
+from dqa.operators.functions import activate
+from dqa.operators.network import Op, Tensor
+from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters
+from dqa.operators.records import Edge, Int8, Requantization
+from dqa.operators.requantize import PRODUCT, check_requantization, finish
+
+
+@dataclass(frozen=True, eq=False)
+class FullyConnected(Operator):
+    """weights int8 (O, H * W * I) over the whole input map in NHWC order; book as Conv2D's."""
+
+    weights: Int8
+    requantization: Requantization
+    book: Int8 | None = None
+
+    parameter_bytes = 4 + REQUANTIZATION_BYTES
+    coded_weights = True
+    instructions_per_mac = 2.6
+
+    @classmethod
+    def read(cls, name: str, inputs: tuple[int, ...], output: int, parameters: Parameters, source: Edge, target: Edge) -> Self:
+        return cls(name, inputs, output, *read_weights(parameters, (target.channels, source.values)))
+
+    def write(self, constants: Constants) -> bytes:
+        return write_weights(constants, self.weights, self.requantization, self.book)
+
+    def check(self, inputs: Sequence[Edge], output: Edge) -> None:
+        require((output.height, output.width) == (1, 1), "the output is not 1 x 1")
+        check_array(self.weights, np.int8, (output.channels, inputs[0].values), "weights")
+        check_book(self, self.weights)
+        check_requantization(self.requantization, output.channels, PRODUCT * inputs[0].values)
+
+    @property
+    def books(self) -> Int8 | None:
+        return self.book
+
+    def accumulates(self, source: Edge) -> bool:
+        return source.height > 1
+
+    def macs(self, source: Edge, output: Edge) -> int:
+        return self.weights.size
+
+    def values(self, inputs: list[Int8], source: Edge, output: Edge) -> Int8:
+        sums = self.weights.astype(np.int64) @ inputs[0].astype(np.int64).reshape(-1)
+        return finish(sums.reshape(1, 1, -1), self.requantization, output)
+
+    @classmethod
+    def grow(cls, grower: Grower, source: int) -> int:
+        weights = grower.weights(grower.between(1, 9), grower.edges[source].values)
+        out = grower.edge((1, 1, weights.shape[0]))
+        requantization = grower.requantization(out, 4000 * weights.shape[1] ** 0.5)
+        weights, book = grower.coded(weights)
+        grower.ops.append(cls("dense", (source,), out, weights, requantization, book))
+        return out
+
+
+class FloatFullyConnected(WeightedOperator):
+    """weights (O, inputs); attributes: activation."""
+
+    few_bits = free_shape = True
+
+    def read(self, request: Request) -> Answer:
+        weights = read_float_weights(request, 2)
+        if request.integer(1):
+            raise ValueError("shuffled weights are not supported")
+        return with_bias(request, {"activation": request.activation(0)}, weights.shape[0])
+
+    def shape(self, op: Op, inputs: Sequence[Tensor]) -> Shape | None:
+        out, size = inputs[1].shape
+        if math.prod(inputs[0].shape) % size:
+            raise ValueError(f"weights of shape {inputs[1].shape} do not fit the input {inputs[0].shape}")
+        return math.prod(inputs[0].shape) // size, out
+
+    def run(self, op: Op, inputs: list[Float32]) -> Float32:
+        x, weights, bias = inputs
+        return activate(op.attrs["activation"], self.patches(op, x, weights) @ weights.T + bias)
+
+    def patches(self, op: Op, x: Float32, weights: Float32) -> Float32:
+        return x.reshape(-1, weights.shape[1])
+
+    def gradient(self, op: Op, inputs: list[Float32], out: Float32, gradient: Float32) -> Parts:
+        return [gradient.reshape(-1, len(inputs[1])) @ inputs[1]]
+
+    def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
+        writer.builtin(op.kind, inputs, [output], "FullyConnectedOptions", fusedActivationFunction=op.attrs["activation"])
+
+    def arranged(self, weights: npt.NDArray[Any], channels: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        return weights.reshape(weights.shape[0], -1, channels), np.arange(channels)
+
+    def lower(self, given: Lowering) -> FullyConnected:
+        folded = given.folded()
+        requantization = arithmetic.requantize_sum(folded, given.target.scales, given.target.rounded_by_writer)
+        weights = folded.weights.reshape(folded.weights.shape[0], -1)
+        return FullyConnected(given.op.name, given.inputs, given.output, weights, requantization, folded.book)
+
+
+PROGRAM = FullyConnected
+FLOATS = (FloatFullyConnected("FULLY_CONNECTED"),)

@@ -1,0 +1,113 @@
+"""LUT: any function of one value, by a table; in the float network, every function of dqa.operators.functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from dqa.operators.base import Grower, Operator, check_array, require
+from dqa.operators.float_base import Answer, Float32, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.functions import CLAMPS, UNARY, unary
+from dqa.operators.network import Op, Tensor
+from dqa.operators.parameters import Constants, Parameters, offset
+from dqa.operators.records import Edge, Int8
+
+_STEP = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Lut(Operator):
+    """table int8 (256,): value -> table[value + 128]."""
+
+    table: Int8
+
+    parameter_bytes = 4
+    by_table = True
+
+    @classmethod
+    def read(cls, name: str, inputs: tuple[int, ...], output: int, parameters: Parameters, source: Edge, target: Edge) -> Self:
+        return cls(name, inputs, output, parameters.int8((256,), "table"))
+
+    def write(self, constants: Constants) -> bytes:
+        return offset(constants, self.table, "table")
+
+    def check(self, inputs: Sequence[Edge], output: Edge) -> None:
+        require(inputs[0].shape == output.shape, "the shapes differ")
+        check_array(self.table, np.int8, (256,), "table")
+        inside = int(self.table.min()) >= output.low and int(self.table.max()) <= output.high
+        require(inside, "the table leaves the output's range")
+
+    def values(self, inputs: list[Int8], source: Edge, output: Edge) -> Int8:
+        return self.table[inputs[0].astype(np.int64) + 128]
+
+    @classmethod
+    def grow(cls, grower: Grower, source: int) -> int:
+        out = grower.edge(grower.shape(source))
+        table = grower.rng.integers(grower.edges[out].low, grower.edges[out].high + 1, 256).astype(np.int8)
+        grower.ops.append(cls("lut", (source,), out, table))
+        return out
+
+
+class FloatFunction(FloatOperator):
+    """A function of one real number; attributes: its option, if it has one."""
+
+    lowers = by_table = computes = True
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.function = UNARY[kind]
+        self.positive, self.fixed_output = self.function.positive, self.function.fixed_output
+
+    def read(self, request: Request) -> Answer:
+        option, attributes = self.function.option, {}
+        if option is not None:
+            value = request.flag(0) if option.type is bool else request.number(0)
+            if not math.isfinite(value):
+                raise ValueError(f"{option.name} is {value}")
+            attributes[option.name] = value
+        return attributes, [request.input(0).index], None
+
+    def shape(self, op: Op, inputs: Sequence[Tensor]) -> Shape | None:
+        return inputs[0].shape
+
+    def run(self, op: Op, inputs: list[Float32]) -> Float32:
+        return unary(op.kind, op.attrs, inputs[0])
+
+    def gradient(self, op: Op, inputs: list[Float32], out: Float32, gradient: Float32) -> Parts:
+        """By central difference where the function is smooth."""
+        x = inputs[0]
+        if op.kind in CLAMPS:
+            low, high = CLAMPS[op.kind]
+            return [gradient * ((x > low) & (x < high)).astype(np.float32)]
+        wide = x.astype(np.float64)
+        difference = unary(op.kind, op.attrs, wide + _STEP) - unary(op.kind, op.attrs, wide - _STEP)
+        return [gradient * np.asarray(difference / (2 * _STEP), np.float32)]
+
+    def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
+        option = self.function.option
+        if option is None:
+            writer.builtin(op.kind, inputs, [output])
+        else:
+            writer.builtin(op.kind, inputs, [output], option.table, **{option.name: op.attrs[option.name]})
+
+    def lower(self, given: Lowering) -> Lut:
+        source, target = given.sources[0], given.target
+        real = (np.arange(-128, 128) - source.zero_points[0]) * source.scales[0]
+        result = unary(given.op.kind, given.op.attrs, real) / target.scales[0] + target.zero_points[0]
+        table = np.clip(np.rint(result), target.low, target.high).astype(np.int8)
+        return Lut(given.op.name, given.inputs, given.output, table)
+
+
+class FloatSwish(FloatFunction):
+    def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
+        gate = writer.made(writer.tensors(op)[-1].shape)
+        writer.builtin("LOGISTIC", inputs, [gate])
+        writer.builtin("MUL", [inputs[0], gate], [output], "MulOptions")
+
+
+PROGRAM = Lut
+FLOATS = tuple(FloatSwish(kind) if kind == "SWISH" else FloatFunction(kind) for kind in UNARY)

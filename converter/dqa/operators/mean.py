@@ -1,0 +1,100 @@
+"""MEAN over the whole map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from dqa.operators import arithmetic
+from dqa.operators.base import Grower, Operator, require
+from dqa.operators.float_base import Answer, Float32, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_windows import MAX_POOL_ELEMENTS, nhwc, nhwc_shape
+from dqa.operators.network import Op, Tensor
+from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters, requantization_bytes
+from dqa.operators.records import Edge, Int8, Requantization
+from dqa.operators.requantize import MAX_POOLED, POOL_SUM, average, check_requantization, finish
+
+
+@dataclass(frozen=True, eq=False)
+class Mean(Operator):
+    """Over the whole map; output 1 x 1 x C."""
+
+    requantization: Requantization
+
+    parameter_bytes = REQUANTIZATION_BYTES
+    works_on_input = True
+
+    @classmethod
+    def read(cls, name: str, inputs: tuple[int, ...], output: int, parameters: Parameters, source: Edge, target: Edge) -> Self:
+        return cls(name, inputs, output, parameters.requantization(target.channels))
+
+    def write(self, constants: Constants) -> bytes:
+        return requantization_bytes(constants, self.requantization)
+
+    def check(self, inputs: Sequence[Edge], output: Edge) -> None:
+        source = inputs[0]
+        require(output.shape == (1, 1, source.channels), "the output is not 1 x 1 of the input's channels")
+        require(source.height * source.width <= MAX_POOLED, f"a mean over more than {MAX_POOLED} pixels")
+        check_requantization(self.requantization, output.channels, POOL_SUM)
+
+    def accumulates(self, source: Edge) -> bool:
+        return True
+
+    def values(self, inputs: list[Int8], source: Edge, output: Edge) -> Int8:
+        total = inputs[0].astype(np.int64).sum(axis=(0, 1), keepdims=True)
+        return finish(average(total, source.height * source.width), self.requantization, output)
+
+    @classmethod
+    def grow(cls, grower: Grower, source: int) -> int:
+        out = grower.edge((1, 1, grower.shape(source)[2]))
+        grower.ops.append(cls("mean", (source,), out, grower.requantization(out, 32.0 * 2**15)))
+        return out
+
+
+class FloatMean(FloatOperator):
+    """Attributes: axes (of the NHWC tensor), keep_dims."""
+
+    lowers = keeps_sign = True
+
+    def read(self, request: Request) -> Answer:
+        rank = len(request.input(0).shape)
+        axes = sorted({axis + rank if axis < 0 else axis for axis in request.whole_numbers(1)})
+        if not axes or axes[0] < 1 or axes[-1] >= rank or rank > 4:
+            raise ValueError(f"axes {request.whole_numbers(1)} of {rank} dimensions")
+        return {"axes": tuple(axis + 4 - rank for axis in axes), "keep_dims": request.flag(0)}, [request.input(0).index], None
+
+    def shape(self, op: Op, inputs: Sequence[Tensor]) -> Shape | None:
+        return tuple(1 if axis in op.attrs["axes"] else size for axis, size in enumerate(nhwc_shape(inputs[0].shape)))
+
+    def run(self, op: Op, inputs: list[Float32]) -> Float32:
+        return np.asarray(nhwc(inputs[0]).mean(axis=op.attrs["axes"], dtype=np.float32))
+
+    def gradient(self, op: Op, inputs: list[Float32], out: Float32, gradient: Float32) -> Parts:
+        x, axes = nhwc(inputs[0]), tuple(op.attrs["axes"])
+        shape = [1 if axis in axes else size for axis, size in enumerate(x.shape)]
+        count = np.prod([x.shape[axis] for axis in axes])
+        return [np.broadcast_to(gradient.reshape(shape) / np.float32(count), x.shape)]
+
+    def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
+        source, target = writer.tensors(op)
+        axes = writer.integers([axis - (4 - len(source.shape)) for axis in op.attrs["axes"]])
+        writer.builtin("MEAN", [inputs[0], axes], [output], "ReducerOptions", keepDims=len(target.shape) == len(source.shape))
+
+    def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
+        height, width, _ = inputs[0].hwc
+        if sorted(op.attrs["axes"]) not in ([1, 2], [2, 1]) or height * width > MAX_POOL_ELEMENTS:
+            return f"mean over axes {op.attrs['axes']}; only height and width together are supported"
+        return ""
+
+    def lower(self, given: Lowering) -> Mean:
+        (height, width, _), source, target = given.tensors[0].hwc, given.sources[0], given.target
+        count = height * width
+        requantization = arithmetic.average(source.scales, source.zero_points, target.scales, count, target.rounded_by_writer)
+        return Mean(given.op.name, given.inputs, given.output, requantization)
+
+
+PROGRAM = Mean
+FLOATS = (FloatMean("MEAN"),)

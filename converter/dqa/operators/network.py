@@ -1,0 +1,60 @@
+"""Tensor and Op: what a float32 network in NHWC is made of.
+
+Tensor numbers are those of the float .tflite the network was read from, so that calibration can ask LiteRT for a tensor by its number.
+Tensors that a pass made up have numbers past the last one of the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy.typing as npt
+
+
+@dataclass
+class Tensor:
+    """One value of the graph. `shape` includes the batch, which is 1. `data` is set for constants only."""
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    data: npt.NDArray[Any] | None = None
+
+    @property
+    def is_constant(self) -> bool:
+        return self.data is not None
+
+    @property
+    def is_map(self) -> bool:
+        """Whether the executor can see it as height x width x channels."""
+        return 1 <= len(self.shape) <= 4 and self.shape[0] == 1
+
+    @property
+    def hwc(self) -> tuple[int, int, int]:
+        """Height, width and channels as the executor sees them: (1, C) is 1 x 1 x C, (1, W, C) is 1 x W x C.
+
+        Raises ValueError for a batch other than 1 or more than four dimensions.
+        """
+        if not self.is_map:
+            raise ValueError(f"tensor '{self.name}' has shape {self.shape}; expected a batch of 1 and at most 4 dimensions")
+        dims = self.shape[1:]
+        padded = (1,) * (3 - len(dims)) + tuple(dims)
+        return padded[0], padded[1], padded[2]
+
+
+@dataclass
+class Op:
+    """One operator: `kind` is TFLite's name (CONV_2D, ADD, ...), `attrs` its options as plain values.
+
+    The attributes of each kind are said in its room; activation, of those that have a fused one, is one of NONE, RELU, RELU6,
+    RELU_N1_TO_1, TANH.
+    Inputs are the tensors that carry data (shapes, axes and paddings are attributes); those with weights always have three: x, weights,
+    bias. Kinds without a room keep TFLite's name, attrs is empty.
+    """
+
+    kind: str
+    name: str
+    inputs: list[int]
+    outputs: list[int]
+    attrs: dict[str, Any] = field(default_factory=dict)

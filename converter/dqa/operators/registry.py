@@ -1,0 +1,43 @@
+"""Every kind of operator, by the number a program has for it and by TFLite's name.
+
+Which there are is said once, in the C library's dqa_operators.h: NAME, name of the room here and of op_<name>.c there, number.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from importlib import import_module
+from types import ModuleType
+
+from dqa import resources
+from dqa.operators.base import Operator
+from dqa.operators.float_base import FloatOperator
+
+_LIST = resources.path("firmware") / "lib" / "dqa" / "include" / "dqa_operators.h"
+_ROOMS = [(room, int(number)) for room, number in re.findall(r"\bX\(\w+, (\w+), (\d+)\)", _LIST.read_text(encoding="utf-8"))]
+_FLOAT_ROOMS = ("binary", "tile")
+"""Kinds that only the float network has."""
+
+
+def _room(name: str) -> ModuleType:
+    return import_module(f"dqa.operators.{name}")
+
+
+Kind = IntEnum("Kind", {room.upper(): number for room, number in _ROOMS})  # type: ignore[misc]  # its members follow from the list
+"""The number of an operator in a program (docs/format.md, section 5)."""
+
+CLASSES: dict[IntEnum, type[Operator]] = {Kind(number): _room(room).PROGRAM for room, number in _ROOMS}
+KINDS: dict[type[Operator], IntEnum] = {operator: kind for kind, operator in CLASSES.items()}
+FLOATS: dict[str, FloatOperator] = {one.kind: one for name in (*dict(_ROOMS), *_FLOAT_ROOMS) for one in _room(name).FLOATS}
+"""By TFLite's name."""
+
+
+def kind_of(op: Operator) -> IntEnum:
+    """The kind of an operator; KeyError for a class that is none."""
+    return KINDS[type(op)]
+
+
+def float_operator(kind: str) -> FloatOperator:
+    """What is known of a kind of the float network; of others, nothing."""
+    return FLOATS.get(kind) or FloatOperator(kind)
