@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dqa.quantization.multiplier import MAX_FACTOR, apply
+from dqa.operators.multiplier import MAX_FACTOR, apply
 
 from dqa.lowering import arithmetic
 from dqa.lowering.build import build, folded_weights
