@@ -87,7 +87,7 @@ def decoder() -> bytes:
     x = transposed(net, x, 6, ((3, 3), (2, 2), SAME, (0, 0)), bias=False)
     x = net.unary("RELU", net.binary("ADD", net.binary("MUL", x, net.weights(6)), net.weights(6)))
     x = net.binary("ADD", x, skip)
-    x = net.unary("TANH", net.conv(x, 4, padding="SAME"))  # of zero points per tensor
+    x = net.unary("LOGISTIC", net.conv(x, 4, padding="SAME"))  # its zero point is not 0
     return net.build(transposed(net, x, 2, ((2, 2), (2, 2), VALID, (0, 0))))
 
 
