@@ -27,12 +27,12 @@ from dqa.device import bare
 from dqa.device.boards import load_board
 from dqa.device.client import Device
 from dqa.device.simulate import Simulator
-from dqa.engine import mirror_coded
-from dqa.quantization.coded_costs import Codes, by_level, level_bytes
+from dqa.quantization.coded.costs import Codes, by_level, level_bytes
 
 sys.path.insert(0, str(ROOT / "tests"))
 from ports import ports_of
 from programs import place
+from reference import coded as mirror_coded
 
 BOARD = "mps2_an386"
 SHAPE = 24, 24, 16

@@ -20,16 +20,16 @@ import numpy as np
 import numpy.typing as npt
 from models import MODELS, ROOT, Benchmark
 
-from dqa import data as datasets
-from dqa.coding.entropy import CODERS, SPLIT_CODERS, fit
-from dqa.coding.entropy.reference import COMPRESSORS
-from dqa.engine.segments import Runner
+from dqa.calibration.segments import Runner
+from dqa.data import dataset as datasets
+from dqa.evaluation.metrics import top1
 from dqa.frontend import load_model
-from dqa.methods import Calibration
-from dqa.methods.evaluate import capture, evaluate
-from dqa.methods.tensors import choose_tensors
-from dqa.methods.uniform import UniformMethod, UniformQuantizer
-from dqa.metrics import top1
+from dqa.lab.entropy import CODERS, SPLIT_CODERS, fit
+from dqa.lab.entropy.reference import COMPRESSORS
+from dqa.lab.methods import Calibration
+from dqa.lab.methods.evaluate import capture, evaluate
+from dqa.lab.methods.tensors import choose_tensors
+from dqa.lab.methods.uniform import UniformMethod, UniformQuantizer
 from dqa.quantization.clipping import levels
 from dqa.sparsify import SparsifyConfig, sparsify
 

@@ -22,17 +22,19 @@ from ai_edge_litert import schema_py_generated as schema
 from models import MODELS, ROOT, Benchmark
 
 import dqa
-from dqa import data, metrics
 from dqa.calibration import float_outputs
 from dqa.conversion.request import subset
+from dqa.data import dataset as data
+from dqa.evaluation import metrics
 from dqa.frontend import FloatModel, load_model
 from dqa.graph import Op
+from dqa.lab import weights_pwlq as pwlq
 from dqa.operators.weighted import few_bits
-from dqa.quantization.walk import Replaced
-from dqa.quantization.weight_methods import chosen, compensated, levels, lloydmax, pwlq, uniform
-from dqa.quantization.weight_methods.layerwise import walk
-from dqa.quantization.weight_methods.levels import Floats
-from dqa.quantization.weight_methods.moments import Moments
+from dqa.quantization.weights import chosen, compensated, levels, lloydmax, uniform
+from dqa.quantization.weights.layer_by_layer import Replaced
+from dqa.quantization.weights.layerwise import walk
+from dqa.quantization.weights.levels import Floats
+from dqa.quantization.weights.moments import Moments
 
 CALIBRATION = 256
 TEST = {"ic": 1000, "resnet32": 1000, "ad": 8000}

@@ -14,12 +14,12 @@ from types import TracebackType
 from typing import Protocol
 
 from c_tools import SANITIZERS, WARNINGS
-from dqa import resources
 from dqa.device.boards import Board
 from dqa.device.link import Link, ReconnectedError, SocketLink
 from dqa.device.protocol import SYNC
 from dqa.device.simulate import Simulator
 from dqa.engine.compile import build, executor_includes, executor_sources
+from dqa.support import resources
 
 BYTES = ("drop", "flip", "insert", "duplicate", "replay", "delay", "truncate")
 """Faults of the line."""

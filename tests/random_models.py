@@ -16,9 +16,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 from dqa import ConvertConfig, DqaError, convert
 from dqa.calibration import float_outputs
-from dqa.data import load
+from dqa.data.dataset import load
 from dqa.engine.host import HostModel
-from dqa.evaluation import model_inputs
+from dqa.evaluation.evaluate import model_inputs
 from dqa.frontend import load_model
 from dqa.report import load_interface
 from mixed_models import concatenation, maximum, mean, softmax

@@ -10,15 +10,15 @@ import pytest
 import yaml
 
 import dqa
-from dqa.config import ConvertConfig
 from dqa.errors import RecipeError
 from dqa.graph import Graph, Op
 from dqa.graph.execute import run
 from dqa.program import Conv2D, Storage, read
-from dqa.quantization.bias_correction import Centered, corrected_biases, with_biases
+from dqa.quantization.coded.read_back import storing
 from dqa.quantization.formats import Reason, TensorFormat
-from dqa.quantization.read_back import storing
-from dqa.quantization.walk import Float32, Floats, parameters, walk
+from dqa.quantization.weights.bias_correction import Centered, corrected_biases, with_biases
+from dqa.quantization.weights.layer_by_layer import Float32, Floats, parameters, walk
+from dqa.support.settings import ConvertConfig
 from studies import write_model
 from test_lowering import Net
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dqa import resources
 from dqa.cli.simulate import usable_port, wait_until_served
 from dqa.device import bare, boards, evaluate
 from dqa.device.simulate import Simulator
 from dqa.engine.host import HostModel
+from dqa.support import resources
 from firmware import needs_compiler, needs_qemu, random_samples, write_out
 from programs import random_program
 

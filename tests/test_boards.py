@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from dqa import resources
 from dqa.device import bare, boards, evaluate, project
 from dqa.device.boards import Board, Region
 from dqa.errors import BoardError, InputError
+from dqa.support import resources
 from firmware import needs_compiler, write_out
 from programs import random_program
 

@@ -17,8 +17,8 @@ from cli import Shell
 from dqa import ConvertConfig, convert
 from dqa.engine.tflm_host import TflmModel
 from dqa.errors import InputError, ModelError, ProgramError, RecipeError, ToolError
-from dqa.lowering.tflite_reader import read_contents, read_tflite
 from dqa.report import load_interface
+from dqa.tflite.reader import read_contents, read_tflite
 from mixed_models import NETWORKS, SCALE, convert_bytes, gates, pooled
 from tflite_builder import Net, options, run_litert
 

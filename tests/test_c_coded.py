@@ -12,9 +12,9 @@ import pytest
 from c_tools import edge_at, exports, load, patched
 from dqa import program as p
 from dqa.coding import HuffmanTable
-from dqa.engine import mirror_coded
 from dqa.errors import ProgramError
 from programs import random_coded, random_format
+from reference import coded as mirror_coded
 from test_c_storage import check_map, program_with_map
 
 EDGE, TABLE, LINKED = 6, 7, 9

@@ -12,9 +12,9 @@ import pytest
 
 from c_tools import Case, flat, run_sanitized
 from dqa import program as p
-from dqa.engine import mirror
 from dqa.engine.host import HostModel, LayoutName
 from programs import Builder, operator_program, place, random_inputs, random_program
+from reference import mirror
 from streams import ladder, streamed
 from test_borders import CONVOLUTIONS, bordered
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from c_tools import exports, flat
 from dqa import program as p
-from dqa.engine import mirror
 from programs import place, random_inputs
+from reference import mirror
 from streams import ladder, streamed
 from test_c_status import ARENA, ARGUMENT, OK, STALLED
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from c_tools import exports
 from dqa import program as p
 from dqa.coding import pack, plane_bytes
-from dqa.engine import mirror_map
 from programs import operator_program, place, random_edge, random_format, random_program
+from reference import maps as mirror_map
 
 
 @settings(max_examples=500, deadline=None)

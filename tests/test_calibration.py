@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from dqa import metrics
 from dqa.calibration import collect, float_outputs, observe
 from dqa.calibration.observe import BATCH, _Runner
-from dqa.data import InputMapping, load
+from dqa.data.dataset import InputMapping, load
 from dqa.errors import DataError
+from dqa.evaluation import metrics
 from dqa.frontend import FloatModel
 from dqa.frontend.passes import simplify
 from dqa.frontend.tflite import read_graph

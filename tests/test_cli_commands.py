@@ -18,10 +18,10 @@ import dqa as package
 from cli import Shell
 from dqa import api
 from dqa.cli.evaluate import rows
-from dqa.config import ConvertConfig
 from dqa.conversion import recipe
 from dqa.conversion.recipe import Recipe
 from dqa.errors import ToolError
+from dqa.support.settings import ConvertConfig
 
 COMMANDS = ("convert", "evaluate", "build", "flash", "simulate", "sparsify", "boards", "doctor")
 

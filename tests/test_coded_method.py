@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dqa.engine import mirror_coded
-from dqa.engine.segments import Runner
+from dqa.calibration.segments import Runner
 from dqa.errors import RecipeError
 from dqa.frontend import load_model
-from dqa.methods import Calibration, CodedMethod, CodedNetwork
-from dqa.methods.coded import CodedQuantizer
-from dqa.methods.evaluate import capture, evaluate
-from dqa.methods.tensors import choose_tensors
+from dqa.lab.methods import Calibration, CodedMethod, CodedNetwork
+from dqa.lab.methods.coded import CodedQuantizer
+from dqa.lab.methods.evaluate import capture, evaluate
+from dqa.lab.methods.tensors import choose_tensors
+from reference import coded as mirror_coded
 from studies import write_model
 from tflite_builder import Net
 

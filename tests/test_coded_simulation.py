@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from dqa.coding.categories import LOW_BITS, SYMBOL, context_counts, joint, row_bits
 from dqa.coding.tables import cluster, table_of
-from dqa.engine import mirror_coded
 from dqa.program import Edge, Storage
 from dqa.program.check import check_edge
-from dqa.quantization.coded import Costs, Grid, coding_of
-from dqa.quantization.coded_costs import simulate
+from dqa.quantization.coded.costs import simulate
+from dqa.quantization.coded.maps import Costs, Grid, coding_of
+from reference import coded as mirror_coded
 
 
 def maps_of(seed: int, shape: tuple[int, int, int], count: int, signed: bool) -> np.ndarray:

@@ -12,9 +12,9 @@ import pytest
 from dqa import program as p
 from dqa.codegen import render
 from dqa.engine.compile import executor_includes, executor_sources
-from dqa.engine.mirror import run
 from ports import ports_of
 from programs import random_inputs, random_program
+from reference.mirror import run
 from streams import ladder, streamed
 
 # Three runs of one input: the arena is used again, and dropped rows are counted from the start.

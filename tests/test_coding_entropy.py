@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqa.coding.entropy import CODERS, SPLIT_CODERS, MapCoder, fit
-from dqa.coding.entropy.canonical import Huffman
-from dqa.coding.entropy.prefix import Raw, ZeroValue
-from dqa.coding.entropy.seg import SparseExpGolomb
 from dqa.coding.package_merge import code_lengths
 from dqa.errors import DataError
+from dqa.lab.entropy import CODERS, SPLIT_CODERS, MapCoder, fit
+from dqa.lab.entropy.canonical import Huffman
+from dqa.lab.entropy.prefix import Raw, ZeroValue
+from dqa.lab.entropy.seg import SparseExpGolomb
 
 PREFIX_CODERS = tuple(name for name in CODERS if name not in ("deflate", "lzma", "zstd"))
 

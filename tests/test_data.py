@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dqa import data
-from dqa.data import Dataset, InputMapping
+from dqa.data import dataset as data
+from dqa.data.dataset import Dataset, InputMapping
 from dqa.errors import DataError, RecipeError
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dqa import data
 from dqa.conversion import recipe
-from dqa.metrics import choose
+from dqa.data import dataset as data
+from dqa.evaluation.metrics import choose
 
 Prepare = Callable[..., Path]
 """Of a task and its source, and further options: the folder of what was prepared. RuntimeError: what the script said."""

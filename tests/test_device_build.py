@@ -10,9 +10,9 @@ from threading import Thread
 
 import pytest
 
-from dqa import manifest
 from dqa.device import bare, boards, build, built, flash, registry
 from dqa.errors import BoardError, RecipeError, ToolError
+from dqa.support import manifest
 from faults import contents, killed
 from firmware import needs_compiler, write_out
 from programs import random_program

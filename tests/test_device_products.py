@@ -12,9 +12,9 @@ from dqa import program as p
 from dqa.device import bare, boards
 from dqa.device.client import Device
 from dqa.device.simulate import Simulator
-from dqa.engine import mirror
 from firmware import needs_compiler, needs_qemu, write_out
 from programs import Builder, random_edge
+from reference import mirror
 
 pytestmark = [needs_compiler, needs_qemu]
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqa import resources
 from dqa.device import protocol
 from dqa.device.protocol import FRAME_MAX, PAYLOAD_MAX, SYNC, Frame, Hello, Receiver, RunReply, Stats
+from dqa.support import resources
 
 FRAMES = st.builds(Frame, st.integers(0, 255), st.integers(0, 2**32 - 1), st.binary(max_size=PAYLOAD_MAX))
 GARBAGE = st.one_of(

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dqa import resources
 from dqa.device import bare, boards
 from dqa.device.boards import Board, Region
 from dqa.device.client import Device
 from dqa.device.simulate import Simulator
 from dqa.errors import ToolError
+from dqa.support import resources
 from firmware import insert, needs_compiler, needs_qemu, write_out
 from programs import random_program
 

@@ -20,7 +20,7 @@ from dqa.device.protocol import ERROR, Receiver, Refusal
 from dqa.device.simulate import Simulator
 from dqa.engine.host import HostModel
 from dqa.errors import ProgramError
-from dqa.lowering.custom_options import custom_options
+from dqa.tflite.custom_options import custom_options
 from firmware import needs_compiler, needs_qemu, random_samples, write_out
 from programs import random_program
 
@@ -158,7 +158,7 @@ def test_a_model_the_interpreter_refuses_is_reported_over_serial(tree: Path, tmp
 @pytest.mark.tflm
 @pytest.mark.skipif("DQA_TFLM_DIR" not in os.environ, reason="needs DQA_TFLM_DIR, a tree in which TFLM's microlite target was made")
 def test_the_firmware_answers_the_same_inside_the_real_interpreter(tmp_path: Path) -> None:
-    from dqa.lowering.tflite_writer import write_tflite
+    from dqa.tflite.writer import write_tflite
     from ports import ports_of
 
     host = write_model(tmp_path)

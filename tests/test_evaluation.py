@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import dqa
-from dqa import evaluation
-from dqa.data import Dataset
+from dqa.data.dataset import Dataset
 from dqa.device.evaluate import DeviceResult
 from dqa.errors import DataError, ModelError, RecipeError
-from dqa.evaluation import EvaluateResult, model_inputs
-from dqa.progress import SilentProgress
+from dqa.evaluation import evaluate as evaluation
+from dqa.evaluation.evaluate import EvaluateResult, model_inputs
 from dqa.report import Interface, Port
+from dqa.support.progress import SilentProgress
 from tflite_builder import Net
 
 PIXELS = np.arange(-6, 6, dtype=np.int8).reshape(2, 2, 1, 3)

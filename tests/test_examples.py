@@ -17,7 +17,7 @@ import pytest
 
 from dqa.cli.commands import cli
 from dqa.conversion import recipe
-from dqa.study import config as study
+from dqa.lab.study import config as study
 from firmware import needs_compiler, needs_qemu
 from test_examples_c import ROOT, documents
 

@@ -12,12 +12,12 @@ import pytest
 
 from c_tools import WARNINGS, flat
 from dqa import program as p
-from dqa import resources
 from dqa.codegen import render
-from dqa.engine import mirror
 from dqa.engine.compile import executor_includes, executor_sources, shared_library
+from dqa.support import resources
 from ports import ports_of
 from programs import random_inputs
+from reference import mirror
 from streams import ladder, streamed
 
 ROOT = Path(__file__).resolve().parent.parent

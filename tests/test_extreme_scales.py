@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dqa.operators.multiplier import MAX_FACTOR, apply
 
-from dqa.lowering import arithmetic
 from dqa.lowering.build import build, folded_weights
 from dqa.lowering.scales import raise_to_useful
+from dqa.operators import arithmetic
 from dqa.operators.functions import unary
-from dqa.quantization import clipping, weights
+from dqa.operators.multiplier import MAX_FACTOR, apply
+from dqa.quantization import clipping
 from dqa.quantization.decide import affine
 from dqa.quantization.formats import Reason, raw
-from dqa.quantization.weight_methods.lloydmax import lloydmax
-from dqa.quantization.weight_methods.moments import MomentSum
+from dqa.quantization.weights import integer as weights
+from dqa.quantization.weights.lloydmax import lloydmax
+from dqa.quantization.weights.moments import MomentSum
 from graphs import Build
 
 random = np.random.default_rng(0)

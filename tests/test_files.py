@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dqa import directories, files
-from dqa.directories import recover, staged
 from dqa.errors import DqaError, InputError
+from dqa.support import directories, files
+from dqa.support.directories import recover, staged
 from faults import KILLED, REFUSED, contents, full, killed
 
 

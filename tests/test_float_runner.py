@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dqa.engine.segments import Runner, cut
+from dqa.calibration.segments import Runner, cut
 from dqa.errors import DataError, ModelError
 from dqa.graph import Graph
 from dqa.graph.execute import run
-from dqa.methods.tensors import choose_tensors
+from dqa.lab.methods.tensors import choose_tensors
 from dqa.operators.functions import UNARY_KINDS
 from graphs import Build, residual, samples
 

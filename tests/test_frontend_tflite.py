@@ -12,10 +12,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from dqa.errors import ModelError
 from dqa.frontend import load_model
-from dqa.frontend.flatbuffer import Budget, FlatbufferError, Table
 from dqa.frontend.names import layer_name
 from dqa.frontend.passes import simplify
 from dqa.frontend.tflite import read_graph
+from dqa.tflite.flatbuffer import Budget, FlatbufferError, Table
 from tflite_builder import Net, options
 
 

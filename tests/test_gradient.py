@@ -9,7 +9,7 @@ from dqa.errors import DataError
 from dqa.graph import Graph
 from dqa.graph.execute import run
 from dqa.graph.gradient import gradients
-from dqa.methods.loss import loss_gradient
+from dqa.lab.methods.loss import loss_gradient
 from graphs import Build, residual, samples
 from test_float_runner import everything
 

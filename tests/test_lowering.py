@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from dqa.calibration import ChannelStatistics
-from dqa.config import ConvertConfig
-from dqa.engine import mirror
 from dqa.errors import ModelError
 from dqa.graph import Graph, Op, Tensor
 from dqa.graph.execute import run
 from dqa.lowering.build import build, edge_order
-from dqa.lowering.copies import CopiedGraph
 from dqa.lowering.scales import raise_to_useful
+from dqa.partition.copies import CopiedGraph
 from dqa.program import Program, Storage, read, write
 from dqa.quantization.decide import InputFormat, decide
 from dqa.quantization.serialize import from_mapping, to_mapping
 from dqa.report import stored_bits
+from dqa.support.settings import ConvertConfig
+from reference import mirror
 
 
 class Net:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from dqa.errors import RecipeError
-from dqa.methods import METHODS, Calibration, Stored, describe_method, parse_method
-from dqa.methods.base import Quantizer
+from dqa.lab.methods import METHODS, Calibration, Stored, describe_method, parse_method
+from dqa.lab.methods.base import Quantizer
 
 
 def relu_map(seed: int = 0, samples: int = 6, channels: int = 5) -> np.ndarray:

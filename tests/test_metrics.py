@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dqa import metrics
-from dqa.data import Dataset
+from dqa.data.dataset import Dataset
 from dqa.errors import DataError
+from dqa.evaluation import metrics
 
 
 def dataset(samples: int, y: object = None, group: object = None, shape: tuple[int, ...] = (4,)) -> Dataset:

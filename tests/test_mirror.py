@@ -12,11 +12,11 @@ import pytest
 from dqa import program as p
 from dqa.coding import HuffmanTable
 from dqa.engine.host import HostModel
-from dqa.engine.mirror import run
-from dqa.engine.mirror_map import decode, encode
 from dqa.errors import DataError, ProgramError
 from dqa.operators.requantize import requantize
 from programs import operator_program, random_inputs, random_program
+from reference.maps import decode, encode
+from reference.mirror import run
 from streams import streamed
 
 

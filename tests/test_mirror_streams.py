@@ -10,9 +10,9 @@ import pytest
 from c_tools import flat
 from dqa import program as p
 from dqa.engine.host import HostModel, LayoutName
-from dqa.engine.mirror import run
 from dqa.errors import ToolError
 from programs import operator_program, place, random_inputs, random_program
+from reference.mirror import run
 from streams import ladder, streamed
 
 LAYOUTS: tuple[LayoutName, ...] = ("internal", "external", "pushed")

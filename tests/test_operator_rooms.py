@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 import dqa
-from dqa import resources
 from dqa.operators.registry import CLASSES, FLOATS, Kind
+from dqa.support import resources
 
 PACKAGE = Path(dqa.__file__).parent
 ROOMS = [kind.name.lower() for kind in Kind]
-BELOW = ("dqa.operators", "dqa.coding", "dqa.errors", "dqa.resources")
+BELOW = ("dqa.operators", "dqa.coding", "dqa.errors", "dqa.support.resources")
 
 
 def module_name(file: Path) -> str:

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from cli import Shell
-from dqa import ConvertConfig, convert, directories, manifest
+from dqa import ConvertConfig, convert
 from dqa.conversion import output
 from dqa.errors import DqaError, InputError
+from dqa.support import directories, manifest
 from faults import KILLED, REFUSED, contents, full, killed
 from tflite_builder import Net
 

@@ -7,8 +7,8 @@ import pytest
 
 from dqa.frontend.tflite import read_graph
 from dqa.graph import Graph, Op, Tensor
-from dqa.lowering.copies import CopiedGraph
-from dqa.lowering.partition import builtins, groups, joined
+from dqa.partition.copies import CopiedGraph
+from dqa.partition.partition import builtins, groups, joined
 from dqa.quantization.decide import InputFormat
 from mixed_models import concatenation, maximum, softmax
 from tflite_builder import Net, options

@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 import dqa
-from dqa.config import ConvertConfig
 from dqa.graph import Graph
 from dqa.lowering.build import build, edge_order
 from dqa.lowering.passing import Passing, passing
 from dqa.lowering.scales import raise_to_useful
 from dqa.program import Program, Storage, read
 from dqa.quantization.decide import EdgeChoice, InputFormat, decide
+from dqa.support.settings import ConvertConfig
 from studies import write_model
 from test_lowering import Net, images, statistics_of
 

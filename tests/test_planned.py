@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 
 from cli import Shell
-from dqa.config import ConvertConfig
-from dqa.engine import mirror
 from dqa.engine.host import HostModel
 from dqa.errors import BoardError, RecipeError
 from dqa.graph import Graph
@@ -19,6 +17,8 @@ from dqa.planning.interpreter import interpreter_arena
 from dqa.planning.search import Solution
 from dqa.program import LayoutName, Storage, write
 from dqa.quantization.decide import InputFormat
+from dqa.support.settings import ConvertConfig
+from reference import mirror
 from test_lowering import Net, images, statistics_of
 
 SIZE = 32

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 import dqa
-from dqa import stored
-from dqa.config import ConvertConfig
-from dqa.engine import mirror
 from dqa.engine.host import HostModel
 from dqa.graph import Graph
 from dqa.graph.execute import run
 from dqa.lowering.planned import Planned, Planner
 from dqa.planning.describe import CODED_READ, CODED_WRITE
 from dqa.program import LayoutName, Storage, read, write
+from dqa.quantization.coded import choose as stored
 from dqa.quantization.decide import InputFormat, free_groups
 from dqa.report.plan import plan_section
+from dqa.support.settings import ConvertConfig
+from reference import mirror
 from studies import write_model
 from test_lowering import Net, images, statistics_of
 

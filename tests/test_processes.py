@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from dqa import keeper, processes
 from dqa.errors import DqaError, ToolError
+from dqa.support import keeper, processes
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups")
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
@@ -227,9 +227,8 @@ def test_no_room_for_temporary_files_is_one_clear_error(monkeypatch: pytest.Monk
 
 
 def test_a_process_whose_parent_is_gone_already_ends_at_once() -> None:
-    code = (
-        f"from dqa.processes import end_with_parent; end_with_parent({os.getpid()}); print('on'); end_with_parent(2**22 + 1); print('no')"
-    )
+    calls = f"end_with_parent({os.getpid()}); print('on'); end_with_parent(2**22 + 1); print('no')"
+    code = f"from dqa.support.processes import end_with_parent; {calls}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
     assert (done.returncode, done.stdout) == (1, "on\n")
 

@@ -12,12 +12,12 @@ import pytest
 from c_tools import Case, load, operator_at, parameters_at, patched, run_sanitized
 from dqa import program as p
 from dqa.codegen.render import render
-from dqa.engine import mirror
 from dqa.engine.host import HostModel
 from dqa.errors import ProgramError
 from dqa.operators.books import pack_indices, unpack_indices
 from ports import ports_of
 from programs import place, random_inputs
+from reference import mirror
 
 BOOK = np.array([0, 1, -1, 3, -3, 5, -5, 9, -9, 20, -20, 50, -50, 127, -128, 7], np.int8)
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from dqa.graph import Graph, Op, Tensor
 from dqa.operators import multiplier
-from dqa.quantization import clipping, weights
-from dqa.quantization.ties import Ties
+from dqa.quantization import clipping
+from dqa.quantization.shared_scales import Ties
+from dqa.quantization.weights import integer as weights
 
 
 def graph_of(shapes: dict[int, tuple[int, ...]], ops: list[Op], inputs: list[int], outputs: list[int]) -> Graph:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dqa.engine.segments import Runner
+from dqa.calibration.segments import Runner
 from dqa.errors import DataError, RecipeError
 from dqa.graph.execute import run
-from dqa.methods.greedy import direct_but
-from dqa.methods.loss import correct
-from dqa.methods.rankings import RANKINGS, Samples, rank, units
+from dqa.lab.methods.greedy import direct_but
+from dqa.lab.methods.loss import correct
+from dqa.lab.methods.rankings import RANKINGS, Samples, rank, units
 from graphs import residual, samples
 
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dqa import strict_yaml
-from dqa.config import CODINGS, METRICS, RUNTIMES, ConvertConfig, firmware_runtime
 from dqa.conversion import recipe as recipes
 from dqa.conversion.recipe import Recipe
 from dqa.errors import RecipeError
+from dqa.support import strict_yaml
+from dqa.support.settings import CODINGS, METRICS, RUNTIMES, ConvertConfig, firmware_runtime
 
 SHA = "0123456789abcdef" * 4
 finite = st.floats(allow_nan=False, allow_infinity=False)

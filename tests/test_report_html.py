@@ -12,7 +12,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from dqa.config import ConvertConfig
 from dqa.conversion.recipe import as_mapping
 from dqa.graph import Graph
 from dqa.lowering.build import edge_order
@@ -21,6 +20,7 @@ from dqa.report import build_report
 from dqa.report.html import render_html
 from dqa.report.plan import plan_section
 from dqa.report.plots import Axis
+from dqa.support.settings import ConvertConfig
 from test_lowering import convert, images, residual
 from test_report_plan import planner
 

@@ -11,11 +11,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from dqa.config import ConvertConfig
 from dqa.lowering.planned import Planned, Planner
 from dqa.program import LayoutName, Program, Storage
 from dqa.quantization.decide import InputFormat
 from dqa.report.plan import plan_section
+from dqa.support.settings import ConvertConfig
 from programs import random_program
 from streams import streamed
 from test_lowering import convert, images, residual, statistics_of

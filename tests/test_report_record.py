@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from cli import Shell
-from dqa import evaluate, manifest
+from dqa import evaluate
 from dqa.device import bare
 from dqa.device.build import build
 from dqa.device.built import found
 from dqa.errors import ProgramError
 from dqa.report import identify, program_sha256, record
+from dqa.support import manifest
 from firmware import needs_compiler
 
 SIZES = {"flash": {"code": 1, "model": 2}, "ram": {"static": 3, "model": 4}}

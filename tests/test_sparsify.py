@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from cli import Shell
-from dqa.data import Dataset
+from dqa.data.dataset import Dataset
 from dqa.errors import DataError, RecipeError
 from dqa.frontend import load_model
 from dqa.sparsify import SparsifyConfig

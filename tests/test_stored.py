@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dqa.config import ConvertConfig
-from dqa.engine import mirror
 from dqa.errors import RecipeError
 from dqa.graph import Graph
 from dqa.graph.execute import run
-from dqa.impact import Impacts, slopes
 from dqa.lowering.build import build, edge_order
 from dqa.lowering.scales import raise_to_useful
 from dqa.program import Program, Storage, read, write
-from dqa.quantization.allocation import Choice, allocate
-from dqa.quantization.coded_search import Impact
+from dqa.quantization.coded.allocation import Choice, allocate
+from dqa.quantization.coded.choose import Search
+from dqa.quantization.coded.impact import Impacts, slopes
+from dqa.quantization.coded.search import Impact
 from dqa.quantization.decide import InputFormat, decide, free_groups
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.serialize import from_mapping, to_mapping
-from dqa.stored import Search
+from dqa.support.settings import ConvertConfig
+from reference import mirror
 from test_lowering import Net, images, residual, statistics_of
 
 CONFIG = ConvertConfig()

@@ -8,8 +8,8 @@ import pytest
 
 from cli import Shell
 from dqa.errors import RecipeError
-from dqa.study.config import load, parse
-from dqa.study.grid import FLOAT, Ranking, jobs, key, rankings
+from dqa.lab.study.config import load, parse
+from dqa.lab.study.grid import FLOAT, Ranking, jobs, key, rankings
 from studies import STUDY, write_model, write_study
 
 

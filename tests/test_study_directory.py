@@ -12,9 +12,9 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("threadpoolctl")
 
 from cli import Shell
-from dqa import manifest
 from dqa.errors import InputError
-from dqa.study.store import KIND, RESULTS, open_directory
+from dqa.lab.study.store import KIND, RESULTS, open_directory
+from dqa.support import manifest
 from faults import contents
 from studies import write_model, write_study
 

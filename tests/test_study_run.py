@@ -18,8 +18,8 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("threadpoolctl")
 
 from cli import Shell
-from dqa.study import job as jobs
-from dqa.study.store import Store
+from dqa.lab.study import job as jobs
+from dqa.lab.study.store import Store
 from studies import write_model, write_study
 
 COMPARED = ("results.csv", "results.json", "summary.csv", "layers.csv", "tables.md")
@@ -168,7 +168,7 @@ def test_a_scheduler_that_does_not_answer_is_an_error_and_not_a_wait(
     study: Path, dqa: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("dqa.study.run.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("dqa.lab.study.run.CONNECT_SECONDS", 1)
     for address in ("tcp://127.0.0.1:9", "nonsense", "http://127.0.0.1:9"):
         done = dqa.refuses("study", study, "-o", tmp_path / "out", "--scheduler", address, "--quiet", code=1)
         assert address in done.err

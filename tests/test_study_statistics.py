@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from dqa import metrics
-from dqa.config import METRICS
-from dqa.data import Dataset
-from dqa.study.statistics import Outcome, interval, mcnemar, outcome, resampled, wilson
+from dqa.data.dataset import Dataset
+from dqa.evaluation import metrics
+from dqa.lab.study.statistics import Outcome, interval, mcnemar, outcome, resampled, wilson
+from dqa.support.settings import METRICS
 
 random = np.random.default_rng(0)
 

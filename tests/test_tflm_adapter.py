@@ -16,9 +16,9 @@ import pytest
 
 from dqa import program as p
 from dqa.engine.compile import executor_includes, executor_sources
-from dqa.engine.mirror import run
-from dqa.lowering.custom_options import custom_options
+from dqa.tflite.custom_options import custom_options
 from programs import random_inputs, random_program
+from reference.mirror import run
 
 TESTS = Path(__file__).resolve().parent
 ADAPTER = TESTS.parent / "firmware" / "lib" / "dqa_tflm"

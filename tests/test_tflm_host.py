@@ -18,7 +18,7 @@ from dqa.engine import tflm_host
 from dqa.engine.host import HostModel
 from dqa.engine.tflm_host import TflmModel, _load, _Process, _RefusedError, _run
 from dqa.errors import DataError, ProgramError, ToolError
-from dqa.lowering.tflite_writer import TfliteBuilder, write_tflite
+from dqa.tflite.writer import TfliteBuilder, write_tflite
 from ports import ports_of
 from programs import operator_program, random_inputs, random_program
 

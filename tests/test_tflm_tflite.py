@@ -11,9 +11,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from dqa import program as p
 from dqa.errors import ProgramError
-from dqa.lowering.custom_options import custom_options
-from dqa.lowering.tflite_reader import read_groups, read_tflite
-from dqa.lowering.tflite_writer import TfliteBuilder, write_tflite
+from dqa.tflite.custom_options import custom_options
+from dqa.tflite.reader import read_groups, read_tflite
+from dqa.tflite.writer import TfliteBuilder, write_tflite
 from ports import ports_of
 from programs import operator_program, random_program
 

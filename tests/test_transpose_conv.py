@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from dqa import ConvertConfig, convert
+from dqa.calibration.segments import Runner
 from dqa.engine.host import HostModel
-from dqa.engine.segments import Runner
 from dqa.frontend import load_model
 from dqa.frontend.tflite import read_graph
 from dqa.graph import Graph

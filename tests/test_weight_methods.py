@@ -12,21 +12,22 @@ import pytest
 import mixed_models
 import tflite_builder
 from dqa import ConvertConfig, convert
-from dqa.engine import mirror
 from dqa.errors import InputError
 from dqa.graph.execute import run
+from dqa.lab import weights_pwlq as pwlq
 from dqa.lowering.build import build, edge_order
 from dqa.lowering.scales import raise_to_useful
-from dqa.lowering.tflite_reader import read_contents
 from dqa.program import Coding, Conv2D, FullyConnected, Program, Storage
 from dqa.quantization.decide import InputFormat, decide
 from dqa.quantization.formats import Reason, TensorFormat, whole
-from dqa.quantization.walk import Replaced
-from dqa.quantization.weight_methods import chosen, compensated, lloydmax, pwlq, uniform
-from dqa.quantization.weight_methods.layerwise import walk
-from dqa.quantization.weight_methods.levels import Levels, largest_scales, stored_bits
-from dqa.quantization.weight_methods.moments import Moments, MomentSum
+from dqa.quantization.weights import chosen, compensated, lloydmax, uniform
+from dqa.quantization.weights.layer_by_layer import Replaced
+from dqa.quantization.weights.layerwise import walk
+from dqa.quantization.weights.levels import Levels, largest_scales, stored_bits
+from dqa.quantization.weights.moments import Moments, MomentSum
+from dqa.tflite.reader import read_contents
 from mixed_models import convert_bytes
+from reference import mirror
 from test_lowering import EIGHT, Net, images, residual, statistics_of
 
 FOUR = ConvertConfig(layout="planes", method="direct", bits=8, weight_bits=4, input_scale=mixed_models.SCALE)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dqa.errors import DqaError
+from dqa.support.version import __version__
 
 if TYPE_CHECKING:
     from dqa.api import ConvertResult, EvaluateResult, convert, evaluate
-    from dqa.config import ConvertConfig
+    from dqa.support.settings import ConvertConfig
 
-__version__ = "0.1.0"
 __all__ = ["ConvertConfig", "ConvertResult", "DqaError", "EvaluateResult", "__version__", "convert", "evaluate"]
 
 
@@ -23,7 +23,7 @@ def __getattr__(name: str) -> object:
 
         return getattr(api, name)
     if name == "ConvertConfig":
-        from dqa.config import ConvertConfig
+        from dqa.support.settings import ConvertConfig
 
         return ConvertConfig
     raise AttributeError(f"module 'dqa' has no attribute '{name}'")

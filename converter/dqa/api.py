@@ -1,7 +1,7 @@
 """The typed Python API: the steps of the commands as functions."""
 
-from dqa.config import ConvertConfig
 from dqa.conversion.convert import ConvertResult, convert
-from dqa.evaluation import EvaluateResult, evaluate
+from dqa.evaluation.evaluate import EvaluateResult, evaluate
+from dqa.support.settings import ConvertConfig
 
 __all__ = ["ConvertConfig", "ConvertResult", "EvaluateResult", "convert", "evaluate"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dqa.calibration.observe import Float32, observe
 from dqa.errors import DataError
 from dqa.frontend.model import FloatModel
-from dqa.progress import Progress, SilentProgress
+from dqa.support.progress import Progress, SilentProgress
 
 NEGLIGIBLE = 1e-30
 """A range below this is none: scales are float32, with room for the product of two of them."""

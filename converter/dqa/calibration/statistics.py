@@ -13,7 +13,7 @@ from dqa.calibration.ranges import NEGLIGIBLE
 from dqa.errors import DataError
 from dqa.frontend.model import FloatModel
 from dqa.graph.model import Graph
-from dqa.progress import Progress, SilentProgress
+from dqa.support.progress import Progress, SilentProgress
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]

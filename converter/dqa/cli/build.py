@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from dqa import __version__
 from dqa.cli.common import board_option, out_argument, output_options, progress, rows_pushed, runtime_options, table, talk, warn, write_json
-from dqa.config import firmware_runtime
+from dqa.support.settings import firmware_runtime
+from dqa.support.version import __version__
 
 
 @click.command()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-import dqa
 from dqa.cli.boards import boards
 from dqa.cli.build import build
 from dqa.cli.convert import convert
@@ -14,12 +13,13 @@ from dqa.cli.flash import flash
 from dqa.cli.simulate import simulate
 from dqa.cli.sparsify import sparsify
 from dqa.cli.study import study
+from dqa.support.version import __version__
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
 @click.group(context_settings=CONTEXT, invoke_without_command=True)
-@click.version_option(dqa.__version__, prog_name="dqa")
+@click.version_option(__version__, prog_name="dqa")
 @click.pass_context
 def cli(context: click.Context, /) -> None:
     """Deep-quantized activations for Keras models on Cortex-M.

@@ -12,11 +12,11 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from dqa import manifest
 from dqa.cli import signals
 from dqa.errors import DqaError, InputError
-from dqa.files import FULL, write_atomically
-from dqa.progress import Progress, RichProgress, SilentProgress
+from dqa.support import manifest
+from dqa.support.files import FULL, write_atomically
+from dqa.support.progress import Progress, RichProgress, SilentProgress
 
 F = TypeVar("F", bound=Callable[..., Any])
 INTERRUPTED = 130
@@ -100,7 +100,7 @@ def board_option(function: F) -> F:
 
 
 def runtime_options(function: F) -> F:
-    """--runtime and --tflm, of firmware (see dqa.config.firmware_runtime)."""
+    """--runtime and --tflm, of firmware (see dqa.support.settings.firmware_runtime)."""
     runtime = click.option("--runtime", metavar="RUNTIME", help="standalone, or tflm: in TensorFlow Lite Micro.  [default: standalone]")
     tree = click.option(
         "--tflm", type=click.Path(path_type=Path), metavar="DIR", help="Tree of TensorFlow Lite Micro, made.  [default: $DQA_TFLM_DIR]"

@@ -10,7 +10,9 @@ import click
 from click.core import ParameterSource
 
 from dqa.cli.common import F, output_options, progress, talk, warn, write_json
-from dqa.config import (
+from dqa.errors import RecipeError
+from dqa.support.manifest import listed
+from dqa.support.settings import (
     CODINGS,
     DEFAULTS,
     LAYOUTS,
@@ -24,8 +26,6 @@ from dqa.config import (
     numbers,
     ram_budget,
 )
-from dqa.errors import RecipeError
-from dqa.manifest import listed
 
 
 def _setting(name: str, **attributes: Any) -> Callable[[F], F]:

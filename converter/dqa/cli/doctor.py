@@ -14,7 +14,7 @@ from dqa.cli.common import output_options, table, talk, write_json
 @click.pass_context
 def doctor(context: click.Context, quiet: bool, json_path: Path | None) -> None:
     """Say what is installed, what is missing, and how to get it. Exits with 1 if something required is missing."""
-    from dqa import doctor as checks
+    from dqa.device import doctor as checks
 
     findings = checks.examine()
     write_json([finding.to_json() for finding in findings], json_path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from dqa.cli.common import out_argument, output_options, progress, runtime_options, table, talk, warn, write_json
-from dqa.config import METRICS
+from dqa.support.settings import METRICS
 
 
 @click.command()

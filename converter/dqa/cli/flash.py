@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dqa.cli.common import board_option, out_argument, output_options, progress, rows_pushed, runtime_options, talk, write_json
-from dqa.config import firmware_runtime
+from dqa.support.settings import firmware_runtime
 
 
 @click.command()

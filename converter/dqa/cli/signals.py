@@ -12,7 +12,7 @@ from types import FrameType
 
 _SAID = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "the terminal was closed"}
 _PATIENCE_S = 20.0
-"""How long the clean-up may take; what it leaves is cleared up behind this process (dqa.processes)."""
+"""How long the clean-up may take; what it leaves is cleared up behind this process (dqa.support.processes)."""
 
 
 _received: list[int] = []

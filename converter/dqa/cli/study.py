@@ -35,16 +35,16 @@ def study(
 
     Jobs that DIR holds finished are not done again; a study that was killed goes on with the same command.
     """
-    from dqa.study.config import load
-    from dqa.study.run import Workers, run_study
+    from dqa.lab.study.config import load
+    from dqa.lab.study.run import Workers, run_study
 
     if jobs is not None and scheduler is not None:
         raise click.UsageError("--jobs counts processes of this machine; with --scheduler the cluster has its own")
     config = load(study, data)
     workers = Workers(jobs or os.cpu_count() or 1, scheduler)
     run = run_study(config, out, workers, keep_stale=keep_stale, progress=progress(quiet))
-    from dqa.study.report import write_report
-    from dqa.study.tables import job_rows, label, show
+    from dqa.lab.study.report import write_report
+    from dqa.lab.study.tables import job_rows, label, show
 
     with progress(quiet).task("Writing tables and plots", None):
         sections = write_report(run, out, config.name, config.reference)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import jinja2
 
-from dqa import resources
 from dqa.codegen.blocks import blocks
 from dqa.codegen.comments import comment, numbers
 from dqa.errors import ProgramError
 from dqa.program import Edge, Kind, Program, assemble, kind_of, may_drop
 from dqa.program.port import Port, Ports
+from dqa.support import resources
 
 _NO_WORD = re.compile(r"[^A-Za-z0-9]")
 MAX_WORD = 32

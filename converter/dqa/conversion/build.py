@@ -14,13 +14,13 @@ from dqa.conversion.weights import Weighed
 from dqa.errors import RecipeError
 from dqa.graph import Graph, Tensor
 from dqa.lowering import build as lowering
-from dqa.lowering.mixed import BuiltGroup, write_mixed
-from dqa.lowering.tflite_writer import write_tflite
+from dqa.partition.mixed import BuiltGroup, write_mixed
 from dqa.program import write
-from dqa.progress import Progress
-from dqa.quantization.bias_correction import with_biases
 from dqa.quantization.formats import TensorFormat
+from dqa.quantization.weights.bias_correction import with_biases
 from dqa.report import Interface, Port
+from dqa.support.progress import Progress
+from dqa.tflite.writer import write_tflite
 
 
 @dataclass(frozen=True, eq=False)

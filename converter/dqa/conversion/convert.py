@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dqa.config import ConvertConfig
 from dqa.conversion import output
 from dqa.conversion.build import build
 from dqa.conversion.decisions import decide_all
 from dqa.conversion.request import read
 from dqa.conversion.weights import weigh
-from dqa.progress import Progress, SilentProgress
+from dqa.support.progress import Progress, SilentProgress
+from dqa.support.settings import ConvertConfig
 
 
 @dataclass(frozen=True)

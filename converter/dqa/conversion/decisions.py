@@ -9,29 +9,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dqa import data as datasets
-from dqa import stored
 from dqa.calibration import ChannelStatistics, collect, observe, tensor_ranges
-from dqa.config import ConvertConfig
 from dqa.conversion.recipe import Recipe
 from dqa.conversion.request import Request, subset
+from dqa.data import dataset as datasets
 from dqa.errors import RecipeError
 from dqa.frontend import FloatModel
 from dqa.graph import Graph
 from dqa.lowering.build import build, edge_order
-from dqa.lowering.extract import tensor_name
 from dqa.lowering.passing import passing
 from dqa.lowering.planned import Planned, Planner
 from dqa.lowering.scales import raise_to_useful
-from dqa.lowering.split import Ranges, Split, split
 from dqa.operators.registry import float_operator
+from dqa.partition.extract import tensor_name
+from dqa.partition.split import Ranges, Split, split
 from dqa.program import LayoutName, Storage
-from dqa.progress import Progress
-from dqa.quantization.coded_search import CodedGroup
+from dqa.quantization.coded import choose as stored
+from dqa.quantization.coded.choose import Stored
+from dqa.quantization.coded.search import CodedGroup
 from dqa.quantization.decide import EdgeChoice, FreeGroup, InputFormat, affine, decide, free_groups
 from dqa.quantization.formats import Reason, TensorFormat, as_ring, raw
 from dqa.quantization.serialize import from_mapping
-from dqa.stored import Stored
+from dqa.support.progress import Progress
+from dqa.support.settings import ConvertConfig
 
 Formats = dict[int, TensorFormat]
 Floats32 = npt.NDArray[np.float32]

@@ -8,7 +8,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from dqa import __version__, manifest
 from dqa.codegen.render import render
 from dqa.conversion import recipe as recipes
 from dqa.conversion.build import Built
@@ -16,18 +15,20 @@ from dqa.conversion.decisions import Decisions
 from dqa.conversion.request import Request
 from dqa.conversion.weights import Weighed
 from dqa.device import project
-from dqa.directories import staged
 from dqa.lowering.build import edge_order
-from dqa.lowering.builtins import PACKAGE
-from dqa.lowering.extract import tensor_name
+from dqa.partition.builtins import PACKAGE
+from dqa.partition.extract import tensor_name
 from dqa.quantization.serialize import to_mapping
 from dqa.report import build_mixed_report, build_report, plan_section, report_files
+from dqa.support import manifest
+from dqa.support.directories import staged
+from dqa.support.version import __version__
 
 KIND = "conversion"
 
 
 def check(out: Path) -> None:
-    """Raises InputError, before the work begins, unless `out` is new, empty, or what an earlier conversion wrote (see dqa.manifest)."""
+    """Raises InputError, before the work begins, unless `out` is new, empty, or what an earlier conversion wrote (dqa.support.manifest)."""
     manifest.check_place(out, KIND)
 
 

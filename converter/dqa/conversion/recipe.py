@@ -25,10 +25,10 @@ from typing import Any
 
 import yaml
 
-from dqa import strict_yaml
-from dqa.config import ConvertConfig
 from dqa.errors import RecipeError
-from dqa.strict_yaml import check_known, mapping
+from dqa.support import strict_yaml
+from dqa.support.settings import ConvertConfig
+from dqa.support.strict_yaml import check_known, mapping
 
 VERSION = 1
 MAX_VALUE = 1e30

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dqa import data as datasets
-from dqa.config import ConvertConfig
 from dqa.conversion import recipe as recipes
 from dqa.conversion.recipe import Recipe
+from dqa.data import dataset as datasets
 from dqa.errors import InputError, ModelError, RecipeError
 from dqa.frontend import FloatModel, load_model
-from dqa.manifest import sha256
-from dqa.progress import Progress
+from dqa.support.manifest import sha256
+from dqa.support.progress import Progress
+from dqa.support.settings import ConvertConfig
 
 
 @dataclass(frozen=True, eq=False)

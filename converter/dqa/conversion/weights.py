@@ -11,9 +11,9 @@ import numpy.typing as npt
 from dqa.calibration import observe
 from dqa.conversion.decisions import Decisions
 from dqa.conversion.request import Request
-from dqa.progress import Progress
-from dqa.quantization import bias_correction
-from dqa.quantization.weight_methods.chosen import LayerWeights, choose_weights, in_real_units
+from dqa.quantization.weights import bias_correction
+from dqa.quantization.weights.chosen import LayerWeights, choose_weights, in_real_units
+from dqa.support.progress import Progress
 
 Floats32 = npt.NDArray[np.float32]
 Floats64 = npt.NDArray[np.float64]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dqa import processes
 from dqa.device import project, tflm_tree
 from dqa.device.boards import Board, load_board
 from dqa.device.built import BARE, BuildResult, result, variant
 from dqa.device.tflm_tree import Tflm
 from dqa.device.toolchain import COMPILER, compiler, overflow
 from dqa.errors import ToolError
+from dqa.support import processes
 
 _FLAGS = ("-O2", "-mthumb", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", "-Wall", "-Wextra", "-Werror")
 _LANGUAGES = {".c": ("-std=c99",), ".cc": ("-std=c++17", "-fno-rtti", "-fno-exceptions", "-fno-threadsafe-statics")}

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from dqa import resources
 from dqa.errors import BoardError
+from dqa.support import resources
 
 STACK_SIZE = 4096
 """Bytes reserved for the stack; its use is measured and reported apart from static RAM."""

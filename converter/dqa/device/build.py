@@ -14,8 +14,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from dqa import manifest, processes
-from dqa.config import firmware_runtime
 from dqa.device import bare as direct
 from dqa.device import project, registry, tflm_arena, tflm_tree
 from dqa.device.boards import Board, load_board
@@ -23,8 +21,10 @@ from dqa.device.built import BuildResult, publish, result, variant
 from dqa.device.tflm_tree import Tflm
 from dqa.device.toolchain import compiler, overflow
 from dqa.errors import BoardError, DqaError, RecipeError, ToolError
-from dqa.files import failure
 from dqa.report import record
+from dqa.support import manifest, processes
+from dqa.support.files import failure
+from dqa.support.settings import firmware_runtime
 
 _QUIET = {"PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no", "PLATFORMIO_DISABLE_UPGRADE_CHECK": "true"}
 

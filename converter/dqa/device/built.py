@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dqa import __version__, manifest
 from dqa.device import stack
 from dqa.device.sizes import Sizes, measure
-from dqa.directories import staged
 from dqa.report import program_sha256
+from dqa.support import manifest
+from dqa.support.directories import staged
+from dqa.support.version import __version__
 
 BARE, PLATFORMIO = "bare", "platformio"
 """Who builds: the compiler called directly, or PlatformIO."""

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from dqa import resources
 from dqa.device import protocol
 from dqa.device.exchange import Exchange, Numbers, RefusedError
 from dqa.device.link import Link, ReconnectedError
 from dqa.device.protocol import Command, Hello, Refusal, RunReply, Stats
 from dqa.errors import DataError, InputError, ProgramError, ToolError
+from dqa.support import resources
 
 __all__ = ["RUN_TIMEOUT", "Device", "RefusedError", "refused_program"]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from dqa import manifest, resources
 from dqa.device.boards import list_boards
 from dqa.errors import InputError
-from dqa.files import write_atomically
 from dqa.report import program_sha256, refuse_mixed
+from dqa.support import manifest, resources
+from dqa.support.files import write_atomically
 
 FOLDER, KIND = "firmware", "firmware"
 

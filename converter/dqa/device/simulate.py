@@ -10,10 +10,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from dqa import processes
 from dqa.device.boards import Board
 from dqa.device.link import SocketLink
 from dqa.errors import BoardError, ToolError
+from dqa.support import processes
 
 _QEMU = "qemu-system-arm"
 _QEMU_HINT = (

@@ -11,8 +11,8 @@ from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import Section, SymbolTableSection
 
-from dqa import resources
 from dqa.errors import ToolError
+from dqa.support import resources
 
 _STACK = ".stack"
 _MODELS = ("dqa_model_program", "dqa_model_tflite")

@@ -13,7 +13,7 @@ from dqa.device.simulate import Simulator, qemu
 from dqa.device.tflm_tree import Tflm, TflmTree
 from dqa.device.toolchain import architecture_of
 from dqa.errors import BoardError, ToolError
-from dqa.files import write_atomically
+from dqa.support.files import write_atomically
 
 _CACHE = "tflm-arena.json"
 _STEP = 64

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from elftools.common.exceptions import ELFError
 
-from dqa import processes
 from dqa.device.boards import Board
 from dqa.device.toolchain import Architecture, architecture, architecture_of
 from dqa.errors import InputError, ToolError
+from dqa.support import processes
 
 VARIABLE = "DQA_TFLM_DIR"
 _HEADER = Path("tensorflow/lite/micro/micro_interpreter.h")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import ARMAttributesSection
 
-from dqa import processes
 from dqa.device.boards import Board
 from dqa.errors import BoardError, ToolError
+from dqa.support import processes
 
 COMPILER = "arm-none-eabi-gcc"
 _OVERFLOW = re.compile(r"region [`'](RAM|ARENA|FLASH)' overflowed by (\d+) bytes?")

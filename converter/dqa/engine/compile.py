@@ -19,9 +19,9 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-from dqa import processes, resources
 from dqa.errors import DqaError, ToolError
-from dqa.files import write_atomically
+from dqa.support import processes, resources
+from dqa.support.files import write_atomically
 
 _LIBRARY_FLAGS = ("-std=c99", "-O3", "-fPIC", "-shared")
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")

@@ -22,13 +22,13 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from dqa import processes, resources
 from dqa.engine.compile import executor_includes, executor_sources, shared_library
 from dqa.engine.tflm_worker import FRAME, MODEL
 from dqa.errors import DataError, DqaError, ProgramError, ToolError
-from dqa.lowering.tflite_reader import Contents, read_contents
-from dqa.lowering.tflite_writer import write_tflite
 from dqa.program import Edge, Layout, Lut, Program, Storage, scratch_bytes, write
+from dqa.support import processes, resources
+from dqa.tflite.reader import Contents, read_contents
+from dqa.tflite.writer import write_tflite
 
 WHEEL = "0.dev20260925222358"
 """The version of tflite-micro whose memory layout tflm_shim.c knows."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dqa import processes
 from dqa.errors import ModelError, ToolError
 from dqa.frontend.limits import CONVERT_SECONDS, MAX_MODEL_BYTES, PROBE_SECONDS
 from dqa.frontend.model import FloatModel
@@ -17,6 +16,7 @@ from dqa.frontend.passes import simplify
 from dqa.frontend.tflite import IDENTIFIER, UNSUPPORTED_HINT, read_model
 from dqa.frontend.worker import run_worker
 from dqa.graph.model import Graph
+from dqa.support import processes
 
 MAX_DIMENSION = 65535
 FORMATS = "dqa reads .h5 and .keras files, SavedModel directories and float32 .tflite files"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dqa.frontend import schema
-from dqa.frontend.flatbuffer import Table
 from dqa.graph.model import Tensor
+from dqa.tflite import schema
+from dqa.tflite.flatbuffer import Table
 
 MAX_WINDOW = 4096
 

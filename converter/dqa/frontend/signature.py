@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dqa.frontend.flatbuffer import Table
 from dqa.frontend.names import in_order
+from dqa.tflite.flatbuffer import Table
 
 
 @dataclass(frozen=True)

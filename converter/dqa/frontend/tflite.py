@@ -14,8 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.errors import ModelError
-from dqa.frontend import schema
-from dqa.frontend.flatbuffer import FlatbufferError, Table
 from dqa.frontend.names import layer_name
 from dqa.frontend.options import Request
 from dqa.frontend.signature import Signature, read_signature
@@ -23,6 +21,8 @@ from dqa.graph.edit import add_constant
 from dqa.graph.model import Graph, Op, Tensor
 from dqa.graph.shapes import output_shape
 from dqa.operators.registry import FLOATS, float_operator
+from dqa.tflite import schema
+from dqa.tflite.flatbuffer import FlatbufferError, Table
 
 MAX_ELEMENTS = 1 << 28
 IDENTIFIER = b"TFL3"

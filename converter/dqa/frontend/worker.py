@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import dqa
-from dqa import processes
 from dqa.errors import DataError, DqaError, ModelError, ToolError
+from dqa.support import processes
+from dqa.support.resources import PACKAGE
 
 _LOG_TAIL = 4000
 _KINDS: dict[str, type[DqaError]] = {"tool": ToolError, "data": DataError}
@@ -25,7 +25,7 @@ def run_worker(module: str, source: Path, name: str, workdir: Path, seconds: int
     Its output is kept out of ours and becomes a note of the error. Raises the error it reports; ModelError, naming the file, if it
     crashed or took longer than `seconds`.
     """
-    root = str(Path(dqa.__file__).resolve().parents[1])
+    root = str(PACKAGE.parent)
     environment = {**os.environ, **_QUIET, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
     command = [sys.executable, "-P", "-m", module, str(source.resolve()), name, str(workdir)]
     log = workdir / "log.txt"

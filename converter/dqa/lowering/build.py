@@ -18,8 +18,8 @@ from dqa.planning.layout import Ends, plan
 from dqa.program import Operator, Program
 from dqa.program.schedule import simulate
 from dqa.quantization.formats import TensorFormat
-from dqa.quantization.weight_methods.chosen import BITS, LayerWeights, small_layers
-from dqa.quantization.weights import FoldedWeights, fold
+from dqa.quantization.weights.chosen import BITS, LayerWeights, small_layers
+from dqa.quantization.weights.integer import FoldedWeights, fold
 
 
 def edge_order(graph: Graph) -> list[int]:

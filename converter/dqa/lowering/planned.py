@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dqa.calibration import ChannelStatistics
-from dqa.config import ConvertConfig
 from dqa.errors import BoardError
 from dqa.graph import Graph
 from dqa.lowering.build import build, edge_order
@@ -18,12 +17,13 @@ from dqa.planning.problem import Option
 from dqa.planning.search import Search, Solution, knee
 from dqa.program import LayoutName, Program, Storage, value_ring
 from dqa.program.schedule import simulate
-from dqa.quantization.coded_formats import Chosen, coded_formats
-from dqa.quantization.coded_search import CodedGroup
+from dqa.quantization.coded.formats import Chosen, coded_formats
+from dqa.quantization.coded.search import CodedGroup
 from dqa.quantization.decide import EdgeChoice, InputFormat, decide
 from dqa.quantization.formats import TensorFormat, as_ring
 from dqa.quantization.loss import EdgeLoss
-from dqa.quantization.ties import Ties
+from dqa.quantization.shared_scales import Ties
+from dqa.support.settings import ConvertConfig
 
 _ATTEMPTS = 6
 

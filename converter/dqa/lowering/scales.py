@@ -12,8 +12,8 @@ from dqa.operators.arithmetic import finest_useful
 from dqa.operators.registry import float_operator
 from dqa.operators.weighted import few_bits
 from dqa.quantization.formats import Reason, TensorFormat
-from dqa.quantization.ties import Ties
-from dqa.quantization.weight_methods.levels import LARGEST_SCALE
+from dqa.quantization.shared_scales import Ties
+from dqa.quantization.weights.levels import LARGEST_SCALE
 
 _FIXED = frozenset({Reason.INPUT, Reason.TABLE, Reason.BORDER})
 

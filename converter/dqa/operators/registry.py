@@ -10,9 +10,9 @@ from enum import IntEnum
 from importlib import import_module
 from types import ModuleType
 
-from dqa import resources
 from dqa.operators.base import Operator
 from dqa.operators.float_base import FloatOperator
+from dqa.support import resources
 
 _LIST = resources.path("firmware") / "lib" / "dqa" / "include" / "dqa_operators.h"
 _ROOMS = [(room, int(number)) for room, number in re.findall(r"\bX\(\w+, (\w+), (\d+)\)", _LIST.read_text(encoding="utf-8"))]

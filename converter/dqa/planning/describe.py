@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dqa.config import MAX_EXTRA_BITS, ConvertConfig
 from dqa.planning.problem import Option, PlanEdge, PlanOperator, Problem, undominated
 from dqa.program import (
     Edge,
@@ -20,6 +19,7 @@ from dqa.program import (
 from dqa.program.rows import accumulates
 from dqa.program.scratch import INPUT_STATE_BYTES, STATE_BYTES, decoded_bytes, own_rows_bytes
 from dqa.quantization.loss import EdgeLoss
+from dqa.support.settings import MAX_EXTRA_BITS, ConvertConfig
 
 EXTRA_BITS = 2
 """Extra bits of the important channels in the DQA options: their codes lie between those of n and n + 1 bits in size."""

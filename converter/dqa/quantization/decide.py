@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.calibration import ChannelStatistics, around_zero
-from dqa.config import ConvertConfig
 from dqa.graph import Graph
 from dqa.operators.functions import CLAMPS
 from dqa.operators.registry import float_operator
@@ -19,7 +18,8 @@ from dqa.quantization.formats import Floats, Reason, TensorFormat, packed, raw, 
 from dqa.quantization.histogram import Histogram
 from dqa.quantization.ranking import most_important, scores
 from dqa.quantization.sensitivity import sensitivities
-from dqa.quantization.ties import Ties
+from dqa.quantization.shared_scales import Ties
+from dqa.support.settings import ConvertConfig
 
 SMALL_SHARE = 0.01
 """Edges with at most this share of all activations keep 8 bits: they cost nothing and often carry the answer."""
@@ -76,7 +76,7 @@ def decide(
     Tied tensors (see `ties`) get one value range and tied channels one scale. Small edges, the inputs of tables and the borders of
     the model keep 8 bits; the others become packed maps of config.bits + config.extra_bits, or what `coded` and `choices` (by tensor) say.
     inputs: the formats of all the graph's inputs. outputs: of outputs whose readers ask for one (one scale for all channels); tensors
-    tied to them must bear it (dqa.lowering.copies sees to that).
+    tied to them must bear it (dqa.partition.copies sees to that).
     """
     ties = Ties(graph)
     total = sum(int(np.prod(t.hwc)) for t in graph.activations() if t.index not in graph.inputs)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from dqa.config import RANKINGS
 from dqa.errors import RecipeError
+from dqa.support.settings import RANKINGS
 
 Floats = npt.NDArray[np.float64]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import jinja2
 
-from dqa import resources
 from dqa.report.plots_front import front_plot
 from dqa.report.plots_memory import kinds_of, memory_plot
+from dqa.support import resources
 
 LAYOUTS = {
     "internal": "inputs and outputs in the arena",

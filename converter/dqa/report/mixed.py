@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from dqa.lowering.build import edge_order
-from dqa.lowering.mixed import BuiltGroup
-from dqa.lowering.split import Split
+from dqa.partition.mixed import BuiltGroup
+from dqa.partition.split import Split
 from dqa.quantization.formats import TensorFormat
 from dqa.report.content import edge_rows, layer_rows
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dqa import manifest
 from dqa.errors import DqaError, ProgramError
 from dqa.report.html import render_html
+from dqa.support import manifest
 
 KEYS = {
     "builds": ("board", "runtime", "pushed"),

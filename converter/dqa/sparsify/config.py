@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dqa.config import Numbers, numbers
 from dqa.errors import RecipeError
+from dqa.support.settings import Numbers, numbers
 
 STEPS = 100
 """Parts of a fine-tuning that its progress shows."""

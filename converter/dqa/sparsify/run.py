@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dqa import processes
 from dqa.errors import InputError, ModelError, ToolError
-from dqa.files import write_atomically
 from dqa.frontend.load import model_kind
 from dqa.frontend.worker import run_worker
-from dqa.progress import Progress, SilentProgress
 from dqa.sparsify.config import STEPS, SparsifyConfig
+from dqa.support import processes
+from dqa.support.files import write_atomically
+from dqa.support.progress import Progress, SilentProgress
 
 SECONDS = 7 * 24 * 3600
 """A fine-tuning that takes longer than this has gone wrong."""

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from dqa import metrics
-from dqa.data import Dataset
+from dqa.data.dataset import Dataset
 from dqa.errors import DataError
+from dqa.evaluation import metrics
 
 Array = npt.NDArray[Any]
 Loss = Literal["classes", "binary", "squares"]
@@ -20,7 +20,7 @@ Loss = Literal["classes", "binary", "squares"]
 class Task:
     """loss: cross-entropy of class numbers, of one output with labels 0 and 1, or mean squared error.
 
-    metric   what is reported, of dqa.metrics
+    metric   what is reported, of dqa.evaluation.metrics
     targets  (N, ...) class numbers (int64), or the numbers that the outputs shall be (float32); None: the model's own input
     """
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from dqa import metrics
-from dqa.data import Dataset, InputMapping
+from dqa.data.dataset import Dataset, InputMapping
 from dqa.errors import DataError
+from dqa.evaluation import metrics
 from dqa.sparsify.config import SparsifyConfig
 from dqa.sparsify.maps import activation_maps
 from dqa.sparsify.task import Task

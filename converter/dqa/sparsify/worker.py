@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dqa import data as datasets
+from dqa.data import dataset as datasets
 from dqa.errors import DataError, DqaError, ModelError, ToolError
 from dqa.frontend.keras import only_input
 from dqa.frontend.keras_load import load_keras

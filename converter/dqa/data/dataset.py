@@ -1,0 +1,234 @@
+"""Datasets as .npz files, and the mapping from their numbers to a model's float input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.data import npz
+from dqa.data.labels import class_numbers
+from dqa.data.npz import Npz
+from dqa.errors import DataError, RecipeError
+
+Float32 = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
+
+X_TYPES = ("uint8", "int8", "int16", "float32", "float64")
+WIDE_TYPES = ("uint16", "int32", "uint32", "int64", "uint64")
+CAST_TYPES = ("bool", "float16", *WIDE_TYPES)
+"""Types of x that become one of X_TYPES where nothing is lost (see `plain`)."""
+CLASS_LISTS = ("classes", "class_names")
+KEYS = ("x", "y", "group", *CLASS_LISTS)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples and, for evaluation, what they are.
+
+    x      (N, ...) uint8, int8, int16, float32 or float64 (see `plain` for others); N >= 1, all numbers finite
+    y      labels, or None: one per sample, whole numbers of any shape (N, ...) or floats; with `group`, also one per group
+    group  (N,) int64 or None: the group (clip, file) of each sample; group g has label y[g] if y is per group
+    name   where it was read from
+    classes  names of the classes that y counts, where y was names; classes_sorted: the order is the alphabet's, the file gives none
+    """
+
+    x: Array
+    y: Array | None = None
+    group: npt.NDArray[np.int64] | None = None
+    name: str = "data"
+    classes: tuple[str, ...] | None = None
+    classes_sorted: bool = False
+
+    def __post_init__(self) -> None:
+        _check_header(self.x.dtype, self.x.shape, self.name)
+        object.__setattr__(self, "x", plain(self.x, self.name))
+        _check_finite(self.x, self.name)
+        samples = len(self.x)
+        if self.group is not None and self.group.shape != (samples,):
+            raise DataError(
+                f"{self.name}: 'group' has shape {self.group.shape}, expected ({samples},)", hint="one number for each sample of x"
+            )
+        if self.y is not None:
+            _check_y(self.y, samples, self.group, self.name)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def labels_are_per_group(self) -> bool:
+        return self.y is not None and self.group is not None and len(self.y) != len(self.x)
+
+    def take(self, count: int) -> Dataset:
+        """The first `count` samples, all of them if there are fewer."""
+        return self._slice(slice(0, max(count, 0)))
+
+    def skip(self, count: int) -> Dataset:
+        """All but the first `count` samples."""
+        return self._slice(slice(max(count, 0), None))
+
+    def _slice(self, part: slice) -> Dataset:
+        y = self.y if self.y is None or self.labels_are_per_group else self.y[part]
+        return replace(self, x=self.x[part], y=y, group=None if self.group is None else self.group[part])
+
+
+@dataclass(frozen=True, eq=False)
+class InputMapping:
+    """The model's float input is (x - zero_point) * scale; both float64, () or (channels,)."""
+
+    scale: npt.NDArray[np.float64]
+    zero_point: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, scale: float | Sequence[float] = 1.0, zero_point: float | Sequence[float] = 0.0) -> InputMapping:
+        """Raises RecipeError if a number is not finite or a scale not positive."""
+        s, z = np.asarray(scale, np.float64), np.asarray(zero_point, np.float64)
+        if s.ndim > 1 or z.ndim > 1 or not s.size or not z.size or not (np.isfinite(s).all() and np.isfinite(z).all() and (s > 0).all()):
+            raise RecipeError(f"input scale {scale} and zero point {zero_point}: expected finite numbers, the scale greater than 0")
+        return cls(s, z)
+
+    def check_channels(self, channels: int) -> None:
+        """Raises RecipeError unless each of scale and zero point is one number or one per channel."""
+        for what, values in (("scale", self.scale), ("zero point", self.zero_point)):
+            if values.ndim and len(values) not in (1, channels):
+                raise RecipeError(f"input {what} has {len(values)} numbers, the model's input has {channels} channels")
+
+    def per_channel(self, channels: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """(scale, zero_point), float64 (channels,) each."""
+        self.check_channels(channels)
+        return np.broadcast_to(self.scale, (channels,)).copy(), np.broadcast_to(self.zero_point, (channels,)).copy()
+
+    def to_float(self, x: Array) -> Float32:
+        """The model's input, float32, for samples (N, ..., channels). Raises DataError where it goes beyond float32."""
+        self.check_channels(x.shape[-1])
+        plain_numbers = x.dtype in (np.uint8, np.int8, np.int16) and not self.scale.ndim and not self.zero_point.ndim
+        if plain_numbers and self.zero_point == 0 and self.scale < 1e30:
+            return x.astype(np.float32) * np.float32(self.scale)
+        with np.errstate(over="ignore", invalid="ignore"):
+            real = np.asarray((x - self.zero_point) * self.scale)
+        fits = np.abs(real) <= np.finfo(np.float32).max
+        if not fits.all():
+            bad = int(np.argmin(fits.reshape(len(x), -1).all(axis=1)))
+            raise DataError(f"x goes beyond float32 (first in sample {bad})", hint="check x, and the input scale")
+        return real.astype(np.float32)
+
+
+class DataFile:
+    """An .npz file whose arrays are not yet unpacked: `x`, optionally `y`, `group`, and `classes` or `class_names`; others are left alone.
+
+    labels: False: `x` alone, whatever the others are. Raises DataError if the file is missing or damaged, or x has a wrong type or shape.
+    Pickles are never read.
+    """
+
+    def __init__(self, path: Path | str, *, labels: bool = True) -> None:
+        self._npz = Npz(Path(path), KEYS if labels else KEYS[:1])
+        self.name = self._npz.name
+        if "x" not in self._npz.headers:
+            found = ", ".join(self._npz.found[:8]) or "nothing"
+            raise DataError(f"{self.name}: holds no array 'x' (found: {found})", hint=npz.HINT)
+        header = self._npz.headers["x"]
+        self.shape = header.shape
+        _check_header(header.dtype, self.shape, self.name)
+
+    def check_shape(self, input_shape: Sequence[int]) -> None:
+        """Raises DataError unless x fits a model's input shape (its batch of 1 included)."""
+        _check_shape(self.name, self.shape, input_shape)
+
+    def load(self) -> Dataset:
+        """The dataset. Raises DataError for NaN, infinity and labels that do not fit."""
+        given = {key: self._npz.read(key) for key in self._npz.headers}
+        listed = next((given[key] for key in CLASS_LISTS if key in given), None)
+        y, classes = class_numbers(given.get("y"), listed, self.name)
+        group = _group_numbers(given.get("group"), self.name)
+        return Dataset(given["x"], y, group, self.name, classes, listed is None and classes is not None)
+
+
+def load(path: Path | str, *, labels: bool = True) -> Dataset:
+    """The dataset in an .npz file: see DataFile."""
+    return DataFile(path, labels=labels).load()
+
+
+def check_shape(dataset: Dataset, input_shape: Sequence[int]) -> None:
+    """Raises DataError unless x fits a model's input shape (its batch of 1 included)."""
+    _check_shape(dataset.name, dataset.x.shape, input_shape)
+
+
+def plain(x: Array, name: str = "data") -> Array:
+    """x as one of X_TYPES, nothing lost: bool becomes uint8, float16 float32, wider whole numbers the narrowest of int16, float32, float64.
+
+    Raises DataError for whole numbers that none of them holds; other types are left as they are.
+    """
+    if x.dtype == np.bool_:
+        return x.astype(np.uint8)
+    if x.dtype == np.float16:
+        return x.astype(np.float32)
+    if x.dtype.name not in WIDE_TYPES or not x.size:
+        return x
+    low, high = int(x.min()), int(x.max())
+    if np.iinfo(np.int16).min <= low and high <= np.iinfo(np.int16).max:
+        return x.astype(np.int16)
+    for dtype, most in ((np.float32, 1 << 24), (np.float64, 1 << 53)):
+        if -most <= low and high <= most:
+            return x.astype(dtype)
+    raise DataError(f"{name}: x goes from {low} to {high}, which is more than float64 holds exactly", hint="scale it down")
+
+
+def _check_shape(name: str, shape: Sequence[int], input_shape: Sequence[int]) -> None:
+    expected, actual = tuple(input_shape[1:]), tuple(shape[1:])
+    if actual == expected:
+        return
+    hint = f"x must have shape (N, {', '.join(map(str, expected))})"
+    if len(actual) == 3 and len(expected) == 3 and (*actual[1:], actual[0]) == expected:
+        hint = "the channels come last: x.transpose(0, 2, 3, 1)"
+    elif (*actual, 1) == expected:
+        hint = "a channel dimension is missing: x[..., np.newaxis]"
+    elif int(np.prod(actual)) == int(np.prod(expected)):
+        hint = f"the sizes are equal: x.reshape(-1, {', '.join(map(str, expected))}) if the order is right"
+    raise DataError(f"{name}: x has samples of shape {actual}, the model takes {expected}", hint=hint)
+
+
+def _check_header(dtype: np.dtype[Any], shape: tuple[int, ...], name: str) -> None:
+    if dtype.name not in (*X_TYPES, *CAST_TYPES):
+        raise DataError(f"{name}: x is {dtype}, expected {', '.join(X_TYPES[:-1])} or {X_TYPES[-1]}", hint="convert it with x.astype(...)")
+    if len(shape) < 2:
+        raise DataError(f"{name}: x has shape {shape}, expected (N, input shape)", hint="the first dimension counts samples")
+    if 0 in shape:
+        raise DataError(f"{name}: x holds no samples (shape {shape})", hint="give at least one")
+
+
+def _check_finite(x: Array, name: str) -> None:
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        bad = int(np.argmin(np.isfinite(x).reshape(len(x), -1).all(axis=1)))
+        raise DataError(f"{name}: x holds NaN or infinity (first in sample {bad})", hint="leave such samples out")
+
+
+def _check_y(y: Array, samples: int, group: npt.NDArray[np.int64] | None, name: str) -> None:
+    if y.dtype.kind not in "iufb":
+        raise DataError(f"{name}: y is {y.dtype}, expected numbers", hint="labels are whole numbers from 0")
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise DataError(f"{name}: y holds NaN or infinity")
+    if y.ndim and len(y) == samples:
+        return
+    if group is None:
+        raise DataError(
+            f"{name}: y has shape {y.shape}, expected {samples} labels, one for each sample", hint="labels per group need an array 'group'"
+        )
+    if y.ndim != 1 or group.min() < 0 or group.max() >= len(y):
+        raise DataError(
+            f"{name}: y has shape {y.shape}, 'group' goes from {group.min()} to {group.max()}",
+            hint="labels per group: sample i has label y[group[i]]",
+        )
+
+
+def _group_numbers(group: Array | None, name: str) -> npt.NDArray[np.int64] | None:
+    if group is None:
+        return None
+    if group.dtype.kind in "iu":
+        return group.astype(np.int64)
+    if group.dtype.kind in "US":
+        return np.unique(group, return_inverse=True)[1].astype(np.int64)
+    raise DataError(f"{name}: 'group' is {group.dtype}, expected whole numbers or names", hint="one for each sample of x")

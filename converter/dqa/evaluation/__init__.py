@@ -1,0 +1,5 @@
+"""What a converted model answers, on the host and on boards, and how good that is."""
+
+from dqa.evaluation.evaluate import EvaluateResult, evaluate, model_inputs
+
+__all__ = ["EvaluateResult", "evaluate", "model_inputs"]

@@ -1,0 +1,147 @@
+"""Decides how activations are stored as coded maps, within an average of stored bits: steps, capacities, tables.
+
+The loss of a map is its squared error, weighted by the consumers and relative to the map's energy, and what that does to the
+network's answers is measured; the budget goes where it lowers the sum of the losses most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from dqa.graph import Graph
+from dqa.program import Storage, coded_row_bytes
+from dqa.quantization.coded.allocation import Choice, allocate
+from dqa.quantization.coded.formats import Chosen, coded_formats
+from dqa.quantization.coded.impact import Float32, Impacts, slopes
+from dqa.quantization.coded.maps import MAX_DROP, Grid
+from dqa.quantization.coded.search import CodedGroup, Impact
+from dqa.quantization.decide import EdgeChoice, FreeGroup
+from dqa.quantization.formats import TensorFormat
+from dqa.quantization.sensitivity import Floats, sensitivities
+
+BITS = tuple(np.arange(1.5, 7.01, 0.25).tolist())
+"""Stored bits per value that a coded map may have."""
+PROBES = (1.5, 2.0, 2.75, 3.75, 5.0)
+"""Those of them at which the impact on the network's answers is measured."""
+PLAIN_BITS = 8
+FEW = 64
+"""Values of an activation that may take plain bytes beside the average of stored bits: they are none worth counting."""
+MAX_VALUES = 12_000_000
+"""Of all sample maps together: what the search takes in memory and time."""
+MOST_SAMPLES = 96
+SLOPE_SAMPLES = 64
+LEAST_SLOPE = 1e-4
+"""Of the steepest channel's: a channel that did not matter to the samples may matter to others."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """coded: the formats of coded maps. choices: of the others that were free. loss: predicted, of all together."""
+
+    coded: dict[int, TensorFormat]
+    choices: dict[int, EdgeChoice]
+    loss: float = 0.0
+
+
+def samples(groups: Sequence[FreeGroup], graph: Graph) -> int:
+    """How many samples the search looks at."""
+    values = sum(int(np.prod(graph.tensors[t].hwc)) for group in groups for t in group.members)
+    return int(min(max(MAX_VALUES // max(values, 1), 8), MOST_SAMPLES))
+
+
+def few(group: FreeGroup, graph: Graph, bits: float) -> bool:
+    """Whether a group is better off with plain bytes: no coded map of `bits` per value can hold it, and it has few values, or so few in a
+    row that a coded map takes more."""
+    sizes = [graph.tensors[t].hwc for t in group.members]
+    grid = Grid(group.signed)
+    least = [height * coded_row_bytes(width * channels, grid.bits - MAX_DROP) for height, width, channels in sizes]
+    values = [int(np.prod(size)) for size in sizes]
+    codable = any(b <= bits and all(int(b * v / 8) >= size for v, size in zip(values, least, strict=True)) for b in BITS)
+    return not codable and (max(values) <= FEW or sum(least) >= sum(values))
+
+
+class Search:
+    """What every way to store the tensors of `groups` loses; then the best within any budget.
+
+    maps: sample maps of each tensor, float32 (B, *shape without batch). x: the inputs that made them; None: a loss counts as it is.
+    """
+
+    def __init__(self, graph: Graph, groups: Sequence[FreeGroup], maps: Mapping[int, Float32], x: Float32 | None) -> None:
+        self.groups = coded_groups(graph, groups, maps, x)
+        self.impacts = _impacts(graph, self.groups, x)
+
+    @property
+    def least(self) -> int:
+        """The bytes of the smallest maps."""
+        return sum(min(option.size for option in options) for options in self._options)
+
+    @cached_property
+    def _options(self) -> list[list[Choice]]:
+        return [_options(group, self.impacts) for group in self.groups]
+
+    def within(self, budget: int) -> Stored:
+        """The formats of least predicted loss in at most `budget` bytes. Raises RecipeError where the budget is too small."""
+        chosen = allocate(self._options, budget)
+        coded: dict[int, Chosen] = {}
+        choices: dict[int, EdgeChoice] = {}
+        for group, choice in zip(self.groups, chosen, strict=True):
+            best = group.best(BITS[choice.key], self.impacts) if choice.key >= 0 else None
+            for tensor in group.group.members:
+                if best is None:
+                    choices[tensor] = EdgeChoice(Storage.MAP, PLAIN_BITS)
+                else:
+                    coded[tensor] = Chosen(group, best[0], best[0].layouts[tensor][BITS[choice.key]])
+        return Stored(coded_formats(coded), choices, sum(choice.loss for choice in chosen))
+
+
+def coded_groups(graph: Graph, groups: Sequence[FreeGroup], maps: Mapping[int, Float32], x: Float32 | None) -> list[CodedGroup]:
+    """What coded maps of each group lose at each of `BITS`; maps and x: as in `Search`."""
+    shaped = {t: maps[t].reshape(-1, *graph.tensors[t].hwc) for group in groups for t in group.members}
+    weights = _weights(graph, tuple(shaped), x)
+    return [CodedGroup(group, {t: shaped[t] for t in group.members}, weights, BITS) for group in groups]
+
+
+def _weights(graph: Graph, tensors: Sequence[int], x: Float32 | None) -> dict[int, Floats]:
+    """What a squared error in each channel weighs: the slopes of the answers tell, or where none are known the next layers' weights."""
+    try:
+        found = slopes(graph, x[:SLOPE_SAMPLES], tensors) if x is not None else {}
+    except ValueError:  # an operator without a derivative
+        found = {}
+    static = {t: sensitivities(graph, t) for t in tensors if t not in found or not found[t].any() or not np.isfinite(found[t]).all()}
+    return static | {t: np.maximum(slope, LEAST_SLOPE * slope.max()) for t, slope in found.items() if t not in static}
+
+
+def _impacts(graph: Graph, groups: Sequence[CodedGroup], x: Float32 | None) -> dict[int, Impact]:
+    """What a tensor's loss does to the network's answers; without x the loss itself."""
+    equal = {t: Impact([], []) for group in groups for t in group.group.members}
+    if x is None or not equal:
+        return equal
+    seen: dict[int, list[tuple[float, float]]] = {t: [] for t in equal}
+    measure = Impacts(graph, x, tuple(equal))
+    for bits in PROBES:
+        replaced, losses = {}, {}
+        for group in groups:
+            if best := group.best(bits):
+                for tensor in group.group.members:
+                    layout = best[0].layouts[tensor][bits]
+                    replaced[tensor] = group.costs(tensor, best[0]).read_back(layout)
+                    losses[tensor] = layout.loss
+        for tensor, change in measure.of(replaced):
+            seen[tensor].append((losses[tensor], change))
+    return {t: Impact.of(points) for t, points in seen.items()}
+
+
+def _options(group: CodedGroup, impacts: Mapping[int, Impact]) -> list[Choice]:
+    """The sizes of a group and its losses: of coded maps, and of 8-bit codes (key -1)."""
+    values = {t: group.maps[t][0].size for t in group.group.members}
+    found = []
+    for key, bits in enumerate(BITS):
+        if best := group.best(bits, impacts):
+            size = sum(best[0].layouts[t][bits].capacity for t in values)
+            found.append(Choice(size, best[1], key))
+    plain = sum(-(-count // group.maps[t].shape[1] // 4) * 4 * group.maps[t].shape[1] for t, count in values.items())
+    return [*found, Choice(plain, group.finest_loss(impacts) / 4, -1)]

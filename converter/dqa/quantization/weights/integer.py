@@ -1,0 +1,86 @@
+"""Integer weights: the activation scales are folded in, then each output channel gets one scale (symmetric int8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.program import BOOK
+from dqa.quantization.weights.levels import Levels, nearest
+from dqa.quantization.weights.uniform import uniform
+
+Floats = npt.NDArray[np.float64]
+
+HIGH = 127
+"""Largest weight of 8 bits; the range is symmetric."""
+OUT_OF_RANGE = 512
+"""Steps from the output's zero that no byte reaches."""
+
+
+@dataclass(frozen=True, eq=False)
+class FoldedWeights:
+    """weights: int8 (O, ...). scales: (O,) real units per accumulator step. bias: int32 (O,).
+
+    book: int8 (16,), the values that weights of 4 bits have; None: any.
+    """
+
+    weights: npt.NDArray[np.int8]
+    scales: Floats
+    bias: npt.NDArray[np.int32]
+    book: npt.NDArray[np.int8] | None = None
+
+
+def _least_scales(bias: Floats) -> Floats:
+    """A channel of zero weights only gives its bias; the accumulator's step then just has to hold it."""
+    return np.asarray(np.maximum(np.abs(bias), 1e-30) / (1 << 24))
+
+
+def fold(
+    weights: Floats,
+    bias: Floats,
+    input_scales: Floats,
+    input_zero_points: Floats,
+    *,
+    bits: int = 8,
+    levels: Levels | None = None,
+    output_scales: Floats | None = None,
+    most: Floats | None = None,
+) -> FoldedWeights:
+    """Quantizes weights (O, ..., I) that read an input of per-channel scales and zero points (I,), to 8 bits or to a code book of 4.
+
+    levels: of the weights times the scales, (O, K); None: nearest levels, equidistant ones.
+    output_scales: (O,), of what the sums become: a bias that alone leaves the output's range need not be exact, and takes no precision
+    from the weights. most: (O,), the largest scales of accumulators; where weights would need larger ones they are clipped, so that the
+    bias, and with it what a constant input gives, stays right.
+
+    With v the input's value, real = scale * (v - zero_point), so the weight of v is w * scale, and -sum(w * scale * zero_point)
+    joins the bias, computed with the rounded weights so that a constant input meets no new error.
+    """
+    outputs = weights.shape[0]
+    folded = weights * input_scales
+    top = np.abs(folded).reshape(outputs, -1).max(axis=1)
+    if output_scales is not None:
+        away = np.maximum(np.abs(-128 - input_zero_points), np.abs(127 - input_zero_points))
+        room = 2 * (np.abs(folded) * away).reshape(outputs, -1).sum(axis=1) + OUT_OF_RANGE * output_scales
+        bias = np.clip(bias, -room, room)
+    least = _least_scales(bias)
+    shape = (outputs,) + (1,) * (weights.ndim - 1)
+    if bits == 4:
+        flat = folded.reshape(outputs, -1)
+        levels = levels or uniform(flat)
+        scales = np.maximum(levels.scales, least)
+        scales = scales if most is None else np.minimum(scales, most)
+        moved = scales != levels.scales
+        integers = levels.weights.astype(np.float64)
+        integers[moved] = nearest(flat[moved] / scales[moved, None], levels.book.astype(np.float64))
+        integers = integers.reshape(weights.shape)
+        book = np.pad(levels.book, (0, BOOK - len(levels.book)), "edge")
+    else:
+        book, scales = None, np.maximum(top / HIGH, least)
+        scales = scales if most is None else np.minimum(scales, most)
+        integers = np.clip(np.rint(folded / scales.reshape(shape)), -HIGH, HIGH)
+    offset = (integers * input_zero_points).reshape(outputs, -1).sum(axis=1)
+    total = np.clip(np.rint(bias / scales - offset), -(2**30), 2**30)
+    return FoldedWeights(integers.astype(np.int8), scales, total.astype(np.int32), book)

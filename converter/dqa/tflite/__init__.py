@@ -1,0 +1,1 @@
+"""TFLite flatbuffers, read and written; DQA programs in them."""

@@ -1,0 +1,1 @@
+"""The executor in numpy, written from docs/format.md alone: what the C is held against."""

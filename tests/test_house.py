@@ -1,0 +1,77 @@
+"""The rooms of the package: no module imports itself in a circle, no room one that stands above it (docs/design.md)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import dqa
+
+PACKAGE = Path(dqa.__file__).parent
+ROOMS = (
+    ("errors",),
+    ("support",),
+    ("coding", "data"),
+    ("operators",),
+    ("graph", "program"),
+    ("tflite",),
+    ("frontend",),
+    ("calibration",),
+    ("quantization",),
+    ("planning",),
+    ("lowering",),
+    ("partition",),
+    ("codegen", "engine", "report"),
+    ("device",),
+    ("conversion", "evaluation"),
+    ("sparsify", "lab", "api"),
+    ("cli",),
+    ("__init__", "__main__"),
+)
+"""From the ground up; rooms of one floor do not import each other."""
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    # A package's own __init__ only gathers names: what it imports does not come before its modules.
+    tuple(TopologicalSorter({name: set(imports(file)) for name, file in modules() if file.name != "__init__.py"}).static_order())
+
+
+def test_no_room_imports_one_beside_or_above_it() -> None:
+    floors = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}
+    wrong = [
+        f"{name} imports {other}"
+        for name, file in modules()
+        for other in imports(file)
+        if room(name) != room(other) and floors[room(other)] >= floors[room(name)]
+    ]
+    assert not wrong
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {room(name) for name, _ in modules()} == {one for rooms in ROOMS for one in rooms}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for file in PACKAGE.rglob("*.py"):
+        yield ".".join(("dqa", *file.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"), file
+
+
+def room(name: str) -> str:
+    """The room of a module; what the package itself offers is `__init__`."""
+    return ("", *name.split("."))[2] if "." in name else "__init__"
+
+
+def imports(file: Path) -> Iterator[str]:
+    """The modules of dqa that a file imports, anywhere in it but for types alone."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [name if exists(name) else node.module for name in (f"{node.module}.{alias.name}" for alias in node.names)]
+        yield from (name for name in names if name.split(".")[0] == "dqa")
+
+
+def exists(name: str) -> bool:
+    place = PACKAGE.parent / name.replace(".", "/")
+    return place.with_suffix(".py").exists() or (place / "__init__.py").exists()
