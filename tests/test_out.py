@@ -128,6 +128,13 @@ def test_the_current_directory_is_refused_unless_it_is_empty(
     assert "'.' is not empty" in done.err
 
 
+@pytest.mark.parametrize("place", ["/", "/.", "o" * 300, "o" * 100 + "/" + "p" * 300])
+def test_a_place_that_can_never_be_one_is_refused_before_the_work(place: str, inputs: Path, dqa: Shell, tmp_path: Path) -> None:
+    done = dqa.refuses("convert", inputs / "missing.tflite", "-o", tmp_path / place)
+    assert "missing.tflite" not in done.err and "hint: " in done.err
+    assert not any(tmp_path.iterdir())
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is denied to root")
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path, inputs: Path, dqa: Shell) -> None:
     tmp_path.chmod(0o555)
