@@ -248,7 +248,7 @@ def _whole(y: Array, name: str) -> Array:
     if y.dtype.kind == "f" and (y != np.round(y)).any():
         raise DataError(f"{name}: y holds fractions, expected whole-number labels", hint="choose the metric mse")
     if y.dtype.kind == "f" or y.dtype == np.uint64:  # what int64 cannot hold stays far from any class
-        y = np.clip(y, *np.float64([-_FAR, _FAR]))
+        y = np.minimum(np.maximum(y, np.float64(-_FAR)), np.float64(_FAR))
     return y.astype(np.int64)
 
 
