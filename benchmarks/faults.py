@@ -32,7 +32,7 @@ from dqa.device.boards import load_board
 from dqa.device.client import Device
 from dqa.engine.host import HostModel
 from dqa.errors import DqaError, ToolError
-from dqa.files import write_atomically
+from dqa.support.files import write_atomically
 
 sys.path.insert(0, str(ROOT / "tests"))
 from faulty import FAULTS, Emulated, FaultyLink, Native, OneByteLost, host_firmware

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from dqa.files import write_atomically
+from dqa.support.files import write_atomically
 
 MAKE = """
 import sys, keras
