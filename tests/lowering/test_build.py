@@ -21,7 +21,7 @@ from reference import mirror
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_eight_bit_programs_follow_the_float_network(seed: int):
+def test_eight_bit_programs_follow_the_float_network(seed: int) -> None:
     graph = residual(seed)
     x = images(seed, 24, graph)
     program, formats = convert(graph, x, EIGHT)
@@ -46,7 +46,7 @@ def test_eight_bit_programs_follow_the_float_network(seed: int):
         ConvertConfig(layout="planes", bits=3, extra_bits=3, error_coding="raw"),
     ],
 )
-def test_programs_survive_being_written_and_read(config: ConvertConfig):
+def test_programs_survive_being_written_and_read(config: ConvertConfig) -> None:
     graph = residual(1)
     x = images(1, 16, graph)
     program, _ = convert(graph, x, config)
@@ -70,7 +70,7 @@ def relative_error(graph: Graph, x: np.ndarray, config: ConvertConfig) -> float:
     return float(np.mean(errors))
 
 
-def test_more_bits_give_a_smaller_error():
+def test_more_bits_give_a_smaller_error() -> None:
     graph = residual(2)
     x = images(2, 24, graph)
     two, four, six = (relative_error(graph, x, ConvertConfig(layout="planes", method="direct", bits=bits)) for bits in (2, 4, 6))
@@ -78,7 +78,7 @@ def test_more_bits_give_a_smaller_error():
     assert two > 2 * four > 4 * six
 
 
-def test_shifting_errors_make_codes_of_equal_width_better():
+def test_shifting_errors_make_codes_of_equal_width_better() -> None:
     graph = residual(3)
     x = images(3, 24, graph)
     none = ConvertConfig(layout="planes", bits=3, extra_bits=3, important=0.0)
@@ -88,7 +88,7 @@ def test_shifting_errors_make_codes_of_equal_width_better():
     assert plain > 1.2 * some > 1.4 * every
 
 
-def test_direct_channels_are_rounded_without_bias():
+def test_direct_channels_are_rounded_without_bias() -> None:
     graph = residual(4)
     x = images(4, 16, graph)
     program, formats = convert(graph, x, ConvertConfig(layout="planes", extra_bits=1, important=0.0))
@@ -107,7 +107,7 @@ def test_direct_channels_are_rounded_without_bias():
     assert abs(np.concatenate(errors).mean()) < 0.05
 
 
-def test_the_recipes_edges_rebuild_the_same_program():
+def test_the_recipes_edges_rebuild_the_same_program() -> None:
     graph = residual(5)
     x = images(5, 16, graph)
     program, formats = convert(graph, x, ConvertConfig())
@@ -115,7 +115,7 @@ def test_the_recipes_edges_rebuild_the_same_program():
     assert write(build(graph, from_mapping(graph, to_mapping(graph, formats)))) == write(program)
 
 
-def test_small_edges_and_borders_keep_eight_bits():
+def test_small_edges_and_borders_keep_eight_bits() -> None:
     graph = residual(6)
     program, _ = convert(graph, images(6, 16, graph), ConvertConfig())
     storages = [edge.storage for edge in program.edges]
@@ -125,7 +125,7 @@ def test_small_edges_and_borders_keep_eight_bits():
     assert stored_bits(program) < 6
 
 
-def test_an_operator_without_a_counterpart_is_named_with_its_layer():
+def test_an_operator_without_a_counterpart_is_named_with_its_layer() -> None:
     net = Net(7, 4, 4, 2)
     net.graph.outputs = [net.op("SPACE_TO_DEPTH", [0], (1, 2, 2, 8))]
 
@@ -133,7 +133,7 @@ def test_an_operator_without_a_counterpart_is_named_with_its_layer():
         build(net.graph, {})
 
 
-def test_an_almost_constant_channel_does_not_break_the_requantization():
+def test_an_almost_constant_channel_does_not_break_the_requantization() -> None:
     net = Net(8, 6, 6, 3)
     conv = net.conv(0, 4, activation="NONE")
     weights, bias = (net.graph.tensors[t] for t in net.graph.ops[0].inputs[1:])
@@ -170,7 +170,7 @@ def joined(kind: str) -> Graph:
 
 
 @pytest.mark.parametrize("kind", ["input", "linear", "logistic", "relu6"])
-def test_concatenated_tensors_keep_their_own_ranges(kind: str):
+def test_concatenated_tensors_keep_their_own_ranges(kind: str) -> None:
     copied = CopiedGraph(joined(kind))
     copied.part_ranges()
     graph = copied.graph
@@ -186,7 +186,7 @@ def test_concatenated_tensors_keep_their_own_ranges(kind: str):
             assert np.sqrt(np.mean((real - reference) ** 2)) < 0.02 * np.abs(expected[tensor]).max(), graph.tensors[tensor].name
 
 
-def test_rectified_concatenations_need_no_copies():
+def test_rectified_concatenations_need_no_copies() -> None:
     graph = residual(1)
     copied = CopiedGraph(graph)
     copied.part_ranges()

@@ -37,7 +37,7 @@ def names(graph: Graph, *tensors: int) -> set[str]:
     return {graph.tensors[t].name for t in tensors}
 
 
-def test_a_1x1_convolution_takes_the_rows_of_the_depthwise_one_before_it():
+def test_a_1x1_convolution_takes_the_rows_of_the_depthwise_one_before_it() -> None:
     net = Net(1, 12, 12, 3)
     depthwise = net.depthwise(first := net.conv(0, 8))
     pointwise = net.conv(depthwise, 8, kernel=1)
@@ -50,7 +50,7 @@ def test_a_1x1_convolution_takes_the_rows_of_the_depthwise_one_before_it():
     assert result.phases[3] == result.phases[4]
 
 
-def test_a_3x3_convolution_does_not():
+def test_a_3x3_convolution_does_not() -> None:
     net = Net(1, 12, 12, 3)
     graph = net.finish(net.conv(net.conv(0, 8), 8, stride=2))
     passed, result = found(graph)
@@ -59,7 +59,7 @@ def test_a_3x3_convolution_does_not():
     assert result.phases == (0, 1, 1, 2, 3)
 
 
-def test_an_addition_takes_the_rows_of_both_operands_while_the_skip_is_stored():
+def test_an_addition_takes_the_rows_of_both_operands_while_the_skip_is_stored() -> None:
     net = Net(2, 12, 12, 3)
     skip = net.conv(0, 8)
     left = net.conv(net.conv(skip, 8), 8, activation="NONE")
@@ -74,7 +74,7 @@ def test_an_addition_takes_the_rows_of_both_operands_while_the_skip_is_stored():
     assert len({result.phases[steps.index(t)] for t in (left, right, total)}) == 1
 
 
-def test_what_two_operators_read_is_stored():
+def test_what_two_operators_read_is_stored() -> None:
     net = Net(3, 12, 12, 3)
     shared = net.depthwise(net.conv(0, 8))
     left, right = net.conv(shared, 8, kernel=1), net.conv(shared, 8, kernel=1)
@@ -85,7 +85,7 @@ def test_what_two_operators_read_is_stored():
 
 
 @pytest.mark.parametrize(("height", "bits", "passes"), [(4, 3, True), (2, 3, False), (4, 2, False), (1, 8, False)])
-def test_rows_pass_only_where_one_is_smaller_than_the_stored_map(height: int, bits: float, passes: bool):
+def test_rows_pass_only_where_one_is_smaller_than_the_stored_map(height: int, bits: float, passes: bool) -> None:
     net = Net(4, height, 8, 3)
     depthwise = net.depthwise(net.conv(0, 8))
     graph = net.finish(net.conv(depthwise, 8, kernel=1, stride=1))
@@ -93,7 +93,7 @@ def test_rows_pass_only_where_one_is_smaller_than_the_stored_map(height: int, bi
     assert (names(graph, depthwise) <= found(graph, bits)[0]) is passes
 
 
-def test_a_row_waits_while_the_other_branch_is_computed():
+def test_a_row_waits_while_the_other_branch_is_computed() -> None:
     net = Net(5, 12, 12, 3)
     start = net.conv(0, 8)
     early = net.conv(start, 8, kernel=1)
@@ -113,7 +113,7 @@ def converted(folder: Path, config: ConvertConfig) -> tuple[Path, Program]:
     return folder / "out", read((folder / "out" / "model.dqa").read_bytes())
 
 
-def test_a_conversion_stores_the_others_within_the_bits_asked_for(tmp_path: Path):
+def test_a_conversion_stores_the_others_within_the_bits_asked_for(tmp_path: Path) -> None:
     out, program = converted(tmp_path / "x", ConvertConfig(bits=3))
     rings = [edge for edge in program.edges if edge.ring_rows]
     coded = [edge for edge in program.edges if edge.storage is Storage.CODED]
@@ -125,7 +125,7 @@ def test_a_conversion_stores_the_others_within_the_bits_asked_for(tmp_path: Path
     assert "passes row by row" in (out / "recipe.yaml").read_text()
 
 
-def test_the_recipe_gives_the_same_bytes(tmp_path: Path):
+def test_the_recipe_gives_the_same_bytes(tmp_path: Path) -> None:
     out, program = converted(tmp_path / "x", ConvertConfig(bits=3, weight_bits=4))
     assert recipe_of(out)["phases"] == list(program.op_phases) != list(range(len(program.ops)))
 
@@ -133,7 +133,7 @@ def test_the_recipe_gives_the_same_bytes(tmp_path: Path):
     assert (tmp_path / "again" / "model.tflite").read_bytes() == (out / "model.tflite").read_bytes()
 
 
-def test_planes_are_stored_whole_as_ever(tmp_path: Path):
+def test_planes_are_stored_whole_as_ever(tmp_path: Path) -> None:
     _, program = converted(tmp_path / "x", ConvertConfig(layout="planes", bits=3))
 
     assert program.phases is None

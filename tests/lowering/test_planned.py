@@ -48,7 +48,7 @@ def planner(samples: np.ndarray, layout: LayoutName = "internal") -> Planner:
     return Planner(graph, statistics, {0: given}, ConvertConfig(), layout=layout)
 
 
-def test_a_skip_flows_through_a_packed_ring_and_answers_as_the_mirror(samples: np.ndarray):
+def test_a_skip_flows_through_a_packed_ring_and_answers_as_the_mirror(samples: np.ndarray) -> None:
     plans = planner(samples)
     candidate = Candidate(plans.search.problem, ())
     program = plans.realize(Solution(candidate, (0,) * len(candidate.held), 0.0)).program
@@ -63,7 +63,7 @@ def test_a_skip_flows_through_a_packed_ring_and_answers_as_the_mirror(samples: n
 
 
 @pytest.mark.parametrize("layout", ["internal", "external", "pushed"])
-def test_plans_keep_within_the_budget_of_what_they_are_planned_for(samples: np.ndarray, layout: LayoutName):
+def test_plans_keep_within_the_budget_of_what_they_are_planned_for(samples: np.ndarray, layout: LayoutName) -> None:
     plans = planner(samples, layout)
     least = plans.ram(plans.realize(plans.search.smallest_plan()).program)
     losses = []
@@ -77,7 +77,7 @@ def test_plans_keep_within_the_budget_of_what_they_are_planned_for(samples: np.n
         plans.within(least // 2)
 
 
-def test_the_interpreters_arena_is_predicted(dqa: Shell, example_h5: Path, noise_npz: Path, tmp_path: Path):
+def test_the_interpreters_arena_is_predicted(dqa: Shell, example_h5: Path, noise_npz: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     pytest.importorskip("tflite_micro")
     from dqa.engine.tflm_host import TflmModel
@@ -92,7 +92,7 @@ def test_the_interpreters_arena_is_predicted(dqa: Shell, example_h5: Path, noise
         assert predicted - 64 <= model.arena_used <= predicted <= budget
 
 
-def test_rows_are_not_pushed_into_an_interpreter():
+def test_rows_are_not_pushed_into_an_interpreter() -> None:
     with pytest.raises(RecipeError, match="push_rows: runtime tflm takes no rows"):
         ConvertConfig(ram=1000, push_rows=True, runtime="tflm")
     with pytest.raises(RecipeError, match="runtime: expected standalone or tflm"):

@@ -70,19 +70,19 @@ def coded_edges(planned: Planned) -> set[str]:
     return {edge.name for edge in planned.program.edges if edge.storage is Storage.CODED}
 
 
-def test_within_the_same_bytes_they_lose_less_than_packed_maps(packed: Planner, tight: Planned):
+def test_within_the_same_bytes_they_lose_less_than_packed_maps(packed: Planner, tight: Planned) -> None:
     assert tight.budget is not None
 
     assert coded_edges(tight)
     assert tight.solution.loss < 0.7 * packed.within(tight.budget).solution.loss
 
 
-def test_they_fit_where_packed_maps_do_not(packed: Planner, plans: Planner):
+def test_they_fit_where_packed_maps_do_not(packed: Planner, plans: Planner) -> None:
     assert plans.search.smallest.least < packed.search.smallest.least
 
 
 @pytest.mark.parametrize("layout", ["internal", "external", "pushed"])
-def test_the_program_keeps_within_its_budget_and_answers_as_the_mirror(samples: np.ndarray, layout: LayoutName):
+def test_the_program_keeps_within_its_budget_and_answers_as_the_mirror(samples: np.ndarray, layout: LayoutName) -> None:
     plans = planner_of(network(), samples, layout=layout)
     least = plans.ram(plans.realize(plans.search.smallest_plan()).program)
     planned = plans.within(least)
@@ -94,11 +94,11 @@ def test_the_program_keeps_within_its_budget_and_answers_as_the_mirror(samples: 
         np.testing.assert_array_equal(mirror.run(planned.program, [image]).outputs[0].ravel().view(np.int8), answer)
 
 
-def test_with_room_nothing_is_coded(plans: Planner):
+def test_with_room_nothing_is_coded(plans: Planner) -> None:
     assert not coded_edges(plans.within(1 << 20))
 
 
-def test_their_instructions_count(tight: Planned):
+def test_their_instructions_count(tight: Planned) -> None:
     held = [(h, h.options[option]) for h, option in zip(tight.solution.candidate.held, tight.solution.chosen, strict=True)]
     coded = [(h.edge, option) for h, option in held if option.stored_bits]
 
@@ -108,14 +108,14 @@ def test_their_instructions_count(tight: Planned):
     assert tight.solution.work == tight.solution.candidate.work + sum(option.work for _, option in coded)
 
 
-def test_the_report_names_their_bits(tight: Planned):
+def test_the_report_names_their_bits(tight: Planned) -> None:
     reasons = {edge["name"]: edge["reason"] for edge in plan_section(tight.program, tight)["edges"]}
 
     for name in coded_edges(tight):
         assert "coded bits" in reasons[name]
 
 
-def test_tensors_that_share_a_range_are_not_coded(samples: np.ndarray):
+def test_tensors_that_share_a_range_are_not_coded(samples: np.ndarray) -> None:
     net = Net(5, SIZE, SIZE, 3)
     pooled = net.op(
         "MAX_POOL_2D", [net.conv(0, 16)], (1, SIZE // 2, SIZE // 2, 16), kernel_h=2, kernel_w=2, stride_h=2, stride_w=2,
@@ -128,7 +128,7 @@ def test_tensors_that_share_a_range_are_not_coded(samples: np.ndarray):
 
 
 @pytest.mark.parametrize("layout", ["coded", "planes"])
-def test_a_conversion_codes_maps_unless_planes_are_asked_for(tmp_path: Path, layout: str):
+def test_a_conversion_codes_maps_unless_planes_are_asked_for(tmp_path: Path, layout: str) -> None:
     write_model(tmp_path)
     model, calibration = tmp_path / "tiny.tflite", tmp_path / "calibration.npz"
     auto = dqa.convert(model, calibration, tmp_path / "auto", dqa.ConvertConfig(layout=layout, ram="auto"))

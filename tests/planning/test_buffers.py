@@ -20,7 +20,7 @@ def random_buffers(seed: int) -> list[Buffer]:
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_buffers_alive_together_never_overlap(seed: int):
+def test_buffers_alive_together_never_overlap(seed: int) -> None:
     buffers = random_buffers(seed)
     offsets, size = place(buffers)
 
@@ -33,25 +33,25 @@ def test_buffers_alive_together_never_overlap(seed: int):
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_the_arena_is_at_least_the_liveness_floor(seed: int):
+def test_the_arena_is_at_least_the_liveness_floor(seed: int) -> None:
     buffers = random_buffers(seed)
 
     assert place(buffers)[1] >= floor(buffers)
 
 
-def test_a_chain_reaches_the_liveness_floor():
+def test_a_chain_reaches_the_liveness_floor() -> None:
     lives = [(1000, 0, 1), (600, 1, 2), (400, 2, 3), (1600, 3, 4), (40, 1, 1)]
     buffers = [Buffer(size, span(first, last)) for size, first, last in lives]
 
     assert place(buffers)[1] == floor(buffers) == 2000
 
 
-def test_equal_input_gives_equal_places():
+def test_equal_input_gives_equal_places() -> None:
     assert place(random_buffers(7)) == place(random_buffers(7))
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_memory_apart_holds_what_fits_beside_its_own_buffer(seed: int):
+def test_memory_apart_holds_what_fits_beside_its_own_buffer(seed: int) -> None:
     apart = 400
     buffers = [Buffer(apart, span(9, 12)), *random_buffers(seed)]
     offsets, size = place(buffers, apart)

@@ -56,7 +56,7 @@ def brute_force(problem: Problem, budget: int) -> float | None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_small_graphs_are_planned_exactly(seed: int):
+def test_small_graphs_are_planned_exactly(seed: int) -> None:
     problem = random_problem(seed)
     search = Search(problem)
     least = search.smallest.least
@@ -71,7 +71,7 @@ def test_small_graphs_are_planned_exactly(seed: int):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_least_budget_is_the_least(seed: int):
+def test_the_least_budget_is_the_least(seed: int) -> None:
     problem = random_problem(seed)
     least = Search(problem).smallest.least
 
@@ -79,7 +79,7 @@ def test_the_least_budget_is_the_least(seed: int):
     assert brute_force(problem, least - 1) is None
 
 
-def test_a_budget_below_the_least_is_refused_with_the_number_and_the_layers():
+def test_a_budget_below_the_least_is_refused_with_the_number_and_the_layers() -> None:
     search = Search(random_problem(1))
 
     with pytest.raises(BoardError) as refusal:
@@ -90,7 +90,7 @@ def test_a_budget_below_the_least_is_refused_with_the_number_and_the_layers():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_more_ram_never_costs_accuracy(seed: int):
+def test_more_ram_never_costs_accuracy(seed: int) -> None:
     front = Search(random_problem(seed, operators=9)).front()
 
     assert [s.arena for s in front] == sorted(s.arena for s in front)
@@ -99,7 +99,7 @@ def test_more_ram_never_costs_accuracy(seed: int):
     assert knee(front).loss <= NEGLIGIBLE or knee(front) is front[-1]
 
 
-def test_long_graphs_are_improved_beyond_the_cuts_tried_first():
+def test_long_graphs_are_improved_beyond_the_cuts_tried_first() -> None:
     problem = random_problem(3, operators=24)
     search = Search(problem)
     smallest = search.smallest
@@ -111,13 +111,13 @@ def test_long_graphs_are_improved_beyond_the_cuts_tried_first():
     assert solution.arena <= smallest.least * 1.1
 
 
-def test_equal_problems_get_equal_plans():
+def test_equal_problems_get_equal_plans() -> None:
     first, second = (Search(random_problem(5)).within(4000) for _ in range(2))
 
     assert (first.candidate.cuts, first.chosen) == (second.candidate.cuts, second.chosen)
 
 
-def test_rings_that_hold_something_in_turns_count_once():
+def test_rings_that_hold_something_in_turns_count_once() -> None:
     """Three operators in one phase, brief rings of 50 and 70 bytes between them: the second operator has both."""
     ring = [Option(size, 0.0, 7, (0,), plain=True, ring_rows=1) for size in (50, 70)]
     packed = Option(400, 0.0, 4, (0,))

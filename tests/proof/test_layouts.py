@@ -28,7 +28,7 @@ def packed_tight(program: p.Program) -> p.Program:
     return replace(program, internal=layouts[0], external=layouts[1], pushed=pushed)
 
 
-def test_programs_whose_buffers_share_memory_give_the_mirrors_bytes(tmp_path: Path):
+def test_programs_whose_buffers_share_memory_give_the_mirrors_bytes(tmp_path: Path) -> None:
     programs = [packed_tight(random_program(seed)) for seed in range(20)]
     programs += [packed_tight(streamed(ladder(seed), seed)) for seed in range(60)]
     programs += [packed_tight(streamed(operator_program(kind, seed, exact=1.0), seed, cut=0.0)) for kind in p.Kind for seed in range(2)]
@@ -39,7 +39,7 @@ def test_programs_whose_buffers_share_memory_give_the_mirrors_bytes(tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_many_programs_whose_buffers_share_memory_give_the_mirrors_bytes(tmp_path: Path):
+def test_many_programs_whose_buffers_share_memory_give_the_mirrors_bytes(tmp_path: Path) -> None:
     check([packed_tight(streamed(ladder(seed), seed)) for seed in range(1000, 1600)], tmp_path)
 
 
@@ -54,7 +54,7 @@ def pointwise_chain(length: int) -> p.Program:
     return p.Program(tuple(edges), tuple(ops), 1, 1, layouts[0], layouts[1], phases=(0,) * length, pushed=layouts[2])
 
 
-def test_rings_whose_row_is_read_at_once_share_two_places():
+def test_rings_whose_row_is_read_at_once_share_two_places() -> None:
     program = packed_tight(pointwise_chain(9))
     rings = [place for number, place in enumerate(program.internal.edges) if number >= 2]
 
@@ -62,7 +62,7 @@ def test_rings_whose_row_is_read_at_once_share_two_places():
     assert len(set(rings)) == 2
 
 
-def test_a_ring_holds_something_from_the_moment_it_is_written_until_it_is_read():
+def test_a_ring_holds_something_from_the_moment_it_is_written_until_it_is_read() -> None:
     program = pointwise_chain(3)
     alive = p.lifetimes(program.edges, program.ops, program.op_phases, outputs=range(1, 2), pushed=True)
 
@@ -73,14 +73,14 @@ def test_a_ring_holds_something_from_the_moment_it_is_written_until_it_is_read()
     assert alive.scratch == (span(0, 18),) * 3
 
 
-def test_the_memory_of_the_first_output_serves_until_it_is_written():
+def test_the_memory_of_the_first_output_serves_until_it_is_written() -> None:
     program = packed_tight(random_program(3))
     layout = replace(program.external, scratch=tuple(p.in_output(0) for _ in program.ops))
     with pytest.raises(ProgramError, match="scratch of operator"):
         p.check_program(replace(program, external=replace(layout, scratch=(p.in_output(program.outputs[0].capacity), *layout.scratch[1:]))))
 
 
-def test_a_program_that_stalls_has_no_lifetimes():
+def test_a_program_that_stalls_has_no_lifetimes() -> None:
     edges = [p.Edge(f"e{i}", 4, 4, 1, p.Storage.RAW_INT8, 8, 0, -128, 0, 16) for i in range(3)]
     edges[2] = p.Edge("ring", 4, 4, 1, p.Storage.RING, 8, 0, -128, 0, 4, ring_rows=1)
     window = p.Window(2, 1, 1, 1, 1, 1, 0, 0)

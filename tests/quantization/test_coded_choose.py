@@ -54,7 +54,7 @@ def case() -> Case:
     return Case()
 
 
-def test_the_maps_together_keep_within_the_bits_asked_for(case: Case):
+def test_the_maps_together_keep_within_the_bits_asked_for(case: Case) -> None:
     free = {t for group in case.groups for t in group.members}
     for bits in (2.75, 3.5, 5):
         program, _, _ = case.convert(bits)
@@ -63,7 +63,7 @@ def test_the_maps_together_keep_within_the_bits_asked_for(case: Case):
         assert any(edge.storage is Storage.CODED for edge in stored)
 
 
-def test_more_bits_lose_less_as_predicted_and_as_run(case: Case):
+def test_more_bits_lose_less_as_predicted_and_as_run(case: Case) -> None:
     expected = run(case.graph, case.floats(case.x[12:18]))
     order = edge_order(case.graph)
     predicted, errors = [], []
@@ -84,7 +84,7 @@ def test_more_bits_lose_less_as_predicted_and_as_run(case: Case):
     assert errors[0] > 1.5 * errors[1] > 2 * errors[2]
 
 
-def test_tensors_that_share_a_range_share_the_width_of_their_values(case: Case):
+def test_tensors_that_share_a_range_share_the_width_of_their_values(case: Case) -> None:
     program, _, _ = case.convert(3)
     numbers = {tensor: number for number, tensor in enumerate(edge_order(case.graph))}
     shared = [group for group in case.groups if len(group.members) > 1]
@@ -94,7 +94,7 @@ def test_tensors_that_share_a_range_share_the_width_of_their_values(case: Case):
         assert len({(program.edges[numbers[t]].low, program.edges[numbers[t]].bits) for t in group.members}) == 1
 
 
-def test_coded_programs_survive_bytes_and_recipe_and_the_search_repeats_itself(case: Case):
+def test_coded_programs_survive_bytes_and_recipe_and_the_search_repeats_itself(case: Case) -> None:
     program, formats, _ = case.convert(3.3)
     data = write(program)
 
@@ -104,7 +104,7 @@ def test_coded_programs_survive_bytes_and_recipe_and_the_search_repeats_itself(c
     assert to_mapping(case.graph, again.coded) == to_mapping(case.graph, case.search.within(int(3.3 * case.values / 8)).coded)
 
 
-def test_a_budget_below_the_smallest_maps_is_refused(case: Case):
+def test_a_budget_below_the_smallest_maps_is_refused(case: Case) -> None:
     with pytest.raises(RecipeError, match="bits: 10 bytes are too few") as caught:
         case.search.within(10)
     assert caught.value.hint
@@ -121,7 +121,7 @@ def test_a_budget_below_the_smallest_maps_is_refused(case: Case):
         ("contexts", [1], "coding.contexts"),
     ],
 )
-def test_a_coding_that_a_recipe_cannot_have_is_named(case: Case, key: str, value: object, named: str):
+def test_a_coding_that_a_recipe_cannot_have_is_named(case: Case, key: str, value: object, named: str) -> None:
     _, formats, _ = case.convert(3)
     edges = to_mapping(case.graph, formats)
     edge = next(edge for edge in edges.values() if "coding" in edge)
@@ -131,7 +131,7 @@ def test_a_coding_that_a_recipe_cannot_have_is_named(case: Case, key: str, value
         from_mapping(case.graph, edges)
 
 
-def test_a_replaced_activation_has_an_impact_that_grows_with_the_change(case: Case):
+def test_a_replaced_activation_has_an_impact_that_grows_with_the_change(case: Case) -> None:
     first = case.groups[0].members[0]
     impacts = Impacts(case.graph, case.floats(case.x[:12]), [first])
     clean = case.maps[first]
@@ -141,7 +141,7 @@ def test_a_replaced_activation_has_an_impact_that_grows_with_the_change(case: Ca
     assert 0 < small < large
 
 
-def test_an_impact_follows_its_points_and_is_proportional_beyond():
+def test_an_impact_follows_its_points_and_is_proportional_beyond() -> None:
     impact = Impact.of([(0.1, 0.02), (0.001, 0.0001), (0.01, 0.00005)])
 
     assert impact(0.001) == pytest.approx(0.0001)
@@ -152,7 +152,7 @@ def test_an_impact_follows_its_points_and_is_proportional_beyond():
     assert Impact.of([])(0.3) == 0.3
 
 
-def test_a_budget_goes_where_it_lowers_the_losses_most():
+def test_a_budget_goes_where_it_lowers_the_losses_most() -> None:
     options = [
         [Choice(10, 8.0, 0), Choice(20, 4.0, 1), Choice(30, 3.0, 2)],
         [Choice(10, 2.0, 0), Choice(20, 1.9, 1), Choice(15, 5.0, 2)],

@@ -69,7 +69,7 @@ def test_simulated_maps_are_those_of_the_mirror(seed: int, shape: tuple[int, int
         assert np.array_equal(mirror_coded.decode(edge, edge.coding, data), found.values[number])
 
 
-def test_costs_read_back_what_a_simulation_of_the_same_maps_does():
+def test_costs_read_back_what_a_simulation_of_the_same_maps_does() -> None:
     edge, costs = coded_edge(3, (8, 6, 5), True, 3.0)
     layout = costs.layout(edge.capacity, edge.code_bits)
     assert layout is not None and edge.coding is not None
@@ -81,7 +81,7 @@ def test_costs_read_back_what_a_simulation_of_the_same_maps_does():
     assert np.allclose(costs.read_back(layout), found.values * costs.scales)
 
 
-def test_more_room_never_loses_more():
+def test_more_room_never_loses_more() -> None:
     grid, maps = Grid(False), maps_of(5, (12, 10, 8), 8, False)
     costs = Costs(grid, maps, np.full(8, float(maps.max()) / 127), np.ones(8))
     losses = [layout.loss for bits in (2, 2.5, 3, 4, 5, 6) if (layout := costs.layout(int(bits * 120)))]
@@ -90,7 +90,7 @@ def test_more_room_never_loses_more():
     assert losses == sorted(losses, reverse=True)
 
 
-def test_rows_that_are_too_long_or_a_capacity_that_is_too_small_give_no_layout():
+def test_rows_that_are_too_long_or_a_capacity_that_is_too_small_give_no_layout() -> None:
     long = np.ones((1, 1, 4096, 8), np.float32)
     small = np.ones((1, 4, 4, 4), np.float32)
 
@@ -106,14 +106,14 @@ def test_a_grid_takes_each_value_to_the_nearest_and_clips_the_others(signed: boo
     assert codes.read_back(0).ravel().tolist() == expected
 
 
-def test_symbols_are_two_for_each_power_of_two():
+def test_symbols_are_two_for_each_power_of_two() -> None:
     assert SYMBOL[[0, 1, 2, 3, 4, 5, 6, 8, 12, 127, 128, 255]].tolist() == [0, 1, 2, 3, 4, 4, 5, 6, 7, 13, 14, 15]
     for symbol in range(16):
         values = np.flatnonzero(symbol == SYMBOL)
         assert len(values) == 1 << LOW_BITS[values[0]]
 
 
-def test_bits_of_a_row_are_those_of_its_symbols_in_their_contexts():
+def test_bits_of_a_row_are_those_of_its_symbols_in_their_contexts() -> None:
     u = np.array([[0, 5, 1], [2, 5, 0], [7, 0, 0]], np.uint8)[None]  # one row, 3 columns, 3 channels
     lengths = np.arange(16)[:, None] * 100 + np.zeros((16, 256), np.int64)  # bits: 100 times the context
     counts = context_counts(u)
@@ -123,7 +123,7 @@ def test_bits_of_a_row_are_those_of_its_symbols_in_their_contexts():
     assert (counts[4, 4], counts[4, 0], counts[0, 0], counts[1, 0], counts[2, 5]) == (1, 1, 2, 1, 1)
 
 
-def test_few_tables_serve_many_distributions_and_more_tables_never_cost_more():
+def test_few_tables_serve_many_distributions_and_more_tables_never_cost_more() -> None:
     rng = np.random.default_rng(0)
     decay = rng.uniform(0.3, 0.95, (40, 1))
     counts = np.round(1000 * decay ** np.arange(16))
@@ -138,6 +138,6 @@ def test_few_tables_serve_many_distributions_and_more_tables_never_cost_more():
     assert own <= costs[-1] < 1.02 * own
 
 
-def test_distributions_that_never_occur_take_a_table_too():
+def test_distributions_that_never_occur_take_a_table_too() -> None:
     tables, numbers = cluster(np.zeros((3, 16)), 4)
     assert len(tables) == 1 and numbers.tolist() == [0, 0, 0]

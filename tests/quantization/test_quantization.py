@@ -18,7 +18,7 @@ def graph_of(shapes: dict[int, tuple[int, ...]], ops: list[Op], inputs: list[int
     return Graph({i: Tensor(i, f"t{i}", shape) for i, shape in shapes.items()}, ops, inputs, outputs)
 
 
-def test_max_pool_shares_scales_channel_by_channel():
+def test_max_pool_shares_scales_channel_by_channel() -> None:
     graph = graph_of(
         {0: (1, 4, 4, 3), 1: (1, 2, 2, 3), 2: (1, 2, 2, 3)},
         [Op("MAX_POOL_2D", "pool", [0], [1]), Op("ADD", "add", [1, 1], [2])],
@@ -32,14 +32,14 @@ def test_max_pool_shares_scales_channel_by_channel():
     assert ties.group(0) == ties.group(1) != ties.group(2)
 
 
-def test_outputs_have_one_scale_for_all_channels():
+def test_outputs_have_one_scale_for_all_channels() -> None:
     graph = graph_of({0: (1, 4), 1: (1, 4)}, [Op("ADD", "add", [0, 0], [1])], [0], [1])
 
     assert len(set(Ties(graph).channels(1).tolist())) == 1
     assert len(set(Ties(graph).channels(0).tolist())) == 4
 
 
-def test_concatenated_channels_follow_their_inputs():
+def test_concatenated_channels_follow_their_inputs() -> None:
     ops = [Op("CONCATENATION", "cat", [0, 1], [2], {"axis": 3}), Op("ADD", "add", [2, 2], [3])]
     graph = graph_of({0: (1, 2, 2, 2), 1: (1, 2, 2, 3), 2: (1, 2, 2, 5), 3: (1, 2, 2, 5)}, ops, [0, 1], [3])
     ties = Ties(graph)
@@ -47,7 +47,7 @@ def test_concatenated_channels_follow_their_inputs():
     assert ties.channels(2).tolist() == [*ties.channels(0).tolist(), *ties.channels(1).tolist()]
 
 
-def test_channel_padding_shifts_the_tie():
+def test_channel_padding_shifts_the_tie() -> None:
     ops = [Op("PAD", "pad", [0], [1], {"paddings": ((0, 0), (0, 0), (0, 0), (1, 2))}), Op("ADD", "add", [1, 1], [2])]
     graph = graph_of({0: (1, 2, 2, 2), 1: (1, 2, 2, 5), 2: (1, 2, 2, 5)}, ops, [0], [2])
     ties = Ties(graph)
@@ -55,7 +55,7 @@ def test_channel_padding_shifts_the_tie():
     assert ties.channels(1)[1:3].tolist() == ties.channels(0).tolist()
 
 
-def test_a_reshape_that_mixes_channels_leaves_one_scale():
+def test_a_reshape_that_mixes_channels_leaves_one_scale() -> None:
     ops = [Op("RESHAPE", "r", [0], [1]), Op("ADD", "add", [1, 1], [2])]
     graph = graph_of({0: (1, 2, 2, 6), 1: (1, 4, 2, 3), 2: (1, 4, 2, 3)}, ops, [0], [2])
     ties = Ties(graph)
@@ -63,7 +63,7 @@ def test_a_reshape_that_mixes_channels_leaves_one_scale():
     assert len({*ties.channels(0).tolist(), *ties.channels(1).tolist()}) == 1
 
 
-def test_the_best_step_clips_an_outlier():
+def test_the_best_step_clips_an_outlier() -> None:
     centers = np.concatenate([np.linspace(0, 1, 100), [10.0]])[None, :]
     counts = np.concatenate([np.full(100, 1000.0), [1.0]])[None, :]
 
@@ -73,7 +73,7 @@ def test_the_best_step_clips_an_outlier():
     assert error[0] < clipping.squared_error(counts, centers, np.array([10 / 7]), 3, False)[0]
 
 
-def test_the_best_step_is_no_worse_than_any_other_step_tried():
+def test_the_best_step_is_no_worse_than_any_other_step_tried() -> None:
     rng = np.random.default_rng(1)
     centers = np.sort(rng.normal(size=(4, 200)), axis=1)
     counts = rng.integers(0, 50, size=(4, 200)).astype(float)
@@ -86,7 +86,7 @@ def test_the_best_step_is_no_worse_than_any_other_step_tried():
     assert np.all(step > 0)
 
 
-def test_a_channel_that_is_always_zero_gets_a_harmless_step():
+def test_a_channel_that_is_always_zero_gets_a_harmless_step() -> None:
     step, error = clipping.best_step(np.array([[5.0, 0.0]]), np.array([[0.0, 0.0]]), 4, signed=False)
 
     assert step[0] > 0
@@ -95,7 +95,7 @@ def test_a_channel_that_is_always_zero_gets_a_harmless_step():
 
 @given(st.floats(1e-12, 0.24999999), st.integers(-(2**31), 2**31 - 1))
 @settings(max_examples=300, deadline=None)
-def test_requantizing_rounds_half_up_within_one_step_of_the_real_product(factor: float, acc: int):
+def test_requantizing_rounds_half_up_within_one_step_of_the_real_product(factor: float, acc: int) -> None:
     mult, shift = multiplier.requantization(np.array([factor]))
     got = int(multiplier.apply(np.array([acc]), mult, shift)[0])
 
@@ -107,12 +107,12 @@ def test_requantizing_rounds_half_up_within_one_step_of_the_real_product(factor:
 
 
 @pytest.mark.parametrize("factor", [-0.1, 0.25, 1.0, np.nan])
-def test_factors_outside_the_range_are_refused(factor: float):
+def test_factors_outside_the_range_are_refused(factor: float) -> None:
     with pytest.raises(ValueError, match="factors must be in"):
         multiplier.requantization(np.array([factor]))
 
 
-def test_folded_weights_reproduce_the_float_sum():
+def test_folded_weights_reproduce_the_float_sum() -> None:
     rng = np.random.default_rng(0)
     real = rng.normal(size=(5, 3, 3, 4))
     bias = rng.normal(size=5)
@@ -129,14 +129,14 @@ def test_folded_weights_reproduce_the_float_sum():
     assert np.abs(folded.weights).reshape(5, -1).max(axis=1).tolist() == [127] * 5
 
 
-def test_a_channel_of_zero_weights_still_gives_its_bias():
+def test_a_channel_of_zero_weights_still_gives_its_bias() -> None:
     folded = weights.fold(np.zeros((2, 1, 1, 3)), np.array([0.5, 0.0]), np.ones(3), np.zeros(3))
 
     assert folded.bias[0] * folded.scales[0] == pytest.approx(0.5, rel=1e-6)
     assert folded.bias[1] == 0
 
 
-def test_wide_codes_leave_room_for_values_that_few_samples_did_not_show():
+def test_wide_codes_leave_room_for_values_that_few_samples_did_not_show() -> None:
     centers = np.linspace(0, 1, 50)[None, :]
     few, many = (np.full((1, 50), count / 50) for count in (100.0, 1e6))
 

@@ -69,7 +69,7 @@ def parsed(text: str) -> ElementTree.Element:
     return ElementTree.fromstring(text.encode("utf-8"))
 
 
-def test_the_page_is_well_formed_and_has_all_sections(planned_report: dict[str, Any]):
+def test_the_page_is_well_formed_and_has_all_sections(planned_report: dict[str, Any]) -> None:
     page = parsed(render_html(planned_report))
 
     found = {section.get("id") for section in page.iter(f"{HTML}section")}
@@ -82,7 +82,7 @@ def test_the_page_is_well_formed_and_has_all_sections(planned_report: dict[str, 
     ]
 
 
-def test_the_page_needs_nothing_from_outside_and_runs_nothing(planned_report: dict[str, Any]):
+def test_the_page_needs_nothing_from_outside_and_runs_nothing(planned_report: dict[str, Any]) -> None:
     text = render_html(planned_report)
     page = parsed(text)
 
@@ -93,7 +93,7 @@ def test_the_page_needs_nothing_from_outside_and_runs_nothing(planned_report: di
     assert not [key for element in page.iter() for key in element.attrib if key.startswith("on") or key in {"href", "src"}]
 
 
-def test_every_activation_operator_buffer_and_reason_is_in_the_page(planned_report: dict[str, Any]):
+def test_every_activation_operator_buffer_and_reason_is_in_the_page(planned_report: dict[str, Any]) -> None:
     text = "".join(parsed(render_html(planned_report)).itertext())
     plan = planned_report["plan"]
 
@@ -106,7 +106,7 @@ def test_every_activation_operator_buffer_and_reason_is_in_the_page(planned_repo
             assert buffer["where"] == "output" or f"{buffer['size']:,} B at {buffer['offset']:,}" in text, (layout, buffer)
 
 
-def test_buffers_are_drawn_where_and_as_long_as_they_live(planned_report: dict[str, Any]):
+def test_buffers_are_drawn_where_and_as_long_as_they_live(planned_report: dict[str, Any]) -> None:
     plan = planned_report["plan"]
     page = parsed(render_html(planned_report))
     picture = next(svg for svg in page.iter(f"{SVG}svg") if svg.get("id") == "memory-internal")
@@ -127,7 +127,7 @@ def test_buffers_are_drawn_where_and_as_long_as_they_live(planned_report: dict[s
         assert f"k-{buffer['kind']}" in (rect.get("class") or "")
 
 
-def test_the_front_is_drawn_with_the_chosen_plan_marked_once(planned_report: dict[str, Any]):
+def test_the_front_is_drawn_with_the_chosen_plan_marked_once(planned_report: dict[str, Any]) -> None:
     page = parsed(render_html(planned_report))
     picture = next(svg for svg in page.iter(f"{SVG}svg") if svg.get("id") == "front-plot")
     points = [(p.get("class"), float(p.get("cx", "")), float(p.get("cy", ""))) for p in picture.iter(f"{SVG}circle")]
@@ -140,7 +140,7 @@ def test_the_front_is_drawn_with_the_chosen_plan_marked_once(planned_report: dic
     assert chosen[0] == front[[point["chosen"] for point in planned_report["plan"]["front"]].index(True)]
 
 
-def test_hostile_names_stay_text(planned_report: dict[str, Any]):
+def test_hostile_names_stay_text(planned_report: dict[str, Any]) -> None:
     hostile = named(planned_report, HOSTILE)
     text = render_html({**hostile, "model": {"source": HOSTILE, "sha256": HOSTILE}})
     page = parsed(text)
@@ -152,14 +152,14 @@ def test_hostile_names_stay_text(planned_report: dict[str, Any]):
     assert shown in next(page.iter(f"{HTML}h1")).text
 
 
-def test_a_report_without_a_planner_is_shown_without_a_front():
+def test_a_report_without_a_planner_is_shown_without_a_front() -> None:
     page = parsed(render_html(stored_report()))
 
     assert "front" not in {section.get("id") for section in page.iter(f"{HTML}section")}
     assert "No plan was made" in "".join(page.itertext())
 
 
-def test_a_report_without_a_plan_is_shown_too():
+def test_a_report_without_a_plan_is_shown_too() -> None:
     report = stored_report()
     del report["plan"]
     text = "".join(parsed(render_html(report)).itertext())
@@ -167,7 +167,7 @@ def test_a_report_without_a_plan_is_shown_too():
     assert all(edge["name"] in text and edge["reason"] in text for edge in report["edges"])
 
 
-def test_evaluations_and_builds_of_its_program_are_shown_and_no_others():
+def test_evaluations_and_builds_of_its_program_are_shown_and_no_others() -> None:
     result = {"metric": "top1", "value": 0.9125, "samples": 80, "target": "sim:here", "agreement": {"equal": 79, "of": 80}, "data": "x.npz"}
     figures = {"ram": {"static": 5000}, "instructions": 123456, "program_sha256": "this"}
     build = {"board": "one", "runtime": "standalone", "pushed": False, "flash": {"code": 1, "model": 2}, "ram": {"static": 3, "model": 4}}
@@ -187,7 +187,7 @@ def test_evaluations_and_builds_of_its_program_are_shown_and_no_others():
 
 
 @pytest.mark.parametrize(("low", "high", "logarithmic"), [(0, 11972, False), (0, 3, False), (1e-5, 0.3, True), (0.02, 0.05, True)])
-def test_axes_have_a_few_round_ticks_inside(low: float, high: float, logarithmic: bool):
+def test_axes_have_a_few_round_ticks_inside(low: float, high: float, logarithmic: bool) -> None:
     axis = Axis(low, high, 500, 20, logarithmic)
 
     assert 2 <= len(axis.ticks()) <= 14
@@ -195,7 +195,7 @@ def test_axes_have_a_few_round_ticks_inside(low: float, high: float, logarithmic
     assert all(f"{tick:.0e}"[0] in "0125" for tick in axis.ticks()) or not logarithmic
 
 
-def test_a_browser_shows_the_plots(planned_report: dict[str, Any], tmp_path: Path):
+def test_a_browser_shows_the_plots(planned_report: dict[str, Any], tmp_path: Path) -> None:
     browser = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
     if browser is None:
         pytest.skip("no Chromium")

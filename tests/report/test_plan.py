@@ -47,7 +47,7 @@ def check_memory(program: Program, planned: Planned | None = None) -> None:
 
 @pytest.mark.parametrize("layout", ["internal", "external", "pushed"])
 @pytest.mark.parametrize("room", [1.0, 1.3, 4.0])
-def test_buffers_of_plans_never_overlap_and_fill_the_arena(room: float, layout: LayoutName):
+def test_buffers_of_plans_never_overlap_and_fill_the_arena(room: float, layout: LayoutName) -> None:
     plans = planner(layout)
     least = plans.ram(plans.realize(plans.search.smallest_plan()).program)
     planned = plans.within(int(least * room))
@@ -58,14 +58,14 @@ def test_buffers_of_plans_never_overlap_and_fill_the_arena(room: float, layout: 
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_buffers_of_programs_without_a_planner_are_told_too(seed: int):
+def test_buffers_of_programs_without_a_planner_are_told_too(seed: int) -> None:
     program = random_program(seed)
 
     check_memory(program)
     check_memory(streamed(program, seed))
 
 
-def test_every_buffer_has_the_name_and_kind_of_its_owner(tight: Planned):
+def test_every_buffer_has_the_name_and_kind_of_its_owner(tight: Planned) -> None:
     program = tight.program
     buffers = plan_section(program, tight)["memory"]["internal"]
 
@@ -79,7 +79,7 @@ def test_every_buffer_has_the_name_and_kind_of_its_owner(tight: Planned):
     assert [b["name"] for b in buffers if b["kind"] == "row"] == [op.name for op in packing]
 
 
-def test_every_edge_has_a_decision_and_a_reason_with_its_numbers(tight: Planned):
+def test_every_edge_has_a_decision_and_a_reason_with_its_numbers(tight: Planned) -> None:
     plan = plan_section(tight.program, tight)
 
     assert [e["name"] for e in plan["edges"]] == [e.name for e in tight.program.edges]
@@ -93,7 +93,7 @@ def test_every_edge_has_a_decision_and_a_reason_with_its_numbers(tight: Planned)
             assert re.match(rf"stored (at .* bits|as bytes), {edge.capacity:,} B: \S", decided["reason"])
 
 
-def test_bits_that_would_not_fit_are_told_with_the_bytes_they_lack(tight: Planned):
+def test_bits_that_would_not_fit_are_told_with_the_bytes_they_lack(tight: Planned) -> None:
     solution = tight.solution
     told = {e["name"]: e["reason"] for e in plan_section(tight.program, tight)["edges"]}
     checked = 0
@@ -107,7 +107,7 @@ def test_bits_that_would_not_fit_are_told_with_the_bytes_they_lack(tight: Planne
     assert checked > 0
 
 
-def test_edges_of_another_phase_are_told_to_cross_the_cut():
+def test_edges_of_another_phase_are_told_to_cross_the_cut() -> None:
     plans = planner()
     planned = plans.within(plans.search.smallest.least)
     program = planned.program
@@ -122,7 +122,7 @@ def test_edges_of_another_phase_are_told_to_cross_the_cut():
             assert f"crosses the cut before {first_of_next}" in told[program.edges[op.output].name]
 
 
-def test_the_front_tells_which_plan_was_chosen_and_what_limits_the_smallest(tight: Planned):
+def test_the_front_tells_which_plan_was_chosen_and_what_limits_the_smallest(tight: Planned) -> None:
     plan = plan_section(tight.program, tight)
     arenas = [point["arena"] for point in plan["front"]]
 
@@ -132,7 +132,7 @@ def test_the_front_tells_which_plan_was_chosen_and_what_limits_the_smallest(tigh
     assert f"{tight.budget:,} B" in plan["choice"]["reason"]
 
 
-def test_the_knee_is_told_as_such():
+def test_the_knee_is_told_as_such() -> None:
     plans = planner()
     planned = plans.auto()
     plan = plan_section(planned.program, planned)
@@ -141,14 +141,14 @@ def test_the_knee_is_told_as_such():
     assert [point["chosen"] for point in plan["front"]].count(True) == 1
 
 
-def test_phases_after_the_first_say_why_they_are_apart(tight: Planned):
+def test_phases_after_the_first_say_why_they_are_apart(tight: Planned) -> None:
     reasons = [phase["reason"] for phase in plan_section(tight.program, tight)["phases"]]
 
     assert reasons[0] == "the first"
     assert all(reason.startswith(f"apart from phase {number}") for number, reason in enumerate(reasons[1:]))
 
 
-def test_without_a_planner_every_edge_is_stored_and_nothing_is_chosen():
+def test_without_a_planner_every_edge_is_stored_and_nothing_is_chosen() -> None:
     graph = residual(1)
     program, _ = convert(graph, images(1, 16, graph), ConvertConfig())
     plan = plan_section(program)
@@ -160,7 +160,7 @@ def test_without_a_planner_every_edge_is_stored_and_nothing_is_chosen():
     assert all(e["reason"].endswith("no plan was made") for e in inner)
 
 
-def test_the_plan_is_plain_json(tight: Planned):
+def test_the_plan_is_plain_json(tight: Planned) -> None:
     plan = plan_section(tight.program, tight)
 
     assert json.loads(json.dumps(plan)) == plan

@@ -40,7 +40,7 @@ def clear(out: Path) -> None:
 
 
 @needs_compiler
-def test_a_build_puts_its_sizes_and_its_stack_into_the_report(out: Path):
+def test_a_build_puts_its_sizes_and_its_stack_into_the_report(out: Path) -> None:
     built = build(out, "mps2_an386")
     report = report_of(out)
 
@@ -59,7 +59,7 @@ def test_a_build_puts_its_sizes_and_its_stack_into_the_report(out: Path):
     assert found(out, "mps2_an386") is None
 
 
-def test_a_second_build_for_a_board_takes_the_place_of_the_first(out: Path):
+def test_a_second_build_for_a_board_takes_the_place_of_the_first(out: Path) -> None:
     clear(out)
     program = program_sha256(out)
     for board, pushed, code in (("b", False, 1), ("a", False, 2), ("b", True, 3), ("b", False, 4)):
@@ -74,20 +74,20 @@ def test_a_second_build_for_a_board_takes_the_place_of_the_first(out: Path):
     assert manifest.users(out) == []
 
 
-def test_without_a_report_a_build_leaves_nothing(tmp_path: Path):
+def test_without_a_report_a_build_leaves_nothing(tmp_path: Path) -> None:
     assert record(tmp_path, "builds", {"board": "b", "runtime": "standalone", "pushed": False, "program_sha256": None}) == ""
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_figures_of_another_program_are_not_recorded(out: Path):
+def test_figures_of_another_program_are_not_recorded(out: Path) -> None:
     before = (out / "report.json").read_bytes(), (out / "report.html").read_bytes()
     why = record(out, "builds", {"board": "b", "runtime": "standalone", "pushed": False, "program_sha256": "0" * 64, **SIZES})
     assert "another program" in why
     assert ((out / "report.json").read_bytes(), (out / "report.html").read_bytes()) == before
 
 
-def test_an_evaluation_says_what_was_evaluated_and_is_in_the_report(out: Path, noise_npz: Path, example_h5: Path):
+def test_an_evaluation_says_what_was_evaluated_and_is_in_the_report(out: Path, noise_npz: Path, example_h5: Path) -> None:
     clear(out)
     first = evaluate(out, noise_npz, limit=8)
     assert first.notes == ()
@@ -107,7 +107,7 @@ def test_an_evaluation_says_what_was_evaluated_and_is_in_the_report(out: Path, n
     assert manifest.users(out) == []
 
 
-def test_a_report_that_someone_changed_is_left_alone_and_named(out: Path, noise_npz: Path, dqa: Shell):
+def test_a_report_that_someone_changed_is_left_alone_and_named(out: Path, noise_npz: Path, dqa: Shell) -> None:
     (out / "report.html").write_text("mine")
     done = dqa("evaluate", out, "--data", noise_npz, "--limit", "4", "--quiet")
     assert (done.code, done.out) == (0, "")
@@ -115,7 +115,7 @@ def test_a_report_that_someone_changed_is_left_alone_and_named(out: Path, noise_
     assert (out / "report.html").read_text() == "mine"
 
 
-def test_the_report_of_another_program_is_refused(out: Path, noise_npz: Path, dqa: Shell):
+def test_the_report_of_another_program_is_refused(out: Path, noise_npz: Path, dqa: Shell) -> None:
     report = report_of(out)
     report["program"]["sha256"] = "0" * 64
     (out / "report.json").write_text(json.dumps(report))
@@ -124,7 +124,7 @@ def test_the_report_of_another_program_is_refused(out: Path, noise_npz: Path, dq
     assert "dqa convert again" in dqa.refuses("evaluate", out, "--data", noise_npz, "--quiet").err
 
 
-def test_evaluations_at_the_same_time_are_all_recorded(out: Path):
+def test_evaluations_at_the_same_time_are_all_recorded(out: Path) -> None:
     clear(out)
     program = program_sha256(out)
     entries = [{"target": f"sim:{number}", "metric": "top1", "value": 0.5, "samples": 1, "program_sha256": program} for number in range(8)]
@@ -136,7 +136,7 @@ def test_evaluations_at_the_same_time_are_all_recorded(out: Path):
     assert [entry["target"] for entry in report_of(out)["evaluations"]] == [entry["target"] for entry in entries]
 
 
-def test_what_json_holds_goes_to_the_named_file_whole(out: Path, noise_npz: Path, tmp_path: Path, dqa: Shell):
+def test_what_json_holds_goes_to_the_named_file_whole(out: Path, noise_npz: Path, tmp_path: Path, dqa: Shell) -> None:
     place = tmp_path / "result.json"
     place.write_text("old")
     np.savez(tmp_path / "broken.npz", x=np.zeros((4, 3), np.uint8))
