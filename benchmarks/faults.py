@@ -35,10 +35,10 @@ from dqa.errors import DqaError, ToolError
 from dqa.support.files import write_atomically
 
 sys.path.insert(0, str(ROOT / "tests"))
-from faulty import FAULTS, Emulated, FaultyLink, Native, OneByteLost, host_firmware
-from firmware import random_samples, write_out
-from programs import random_program
-from streams import ladder, streamed
+from builders.faulty import FAULTS, Emulated, FaultyLink, Native, OneByteLost, host_firmware
+from builders.firmware import random_samples, write_out
+from builders.programs import random_program
+from builders.streams import ladder, streamed
 
 BOARD = "mps2_an386"
 RATE = 0.2
