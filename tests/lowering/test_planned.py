@@ -77,6 +77,7 @@ def test_plans_keep_within_the_budget_of_what_they_are_planned_for(samples: np.n
         plans.within(least // 2)
 
 
+@pytest.mark.slow
 def test_the_interpreters_arena_is_predicted(dqa: Shell, example_h5: Path, noise_npz: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     pytest.importorskip("tflite_micro")
