@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,9 @@ def test_a_recipe_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "long.yaml").write_bytes(b"#" * (strict_yaml.MAX_BYTES + 1))
     with pytest.raises(RecipeError, match="longer than"):
         recipes.load(tmp_path / "long.yaml")
+    os.mkfifo(tmp_path / "pipe.yaml")  # opening it would wait for a writer
+    with pytest.raises(RecipeError, match="is not a file"):
+        recipes.load(tmp_path / "pipe.yaml")
 
 
 @given(st.text(max_size=200) | st.text("{}[]:,&*!|>-'\"#% \n\tab1", max_size=60).map(lambda text: HEAD + text))

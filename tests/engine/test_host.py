@@ -114,6 +114,15 @@ def test_an_error_of_the_compiler_is_one_line_and_leaves_nothing_behind(empty_ca
     assert list(empty_cache.iterdir()) == []
 
 
+@pytest.mark.parametrize("program", ["true", "false"])
+def test_a_compiler_that_makes_nothing_is_an_error(
+    program: str, empty_cache: Path, one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", program)
+    with pytest.raises(ToolError, match=f"{program}' failed"):
+        shared_library("one", [one], [])
+
+
 def test_a_missing_compiler_is_named_with_a_hint(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(empty_cache))
     monkeypatch.delenv("CC", raising=False)
