@@ -212,7 +212,7 @@ def test_the_recipes_of_the_examples_are_valid(root: Path) -> None:
         assert not recipes.load(path).edges
 
 
-GIVEN: dict[str, object] = {
+GIVEN: dict[str, Any] = {
     "bits": 5,
     "method": "dqa",
     "extra_bits": 1,

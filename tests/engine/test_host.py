@@ -43,7 +43,8 @@ def test_dropped_rows_are_summed_over_the_samples() -> None:
 
 
 def test_progress_counts_every_sample() -> None:
-    program, steps = operator_program(p.Kind.ADD), []
+    program = operator_program(p.Kind.ADD)
+    steps: list[int] = []
     HostModel(p.write(program)).run(samples(program, 50), progress=steps.append)
     assert sum(steps) == 50 and len(steps) > 1
 

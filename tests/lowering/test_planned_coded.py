@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import dqa
-from builders.networks import Net, images, statistics_of
+from builders.networks import Net, images, scaled, statistics_of
 from builders.studies import write_model
 from dqa.engine.host import HostModel
 from dqa.graph import Graph
@@ -19,7 +19,7 @@ from dqa.program import LayoutName, Storage, read, write
 from dqa.quantization.coded import choose as stored
 from dqa.quantization.decide import InputFormat, free_groups
 from dqa.report.plan import plan_section
-from dqa.support.settings import ConvertConfig
+from dqa.support.settings import ConvertConfig, MapLayout
 from reference import mirror
 
 SIZE = 16
@@ -42,7 +42,7 @@ def samples() -> np.ndarray:
 
 
 def planner_of(graph: Graph, samples: np.ndarray, *, coded: bool = True, layout: LayoutName = "internal") -> Planner:
-    x = samples.astype(np.float32) / 255
+    x = scaled(samples)
     statistics = statistics_of(graph, x)
     inputs = {0: InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))}
     free = free_groups(graph, statistics, inputs, ConvertConfig()) if coded else []
@@ -128,7 +128,7 @@ def test_tensors_that_share_a_range_are_not_coded(samples: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("layout", ["coded", "planes"])
-def test_a_conversion_codes_maps_unless_planes_are_asked_for(tmp_path: Path, layout: str) -> None:
+def test_a_conversion_codes_maps_unless_planes_are_asked_for(tmp_path: Path, layout: MapLayout) -> None:
     write_model(tmp_path)
     model, calibration = tmp_path / "tiny.tflite", tmp_path / "calibration.npz"
     auto = dqa.convert(model, calibration, tmp_path / "auto", dqa.ConvertConfig(layout=layout, ram="auto"))
