@@ -19,7 +19,7 @@ from pathlib import Path
 from common import table
 from models import ROOT
 
-from dqa.files import write_atomically
+from dqa.support.files import write_atomically
 
 sys.path.insert(0, str(ROOT / "tests"))
 from builders.random_models import Outcome, attempt, case
