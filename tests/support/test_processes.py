@@ -22,7 +22,7 @@ SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 FAMILY = """
 import sys, time
 from pathlib import Path
-from dqa import processes
+from dqa.support import processes
 from dqa.cli import signals
 grandchild = "sleep 1000 & echo $!; echo $$; touch $TMPDIR/left; wait"
 with signals.ending(), processes.folder() as folder, processes.child(["sh", "-c", grandchild], stdout=-1) as child:
@@ -89,7 +89,7 @@ def test_the_children_end_even_if_the_keeper_is_killed_first_and_the_next_proces
     old = time.time() - 3600
     for path in tmp_path.iterdir():
         os.utime(path, (old, old))
-    with python("from dqa import processes\nwith processes.folder(): pass", scratch=tmp_path) as process:
+    with python("from dqa.support import processes\nwith processes.folder(): pass", scratch=tmp_path) as process:
         process.communicate()
     assert not list(tmp_path.iterdir())
 
@@ -101,7 +101,7 @@ def test_a_folder_in_use_is_never_taken_for_an_abandoned_one(tmp_path: Path) -> 
         os.utime(mine, (old, old))
         (tmp_path / "dqa-mine").mkdir()
         os.utime(tmp_path / "dqa-mine", (old, old))
-        with python(f"from dqa import processes\nwith processes.folder({str(tmp_path)!r}): pass", scratch=tmp_path) as process:
+        with python(f"from dqa.support import processes\nwith processes.folder({str(tmp_path)!r}): pass", scratch=tmp_path) as process:
             process.communicate()
         assert process.returncode == 0 and (mine / "file").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["dqa-mine"]
@@ -111,7 +111,7 @@ def test_a_folder_is_gone_after_a_normal_end_too_and_what_was_renamed_stays(tmp_
     code = """
 import sys
 from pathlib import Path
-from dqa import processes
+from dqa.support import processes
 one, other = processes.folder(), processes.unfinished(Path("new"))
 (one.__enter__() / "x").write_text("x")
 with processes.unfinished(Path("unfinished")) as path:
@@ -194,7 +194,7 @@ def test_the_keeper_leaves_alone_what_another_process_works_at(tmp_path: Path) -
 WRITER = """
 import time
 from pathlib import Path
-from dqa import directories, files
+from dqa.support import directories, files
 real = files.os.fsync
 def slow(handle):
     print("writing")
