@@ -22,7 +22,7 @@ from dqa.support.settings import ConvertConfig
 from studies import write_model
 from test_lowering import Net
 
-TWO_BITS = ConvertConfig(layout="planes", bits=2, method="direct", bias_correction=True)
+TWO_BITS = ConvertConfig(maps="planes", bits=2, method="direct", bias_correction=True)
 
 
 def network() -> tuple[Graph, Float32]:

@@ -30,7 +30,7 @@ from mixed_models import convert_bytes
 from reference import mirror
 from test_lowering import EIGHT, Net, images, residual, statistics_of
 
-FOUR = ConvertConfig(layout="planes", method="direct", bits=8, weight_bits=4, input_scale=mixed_models.SCALE)
+FOUR = ConvertConfig(maps="planes", method="direct", bits=8, weight_bits=4, input_scale=mixed_models.SCALE)
 
 
 def weights_of(seed: int = 0, outputs: int = 6, inputs: int = 40) -> np.ndarray:
@@ -289,7 +289,7 @@ def test_channels_that_four_bit_weights_read_have_scales_within_a_factor_of_two(
         return max(formats[t].scales.max() / formats[t].scales.min() for t in read)
 
     assert spread(EIGHT, 4) <= 2 * (1 + 1e-9) < spread(EIGHT, 8)
-    few = ConvertConfig(layout="planes", method="direct")
+    few = ConvertConfig(maps="planes", method="direct")
     assert spread(few, 4) == spread(few, 8) > 2
 
 
