@@ -60,6 +60,13 @@ def test_pages_that_lead_through_the_code_name_it(name: str) -> None:
     assert len({*places(text)}) > 20
 
 
+def test_the_design_names_every_room() -> None:
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    for place in ("converter/dqa", "firmware/lib/dqa/src"):
+        rooms = {path.stem for path in (ROOT / place).iterdir() if path.stem[0] not in "_." and path.suffix != ".typed"}
+        assert {room for room in rooms if f"`{room}`" not in text} == set()
+
+
 def test_what_is_not_there_is_noticed(tmp_path: Path) -> None:
     document = tmp_path / "page.md"
     document.write_text(
