@@ -20,7 +20,7 @@ from common import table
 from models import ROOT
 
 sys.path.insert(0, str(ROOT / "tests"))
-from random_models import Outcome, attempt, case
+from builders.random_models import Outcome, attempt, case
 
 COLUMNS = ("converted", "refused", "unhandled", "wrong")
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from c_tools import WARNINGS, flat
-from documents import ROOT, documents
+from builders.c_tools import WARNINGS, flat
+from builders.documents import ROOT, documents
+from builders.ports import ports_of
+from builders.programs import random_inputs
+from builders.streams import ladder, streamed
 from dqa import program as p
 from dqa.codegen import render
 from dqa.engine.compile import executor_includes, executor_sources, shared_library
 from dqa.support import resources
-from ports import ports_of
-from programs import random_inputs
 from reference import mirror
-from streams import ladder, streamed
 
 LIBRARY = resources.path("firmware") / "lib"
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")

@@ -87,8 +87,8 @@ def answers_of(metric: str, outputs: Float32, real: Float32, dataset: Dataset) -
     if metric == "auc":
         return [float(s) for s in metrics.anomaly_scores(outputs, real)]
     if metric == "miou" and dataset.y is not None:
-        known = dataset.y < outputs.shape[-1]
-        hits = (outputs.argmax(axis=-1) == dataset.y) & known
+        known = (dataset.y >= 0) & (dataset.y < metrics.pixel_labels(outputs))
+        hits = (metrics.pixel_classes(outputs) == dataset.y) & known
         return [float(h.sum() / max(k.sum(), 1)) for h, k in zip(hits, known, strict=True)]
     return [float(np.square(o, dtype=np.float64).mean()) for o in outputs]
 
