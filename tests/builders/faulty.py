@@ -94,7 +94,7 @@ class Native:
         self.link: Link = SocketLink(self._ours, "host firmware")
 
     def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([self._binary], stdin=self._theirs, stdout=self._theirs, stderr=subprocess.PIPE)
+        return subprocess.Popen([self._binary], stdin=self._theirs.fileno(), stdout=self._theirs.fileno(), stderr=subprocess.PIPE)
 
     def __enter__(self) -> Native:
         self._process = self._start()

@@ -68,7 +68,7 @@ class Build:
         return self.constant(self.random.normal(0, 0.1, size))
 
     def _window(self, kind: str, inputs: list[int], stride: int, pads: tuple[int, int, int, int], attrs: dict[str, Any]) -> int:
-        sides = dict(zip(("pad_top", "pad_bottom", "pad_left", "pad_right"), pads, strict=True))
+        sides: dict[str, Any] = dict(zip(("pad_top", "pad_bottom", "pad_left", "pad_right"), pads, strict=True))
         return self.op(kind, inputs, stride_h=stride, stride_w=stride, **sides, **attrs)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pytest
 
 Config = dict[str, Any]
-Weights = dict[str, Sequence[npt.NDArray[np.float32]]]
+Weights = Mapping[str, Sequence[npt.NDArray[np.float32]]]
 
 
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:

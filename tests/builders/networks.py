@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from dqa.calibration import ChannelStatistics
 from dqa.graph import Graph, Op, Tensor
@@ -93,12 +94,17 @@ def statistics_of(graph: Graph, x: np.ndarray) -> dict[int, ChannelStatistics]:
 
 def convert(graph: Graph, x: np.ndarray, config: ConvertConfig) -> tuple[Program, dict[int, Any]]:
     given = InputFormat("uint8", np.full(x.shape[-1], 1 / 255), np.zeros(x.shape[-1]))
-    formats = raise_to_useful(graph, decide(graph, statistics_of(graph, x.astype(np.float32) / 255), {0: given}, config))
+    formats = raise_to_useful(graph, decide(graph, statistics_of(graph, scaled(x)), {0: given}, config))
     return build(graph, formats), formats
 
 
 def images(seed: int, count: int, graph: Graph) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, size=(count, *graph.tensors[0].shape[1:]), dtype=np.uint8)
+
+
+def scaled(pixels: np.ndarray) -> npt.NDArray[np.float32]:
+    """Images as the float network takes them: 0 to 1."""
+    return pixels.astype(np.float32) / np.float32(255)
 
 
 def residual(seed: int) -> Graph:
@@ -124,6 +130,6 @@ EIGHT = ConvertConfig(maps="planes", method="direct", bits=8)
 def planner(layout: LayoutName = "internal") -> Planner:
     """Of a small residual network with a skip that joins two widths."""
     graph = residual(1)
-    statistics = statistics_of(graph, images(1, 16, graph).astype(np.float32) / 255)
+    statistics = statistics_of(graph, scaled(images(1, 16, graph)))
     given = InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
     return Planner(graph, statistics, {0: given}, ConvertConfig(), layout=layout)

@@ -82,7 +82,7 @@ def random_edge(rng: Rng, name: str, shape: tuple[int, int, int], bits: int, low
         huffman=HuffmanTable.from_counts(counts, int(rng.integers(extra_bits, 9))) if coding is p.ErrorCoding.HUFFMAN else None,
     )
     most = height * (len(important) * width + 4)
-    spare = int(rng.choice([0, rng.integers(0, most + 1), most]))
+    spare = int(rng.choice([0, int(rng.integers(0, most + 1)), most]))
     return replace(edge, capacity=p.minimum_capacity(edge) + spare)
 
 
@@ -95,7 +95,7 @@ def random_coded(rng: Rng, edge: p.Edge, *, exact: bool = False) -> p.Edge:
     ]
     coded = replace(edge, code_bits=edge.bits - most, extra_bits=most)
     largest = edge.height * (2 + edge.row_values * 15 // 8)
-    spare = int(rng.choice([0, rng.integers(0, largest + 1), rng.integers(0, largest // 4 + 1), largest]))
+    spare = int(rng.choice([0, int(rng.integers(0, largest + 1)), int(rng.integers(0, largest // 4 + 1)), largest]))
     left = np.arange(edge.height - 1, -1, -1) / edge.height
     coding = p.Coding(
         group_count=groups,
@@ -241,7 +241,8 @@ def random_program(seed: int) -> p.Program:
 
 def random_inputs(program: p.Program, seed: int) -> list[npt.NDArray[np.generic]]:
     """An array (height, width, channels), int8 or uint8, for each input: noise, smooth, or an extreme."""
-    rng, arrays = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    arrays: list[npt.NDArray[np.generic]] = []
     for edge in program.inputs:
         shape = (edge.height, edge.width, edge.channels)
         noise = rng.integers(0, 256, shape)

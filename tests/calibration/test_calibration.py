@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,8 +151,8 @@ def test_activations_that_overflow_are_refused() -> None:
     ],
 )
 def test_real_models_reach_their_published_accuracy(
-    shared, model: str, data: str, scale: float, zero_point: float, expected: float
-) -> None:  # type: ignore[no-untyped-def]
+    shared: Path, model: str, data: str, scale: float, zero_point: float, expected: float
+) -> None:
     from dqa.frontend import load_model
 
     pytest.importorskip("tensorflow")

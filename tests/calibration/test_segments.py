@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,7 @@ def test_the_runner_agrees_with_numpy_on_every_operator(count: int) -> None:
         seen.setdefault(index, []).append(values)
         return values
 
-    out = runner.run(x, {index: lambda values, index=index: watch(index, values) for index in hooks})
+    out = runner.run(x, {index: partial(watch, index) for index in hooks})
     for index in hooks:
         np.testing.assert_allclose(np.concatenate(seen[index]), expected[index], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(out, expected[graph.outputs[0]], atol=1e-5)

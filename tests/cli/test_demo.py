@@ -111,7 +111,7 @@ def test_a_conversion_that_is_ended_leaves_nothing(example_h5: Path, noise_npz: 
     else:
         assert process.returncode == 128 + death and len(err.splitlines()) == 1, err
     deadline = time.monotonic() + 30
-    while (left := processes_of(scratch)) or list(tmp_path.iterdir()) != [scratch] or list(scratch.iterdir()):
+    while (left := processes_of(scratch)) or list(tmp_path.iterdir()) != [scratch] or any(scratch.iterdir()):
         assert time.monotonic() < deadline, (left, list(tmp_path.rglob("*")))
         time.sleep(0.02)
 

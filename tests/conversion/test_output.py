@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,13 @@ def converted(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     """A converted model, and what writes the same and another conversion to any place, without converting again."""
     out = tmp_path_factory.mktemp("converted") / "out"
     calls: list[tuple[Any, ...]] = []
+
+    def note(_out: Path, *arguments: Any) -> list[str]:
+        calls.append(arguments)
+        return []
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(output, "write", lambda _out, *arguments: calls.append(arguments) or [])
+        patch.setattr(output, "write", note)
         for bits in (3.0, 4.0):
             convert(inputs / "small.tflite", inputs / "small.npz", out, ConvertConfig(bits=bits, input_scale=1 / 255))
     first, second = calls
@@ -261,7 +267,7 @@ def test_killed_at_any_moment_out_is_whole(out: Path, write: Write, monkeypatch:
     results = []
     for moment in [*range(1, 400, 17), *range(400, 2000, 40)]:
         place = Path(shutil.copytree(out, out.parent / f"{moment}" / "out"))
-        code = killed(lambda place=place: write(place), moment)
+        code = killed(partial(write, place), moment)
         if exchanged:
             assert contents(place) in (before, after), moment
         manifest.settle(place)
@@ -293,7 +299,7 @@ def test_a_full_disk_at_any_moment_leaves_out_as_it_was(out: Path, write: Write)
 def test_a_new_out_appears_whole_or_not_at_all(tmp_path: Path, write: Write) -> None:
     for moment in [1, 2, 3, 5, *range(8, 2000, 23)]:
         place = tmp_path / f"{moment}" / "deep" / "out"
-        if killed(lambda place=place: write(place), moment) == 0:
+        if killed(partial(write, place), moment) == 0:
             break
         assert not place.exists() or manifest.edited(place) == manifest.users(place) == []
         write(place)
@@ -344,7 +350,7 @@ def test_a_disk_without_room_for_temporary_files_is_no_bug(out: Path, inputs: Pa
 
 
 def test_errors_of_the_disk_are_no_bugs(out: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directories.Path, "rename", lambda _self, _other: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+    monkeypatch.setattr(Path, "rename", lambda _self, _other: (_ for _ in ()).throw(OSError(5, "Input/output error")))
     with pytest.raises(DqaError, match="Input/output error") as caught:
         write(out)
     assert caught.value.exit_code == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,11 +69,11 @@ def _blank(activation: str) -> bytes:
 )
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_blank_calibration_data_convert_and_give_the_float_answer_of_a_blank_sample(
-    activation: str, options: dict[str, object], dtype: str, tmp_path: Path
+    activation: str, options: dict[str, Any], dtype: str, tmp_path: Path
 ) -> None:
     (tmp_path / "m.tflite").write_bytes(_blank(activation))
     np.savez(tmp_path / "x.npz", x=np.zeros((8, 6, 6, 3), dtype), y=np.zeros((8, 4), np.float32))
-    dqa.convert(tmp_path / "m.tflite", tmp_path / "x.npz", tmp_path / "out", dqa.ConvertConfig(**options))  # type: ignore[arg-type]
+    dqa.convert(tmp_path / "m.tflite", tmp_path / "x.npz", tmp_path / "out", dqa.ConvertConfig(**options))
     found = dqa.evaluate(tmp_path / "out", tmp_path / "x.npz")
     assert found.metric == "mse" and found.value is not None and found.float_value is not None
     error = abs(found.value**0.5 - found.float_value**0.5) / found.float_value**0.5
@@ -100,4 +101,4 @@ def test_vectors_of_a_few_values_convert_by_default(sizes: tuple[int, ...], tmp_
     x_values = np.random.default_rng(0).normal(0, 1, (40, 4)).astype(np.float32)
     np.savez(tmp_path / "x.npz", x=x_values)
     for settings in ({}, {"bits": 2}, {"ram": "auto"}):
-        dqa.convert(tmp_path / "m.tflite", tmp_path / "x.npz", tmp_path / "out", dqa.ConvertConfig(**settings))  # type: ignore[arg-type]
+        dqa.convert(tmp_path / "m.tflite", tmp_path / "x.npz", tmp_path / "out", dqa.ConvertConfig(**settings))

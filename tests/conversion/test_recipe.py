@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,9 @@ def test_a_recipe_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "long.yaml").write_bytes(b"#" * (strict_yaml.MAX_BYTES + 1))
     with pytest.raises(RecipeError, match="longer than"):
         recipes.load(tmp_path / "long.yaml")
+    os.mkfifo(tmp_path / "pipe.yaml")  # opening it would wait for a writer
+    with pytest.raises(RecipeError, match="is not a file"):
+        recipes.load(tmp_path / "pipe.yaml")
 
 
 @given(st.text(max_size=200) | st.text("{}[]:,&*!|>-'\"#% \n\tab1", max_size=60).map(lambda text: HEAD + text))
@@ -210,7 +214,7 @@ def test_the_recipes_of_the_examples_are_valid(root: Path) -> None:
         assert not recipes.load(path).edges
 
 
-GIVEN: dict[str, object] = {
+GIVEN: dict[str, Any] = {
     "bits": 5,
     "method": "dqa",
     "extra_bits": 1,

@@ -85,9 +85,9 @@ def run(board: boards.Board, rules: list[str], folder: Path) -> tuple[int, bool,
     bsp = resources.path("firmware") / "bsp"
     program = folder / "registers"
     sources = [*bsp.glob("board_*.c"), *bsp.glob("uart_*.c")]
-    force = ["-include", HARNESS.with_name("board_registers.h")]
-    command = ["gcc", "-std=c99", "-O1", "-Wall", "-Wextra", f"-I{bsp}", *board.defines(), f"-DRULES={''.join(rules)}", *force]
-    subprocess.run([*command, HARNESS, *sources, "-o", program], check=True)
+    force: list[str | Path] = ["-include", HARNESS.with_name("board_registers.h")]
+    flags = ["-std=c99", "-O1", "-Wall", "-Wextra", f"-I{bsp}", *board.defines(), f"-DRULES={''.join(rules)}"]
+    subprocess.run(["gcc", *flags, *force, HARNESS, *sources, "-o", program], check=True)
     lines = subprocess.run([program], capture_output=True, text=True, check=True).stdout.splitlines()
     registers = {int(a, 0): int(b, 0) for a, b in map(str.split, lines[2:])}
     return int(lines[0]), lines[1] == "1", registers

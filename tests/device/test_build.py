@@ -13,7 +13,7 @@ import pytest
 from builders.faults import contents, killed
 from builders.firmware import needs_compiler, write_out
 from builders.programs import random_program
-from dqa.device import bare, boards, build, built, flash, registry
+from dqa.device import bare, boards, build, built, flash, registry, toolchain
 from dqa.errors import BoardError, RecipeError, ToolError
 from dqa.support import manifest
 
@@ -113,12 +113,12 @@ def test_a_source_that_does_not_compile_is_quoted(tmp_path: Path) -> None:
     ],
 )
 def test_a_linker_that_runs_out_of_memory_is_understood(log: str, message: str) -> None:
-    error = build.overflow(log, boards.load_board("nucleo_f446re"))
+    error = toolchain.overflow(log, boards.load_board("nucleo_f446re"))
     assert error is not None and message in error.message and "131072 bytes of RAM" in error.hint
 
 
 def test_other_linker_errors_are_no_overflow() -> None:
-    assert build.overflow("undefined reference to `x'", boards.load_board("nucleo_f446re")) is None
+    assert toolchain.overflow("undefined reference to `x'", boards.load_board("nucleo_f446re")) is None
 
 
 def test_a_missing_compiler_is_named_with_a_remedy(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def library(tree: Path, name: str, *flags: str) -> Path:
     members = []
     for number in range(2):
         members.append(found.with_name(f"{number}.o"))
-        command = ["arm-none-eabi-gcc", *flags, "-mthumb", "-x", "c", "-c", "-", "-o", members[-1]]
+        command: list[str | Path] = ["arm-none-eabi-gcc", *flags, "-mthumb", "-x", "c", "-c", "-", "-o", members[-1]]
         subprocess.run(command, input=b"float f(float x) { return x * 2; }", check=True)
     subprocess.run(["arm-none-eabi-gcc-ar", "rc", found, *members], check=True)
     return found

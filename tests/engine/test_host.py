@@ -43,7 +43,8 @@ def test_dropped_rows_are_summed_over_the_samples() -> None:
 
 
 def test_progress_counts_every_sample() -> None:
-    program, steps = operator_program(p.Kind.ADD), []
+    program = operator_program(p.Kind.ADD)
+    steps: list[int] = []
     HostModel(p.write(program)).run(samples(program, 50), progress=steps.append)
     assert sum(steps) == 50 and len(steps) > 1
 
@@ -112,6 +113,15 @@ def test_an_error_of_the_compiler_is_one_line_and_leaves_nothing_behind(empty_ca
     with pytest.raises(ToolError, match="error"):
         shared_library("bad", [source], [])
     assert list(empty_cache.iterdir()) == []
+
+
+@pytest.mark.parametrize("program", ["true", "false"])
+def test_a_compiler_that_makes_nothing_is_an_error(
+    program: str, empty_cache: Path, one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", program)
+    with pytest.raises(ToolError, match=f"{program}' failed"):
+        shared_library("one", [one], [])
 
 
 def test_a_missing_compiler_is_named_with_a_hint(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,8 @@ def assert_equal(program: p.Program, process: _Process) -> None:
 
 def test_a_model_runs_many_samples_and_reports_progress_and_arena() -> None:
     program = random_program(5)
-    samples, steps = samples_of(program, 40), []
+    samples = samples_of(program, 40)
+    steps: list[int] = []
     with TflmModel(tflite_of(program)) as model:
         outputs = model.run(samples, steps.append)
         assert model.arena_used

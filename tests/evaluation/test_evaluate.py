@@ -109,7 +109,12 @@ def three_classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_labels_of_every_form_give_the_same_accuracy(three_classes: Path, tmp_path: Path) -> None:
     x, numbers = np.load(three_classes / "x.npy"), np.random.default_rng(1).integers(0, 3, 30)
     names = np.array(["dog", "ant", "cat"])
-    forms = [{"y": numbers}, {"y": numbers[:, None]}, {"y": np.eye(3)[numbers]}, {"y": np.eye(3, dtype=bool)[numbers]}]
+    forms: list[dict[str, Any]] = [
+        {"y": numbers},
+        {"y": numbers[:, None]},
+        {"y": np.eye(3)[numbers]},
+        {"y": np.eye(3, dtype=bool)[numbers]},
+    ]
     forms += [{"y": numbers.astype(str)}, {"y": names[numbers], "classes": names}]
     found = []
     for form in forms:

@@ -24,10 +24,10 @@ def random_map(seed: int) -> tuple[p.Edge, np.ndarray]:
     """A coded map of any format and zero point, and values for it: noisy, calm and constant rows."""
     rng = np.random.default_rng(seed)
     bits, low = random_format(rng)
-    shape = tuple(int(n) for n in rng.integers(1, 16, 3))
+    height, width, channels = shape = tuple(rng.integers(1, 16, 3).tolist())
     high = low + (1 << bits) - 1
-    zero_point = int(rng.choice([low, min(max(0, low), high), high, rng.integers(low, high + 1)]))
-    edge = random_coded(rng, p.Edge("map", *shape, p.Storage.CODED, bits, 0, low, zero_point, 0))
+    zero_point = int(rng.choice([low, min(max(0, low), high), high, int(rng.integers(low, high + 1))]))
+    edge = random_coded(rng, p.Edge("map", height, width, channels, p.Storage.CODED, bits, 0, low, zero_point, 0))
     noise = rng.integers(low, high + 1, shape)
     calm = np.clip(np.round(zero_point + rng.normal(0, 2, shape)), low, high)
     kinds = rng.integers(0, 3, shape[0])[:, None, None]

@@ -53,11 +53,12 @@ def corrupted(data: bytes, program: p.Program, rng: np.random.Generator) -> byte
         at = int(rng.integers(16, records if rng.random() < 0.5 else len(data)))
         match rng.integers(3):
             case 0:
-                changed[at] = int(rng.choice([0, 1, 2, 3, 4, 8, 127, 128, 255, rng.integers(256)]))
+                changed[at] = int(rng.choice([0, 1, 2, 3, 4, 8, 127, 128, 255, int(rng.integers(256))]))
             case 1:
                 changed[at] ^= 1 << int(rng.integers(8))
             case _:
-                numbers = [0, 1, 4, 64, 68, len(data) - 4, len(data), 1 << 20, 0x7FFFFFFC, 0xFFFFFFFF, rng.integers(4, len(data) // 4) * 4]
+                inside = int(rng.integers(4, len(data) // 4)) * 4
+                numbers = [0, 1, 4, 64, 68, len(data) - 4, len(data), 1 << 20, 0x7FFFFFFC, 0xFFFFFFFF, inside]
                 struct.pack_into("<I", changed, at & ~3, int(rng.choice(numbers)))
     return sealed(bytes(changed))
 

@@ -209,7 +209,7 @@ def test_a_hostile_or_damaged_file_is_one_error_and_nothing_runs(files: Path, na
 def test_a_saved_model_that_reads_files_is_refused(files: Path) -> None:
     import tensorflow as tf
 
-    class Reader(tf.Module):
+    class Reader(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
         @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32)])
         def __call__(self, x):  # type: ignore[no-untyped-def]
             size = tf.strings.length(tf.io.read_file("/etc/hostname"))

@@ -22,7 +22,11 @@ W2, B2 = RNG.normal(size=(6, 4)).astype(np.float32), RNG.normal(size=4).astype(n
 W3, B3 = RNG.normal(size=(6, 4)).astype(np.float32), RNG.normal(size=4).astype(np.float32)
 X = RNG.normal(size=(5, 8)).astype(np.float32)
 HIDDEN = np.maximum(X @ W1 + B1, 0)
-DENSE = {"use_bias": True, "kernel_initializer": {"class_name": "GlorotUniform", "config": {"seed": None}}, "kernel_constraint": None}
+DENSE: dict[str, Any] = {
+    "use_bias": True,
+    "kernel_initializer": {"class_name": "GlorotUniform", "config": {"seed": None}},
+    "kernel_constraint": None,
+}
 ONE_HEAD = {"h": [W1, B1], "y": [W2, B2]}
 
 
@@ -106,8 +110,14 @@ def test_an_archive(version: str, module: str, tmp_path: Path) -> None:
 
 def test_depthwise_groups_and_a_list_of_one_axis(tmp_path: Path) -> None:
     kernel, bias = RNG.normal(size=(3, 3, 2, 1)).astype(np.float32), RNG.normal(size=2).astype(np.float32)
-    scale = [np.float32([1.5, 0.5]), np.float32([0.1, -0.2]), np.float32([0.3, 0.4]), np.float32([1.2, 0.7])]
-    sizes = {"kernel_size": [3, 3], "strides": [1, 1], "padding": "valid", "data_format": "channels_last", "dilation_rate": [1, 1]}
+    scale = [np.array(pair, np.float32) for pair in ([1.5, 0.5], [0.1, -0.2], [0.3, 0.4], [1.2, 0.7])]
+    sizes: dict[str, Any] = {
+        "kernel_size": [3, 3],
+        "strides": [1, 1],
+        "padding": "valid",
+        "data_format": "channels_last",
+        "dilation_rate": [1, 1],
+    }
     config = sequential(
         [
             keras_2_input("in", [5, 4, 2], functional=False),

@@ -24,7 +24,7 @@ def net(*layers: dict[str, Any], shape: tuple[int, ...] = (4,)) -> dict[str, Any
     return {"class_name": "Sequential", "config": {"name": "net", "layers": [keras_2_input("in", shape, functional=False), *layers]}}
 
 
-SIZES = {"padding": "same", "activation": "linear"}
+SIZES: dict[str, Any] = {"padding": "same", "activation": "linear"}
 GREEDY = {
     "dense": net(keras_2_layer("Dense", "greedy", units=1_900_000_000)),
     "filters": net(keras_2_layer("Conv2D", "greedy", filters=500_000_000, kernel_size=[3, 3], **SIZES), shape=(8, 8, 4)),

@@ -54,8 +54,9 @@ def test_an_input_has_a_shape_a_type_and_a_name() -> None:
 
 @pytest.mark.parametrize("kind", ["sparse", "ragged"])
 def test_an_input_that_is_no_plain_array_is_refused(kind: str) -> None:
+    config: dict[str, Any] = {"batch_input_shape": [None, 8], kind: True}
     with pytest.raises(ModelError, match=f"'in' is {kind}"):
-        canonical(layer("InputLayer", "in", batch_input_shape=[None, 8], **{kind: True}), "m.h5")
+        canonical(layer("InputLayer", "in", **config), "m.h5")
 
 
 @pytest.mark.parametrize(

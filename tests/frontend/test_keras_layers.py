@@ -18,7 +18,8 @@ from dqa.frontend import load_model
 from dqa.frontend.keras_names import IDLE_LAYERS
 
 pytestmark = pytest.mark.slow
-keras = pytest.importorskip("keras") if pytest.importorskip("tensorflow") else None
+pytest.importorskip("tensorflow")
+keras = pytest.importorskip("keras")
 
 IMAGE, SEQUENCE, VECTOR, VOLUME = (8, 8, 4), (12, 4), (6,), (4, 4, 4, 2)
 MERGES = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract")

@@ -41,7 +41,8 @@ def test_options_become_attributes_with_explicit_padding() -> None:
     expected = {"stride_h": 2, "stride_w": 3, "dilation_h": 1, "dilation_w": 1, "activation": "RELU6"}
     # rows: (4 - 1) * 2 + 5 - 7 = 4; columns: (3 - 1) * 3 + 2 - 8 = 0
     assert op.attrs == {**expected, "pad_top": 2, "pad_bottom": 2, "pad_left": 0, "pad_right": 0}
-    assert graph.tensors[op.inputs[2]].data is not None and not graph.tensors[op.inputs[2]].data.any()
+    bias = graph.tensors[op.inputs[2]].data
+    assert bias is not None and not bias.any()
 
 
 def test_same_padding_puts_the_odd_row_after() -> None:

@@ -12,6 +12,7 @@ import pytest
 from dqa.errors import RecipeError
 from dqa.lab.methods import METHODS, Calibration, Stored, describe_method, parse_method
 from dqa.lab.methods.base import Quantizer
+from dqa.lab.methods.paper import PaperQuantizer
 
 
 def relu_map(seed: int = 0, samples: int = 6, channels: int = 5) -> np.ndarray:
@@ -82,13 +83,13 @@ def test_more_bits_lose_less(name: str) -> None:
 
 
 class Node(NamedTuple):
-    """Of the authors' tree: compared by count alone. what: a symbol, or the two nodes below."""
+    """Of the authors' tree: compared by times alone. what: a symbol, or the two nodes below."""
 
-    count: int
+    times: int
     what: Any
 
     def __lt__(self, other: Any) -> bool:
-        return bool(self.count < other.count)
+        return bool(self.times < other.times)
 
 
 def authors_channel(x: np.ndarray, bits: int, extra: int) -> tuple[np.ndarray, int]:
@@ -103,7 +104,7 @@ def authors_channel(x: np.ndarray, bits: int, extra: int) -> tuple[np.ndarray, i
     heapq.heapify(heap)
     while len(heap) > 1:
         a, b = heapq.heappop(heap), heapq.heappop(heap)
-        heapq.heappush(heap, Node(a.count + b.count, (a.what, b.what)))
+        heapq.heappush(heap, Node(a.times + b.times, (a.what, b.what)))
     words: dict[int, str] = {}
 
     def walk(node: Any, word: str) -> None:
@@ -150,6 +151,7 @@ def test_code_and_shifting_error_together_are_the_finer_code() -> None:
 def test_the_code_is_the_shifted_value_and_the_error_its_low_bits() -> None:
     x = signed_map()
     quantizer = parse_method({"method": "paper", "bits": 3, "extra_bits": 2, "ratio": 0.4}).fit(Calibration(x, [3, 1, 4, 2, 0]))
+    assert isinstance(quantizer, PaperQuantizer)
     codes, errors = quantizer.split(x)
     for row, channel in enumerate([0, 2]):
         values = x[..., channel].ravel()

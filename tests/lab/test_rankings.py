@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -35,11 +37,12 @@ def test_the_fast_greedy_ranking_gives_the_orders_of_the_literal_one_with_less_w
 
 def test_the_greedy_ranking_is_algorithm_3() -> None:
     runner, given = labelled(1)
+    assert given.y is not None
     first, second = runner.hooks
     order = rank("greedy", runner, given, bits=2).orders
     accuracy = []
     for channel in range(6):
-        out = runner.run(given.x, {first: lambda values, channel=channel: direct_but(values, channel, 2)})
+        out = runner.run(given.x, {first: partial(direct_but, channel=channel, bits=2)})
         accuracy.append(correct(out, given.y))
     best = accuracy.index(max(accuracy))
     assert order[first] == [channel for _, channel in sorted(zip(accuracy, range(6), strict=True))]
@@ -47,8 +50,8 @@ def test_the_greedy_ranking_is_algorithm_3() -> None:
     accuracy = []
     for channel in range(6):
         changes = {
-            first: lambda values: direct_but(values, best, 2),
-            second: lambda values, channel=channel: direct_but(values, channel, 2),
+            first: partial(direct_but, channel=best, bits=2),
+            second: partial(direct_but, channel=channel, bits=2),
         }
         accuracy.append(correct(runner.run(given.x, changes), given.y))
     assert order[second] == [channel for _, channel in sorted(zip(accuracy, range(6), strict=True))]

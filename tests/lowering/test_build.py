@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from builders.networks import EIGHT, Net, convert, images, residual
+from builders.networks import EIGHT, Net, convert, images, residual, scaled
 from dqa.errors import ModelError
 from dqa.graph import Graph
 from dqa.graph.execute import run
@@ -26,7 +27,7 @@ def test_eight_bit_programs_follow_the_float_network(seed: int) -> None:
     x = images(seed, 24, graph)
     program, formats = convert(graph, x, EIGHT)
 
-    expected = run(graph, x.astype(np.float32) / 255)
+    expected = run(graph, scaled(x))
     order = edge_order(graph)
     for i in range(6):
         got = mirror.run(program, [x[i]])
@@ -60,7 +61,7 @@ def test_programs_survive_being_written_and_read(config: ConvertConfig) -> None:
 def relative_error(graph: Graph, x: np.ndarray, config: ConvertConfig) -> float:
     """Root mean square error of the activations, relative to each one's largest value."""
     program, formats = convert(graph, x, config)
-    expected = run(graph, x.astype(np.float32) / 255)
+    expected = run(graph, scaled(x))
     errors = []
     for i in range(4):
         for tensor, values in zip(edge_order(graph), mirror.run(program, [x[i]]).edges, strict=True):
@@ -92,7 +93,7 @@ def test_direct_channels_are_rounded_without_bias() -> None:
     graph = residual(4)
     x = images(4, 16, graph)
     program, formats = convert(graph, x, ConvertConfig(maps="planes", extra_bits=1, important=0.0))
-    expected = run(graph, x.astype(np.float32) / 255)
+    expected = run(graph, scaled(x))
     first = edge_order(graph).index(graph.ops[0].outputs[0])
     tensor = graph.ops[0].outputs[0]
     fmt = formats[tensor]
@@ -154,12 +155,13 @@ def joined(kind: str) -> Graph:
     """A concatenation of two tensors whose ranges have nothing in common."""
     net = Net(9, 6, 6, 3)
     a = net.conv(0, 4, activation="RELU")
-    other = {
+    makers: dict[str, Callable[[], int]] = {
         "input": lambda: 0,
         "linear": lambda: net.conv(0, 3, activation="NONE"),
         "logistic": lambda: net.op("LOGISTIC", [net.conv(0, 3, activation="NONE")], (1, 6, 6, 3)),
         "relu6": lambda: net.conv(0, 3, activation="RELU6"),
-    }[kind]()
+    }
+    other = makers[kind]()
     both = net.op("CONCATENATION", [a, other], (1, 6, 6, 7), axis=3, activation="NONE")
     for tensor in net.graph.ops[0].inputs[1:]:
         data = net.graph.tensors[tensor].data
@@ -177,7 +179,7 @@ def test_concatenated_tensors_keep_their_own_ranges(kind: str) -> None:
     x = images(9, 24, graph)
     program, formats = convert(graph, x, EIGHT)
 
-    expected = run(graph, x.astype(np.float32) / 255)
+    expected = run(graph, scaled(x))
     for i in range(6):
         for tensor, values in zip(edge_order(graph), mirror.run(program, [x[i]]).edges, strict=True):
             fmt = formats[tensor]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from builders.cli import Shell
-from builders.networks import Net, images, statistics_of
+from builders.networks import Net, images, scaled, statistics_of
 from dqa.engine.host import HostModel
 from dqa.errors import BoardError, RecipeError
 from dqa.graph import Graph
@@ -43,7 +43,7 @@ def samples() -> np.ndarray:
 
 def planner(samples: np.ndarray, layout: LayoutName = "internal") -> Planner:
     graph = network()
-    statistics = statistics_of(graph, samples.astype(np.float32) / 255)
+    statistics = statistics_of(graph, scaled(samples))
     given = InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
     return Planner(graph, statistics, {0: given}, ConvertConfig(), layout=layout)
 
@@ -77,6 +77,7 @@ def test_plans_keep_within_the_budget_of_what_they_are_planned_for(samples: np.n
         plans.within(least // 2)
 
 
+@pytest.mark.slow
 def test_the_interpreters_arena_is_predicted(dqa: Shell, example_h5: Path, noise_npz: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     pytest.importorskip("tflite_micro")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import dqa
-from builders.networks import Net, images, statistics_of
+from builders.networks import Net, images, scaled, statistics_of
 from builders.studies import write_model
 from dqa.engine.host import HostModel
 from dqa.graph import Graph
@@ -42,7 +42,7 @@ def samples() -> np.ndarray:
 
 
 def planner_of(graph: Graph, samples: np.ndarray, *, coded: bool = True, layout: LayoutName = "internal") -> Planner:
-    x = samples.astype(np.float32) / 255
+    x = scaled(samples)
     statistics = statistics_of(graph, x)
     inputs = {0: InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))}
     free = free_groups(graph, statistics, inputs, ConvertConfig()) if coded else []

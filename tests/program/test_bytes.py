@@ -82,7 +82,7 @@ def test_corrupt_programs_with_a_right_checksum_are_read_or_refused_but_never_cr
     for _ in range(60):
         changed = bytearray(data)
         for at in rng.integers(16, len(data), rng.integers(1, 4)):
-            changed[at] = rng.choice([0, 1, 127, 128, 255, rng.integers(256)])
+            changed[at] = rng.choice([0, 1, 127, 128, 255, int(rng.integers(256))])
         try:
             program = p.read(sealed(bytes(changed)))
         except ProgramError as error:

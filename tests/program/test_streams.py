@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def test_corrupt_streams_with_a_right_checksum_are_read_or_refused_but_never_cra
     for _ in range(60):
         changed = bytearray(data)
         for at in rng.integers(16, len(data), rng.integers(1, 4)):
-            changed[at] = rng.choice([0, 1, 127, 128, 255, rng.integers(256)])
+            changed[at] = rng.choice([0, 1, 127, 128, 255, int(rng.integers(256))])
         try:
             program = p.read(sealed(bytes(changed)))
         except ProgramError as error:
@@ -137,7 +138,7 @@ def changed(number: int, **fields: object) -> p.Program:
         replace(chain(), phases=(0, 1, 2)),
         replace(chain(), phases=None),
         replace(chain(), pushed=chain().internal),
-        replace(chain(), internal=chain().pushed),
+        replace(chain(), internal=cast(p.Layout, chain().pushed)),
         replace(chain(), internal=replace(chain().internal, transient=(None, None, None))),
         replace(chain(), internal=replace(chain().internal, transient=(0, *chain().internal.transient[1:]))),
     ],

@@ -28,7 +28,7 @@ def finish(op: p.Conv2D | p.FullyConnected | p.DepthwiseConv2D, source: tuple[in
     edges += [p.Edge("out", *out, p.Storage.RAW_INT8, 8, 0, -128, 0, int(np.prod(out)))]
     stored = p.Edge("map", *out, p.Storage.MAP, 8, 0, -128, 0, 0)
     edges += [replace(stored, capacity=p.minimum_capacity(stored))]
-    ops = [replace(op, inputs=(0,), output=2), p.Lut("copy", (2,), 1, np.arange(-128, 128).astype(np.int8))]
+    ops: list[p.Operator] = [replace(op, inputs=(0,), output=2), p.Lut("copy", (2,), 1, np.arange(-128, 128).astype(np.int8))]
     return p.Program(tuple(edges), tuple(ops), 1, 1, place(edges, ops, 0), place(edges, ops, 2))
 
 

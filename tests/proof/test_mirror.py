@@ -73,9 +73,9 @@ def test_requantize_is_the_formula_of_the_format() -> None:
     rng = np.random.default_rng(0)
     acc = np.concatenate([rng.integers(-(2**31), 2**31, 2000), [-(2**31), 2**31 - 1, 0, -1, 1]])
     for shift in range(1, 32):
-        multiplier = int(rng.choice([rng.integers(2**30, 2**31), 2**31 - 1, 0, 1, 2**30]))
+        multiplier = int(rng.choice([int(rng.integers(2**30, 2**31)), 2**31 - 1, 0, 1, 2**30]))
         exact = [(int(a) * multiplier + (1 << (31 + shift))) // (1 << (32 + shift)) for a in acc]
-        assert requantize(acc, np.int64(multiplier), np.int64(shift)).tolist() == exact
+        assert requantize(acc, np.array(multiplier), np.array(shift)).tolist() == exact
 
 
 def a_map(capacity: int, expected_extra: int = 0) -> p.Edge:

@@ -4,6 +4,7 @@ import errno
 import os
 import resource
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,12 @@ def test_what_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
 def test_threads_that_write_the_same_file_leave_one_of_their_texts(tmp_path: Path) -> None:
     path = tmp_path / "file"
     texts = [str(number) * 1000 for number in range(8)]
-    threads = [threading.Thread(target=lambda text=text: [files.write_atomically(path, text) for _ in range(10)]) for text in texts]
+
+    def write_often(text: str) -> None:
+        for _ in range(10):
+            files.write_atomically(path, text)
+
+    threads = [threading.Thread(target=write_often, args=(text,)) for text in texts]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -186,7 +192,7 @@ def test_killed_at_any_moment_it_is_the_old_or_the_new(tmp_path: Path, monkeypat
     for moment in range(1, 1000):
         out = tmp_path / f"{moment}" / "out"
         old_out(out)
-        code = killed(lambda out=out: replace(out), moment)
+        code = killed(partial(replace, out), moment)
         if exchanged:
             assert contents(out) in (BEFORE, AFTER), moment
         recover(out, users)
