@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -30,16 +31,16 @@ from models import MODELS, ROOT
 FILES = ("model.dqa", "model.tflite", "model.c")
 NETWORKS, PROGRAMS = 30, 12
 SETTINGS: tuple[dict[str, Any], ...] = (
-    {"layout": "planes", "bits": 4, "extra_bits": 2},
-    {"layout": "planes", "bits": 3, "extra_bits": 3, "error_coding": "raw", "weight_bits": 4},
-    {"layout": "planes", "bits": 8, "extra_bits": 0, "method": "direct", "bias_correction": True},
-    {"layout": "coded", "bits": 4.5, "weight_bits": 4},
-    {"layout": "planes", "bits": 2, "extra_bits": 4, "important": 0.7},
-    {"layout": "planes", "bits": 5, "extra_bits": 1, "weight_bits": 4, "bias_correction": True},
-    {"layout": "planes", "ram": "auto"},
+    {"maps": "planes", "bits": 4, "extra_bits": 2},
+    {"maps": "planes", "bits": 3, "extra_bits": 3, "error_coding": "raw", "weight_bits": 4},
+    {"maps": "planes", "bits": 8, "extra_bits": 0, "method": "direct", "bias_correction": True},
+    {"maps": "coded", "bits": 4.5, "weight_bits": 4},
+    {"maps": "planes", "bits": 2, "extra_bits": 4, "important": 0.7},
+    {"maps": "planes", "bits": 5, "extra_bits": 1, "weight_bits": 4, "bias_correction": True},
+    {"maps": "planes", "ram": "auto"},
 )
 """Of the small networks, in turn."""
-MIXED = {"layout": "planes", "bits": 8, "extra_bits": 0}
+MIXED = {"maps": "planes", "bits": 8, "extra_bits": 0}
 DEMO: dict[str, dict[str, Any]] = {"demo": {}, "demo, RAM auto, 4-bit weights": {"ram": "auto", "weight_bits": 4}}
 
 Task = tuple[str, str, str, dict[str, Any]]
@@ -149,10 +150,18 @@ def convert_one(work: Path, task: Task) -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="dqa-guard-") as folder:
         out = Path(folder) / "out"
         try:
-            dqa.convert(work / model, work / calibration, out, dqa.ConvertConfig(**settings))
+            dqa.convert(work / model, work / calibration, out, config_of(settings))
         except dqa.DqaError as error:
             return {f"{name}: {file}": f"refused: {error.message}" for file in FILES}
         return {f"{name}: {file}": digest(next(out.rglob(file)).read_bytes(), file) if any(out.rglob(file)) else "none" for file in FILES}
+
+
+def config_of(settings: dict[str, Any]) -> Any:
+    """The ConvertConfig of the tree that runs: earlier commits call `maps` `layout`."""
+    import dqa
+
+    known = {field.name for field in fields(dqa.ConvertConfig)}
+    return dqa.ConvertConfig(**{name if name in known else "layout": value for name, value in settings.items()})
 
 
 def digest(data: bytes, file: str) -> str:

@@ -17,7 +17,7 @@ from models import MODELS
 
 PLENTY = 1 << 22
 WAYS: dict[str, dict[str, Any]] = {
-    "stored": {"layout": "planes", "method": "direct", "bits": 7},
+    "stored": {"maps": "planes", "method": "direct", "bits": 7},
     "streamed": {"ram": PLENTY},
 }
 

@@ -21,7 +21,7 @@ def run(name: str, work: Path, options: argparse.Namespace) -> Row:
     """One model through all targets."""
     out = work / f"{name}-{options.bits}{'-planes' if options.planes else ''}"
     start = time.monotonic()
-    report = convert(name, work, out, bits=options.bits, layout="planes" if options.planes else "coded")
+    report = convert(name, work, out, bits=options.bits, maps="planes" if options.planes else "coded")
     row: Row = {"model": name, "convert_seconds": round(time.monotonic() - start, 1), "arena": report["ram"]["arena"]}
     row["host"] = evaluate(name, work, out)
     row["tflm-host"] = evaluate(name, work, out, "tflm-host", options.tflm)

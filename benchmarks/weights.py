@@ -137,7 +137,7 @@ def as_converted(name: str, model: Benchmark, source: Path, calibration: Path, t
     for bits in (8, 4):
         common: dict[str, Any] = {"input_scale": model.input_scale, "input_zero_point": model.input_zero_point, "metric": model.metric}
         report = dqa.convert(
-            source, calibration, out, dqa.ConvertConfig(layout="planes", method="direct", bits=8, weight_bits=bits, **common)
+            source, calibration, out, dqa.ConvertConfig(maps="planes", method="direct", bits=8, weight_bits=bits, **common)
         ).report
         result = dqa.evaluate(out, test, jobs=1)
         program = (out / "model.dqa").stat().st_size

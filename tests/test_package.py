@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 RESOURCES = ("LICENSE", "boards", "firmware", "templates")
 
@@ -48,6 +51,25 @@ def test_the_wheel_holds_the_package_and_its_resources_and_nothing_else(wheel: P
     assert not missing
     assert not [name for name in present if "__pycache__" in name or ".pio" in name or name.endswith((".o", ".elf", ".so"))]
     assert any(name.startswith("dqa/_data/boards/") for name in present)
+
+
+def test_the_source_distribution_holds_all_that_is_tracked(root: Path, tmp_path: Path) -> None:
+    expected = {name for name in tracked(root, ".") if (root / name).exists()}
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path], cwd=root, check=True, capture_output=True)
+    (built,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(built) as archive:
+        present = {name.partition("/")[2] for name in archive.getnames()}
+    assert not expected - present
+
+
+def test_a_commit_is_checked_by_what_lint_runs_and_nothing_from_elsewhere(root: Path) -> None:
+    (repository,) = yaml.safe_load((root / ".pre-commit-config.yaml").read_text())["repos"]
+    lint = re.search(r"^lint:.*\n((?:\t.*\n)+)", (root / "Makefile").read_text(), re.MULTILINE)
+    assert lint is not None
+    commands = {match.rstrip() for match in re.findall(r"\$\(BIN\)(/[a-z-]+(?: [a-z]+)*)", lint[1])}
+    assert repository["repo"] == "local"
+    assert {hook["language"] for hook in repository["hooks"]} == {"system"}
+    assert {re.sub(r" --.*", "", hook["entry"]) for hook in repository["hooks"]} == {f".venv/bin{command}" for command in commands}
 
 
 def run(installed: Path, away: Path, *arguments: str) -> str:

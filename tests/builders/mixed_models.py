@@ -137,6 +137,6 @@ def convert_bytes(tflite: bytes, folder: Path, config: ConvertConfig | None = No
     graph = read_graph(tflite, "model.tflite")
     x = np.random.default_rng(0).integers(0, 256, (samples, *graph.tensors[graph.inputs[0]].shape[1:])).astype(np.uint8)
     np.savez(folder / "x.npz", x=x, y=np.arange(samples) % 2)
-    config = config or ConvertConfig(layout="planes", method="direct", bits=8, input_scale=SCALE)
+    config = config or ConvertConfig(maps="planes", method="direct", bits=8, input_scale=SCALE)
     convert(folder / "model.tflite", folder / "x.npz", folder / "out", config)
     return folder / "out"

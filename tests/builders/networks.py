@@ -123,7 +123,7 @@ def residual(seed: int) -> Graph:
     return net.finish(net.conv(f, 10, dilation=2))
 
 
-EIGHT = ConvertConfig(layout="planes", method="direct", bits=8)
+EIGHT = ConvertConfig(maps="planes", method="direct", bits=8)
 
 
 @cache

@@ -29,12 +29,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "ram auto": {"ram": "auto"},
     "4-bit weights": {"weight_bits": 4},
     "ram auto, 4-bit weights": {"ram": "auto", "weight_bits": 4},
-    "planes": {"layout": "planes"},
-    "planes, direct": {"layout": "planes", "method": "direct", "bits": 5},
+    "planes": {"maps": "planes"},
+    "planes, direct": {"maps": "planes", "method": "direct", "bits": 5},
     "bias correction": {"bias_correction": True},
-    "planes, 4-bit weights, bias correction": {"layout": "planes", "weight_bits": 4, "bias_correction": True},
+    "planes, 4-bit weights, bias correction": {"maps": "planes", "weight_bits": 4, "bias_correction": True},
     **{f"{bits} bits": {"bits": bits} for bits in (2, 3, 5.5, 7)},
-    "8 bits": {"layout": "planes", "method": "direct", "bits": 8},
+    "8 bits": {"maps": "planes", "method": "direct", "bits": 8},
 }
 EIGHT_BITS = "8 bits"
 _UNARY = ("TANH", "LOGISTIC", "HARD_SWISH", "ELU", "RELU", "RELU6", "ABS")

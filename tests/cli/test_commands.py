@@ -74,11 +74,11 @@ def converted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_options_become_the_settings(dqa: Shell, converted: list[dict[str, Any]]) -> None:
-    options = "--calibration c.npz --layout planes --bits 3 --extra-bits 1 --important 0.25 --error-coding raw --input-scale 1/255,2,3 "
+    options = "--calibration c.npz --maps planes --bits 3 --extra-bits 1 --important 0.25 --error-coding raw --input-scale 1/255,2,3 "
     options += "--input-zero-point -83 --calibration-samples 9 --ranking random --seed 5 --metric auc -o somewhere -q"
     assert dqa("convert", "m.h5", *options.split()).code == 0
     assert converted[0]["config"] == ConvertConfig(
-        layout="planes",
+        maps="planes",
         bits=3,
         extra_bits=1,
         important=0.25,
@@ -91,6 +91,15 @@ def test_options_become_the_settings(dqa: Shell, converted: list[dict[str, Any]]
         metric="auc",
     )
     assert (converted[0]["calibration"], converted[0]["out"]) == (Path("c.npz"), Path("somewhere"))
+
+
+@pytest.mark.parametrize("given", ["--layout planes", "--layout=coded", "--layout", "--bits 3 --layout planes --recipe r.yaml"])
+def test_an_option_under_the_name_it_had_before_is_refused_with_the_new_one(
+    dqa: Shell, converted: list[dict[str, Any]], given: str
+) -> None:
+    done = dqa.refuses("convert", "m.h5", *given.split())
+    assert "--layout is now called --maps" in done.err and "hint: write --maps instead" in done.err
+    assert "--layout" not in dqa("convert", "--help").out
 
 
 def test_without_options_the_settings_are_the_defaults_and_out_is_named_after_the_model(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -53,6 +54,8 @@ def test_the_example_keeps_its_accuracy_on_real_images(root: Path, tmp_path: Pat
     result = json.loads(dqa("evaluate", out, "--data", tmp_path / "test.npz", "--limit", "2000", "-q", "--json").out)
     assert result["float_value"] > 0.9
     assert result["value"] > result["float_value"] - 0.015
+    quoted = re.findall(r"^    (/\* .* \*/)$", (root / "docs" / "tour.md").read_text(), re.MULTILINE)
+    assert quoted and all(line in (out / "src" / "model.c").read_text() for line in quoted)
 
 
 @needs_board

@@ -64,7 +64,7 @@ def _blank(activation: str) -> bytes:
         ({}, "uint8"),
         ({"ram": "auto"}, "float32"),
         ({"weight_bits": 4}, "uint8"),
-        ({"layout": "planes", "bias_correction": True}, "float32"),
+        ({"maps": "planes", "bias_correction": True}, "float32"),
     ],
 )
 @pytest.mark.filterwarnings("error::RuntimeWarning")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from dqa.conversion import recipe as recipes
 from dqa.conversion.recipe import Recipe
 from dqa.errors import RecipeError
 from dqa.support import strict_yaml
-from dqa.support.settings import CODINGS, METRICS, RUNTIMES, ConvertConfig, firmware_runtime
+from dqa.support.settings import CODINGS, METRICS, RENAMED, RUNTIMES, ConvertConfig, firmware_runtime
 
 SHA = "0123456789abcdef" * 4
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -33,9 +35,9 @@ def configs(draw: st.DrawFn) -> ConvertConfig:
                 {"bits": draw(st.floats(1, 8))},
                 {"ram": draw(st.just("auto") | st.integers(1, 2**31 - 1)), "runtime": draw(st.sampled_from(RUNTIMES))},
                 {"ram": "auto", "important": draw(st.floats(0.01, 1)), "error_coding": draw(st.sampled_from(CODINGS))},
-                {"layout": "planes", "method": "direct", "bits": bits},
-                {"layout": "planes", "bits": bits, "extra_bits": draw(st.integers(0, min(4, 8 - bits)))},
-                {"layout": "planes", "bits": 5, "ranking": "random", "seed": draw(st.integers(0, 2**32 - 1))},
+                {"maps": "planes", "method": "direct", "bits": bits},
+                {"maps": "planes", "bits": bits, "extra_bits": draw(st.integers(0, min(4, 8 - bits)))},
+                {"maps": "planes", "bits": 5, "ranking": "random", "seed": draw(st.integers(0, 2**32 - 1))},
             ]
         )
     )
@@ -82,13 +84,13 @@ def test_a_recipe_of_settings_alone_is_enough() -> None:
     [
         ({"bits": 0}, "bits: expected a number from 1 to 8, got 0"),
         ({"bits": 9}, "bits"),
-        ({"layout": "planes", "bits": 3.5}, "bits: expected a whole number from 1 to 8, got 3.5"),
-        ({"layout": "packed"}, "layout: expected coded or planes, got 'packed'"),
+        ({"maps": "planes", "bits": 3.5}, "bits: expected a whole number from 1 to 8, got 3.5"),
+        ({"maps": "packed"}, "maps: expected coded or planes, got 'packed'"),
         ({"bits": True}, "bits"),
         ({"bits": "4"}, "bits"),
         ({"extra_bits": 5}, "extra_bits"),
         ({"extra_bits": -1}, "extra_bits"),
-        ({"layout": "planes", "bits": 6, "extra_bits": 3}, r"bits \+ extra_bits: expected at most 8, got 6 \+ 3"),
+        ({"maps": "planes", "bits": 6, "extra_bits": 3}, r"bits \+ extra_bits: expected at most 8, got 6 \+ 3"),
         ({"important": 1.1}, "important"),
         ({"important": float("nan")}, "important"),
         ({"method": "paper"}, "method: expected dqa or direct, got 'paper'"),
@@ -102,10 +104,10 @@ def test_a_recipe_of_settings_alone_is_enough() -> None:
         ({"input_zero_point": float("inf")}, "input_zero_point"),
         ({"input_zero_point": "a"}, "input_zero_point"),
         ({"calibration_samples": 0}, "calibration_samples"),
-        ({"layout": "planes", "ranking": "sensitivity"}, "ranking: expected gain, energy or random"),
+        ({"maps": "planes", "ranking": "sensitivity"}, "ranking: expected gain, energy or random"),
         ({"seed": -1}, "seed"),
         ({"metric": "accuracy"}, "metric: expected top1, auc, miou or mse"),
-        ({"layout": "planes", "bits": 4, "extra_bits": True}, "extra_bits"),
+        ({"maps": "planes", "bits": 4, "extra_bits": True}, "extra_bits"),
     ],
 )
 def test_a_setting_that_is_not_allowed_is_named(setting: dict[str, Any], named: str) -> None:
@@ -227,28 +229,28 @@ GIVEN: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("ground", "idle"),
     [
-        ({}, {**dict.fromkeys(("method", "extra_bits", "important", "error_coding", "ranking", "seed"), "layout coded"), "runtime": "ram"}),
+        ({}, {**dict.fromkeys(("method", "extra_bits", "important", "error_coding", "ranking", "seed"), "maps coded"), "runtime": "ram"}),
         ({"ram": "auto"}, {"bits": "ram", "extra_bits": "ram", "seed": "ranking gain"}),
-        ({"ram": 9999, "layout": "planes"}, {"bits": "ram", "extra_bits": "ram", "seed": "ranking gain"}),
+        ({"ram": 9999, "maps": "planes"}, {"bits": "ram", "extra_bits": "ram", "seed": "ranking gain"}),
         (
             {"ram": "auto", "method": "direct"},
             {"bits": "ram", "extra_bits": "ram"} | dict.fromkeys(("important", "error_coding", "ranking", "seed"), "method direct"),
         ),
-        ({"layout": "planes"}, {"seed": "ranking gain", "runtime": "ram"}),
-        ({"layout": "planes", "ranking": "random"}, {"runtime": "ram"}),
+        ({"maps": "planes"}, {"seed": "ranking gain", "runtime": "ram"}),
+        ({"maps": "planes", "ranking": "random"}, {"runtime": "ram"}),
         (
-            {"layout": "planes", "method": "direct"},
+            {"maps": "planes", "method": "direct"},
             {"runtime": "ram"} | dict.fromkeys(("extra_bits", "important", "error_coding", "ranking", "seed"), "method direct"),
         ),
         (
-            {"layout": "planes", "extra_bits": 0},
+            {"maps": "planes", "extra_bits": 0},
             {"runtime": "ram"} | dict.fromkeys(("important", "error_coding", "ranking", "seed"), "extra_bits 0"),
         ),
         (
-            {"layout": "planes", "bits": 8},
+            {"maps": "planes", "bits": 8},
             {"runtime": "ram"} | dict.fromkeys(("important", "error_coding", "ranking", "seed"), "extra_bits 0"),
         ),
-        ({"layout": "planes", "important": 0}, {"runtime": "ram"} | dict.fromkeys(("error_coding", "ranking", "seed"), "important 0")),
+        ({"maps": "planes", "important": 0}, {"runtime": "ram"} | dict.fromkeys(("error_coding", "ranking", "seed"), "important 0")),
     ],
 )
 def test_a_setting_without_effect_is_refused_with_the_one_that_makes_it_so(ground: dict[str, Any], idle: dict[str, str]) -> None:
@@ -269,14 +271,29 @@ def test_a_setting_without_effect_is_refused_with_the_one_that_makes_it_so(groun
             recipes.parse(text)
 
 
+@pytest.mark.parametrize("value", ["coded", "planes", None, 3])
+def test_a_setting_under_the_name_it_had_before_is_refused_with_the_new_one(value: object) -> None:
+    for name, now in RENAMED.items():
+        with pytest.raises(RecipeError, match=f"^{name} is now called {now}$") as caught:
+            ConvertConfig(**{name: value})  # type: ignore[arg-type]
+        assert (caught.value.hint, caught.value.exit_code) == (f"write {now} instead of {name}", 2)
+        with pytest.raises(RecipeError, match=f"^{name} is now called {now}$"):
+            recipes.parse(HEAD + "config: " + json.dumps({"bits": 3, name: value}))
+
+
+def test_settings_are_copied_and_sent_to_other_processes() -> None:
+    config = ConvertConfig(maps="planes", bits=3)
+    assert pickle.loads(pickle.dumps(config)) == copy.deepcopy(config) == config  # noqa: S301 - our own bytes
+
+
 def test_what_is_not_given_has_its_default_where_it_has_an_effect() -> None:
-    planes = ConvertConfig(layout="planes")
+    planes = ConvertConfig(maps="planes")
     assert (planes.bits, planes.method, planes.extra_bits, planes.important, planes.error_coding) == (4, "dqa", 2, 0.4, "huffman")
     assert (planes.ranking, planes.seed, planes.runtime) == ("gain", None, None)
     assert (ConvertConfig().bits, ConvertConfig().extra_bits, ConvertConfig(ram="auto").bits) == (4, None, None)
     assert ConvertConfig(ram="auto").runtime == "standalone" and ConvertConfig(ram="auto").important == 0.4
-    assert [ConvertConfig(layout="planes", bits=bits).extra_bits for bits in (5, 6, 7, 8)] == [2, 2, 1, 0]
-    assert ConvertConfig(layout="planes", ranking="random").seed == 0
+    assert [ConvertConfig(maps="planes", bits=bits).extra_bits for bits in (5, 6, 7, 8)] == [2, 2, 1, 0]
+    assert ConvertConfig(maps="planes", ranking="random").seed == 0
     assert planes.packing == ConvertConfig().packing
     assert dataclasses.replace(planes, calibration_samples=3).extra_bits == 2
 

@@ -43,8 +43,8 @@ def test_eight_bit_programs_follow_the_float_network(seed: int) -> None:
     "config",
     [
         ConvertConfig(),
-        ConvertConfig(layout="planes", method="direct"),
-        ConvertConfig(layout="planes", bits=3, extra_bits=3, error_coding="raw"),
+        ConvertConfig(maps="planes", method="direct"),
+        ConvertConfig(maps="planes", bits=3, extra_bits=3, error_coding="raw"),
     ],
 )
 def test_programs_survive_being_written_and_read(config: ConvertConfig) -> None:
@@ -74,7 +74,7 @@ def relative_error(graph: Graph, x: np.ndarray, config: ConvertConfig) -> float:
 def test_more_bits_give_a_smaller_error() -> None:
     graph = residual(2)
     x = images(2, 24, graph)
-    two, four, six = (relative_error(graph, x, ConvertConfig(layout="planes", method="direct", bits=bits)) for bits in (2, 4, 6))
+    two, four, six = (relative_error(graph, x, ConvertConfig(maps="planes", method="direct", bits=bits)) for bits in (2, 4, 6))
 
     assert two > 2 * four > 4 * six
 
@@ -82,7 +82,7 @@ def test_more_bits_give_a_smaller_error() -> None:
 def test_shifting_errors_make_codes_of_equal_width_better() -> None:
     graph = residual(3)
     x = images(3, 24, graph)
-    none = ConvertConfig(layout="planes", bits=3, extra_bits=3, important=0.0)
+    none = ConvertConfig(maps="planes", bits=3, extra_bits=3, important=0.0)
     plain = relative_error(graph, x, none)
     some, every = (relative_error(graph, x, replace(none, important=r, error_coding="raw")) for r in (0.5, 1.0))
 
@@ -92,7 +92,7 @@ def test_shifting_errors_make_codes_of_equal_width_better() -> None:
 def test_direct_channels_are_rounded_without_bias() -> None:
     graph = residual(4)
     x = images(4, 16, graph)
-    program, formats = convert(graph, x, ConvertConfig(layout="planes", extra_bits=1, important=0.0))
+    program, formats = convert(graph, x, ConvertConfig(maps="planes", extra_bits=1, important=0.0))
     expected = run(graph, scaled(x))
     first = edge_order(graph).index(graph.ops[0].outputs[0])
     tensor = graph.ops[0].outputs[0]

@@ -134,7 +134,7 @@ def test_the_recipe_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_planes_are_stored_whole_as_ever(tmp_path: Path) -> None:
-    _, program = converted(tmp_path / "x", ConvertConfig(layout="planes", bits=3))
+    _, program = converted(tmp_path / "x", ConvertConfig(maps="planes", bits=3))
 
     assert program.phases is None
     assert not any(edge.ring_rows for edge in program.edges)

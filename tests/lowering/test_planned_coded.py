@@ -19,7 +19,7 @@ from dqa.program import LayoutName, Storage, read, write
 from dqa.quantization.coded import choose as stored
 from dqa.quantization.decide import InputFormat, free_groups
 from dqa.report.plan import plan_section
-from dqa.support.settings import ConvertConfig, MapLayout
+from dqa.support.settings import ConvertConfig, Maps
 from reference import mirror
 
 SIZE = 16
@@ -127,15 +127,15 @@ def test_tensors_that_share_a_range_are_not_coded(samples: np.ndarray) -> None:
     plans.realize(plans.search.smallest_plan())
 
 
-@pytest.mark.parametrize("layout", ["coded", "planes"])
-def test_a_conversion_codes_maps_unless_planes_are_asked_for(tmp_path: Path, layout: MapLayout) -> None:
+@pytest.mark.parametrize("maps", ["coded", "planes"])
+def test_a_conversion_codes_maps_unless_planes_are_asked_for(tmp_path: Path, maps: Maps) -> None:
     write_model(tmp_path)
     model, calibration = tmp_path / "tiny.tflite", tmp_path / "calibration.npz"
-    auto = dqa.convert(model, calibration, tmp_path / "auto", dqa.ConvertConfig(layout=layout, ram="auto"))
+    auto = dqa.convert(model, calibration, tmp_path / "auto", dqa.ConvertConfig(maps=maps, ram="auto"))
     smallest = auto.report["plan"]["smallest"]["arena"]
-    dqa.convert(model, calibration, tmp_path / "out", dqa.ConvertConfig(layout=layout, ram=smallest))
+    dqa.convert(model, calibration, tmp_path / "out", dqa.ConvertConfig(maps=maps, ram=smallest))
     dqa.convert(model, calibration, tmp_path / "again", recipe=tmp_path / "out" / "recipe.yaml")
     program = read((tmp_path / "out" / "model.dqa").read_bytes())
 
-    assert any(edge.storage is Storage.CODED for edge in program.edges) is (layout == "coded")
+    assert any(edge.storage is Storage.CODED for edge in program.edges) is (maps == "coded")
     assert (tmp_path / "again" / "model.tflite").read_bytes() == (tmp_path / "out" / "model.tflite").read_bytes()

@@ -102,8 +102,8 @@ def relative_error(data: bytes, out: Path, x: np.ndarray) -> float:
 @pytest.mark.parametrize(
     ("settings", "most"),
     [
-        ({"layout": "planes", "bits": 8, "extra_bits": 0}, 0.06),
-        ({"layout": "planes", "bits": 8, "extra_bits": 0, "weight_bits": 4}, 0.25),
+        ({"maps": "planes", "bits": 8, "extra_bits": 0}, 0.06),
+        ({"maps": "planes", "bits": 8, "extra_bits": 0, "weight_bits": 4}, 0.25),
         ({"ram": "auto"}, 0.15),
     ],
     ids=["8 bits", "4-bit weights", "streamed"],

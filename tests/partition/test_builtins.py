@@ -61,7 +61,7 @@ def test_the_input_may_be_of_any_type_though_a_builtin_reads_it(dtype: str, low:
     scale, zero = ((0.5, 0.25), (3.0, -100.0)) if dtype == "int8" else ((1.0,), (0.0,))
     (tmp_path / "m.tflite").write_bytes(network)
     np.savez(tmp_path / "x.npz", x=x)
-    config = ConvertConfig(layout="planes", method="direct", bits=8, input_scale=scale, input_zero_point=zero)
+    config = ConvertConfig(maps="planes", method="direct", bits=8, input_scale=scale, input_zero_point=zero)
     convert(tmp_path / "m.tflite", tmp_path / "x.npz", tmp_path / "out", config)
     interface = load_interface(tmp_path / "out")
     real = ((x - np.array(zero)) * np.array(scale)).astype(np.float32)

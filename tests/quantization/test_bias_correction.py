@@ -22,7 +22,7 @@ from dqa.quantization.weights.bias_correction import Centered, corrected_biases,
 from dqa.quantization.weights.layer_by_layer import Float32, Floats, parameters, walk
 from dqa.support.settings import ConvertConfig
 
-TWO_BITS = ConvertConfig(layout="planes", bits=2, method="direct", bias_correction=True)
+TWO_BITS = ConvertConfig(maps="planes", bits=2, method="direct", bias_correction=True)
 
 
 def network() -> tuple[Graph, Float32]:

@@ -30,7 +30,7 @@ from dqa.quantization.weights.moments import Moments, MomentSum
 from dqa.tflite.reader import read_contents
 from reference import mirror
 
-FOUR = ConvertConfig(layout="planes", method="direct", bits=8, weight_bits=4, input_scale=mixed_models.SCALE)
+FOUR = ConvertConfig(maps="planes", method="direct", bits=8, weight_bits=4, input_scale=mixed_models.SCALE)
 
 
 def weights_of(seed: int = 0, outputs: int = 6, inputs: int = 40) -> np.ndarray:
@@ -289,7 +289,7 @@ def test_channels_that_four_bit_weights_read_have_scales_within_a_factor_of_two(
         return max(float(formats[t].scales.max() / formats[t].scales.min()) for t in read)
 
     assert spread(EIGHT, 4) <= 2 * (1 + 1e-9) < spread(EIGHT, 8)
-    few = ConvertConfig(layout="planes", method="direct")
+    few = ConvertConfig(maps="planes", method="direct")
     assert spread(few, 4) == spread(few, 8) > 2
 
 

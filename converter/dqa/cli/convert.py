@@ -15,16 +15,18 @@ from dqa.support.manifest import listed
 from dqa.support.settings import (
     CODINGS,
     DEFAULTS,
-    LAYOUTS,
+    MAPS,
     MAX_BITS,
     MAX_EXTRA_BITS,
     METHODS,
     METRICS,
     RANKINGS,
+    RENAMED,
     RUNTIMES,
     ConvertConfig,
     numbers,
     ram_budget,
+    refuse_renamed,
 )
 
 
@@ -36,6 +38,24 @@ def _setting(name: str, **attributes: Any) -> Callable[[F], F]:
     return click.option(name, default=getattr(ConvertConfig, field), show_default=True, **attributes)
 
 
+def _renamed(function: F) -> F:
+    """Options under the names they had before: each is refused with its present one."""
+
+    def refuse(_context: click.Context, parameter: click.Parameter, given: str | None) -> None:
+        if given is not None:
+            refuse_renamed([parameter.name or ""], written=_option)
+
+    for name in RENAMED:
+        once = click.option(_option(name), is_flag=False, flag_value="", expose_value=False, hidden=True, callback=refuse)
+        function = once(function)
+    return function
+
+
+def _option(name: str) -> str:
+    """How a setting is written as an option."""
+    return "--" + name.replace("_", "-")
+
+
 def _numbers(_context: click.Context, parameter: click.Parameter, value: str) -> object:
     """One number, or one per channel with commas; 1/255 is a number."""
     return numbers(parameter.name or "", value)
@@ -44,7 +64,7 @@ def _numbers(_context: click.Context, parameter: click.Parameter, value: str) ->
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--calibration", type=click.Path(path_type=Path), metavar="X.npz", help="Samples of what the model will see, array `x`.")
-@_setting("--layout", type=click.Choice(LAYOUTS), help="Of stored maps: entropy-coded, or planes of fixed width.")
+@_setting("--maps", type=click.Choice(MAPS), help="How maps are stored: entropy-coded, or as planes of fixed width.")
 @_setting(
     "--bits", type=click.FloatRange(1, MAX_BITS), metavar="N", help="Stored bits per value on average; planes: of a code. Not with --ram."
 )
@@ -64,6 +84,7 @@ def _numbers(_context: click.Context, parameter: click.Parameter, value: str) ->
 @click.option("--push-rows", is_flag=True, help="The caller hands over the input row by row.")
 @click.option("--metric", type=click.Choice(METRICS), help="Of `dqa evaluate`.  [default: by the kind of task]")
 @click.option("--recipe", type=click.Path(path_type=Path), metavar="recipe.yaml", help="Settings and decisions, instead of options.")
+@_renamed
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="OUT", help="Directory to write.  [default: out/MODEL]")
 @output_options
 @click.pass_context
@@ -99,6 +120,6 @@ def _config(context: click.Context, recipe: Path | None, settings: dict[str, obj
         return ConvertConfig(**settings)  # type: ignore[arg-type]
     given = [name for name in settings if context.get_parameter_source(name) != ParameterSource.DEFAULT]
     if given:
-        options = ", ".join("--" + name.replace("_", "-") for name in given)
+        options = ", ".join(map(_option, given))
         raise RecipeError(f"{options}: not with --recipe, whose settings hold", hint=f"edit the config section of '{recipe}' instead")
     return None

@@ -77,7 +77,7 @@ def _from_calibration(request: Request, progress: Progress) -> Decisions:
         return _planned(model, cut, known, inputs, x, config, progress)
     with progress.task("Choosing formats", None):
         phases: tuple[int, ...] | None = None
-        if config.layout == "coded":
+        if config.maps == "coded":
             formats, phases = _coded(model, cut, known, inputs, outputs, x, config)
         else:
             formats = decide(cut.part, known, inputs, config, outputs)
@@ -133,7 +133,7 @@ def _stored(model: FloatModel, cut: Split, free: Sequence[FreeGroup], x: Floats3
     search = stored.Search(cut.part, free, maps, few if cut.builtins is None else None)
     if search.least > (budget := int(config.packing.bits * values / 8)):
         least = np.ceil(search.least * 800 / values) / 100
-        raise RecipeError(f"bits: this model takes at least {least:g}, got {config.packing.bits:g}", hint="or choose layout planes")
+        raise RecipeError(f"bits: this model takes at least {least:g}, got {config.packing.bits:g}", hint="or choose maps planes")
     return search.within(budget)
 
 
@@ -158,7 +158,7 @@ def _planned(
     if cut.builtins is not None:
         raise RecipeError("ram: a model with operators that stay TFLite builtins cannot be planned", hint="convert it without --ram")
     coded: Sequence[CodedGroup] = ()
-    if config.layout == "coded":
+    if config.maps == "coded":
         with progress.task("Pricing coded maps", None):
             free = [group for group in free_groups(cut.part, statistics, inputs, config) if len(group.members) == 1]
             coded = stored.coded_groups(cut.part, free, *_maps(model, cut, free, x)) if free else ()

@@ -27,7 +27,7 @@ import yaml
 
 from dqa.errors import RecipeError
 from dqa.support import strict_yaml
-from dqa.support.settings import ConvertConfig
+from dqa.support.settings import ConvertConfig, refuse_renamed
 from dqa.support.strict_yaml import check_known, mapping
 
 VERSION = 1
@@ -88,6 +88,7 @@ def parse(text: str) -> Recipe:
             f"dqa_recipe: expected {VERSION}, got {data.get('dqa_recipe')!r}", hint=f"its first line must be 'dqa_recipe: {VERSION}'"
         )
     settings = mapping("config", data.get("config", {}))
+    refuse_renamed(settings)
     check_known("config", settings, [item.name for item in fields(ConvertConfig)])
     return Recipe(
         config=ConvertConfig(**settings),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,12 +13,12 @@ from dqa.errors import RecipeError
 
 Method = Literal["dqa", "direct"]
 Coding = Literal["huffman", "raw"]
-MapLayout = Literal["coded", "planes"]
+Maps = Literal["coded", "planes"]
 Numbers = float | tuple[float, ...]
 
 METHODS: tuple[str, ...] = get_args(Method)
 CODINGS: tuple[str, ...] = get_args(Coding)
-LAYOUTS: tuple[str, ...] = get_args(MapLayout)
+MAPS: tuple[str, ...] = get_args(Maps)
 RUNTIMES = ("standalone", "tflm")
 METRICS = ("top1", "auc", "miou", "mse")
 RANKINGS = ("gain", "energy", "random")
@@ -25,6 +26,8 @@ MAX_BITS = 8
 MAX_EXTRA_BITS = 4
 MAX_CHANNELS = 65535
 WEIGHT_BITS = (4, 8)
+RENAMED = {"layout": "maps"}
+"""Settings that had another name: the old one, the present one."""
 
 
 DEFAULTS: dict[str, Any] = {
@@ -60,11 +63,11 @@ class ConvertConfig:
     """How a model is converted. Raises RecipeError, naming the setting, if a value is not allowed, or, naming both, if a setting that is
     given has no effect with another.
 
-    layout             how maps are stored: coded, entropy-coded within a hard average of stored bits; planes, planes of fixed width
+    maps               how maps are stored: coded, entropy-coded within a hard average of stored bits; planes, planes of fixed width
     bits               coded: stored bits per value, an average over the maps, 1..8, also a fraction; planes: bits of a code, 1..8;
                        not with ram
-    method             dqa, codes and shifting errors for the important channels; direct, codes alone; with layout planes, or ram
-    extra_bits         bits of a shifting error, 0..4, bits + extra_bits <= 8; with layout planes and method dqa
+    method             dqa, codes and shifting errors for the important channels; direct, codes alone; with maps planes, or ram
+    extra_bits         bits of a shifting error, 0..4, bits + extra_bits <= 8; with maps planes and method dqa
     important          share of the channels that keep their shifting error, 0..1; as method, where there are shifting errors
     error_coding       how the errors are written: huffman, or raw bits; as important
     ranking            what orders the channels by importance: gain, energy or random; as important
@@ -97,8 +100,12 @@ class ConvertConfig:
     ram: int | Literal["auto"] | None = None
     push_rows: bool = False
     runtime: str | None = None
-    layout: MapLayout = "coded"
+    maps: Maps = "coded"
     bias_correction: bool = False
+
+    def __new__(cls, *_: object, **given: object) -> ConvertConfig:
+        refuse_renamed(given)  # before Python calls it unknown
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         self._check_each()
@@ -122,12 +129,12 @@ class ConvertConfig:
 
     def _check_each(self) -> None:
         """Each setting by itself; numbers become one type, so that the settings of two equal recipes are equal."""
-        _one_of("layout", self.layout, LAYOUTS)
+        _one_of("maps", self.maps, MAPS)
         if isinstance(self.bits, float) and self.bits.is_integer():
             object.__setattr__(self, "bits", int(self.bits))
-        if self.bits is not None and self.layout == "coded" and (not _is_number(self.bits) or not 1 <= self.bits <= MAX_BITS):
+        if self.bits is not None and self.maps == "coded" and (not _is_number(self.bits) or not 1 <= self.bits <= MAX_BITS):
             raise RecipeError(f"bits: expected a number from 1 to {MAX_BITS}, got {self.bits!r}")
-        if self.bits is not None and self.layout == "planes":
+        if self.bits is not None and self.maps == "planes":
             _whole("bits", self.bits, 1, MAX_BITS)
         if self.extra_bits is not None:
             _whole("extra_bits", self.extra_bits, 0, MAX_EXTRA_BITS)
@@ -159,8 +166,8 @@ class ConvertConfig:
             found = dict.fromkeys(("bits", "extra_bits"), ("ram", "the planner chooses the bits: leave one of the two out"))
         else:
             found = {"runtime": ("ram left out", "runtime says what ram is of: give ram, too")}
-        if not planned and self.layout == "coded":
-            idle, other, hint = _PACKED, "layout coded", "choose layout planes, or leave it out"
+        if not planned and self.maps == "coded":
+            idle, other, hint = _PACKED, "maps coded", "choose maps planes, or leave it out"
         elif self.method == "direct":
             idle, other, hint = _PACKED[1:], "method direct", "leave one of the two out"
         elif self.extra_bits == 0:
@@ -172,6 +179,14 @@ class ConvertConfig:
         else:
             return found
         return dict.fromkeys(idle, (other, hint)) | found
+
+
+def refuse_renamed(names: Iterable[str], written: Callable[[str], str] = str) -> None:
+    """Raises RecipeError for a setting under the name it had before. written: how a setting is written where they were given."""
+    for name in names:
+        if name in RENAMED:
+            old, new = written(name), written(RENAMED[name])
+            raise RecipeError(f"{old} is now called {new}", hint=f"write {new} instead of {old}")
 
 
 def firmware_runtime(runtime: str | None, tflm: Path | None) -> str:

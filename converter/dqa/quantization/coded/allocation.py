@@ -29,7 +29,7 @@ def allocate(options: Sequence[Sequence[Choice]], budget: int) -> list[Choice]:
     if left < 0:
         raise RecipeError(
             f"bits: {budget:,} bytes are too few; the smallest maps take {budget - left:,}",
-            hint="ask for more bits, or for --layout planes",
+            hint="ask for more bits, or choose maps planes",
         )
     steps = sorted(
         ((before.loss - after.loss) / (after.size - before.size), -number, -place)
