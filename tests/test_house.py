@@ -75,3 +75,16 @@ def imports(file: Path) -> Iterator[str]:
 def exists(name: str) -> bool:
     place = PACKAGE.parent / name.replace(".", "/")
     return place.with_suffix(".py").exists() or (place / "__init__.py").exists()
+
+
+def test_tests_lie_in_the_rooms_of_the_package_and_import_no_other_test(root: Path) -> None:
+    here = root / "tests"
+    modules = sorted(here.rglob("*.py"))
+    assert len(modules) > 100
+    rooms = {path.parent.relative_to(here).parts[0] for path in modules if path.name.startswith("test_") and path.parent != here}
+    assert rooms - {path.name for path in PACKAGE.iterdir() if path.is_dir()} == {"firmware_c", "proof"}
+    for path in modules:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            assert not any(part.startswith("test_") for name in names for part in name.split(".")), path
