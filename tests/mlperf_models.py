@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
 from dqa import program as p
 from dqa.device.link import Link
-from dqa.report import Interface
+from dqa.report import Interface, load_interface
 from firmware import write_out
-from ports import Port, Ports, ports_of
+from ports import ports_of
 from programs import Builder, finish
 
 SHAPES = {"ic01": ((32, 32, 3), 10), "kws01": ((49, 10, 1), 12), "generic": ((5, 4, 2), 3)}
@@ -38,19 +38,14 @@ def rebuilder(values: int = 640) -> p.Program:
 
 
 def write_model(out: Path, program: p.Program, scales: tuple[float, float] = (0.25, 1 / 256)) -> Interface:
-    """Makes `out` a converted model as far as dqa build and dqa serve need it; the scales of input and output."""
+    """Makes `out` a converted model as far as dqa build and dqa serve need it; the scales are those of its inputs and outputs."""
     write_out(out, program)
-    ports: Ports = ports_of(program)
-    inputs, outputs = (
-        tuple(_scaled(port, scale) for port in side) for side, scale in zip((ports.inputs, ports.outputs), scales, strict=True)
-    )
-    interface = Interface(inputs, outputs, 1.0, 0.0, None)  # type: ignore[arg-type]
-    (out / "report.json").write_text(json.dumps({"interface": {**asdict(interface)}}))
-    return interface
-
-
-def _scaled(port: Port, scale: float) -> Port:
-    return Port(port.name, port.shape, port.dtype, (scale,), port.zero_point)
+    found = ports_of(program)
+    sides = zip(("inputs", "outputs"), (found.inputs, found.outputs), scales, strict=True)
+    ports = {name: [asdict(replace(port, scale=(scale,))) for port in side] for name, side, scale in sides}
+    section = {**ports, "data_scale": 1.0, "data_zero_point": 0.0, "metric": None, "push_rows": False}
+    (out / "report.json").write_text(json.dumps({"interface": section}))
+    return load_interface(out)
 
 
 class Words:

@@ -15,7 +15,7 @@ from dqa.device.client import Device
 from dqa.device.protocol import FRAME_MAX, Command, Frame
 from dqa.engine.host import HostModel
 from dqa.errors import InputError, RecipeError
-from dqa.report import Interface, load_interface
+from dqa.report import Interface
 from faulty import Native, host_firmware
 from firmware import insert, random_samples, write_out
 from mlperf_models import Words, classifier, rebuilder, write_model
@@ -38,8 +38,7 @@ class Model:
 
 def made(out: Path, name: str) -> Model:
     program = rebuilder() if name == "ad01" else classifier(name)
-    write_model(out, program)
-    return Model(out, load_interface(out), HostModel((out / "model.dqa").read_bytes()))
+    return Model(out, write_model(out, program), HostModel((out / "model.dqa").read_bytes()))
 
 
 @pytest.fixture(scope="module")
