@@ -152,3 +152,15 @@ def test_files_that_are_not_there_are_refused(runner: ModuleType, tmp_path: Path
     (tmp_path / "y_labels.csv").write_text("a.bin,2,1\n")
     with pytest.raises(InputError, match=r"a\.bin"):
         list(runner.samples(tmp_path))
+
+
+def test_a_port_without_usb_numbers_is_found_by_the_benchmark_s_runner(root: Path, tmp_path: Path) -> None:
+    """The runner's way to look for devices, in a script of our own."""
+    (tmp_path / "helper.py").write_text("from serial.tools import list_ports\n")
+    script = tmp_path / "main.py"
+    script.write_text(
+        "import sys\nfrom helper import list_ports\n"
+        "print([(p.device, p.vid, p.pid) for p in list_ports.comports(True) if p.vid and p.description == 'dqa serve'], sys.argv[1:])\n"
+    )
+    command = [sys.executable, str(root / "examples" / "mlperf_tiny" / "with_port.py"), "/dev/pts/77", str(script), "--mode=a"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[('/dev/pts/77', 1155, 14155)] ['--mode=a']\n"
