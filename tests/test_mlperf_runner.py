@@ -18,8 +18,8 @@ from dqa.engine.host import HostModel
 from dqa.errors import DataError, InputError, ToolError
 from dqa.evaluation import metrics
 from faulty import Native, host_firmware
-from firmware import needs_compiler, needs_qemu, random_samples
-from mlperf_models import classifier, rebuilder, write_model
+from firmware import insert, needs_compiler, needs_qemu, random_samples
+from mlperf_models import Words, classifier, rebuilder, write_model
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +164,26 @@ def test_a_port_without_usb_numbers_is_found_by_the_benchmark_s_runner(root: Pat
     )
     command = [sys.executable, str(root / "examples" / "mlperf_tiny" / "with_port.py"), "/dev/pts/77", str(script), "--mode=a"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[('/dev/pts/77', 1155, 14155)] ['--mode=a']\n"
+
+
+@needs_compiler
+@needs_qemu
+def test_a_fault_on_a_board_is_told_in_text_and_so_is_every_later_command(tmp_path: Path) -> None:
+    write_model(tmp_path, classifier("generic"))
+    insert(tmp_path, "dqa_status dqa_model_run(const int8_t **output) {", "*(volatile int *)0xF0000000u = 1;")
+    with Simulator(load_board("mps2_an386"), bare.build(tmp_path, "mps2_an386", protocol="both").elf) as board:
+        words = Words(board.link)
+        words.load(bytes(40))
+        *_, told = words.ask("infer 1 0")
+        assert told.startswith("e-[Processor fault: status ")
+        assert words.ask("name") == [told]
+
+
+@needs_compiler
+def test_the_protocol_takes_no_ram_of_the_model(tmp_path: Path) -> None:
+    write_model(tmp_path, classifier("generic"))
+    for board in ("mps2_an386", "microbit", "nucleo_h743zi"):
+        frames, text, both = (bare.build(tmp_path, board, protocol=protocol) for protocol in ("dqa", "mlperf", "both"))
+        assert frames.ram_model == text.ram_model == both.ram_model
+        assert both.ram_static > text.ram_static and both.flash_code > text.flash_code
+        assert both.stack is not None

@@ -52,27 +52,23 @@ def build(
     chosen = load_board(board)
     why_bare = "" if bare or chosen.simulated else _why_bare(chosen)
     built = _make(out, chosen, runtime, tflm, [], quiet, pushed, bare or bool(why_bare), protocol)
-    entry = {
-        "board": board,
-        "runtime": runtime,
-        "pushed": pushed,
-        "protocol": protocol,
-        "program_sha256": built.program_sha256,
-        **built.figures(),
-    }
+    entry = {"board": board, "runtime": runtime, "pushed": pushed, "program_sha256": built.program_sha256, **built.figures()}
+    entry |= {"protocol": protocol} if protocol != DQA_ONLY else {}
     why = record(out, "builds", entry)
     notes = (why_bare, *built.notes, f"the report was left as it is: {why}" if why else "")
     return replace(built, notes=tuple(filter(None, notes)))
 
 
-def upload(out: Path, board: Board, port: str | None, runtime: str, tflm: Path | None, quiet: bool, pushed: bool) -> None:
+def upload(
+    out: Path, board: Board, port: str | None, runtime: str, tflm: Path | None, quiet: bool, pushed: bool, protocol: str = DQA_ONLY
+) -> None:
     """Builds OUT/firmware with PlatformIO and writes it to a connected board with the board's upload tool."""
     if board.platformio is None:
         hint = "write the .hex or .bin that dqa build makes with the board's own tools"
         raise BoardError(f"no official platform of PlatformIO knows board {board.name}", hint=hint)
     if _why_bare(board):
         raise registry.unreachable(board.name)
-    _make(out, board, runtime, tflm, ["-t", "upload", *(["--upload-port", port] if port else [])], quiet, pushed, False)
+    _make(out, board, runtime, tflm, ["-t", "upload", *(["--upload-port", port] if port else [])], quiet, pushed, False, protocol)
 
 
 def _why_bare(board: Board) -> str:

@@ -130,6 +130,7 @@ class Server:
                 self._name.symlink_to(self.terminal)
             except OSError as error:
                 raise InputError(f"'{self._name}' cannot be made: {error.strerror}", hint="choose another --link") from error
+            self._open.enter_context(processes.unfinished(self._name))  # also gone if this process is killed
             self._open.callback(self._name.unlink, missing_ok=True)
         self._selector = self._open.enter_context(selectors.DefaultSelector())
         self._selector.register(self._link, selectors.EVENT_READ)
