@@ -4,7 +4,7 @@
 
 The model's sources are in model/ beside platformio.ini, or in the directory named by DQA_MODEL.
 With DQA_RUNTIME=tflm they run inside TensorFlow Lite Micro, which dqa build finds: DQA_TFLM_LIBRARY, DQA_TFLM_FLAGS.
-With DQA_MODEL_PUSHED=1 the model takes its input row by row.
+With DQA_MODEL_PUSHED=1 the model takes its input row by row. DQA_PROTOCOL_FLAGS: what dqa build --protocol adds (src/main.c).
 """
 
 import os
@@ -34,7 +34,7 @@ model = directory("DQA_MODEL", project / "model", "model.h", "Convert a model, o
 cpu = option("custom_cpu_flags")
 env.Append(
     ASFLAGS=cpu,
-    CCFLAGS=[*cpu, *option("custom_defines")],
+    CCFLAGS=[*cpu, *option("custom_defines"), *os.environ.get("DQA_PROTOCOL_FLAGS", "").split()],
     LINKFLAGS=[*cpu, *option("custom_symbols"), "-nostartfiles", f"-Wl,-Map={env.subst('$BUILD_DIR')}/firmware.map"],
     CPPPATH=[str(model), str(project / "lib" / "dqa" / "include")],
 )

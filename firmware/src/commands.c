@@ -156,9 +156,9 @@ static uint16_t answer(frame_buffer *request, frame_buffer *reply, bool *ok) {
   return read_output(payload, length, reply, ok);
 }
 
-void commands_open(uint32_t core_hz) {
+void commands_open(int status, uint32_t core_hz) {
+  load_status = status;
   clock_hz = core_hz;
-  load_status = inference_load();
 }
 
 void commands_answer(frame_event event, frame_buffer *request, frame_buffer *reply) {

@@ -40,8 +40,8 @@ enum {
   REFUSED_STACK = 13      /* as REFUSED_FAULT, because the stack overflowed; detail: its bytes */
 };
 
-/* Loads the model. core_hz: the core's clock. */
-void commands_open(uint32_t core_hz);
+/* status: of inference_load. core_hz: the core's clock. */
+void commands_open(int status, uint32_t core_hz);
 /* Answers one event of the receiver (not FRAME_NONE) into reply; it stays empty where silence is best. */
 void commands_answer(frame_event event, frame_buffer *request, frame_buffer *reply);
 /* Makes reply the report of a fault during the last request, which from now on all requests get: REFUSED_FAULT or

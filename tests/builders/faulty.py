@@ -13,13 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from builders.c_tools import SANITIZERS, SOURCES, WARNINGS
+from builders.c_tools import SANITIZERS, WARNINGS
+from dqa.device import host_board
 from dqa.device.boards import Board
 from dqa.device.link import Link, ReconnectedError, SocketLink
 from dqa.device.protocol import SYNC
 from dqa.device.simulate import Simulator
-from dqa.engine.compile import build, executor_includes, executor_sources
-from dqa.support import resources
 
 BYTES = ("drop", "flip", "insert", "duplicate", "replay", "delay", "truncate")
 """Faults of the line."""
@@ -74,14 +73,9 @@ class Emulated(Simulator):
         self._folder.cleanup()
 
 
-def host_firmware(out: Path, *, pushed: bool = False) -> Path:
+def host_firmware(out: Path, *, pushed: bool = False, protocol: str = "dqa") -> Path:
     """The firmware of a converted model, compiled for this machine with sanitizers."""
-    firmware = resources.path("firmware")
-    sources = [*sorted((firmware / "src").glob("*.c")), *executor_sources(), *sorted((out / "src").glob("*.c"))]
-    includes = [firmware / "src", firmware / "bsp", out / "src", *executor_includes()]
-    defines = ["-DDQA_BOARD=host", "-DDQA_CLOCK_HZ=1000000u", "-DDQA_COUNTER_KIND=COUNTER_SYSTICK", f"-DDQA_MODEL_PUSHED={int(pushed)}"]
-    host_board = SOURCES / "host_board.c"
-    return build("host-firmware", "", [*sources, host_board], includes, [*WARNINGS, *SANITIZERS, *defines])
+    return host_board.firmware(out, pushed=pushed, protocol=protocol, flags=[*WARNINGS, *SANITIZERS])
 
 
 class Native:

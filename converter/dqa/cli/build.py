@@ -6,8 +6,20 @@ from pathlib import Path
 
 import click
 
-from dqa.cli.common import board_option, out_argument, output_options, progress, rows_pushed, runtime_options, table, talk, warn, write_json
-from dqa.support.settings import firmware_runtime
+from dqa.cli.common import (
+    board_option,
+    out_argument,
+    output_options,
+    progress,
+    protocol_option,
+    rows_pushed,
+    runtime_options,
+    table,
+    talk,
+    warn,
+    write_json,
+)
+from dqa.support.settings import DQA_ONLY, firmware_runtime
 from dqa.support.version import __version__
 
 
@@ -15,23 +27,34 @@ from dqa.support.version import __version__
 @out_argument
 @board_option
 @runtime_options
+@protocol_option(DQA_ONLY)
 @click.option("--bare", is_flag=True, help="With the compiler alone, without PlatformIO: firmware.elf, .bin and .hex.")
 @click.option("-v", "--verbose", is_flag=True, help="Show PlatformIO's output.")
 @output_options
 def build(
-    out: Path, board: str, runtime: str | None, tflm: Path | None, bare: bool, verbose: bool, quiet: bool, json_path: Path | None
+    out: Path,
+    board: str,
+    runtime: str | None,
+    tflm: Path | None,
+    protocol: str,
+    bare: bool,
+    verbose: bool,
+    quiet: bool,
+    json_path: Path | None,
 ) -> None:
     """Build the firmware of OUT, a directory of `dqa convert`, with PlatformIO, or with the compiler alone."""
     from dqa.device.build import build as build_firmware
 
     runtime = firmware_runtime(runtime, tflm)
     with progress(quiet or verbose).task(f"Building for {board}", None):
-        result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=rows_pushed(out, board, runtime), bare=bare)
+        pushed = rows_pushed(out, board, runtime)
+        result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=pushed, bare=bare, protocol=protocol)
     data = {
         "dqa": __version__,
         "program_sha256": result.program_sha256,
         "board": board,
         "runtime": runtime,
+        "protocol": protocol,
         "builder": result.builder,
         "elf": str(result.elf),
         "map": str(result.map_file),

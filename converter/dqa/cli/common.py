@@ -18,6 +18,7 @@ from dqa.errors import DqaError, InputError
 from dqa.support import manifest
 from dqa.support.files import FULL, refuse_same, write_atomically
 from dqa.support.progress import Progress, RichProgress, SilentProgress
+from dqa.support.settings import PROTOCOLS
 
 F = TypeVar("F", bound=Callable[..., Any])
 INTERRUPTED = 130
@@ -114,6 +115,12 @@ def runtime_options(function: F) -> F:
         "--tflm", type=click.Path(path_type=Path), metavar="DIR", help="Tree of TensorFlow Lite Micro, made.  [default: $DQA_TFLM_DIR]"
     )
     return runtime(tree(function))
+
+
+def protocol_option(default: str) -> Callable[[F], F]:
+    """--protocol, of the serial port of firmware."""
+    about = "Of the serial port: dqa's own, MLPerf Tiny's, or both, told apart by the first bytes."
+    return click.option("--protocol", type=click.Choice(PROTOCOLS), default=default, show_default=True, help=about)
 
 
 def progress(quiet: bool) -> Progress:

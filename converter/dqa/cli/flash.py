@@ -6,26 +6,47 @@ from pathlib import Path
 
 import click
 
-from dqa.cli.common import board_option, out_argument, output_options, progress, rows_pushed, runtime_options, talk, write_json
-from dqa.support.settings import firmware_runtime
+from dqa.cli.common import (
+    board_option,
+    out_argument,
+    output_options,
+    progress,
+    protocol_option,
+    rows_pushed,
+    runtime_options,
+    talk,
+    write_json,
+)
+from dqa.support.settings import DQA_ONLY, MLPERF_ONLY, firmware_runtime
 
 
 @click.command()
 @out_argument
 @board_option
 @runtime_options
+@protocol_option(DQA_ONLY)
 @click.option("--port", metavar="PORT", help="Of the programmer, where it has one.  [default: found by PlatformIO]")
 @click.option("-v", "--verbose", is_flag=True, help="Show PlatformIO's output.")
 @output_options
 def flash(
-    out: Path, board: str, runtime: str | None, tflm: Path | None, port: str | None, verbose: bool, quiet: bool, json_path: Path | None
+    out: Path,
+    board: str,
+    runtime: str | None,
+    tflm: Path | None,
+    protocol: str,
+    port: str | None,
+    verbose: bool,
+    quiet: bool,
+    json_path: Path | None,
 ) -> None:
     """Build the firmware of OUT and write it to the connected board."""
     from dqa.device.flash import flash as flash_firmware
 
     runtime = firmware_runtime(runtime, tflm)
     with progress(quiet or verbose).task(f"Building for {board} and flashing", None):
-        flash_firmware(out, board, port, runtime, tflm, quiet=not verbose, pushed=rows_pushed(out, board, runtime))
-    write_json({"board": board, "runtime": runtime, "flashed": True}, json_path)
+        pushed = rows_pushed(out, board, runtime)
+        flash_firmware(out, board, port, runtime, tflm, quiet=not verbose, pushed=pushed, protocol=protocol)
+    write_json({"board": board, "runtime": runtime, "protocol": protocol, "flashed": True}, json_path)
     if talk(quiet, json_path):
-        print(f"flashed {board}; next: dqa evaluate {out} --data TEST.npz --target serial:PORT")
+        following = "the benchmark's runner" if protocol == MLPERF_ONLY else f"dqa evaluate {out} --data TEST.npz --target serial:PORT"
+        print(f"flashed {board}; next: {following}")

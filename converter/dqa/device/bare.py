@@ -5,13 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dqa.device import project, tflm_tree
+from dqa.device import mlperf, project, tflm_tree
 from dqa.device.boards import Board, load_board
 from dqa.device.built import BARE, BuildResult, result, variant
 from dqa.device.tflm_tree import Tflm
 from dqa.device.toolchain import COMPILER, compiler, overflow
 from dqa.errors import ToolError
 from dqa.support import processes
+from dqa.support.settings import DQA_ONLY
 
 _FLAGS = ("-O2", "-mthumb", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", "-Wall", "-Wextra", "-Werror")
 _LANGUAGES = {".c": ("-std=c99",), ".cc": ("-std=c++17", "-fno-rtti", "-fno-exceptions", "-fno-threadsafe-statics")}
@@ -21,20 +22,23 @@ _TFLM_SOURCES = ("bsp", "src", "lib/dqa/src", "lib/dqa_tflm/src")
 _IMAGES = {".bin": "binary", ".hex": "ihex"}
 
 
-def build(out: Path, board: str, tflm: Tflm | None = None, *, pushed: bool = False, portable: bool = False) -> BuildResult:
+def build(
+    out: Path, board: str, tflm: Tflm | None = None, *, pushed: bool = False, portable: bool = False, protocol: str = DQA_ONLY
+) -> BuildResult:
     """Builds OUT/firmware for a board, from nothing each time: firmware.elf, .bin and .hex; errors as dqa.device.build.build.
 
     tflm: what the model runs inside of. portable: without the variants that use instructions of the board's processor.
     """
     chosen = load_board(board)
     folder = project.write(out).folder.resolve()
-    kind = variant("tflm" if tflm else "standalone", pushed)
+    kind = variant("tflm" if tflm else "standalone", pushed, protocol)
     target = folder / ".pio" / (f"bare-{kind}-portable" if portable else f"bare-{kind}") / board
     target.mkdir(parents=True, exist_ok=True)
     elf = target / "firmware.elf"
     flags = [*_FLAGS, *chosen.cpu_flags, *chosen.defines(), *(f"-I{folder / name}" for name in _INCLUDES)]
     flags += ["-DDQA_MODEL_PUSHED=1"] if pushed else []
     flags += ["-DDQA_PORTABLE"] if portable else []
+    flags += mlperf.defines(out, protocol)
     flags += tflm_tree.flags(tflm, folder) if tflm else []
     objects = {}
     for number, name in enumerate(_TFLM_SOURCES if tflm else _SOURCES):

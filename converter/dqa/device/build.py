@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dqa.device import bare as direct
-from dqa.device import project, registry, tflm_arena, tflm_tree
+from dqa.device import mlperf, project, registry, tflm_arena, tflm_tree
 from dqa.device.boards import Board, load_board
 from dqa.device.built import BuildResult, publish, result, variant
 from dqa.device.tflm_tree import Tflm
@@ -24,7 +24,7 @@ from dqa.errors import BoardError, DqaError, RecipeError, ToolError
 from dqa.report import record
 from dqa.support import manifest, processes
 from dqa.support.files import failure
-from dqa.support.settings import firmware_runtime
+from dqa.support.settings import DQA_ONLY, firmware_runtime
 
 _QUIET = {"PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no", "PLATFORMIO_DISABLE_UPGRADE_CHECK": "true"}
 
@@ -38,26 +38,30 @@ def build(
     *,
     pushed: bool = False,
     bare: bool = False,
+    protocol: str = DQA_ONLY,
 ) -> BuildResult:
     """Builds OUT/firmware for a board; a second build of the same model takes about a second.
 
     runtime "tflm" links TensorFlow Lite Micro from the tree `tflm` (or DQA_TFLM_DIR). quiet: PlatformIO's output goes to
     OUT/firmware/.pio/BOARD.log only, else to stderr as well. pushed: the model takes its input row by row, which runtime "standalone" can.
     bare: with the compiler alone, as is also done for a board that no official platform of PlatformIO knows, and where the platform is not
-    installed and the registry cannot be reached; the notes say so.
+    installed and the registry cannot be reached; the notes say so. protocol: of the serial port, one of PROTOCOLS (dqa.support.settings).
     An earlier build stays until this one is complete. The report in `out` gets the figures. BoardError: unknown board, or the model does
     not fit. ToolError: something is not installed, or the build failed.
     """
     chosen = load_board(board)
     why_bare = "" if bare or chosen.simulated else _why_bare(chosen)
-    built = _make(out, chosen, runtime, tflm, [], quiet, pushed, bare or bool(why_bare))
+    built = _make(out, chosen, runtime, tflm, [], quiet, pushed, bare or bool(why_bare), protocol)
     entry = {"board": board, "runtime": runtime, "pushed": pushed, "program_sha256": built.program_sha256, **built.figures()}
+    entry |= {"protocol": protocol} if protocol != DQA_ONLY else {}
     why = record(out, "builds", entry)
     notes = (why_bare, *built.notes, f"the report was left as it is: {why}" if why else "")
     return replace(built, notes=tuple(filter(None, notes)))
 
 
-def upload(out: Path, board: Board, port: str | None, runtime: str, tflm: Path | None, quiet: bool, pushed: bool) -> None:
+def upload(
+    out: Path, board: Board, port: str | None, runtime: str, tflm: Path | None, quiet: bool, pushed: bool, protocol: str = DQA_ONLY
+) -> None:
     """Builds OUT/firmware with PlatformIO and writes it to a connected board with the board's upload tool."""
     if board.platformio is None:
         hint = "write the .hex or .bin that dqa build makes with the board's own tools"
@@ -65,7 +69,7 @@ def upload(out: Path, board: Board, port: str | None, runtime: str, tflm: Path |
     project.check(out)
     if _why_bare(board):
         raise registry.unreachable(board.name)
-    _make(out, board, runtime, tflm, ["-t", "upload", *(["--upload-port", port] if port else [])], quiet, pushed, False)
+    _make(out, board, runtime, tflm, ["-t", "upload", *(["--upload-port", port] if port else [])], quiet, pushed, False, protocol)
 
 
 def _why_bare(board: Board) -> str:
@@ -78,9 +82,18 @@ def _why_bare(board: Board) -> str:
 
 
 def _make(
-    out: Path, board: Board, runtime: str, tflm: Path | None, arguments: list[str], quiet: bool, pushed: bool, bare: bool
+    out: Path,
+    board: Board,
+    runtime: str,
+    tflm: Path | None,
+    arguments: list[str],
+    quiet: bool,
+    pushed: bool,
+    bare: bool,
+    protocol: str = DQA_ONLY,
 ) -> BuildResult:
     firmware_runtime(runtime, tflm)
+    spoken = mlperf.defines(out, protocol)
     if pushed and runtime != "standalone":
         raise RecipeError(f"runtime {runtime} takes no rows one by one", hint="build for runtime standalone, or with the input whole")
     tree = tflm_tree.find(board, tflm) if runtime == "tflm" else None
@@ -89,20 +102,33 @@ def _make(
     try:
         inside, note = tflm_arena.sized(out, tree) if tree else (None, "")
         if bare:
-            made = direct.build(out, board.name, inside, pushed=pushed)
+            made = direct.build(out, board.name, inside, pushed=pushed, protocol=protocol)
         else:
-            made = _platformio(written.folder, board, inside, arguments, quiet, pushed)
+            environment = {"DQA_PROTOCOL_FLAGS": " ".join(spoken)}
+            made = _platformio(written.folder, board, inside, arguments, quiet, variant(runtime, pushed, protocol), pushed, environment)
     except OSError as error:
         raise failure(written.folder, error) from error
-    built = publish(out, board.name, runtime, pushed, made)
+    built = publish(out, board.name, runtime, pushed, made, protocol)
     edited = f"built as it was changed: {manifest.listed(written.edited)} in '{written.folder}'" if written.edited else ""
     return replace(built, notes=tuple(filter(None, (edited, note))))
 
 
-def _platformio(folder: Path, board: Board, inside: Tflm | None, arguments: list[str], quiet: bool, pushed: bool) -> BuildResult:
-    runtime = "tflm" if inside else "standalone"
-    work = folder.resolve() / ".pio" / variant(runtime, pushed)
-    environment = {"DQA_RUNTIME": runtime, "DQA_MODEL_PUSHED": str(int(pushed)), "PLATFORMIO_BUILD_DIR": str(work)}
+def _platformio(
+    folder: Path,
+    board: Board,
+    inside: Tflm | None,
+    arguments: list[str],
+    quiet: bool,
+    kind: str,
+    pushed: bool,
+    environment: dict[str, str],
+) -> BuildResult:
+    work = folder.resolve() / ".pio" / kind
+    environment |= {
+        "DQA_RUNTIME": "tflm" if inside else "standalone",
+        "DQA_MODEL_PUSHED": str(int(pushed)),
+        "PLATFORMIO_BUILD_DIR": str(work),
+    }
     environment |= tflm_tree.environment(inside, folder.resolve()) if inside else {}
     _run(folder, board, arguments, environment, quiet)
     return result(work / board.name / "firmware.elf")

@@ -13,6 +13,7 @@ from dqa.device.sizes import Sizes, measure
 from dqa.report import program_sha256
 from dqa.support import manifest
 from dqa.support.directories import staged
+from dqa.support.settings import DQA_ONLY
 from dqa.support.version import __version__
 
 BARE, PLATFORMIO = "bare", "platformio"
@@ -59,14 +60,14 @@ def result(elf: Path, builder: str = PLATFORMIO) -> BuildResult:
     return BuildResult(elf, *figures, stack.bound(elf), elf.with_suffix(".map"), builder=builder)
 
 
-def variant(runtime: str, pushed: bool) -> str:
+def variant(runtime: str, pushed: bool, protocol: str = DQA_ONLY) -> str:
     """The name of a kind of firmware."""
-    return f"{runtime}-pushed" if pushed else runtime
+    return "-".join([runtime, *(["pushed"] if pushed else []), *([protocol] if protocol != DQA_ONLY else [])])
 
 
-def elf_path(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = False) -> Path:
+def elf_path(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = False, protocol: str = DQA_ONLY) -> Path:
     """Where `publish` puts the firmware."""
-    return out / "build" / board / variant(runtime, pushed) / "firmware.elf"
+    return out / "build" / board / variant(runtime, pushed, protocol) / "firmware.elf"
 
 
 def found(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = False) -> BuildResult | None:
@@ -83,11 +84,11 @@ def found(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = 
         return None
 
 
-def publish(out: Path, board: str, runtime: str, pushed: bool, made: BuildResult) -> BuildResult:
+def publish(out: Path, board: str, runtime: str, pushed: bool, made: BuildResult, protocol: str = DQA_ONLY) -> BuildResult:
     """Puts what was made, and what is known of it, in the place of an earlier build."""
-    elf, program = elf_path(out, board, runtime, pushed=pushed), program_sha256(out)
+    elf, program = elf_path(out, board, runtime, pushed=pushed, protocol=protocol), program_sha256(out)
     about: dict[str, Any] = {"dqa": __version__, "program_sha256": program, "board": board, "runtime": runtime, "pushed": pushed}
-    about["builder"] = made.builder
+    about |= {"protocol": protocol, "builder": made.builder}
     with staged(elf.parent, manifest.users) as new:
         for file in (made.elf, made.map_file, *made.images()):
             shutil.copyfile(file, new / file.name)

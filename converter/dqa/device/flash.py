@@ -7,6 +7,7 @@ from pathlib import Path
 from dqa.device.boards import load_board
 from dqa.device.build import upload
 from dqa.errors import BoardError
+from dqa.support.settings import DQA_ONLY
 
 
 def flash(
@@ -18,6 +19,7 @@ def flash(
     quiet: bool = True,
     *,
     pushed: bool = False,
+    protocol: str = DQA_ONLY,
 ) -> None:
     """Builds OUT's firmware as dqa.device.build does and flashes it; port: the upload tool's port, None to let it find the board.
 
@@ -26,4 +28,4 @@ def flash(
     chosen = load_board(board)
     if chosen.simulated:
         raise BoardError(f"board {board} is simulated: there is nothing to flash", hint=f"run it with: dqa simulate {out} --board {board}")
-    upload(out, chosen, port, runtime, tflm, quiet, pushed)
+    upload(out, chosen, port, runtime, tflm, quiet, pushed, protocol)

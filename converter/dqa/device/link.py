@@ -42,6 +42,10 @@ class SocketLink:
         self._connection = connection
         self._peer = peer
 
+    def fileno(self) -> int:
+        """For select."""
+        return self._connection.fileno()
+
     def send(self, data: bytes) -> None:
         self._connection.settimeout(30)  # a device that takes no bytes for this long is stuck
         try:

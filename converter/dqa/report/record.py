@@ -13,7 +13,7 @@ from dqa.report.html import render_html
 from dqa.support import manifest
 
 KEYS = {
-    "builds": ("board", "runtime", "pushed"),
+    "builds": ("board", "runtime", "pushed", "protocol"),
     "evaluations": ("target", "runtime", "metric", "output", "data_sha256", "samples"),
 }
 """What tells the entries of a section apart: one that has the same of these takes the other's place."""

@@ -20,6 +20,8 @@ METHODS: tuple[str, ...] = get_args(Method)
 CODINGS: tuple[str, ...] = get_args(Coding)
 MAPS: tuple[str, ...] = get_args(Maps)
 RUNTIMES = ("standalone", "tflm")
+DQA_ONLY, MLPERF_ONLY, BOTH = PROTOCOLS = ("dqa", "mlperf", "both")
+"""Of a firmware's serial port: dqa's own, that of MLPerf Tiny, or either, told apart by its first bytes."""
 METRICS = ("top1", "auc", "miou", "mse")
 RANKINGS = ("gain", "energy", "random")
 MAX_BITS = 8
@@ -199,6 +201,11 @@ def firmware_runtime(runtime: str | None, tflm: Path | None) -> str:
     if tflm is not None and chosen != "tflm":
         raise RecipeError(f"tflm has no effect with runtime {chosen}", hint="choose runtime tflm, or leave tflm out")
     return chosen
+
+
+def one_of_protocols(protocol: str) -> None:
+    """RecipeError unless it is one of PROTOCOLS."""
+    _one_of("protocol", protocol, PROTOCOLS)
 
 
 def ram_budget(value: object) -> int | Literal["auto"] | None:
