@@ -206,6 +206,34 @@ def test_a_hostile_or_damaged_file_is_one_error_and_nothing_runs(files: Path, na
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shape", "dtype", "inner", "says"),
+    [
+        ((8, 4), "float32", "float32", "input 'x' is a batch of 8"),
+        ((None, 4), "uint8", "float32", "input 'x' is uint8, expected float32"),
+        ((None, 4), "float16", "float16", "input 'x' is float16, expected float32"),
+        ((None, 4), "float32", "float16", "computes in float16"),
+    ],
+)
+def test_a_saved_model_in_other_numbers_is_refused_with_the_reason(
+    shape: tuple[int | None, ...], dtype: str, inner: str, says: str, tmp_path: Path
+) -> None:
+    import tensorflow as tf
+
+    weights = tf.constant(np.ones((4, 3), inner))
+
+    def call(x: Any) -> Any:
+        return {"y": tf.cast(tf.matmul(tf.cast(x, inner), weights), tf.float32)}
+
+    module = tf.Module()
+    module.call = tf.function(call, input_signature=[tf.TensorSpec(shape, dtype, name="x")])
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.call)
+    with pytest.raises(ModelError, match=says) as caught:
+        load_model(tmp_path / "saved")
+    assert "export it" in caught.value.hint
+
+
+@pytest.mark.slow
 def test_a_saved_model_that_reads_files_is_refused(files: Path) -> None:
     import tensorflow as tf
 

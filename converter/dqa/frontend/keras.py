@@ -18,7 +18,7 @@ from dqa.frontend.keras_files import DAMAGED
 from dqa.frontend.keras_load import INSTALL, load_keras, reason
 from dqa.frontend.limits import limit_process
 from dqa.frontend.names import in_order, numbered
-from dqa.frontend.saved_model import HINT, check_saved_model
+from dqa.frontend.saved_model import FLOAT_HINT, HINT, check_saved_model, other_floats
 
 Names = dict[str, list[str]]
 
@@ -108,6 +108,10 @@ def _convert_saved_model(directory: Path, name: str) -> tuple[bytes, Names]:
     ((argument, spec),) = arguments.items()
     if spec.shape.rank is None or spec.shape.rank < 2:
         raise ModelError(f"{name}: the input has shape {spec.shape}", hint=HINT)
+    if spec.dtype != tf.float32:
+        raise ModelError(f"{name}: input '{argument}' is {spec.dtype.name}, expected float32", hint=FLOAT_HINT)
+    if spec.shape[0] not in (None, 1):
+        raise ModelError(f"{name}: input '{argument}' is a batch of {spec.shape[0]}", hint="export it with an open batch, or one of 1")
     shape = tuple(spec.shape[1:])
     _check_fixed(shape, argument, name)
     outputs = in_order(signature.structured_outputs)
@@ -117,6 +121,10 @@ def _convert_saved_model(directory: Path, name: str) -> tuple[bytes, Names]:
     try:
         converter = tf.lite.TFLiteConverter.from_concrete_functions([fixed.get_concrete_function()], loaded)
         return _run(converter, name), {"layers": [], "inputs": [argument], "outputs": outputs}
+    except ModelError as error:
+        if not (others := other_floats(proto)):
+            raise
+        raise ModelError(f"{name}: computes in {others}, for which TensorFlow Lite has no operators", hint=FLOAT_HINT) from error
     except (ValueError, TypeError, OverflowError, tf.errors.OpError) as error:
         raise ModelError(f"{name}: TensorFlow cannot convert it: {reason(error)}", hint=HINT) from error
 

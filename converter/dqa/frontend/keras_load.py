@@ -90,4 +90,6 @@ def reason(error: BaseException) -> str:
     if bold := re.search(r"\x1b\[1m(.+?)\x1b\[0m", text, re.DOTALL):
         text = bold[1]
     lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", text).splitlines() if line.strip()]
+    if lines[:1] == ["in user code:"]:  # what follows first is the way there
+        lines = [line for line in lines if re.match(r"\w+(Error|Exception): ", line)]
     return (lines[0] if lines else type(error).__name__)[:300]

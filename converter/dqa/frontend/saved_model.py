@@ -28,7 +28,10 @@ SpaceToDepth Split SplitV Sqrt Square SquaredDifference Squeeze StatefulPartitio
 StatelessRandomUniformV2 StopGradient StridedSlice Sub Sum Tanh Tile Transpose TruncateDiv Unpack VarHandleOp VarIsInitializedOp Where
 ZerosLike
 """)
+# Types of floats but float32, as TensorFlow numbers them.
+_OTHER_FLOATS = {2: "float64", 14: "bfloat16", 19: "float16"}
 _OBJECTS = {"variable", "user_object", "function", "bare_concrete_function", "constant", None}
+FLOAT_HINT = "export it in float32, or give the Keras file (.h5 or .keras)"
 HINT = "give the Keras file (.h5 or .keras), or a float32 .tflite that you converted yourself"
 
 
@@ -57,3 +60,10 @@ def check_saved_model(proto: Any, source: str) -> None:
                 raise ModelError(f"{source}: uses TensorFlow operation '{node.op}' (node '{node.name}'), which dqa does not run", hint=HINT)
             for value in node.attr.values():
                 waiting += [function.name for function in (value.func, *value.list.func) if function.name]
+
+
+def other_floats(proto: Any) -> str:
+    """The types of floats but float32 that the functions of a SavedModel proto work on; empty where there are none."""
+    nodes = (node for meta in proto.meta_graphs for function in meta.graph_def.library.function for node in function.node_def)
+    found = {_OTHER_FLOATS[value.type] for node in nodes for value in node.attr.values() if value.type in _OTHER_FLOATS}
+    return " and ".join(sorted(found))

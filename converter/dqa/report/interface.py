@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dqa.config import METRICS
 from dqa.errors import InputError
 
 
@@ -87,26 +88,18 @@ def load_interface(out: Path) -> Interface:
     path = out / "report.json"
     try:
         section = json.loads(path.read_text(encoding="utf-8"))["interface"]
-        ports = {
-            key: tuple(
-                Port(
-                    str(p["name"]),
-                    tuple(int(v) for v in p["shape"]),
-                    str(np.dtype(p["dtype"])),
-                    tuple(float(v) for v in p["scale"]),
-                    tuple(float(v) for v in p["zero_point"]),
-                )
-                for p in section[key]
-            )
-            for key in ("inputs", "outputs")
-        }
+        ports = {key: tuple(_port(given) for given in section[key]) for key in ("inputs", "outputs")}
+        if not all(ports.values()):
+            raise ValueError("no inputs or no outputs")
         mapping = _numbers(section["data_scale"]), _numbers(section["data_zero_point"])
+        if section["metric"] not in (None, *METRICS):
+            raise ValueError("metric")
         return Interface(ports["inputs"], ports["outputs"], *mapping, section["metric"], bool(section.get("push_rows", False)))
     except OSError as error:
         raise InputError(
             f"'{out}' holds no converted model: {path.name}: {error.strerror}", hint="make it with dqa convert ... -o OUT"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"'{path}' is damaged ({error})", hint="run dqa convert again") from error
 
 
@@ -117,7 +110,11 @@ def mixed_sections(out: Path) -> dict[str, Any] | None:
     """
     load_interface(out)
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
-    return report if isinstance(report.get("builtins"), list) else None
+    if not isinstance(builtins := report.get("builtins"), list):
+        return None
+    if not all(isinstance(row, dict) for row in builtins):
+        raise InputError(f"'{out / 'report.json'}' is damaged (builtins)", hint="run dqa convert again")
+    return dict(report)
 
 
 def refuse_mixed(out: Path, what: str) -> None:
@@ -131,5 +128,27 @@ def refuse_mixed(out: Path, what: str) -> None:
     )
 
 
+def _port(given: Any) -> Port:
+    """A port from plain data. Raises ValueError, KeyError, TypeError, OverflowError unless all of it is what Port says."""
+    shape = tuple(int(size) for size in given["shape"])
+    port = Port(str(given["name"]), shape, given["dtype"], _floats(given["scale"]), _floats(given["zero_point"]))
+    channels = shape[-1] if shape and min(shape) > 0 else 0
+    if not channels or port.dtype not in ("uint8", "int8") or any(len(v) not in (1, channels) for v in (port.scale, port.zero_point)):
+        raise ValueError(f"port '{port.name}'")
+    if min(port.scale) <= 0:
+        raise ValueError(f"port '{port.name}': scale")
+    return port
+
+
+def _floats(values: Any) -> tuple[float, ...]:
+    found = tuple(float(value) for value in values)
+    if not all(map(math.isfinite, found)):
+        raise ValueError("a number is not finite")
+    return found
+
+
 def _numbers(value: object) -> float | tuple[float, ...]:
-    return tuple(float(v) for v in value) if isinstance(value, list) else float(value)  # type: ignore[arg-type]
+    found = _floats(value if isinstance(value, list) else [value])
+    if not found:
+        raise ValueError("no numbers")
+    return found if isinstance(value, list) else found[0]

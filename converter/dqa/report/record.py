@@ -58,6 +58,8 @@ def record(out: Path, section: str, entry: Mapping[str, Any]) -> str:
         there = manifest.load(out)
         if there is None or "report.json" not in there.files:
             return f"'{out}' has no manifest"
+        if manifest.sha256(out / "report.json") not in there.hashes("report.json"):
+            return f"report.json in '{out}' was changed since dqa wrote it"  # and may not be a report any more
         left = manifest.refresh(out, lambda: _with(out, section, entry), there.kind, there.program)
     except DqaError as error:
         return error.message
