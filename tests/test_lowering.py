@@ -13,10 +13,10 @@ from dqa.errors import ModelError
 from dqa.graph import Graph, Op, Tensor
 from dqa.graph.execute import run
 from dqa.lowering.build import build, edge_order
-from dqa.lowering.scales import raise_to_useful
 from dqa.partition.copies import CopiedGraph
 from dqa.program import Program, Storage, read, write
-from dqa.quantization.decide import InputFormat, decide
+from dqa.quantization.calibrated import Calibrated, InputFormat
+from dqa.quantization.decide import decide
 from dqa.quantization.serialize import from_mapping, to_mapping
 from dqa.report import stored_bits
 from dqa.support.settings import ConvertConfig
@@ -98,7 +98,7 @@ def statistics_of(graph: Graph, x: np.ndarray) -> dict[int, ChannelStatistics]:
 
 def convert(graph: Graph, x: np.ndarray, config: ConvertConfig) -> tuple[Program, dict[int, Any]]:
     given = InputFormat("uint8", np.full(x.shape[-1], 1 / 255), np.zeros(x.shape[-1]))
-    formats = raise_to_useful(graph, decide(graph, statistics_of(graph, x.astype(np.float32) / 255), {0: given}, config))
+    formats = decide(Calibrated(graph, statistics_of(graph, x.astype(np.float32) / 255), {0: given}, config))
     return build(graph, formats), formats
 
 

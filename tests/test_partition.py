@@ -9,7 +9,7 @@ from dqa.frontend.tflite import read_graph
 from dqa.graph import Graph, Op, Tensor
 from dqa.partition.copies import CopiedGraph
 from dqa.partition.partition import builtins, groups, joined
-from dqa.quantization.decide import InputFormat
+from dqa.quantization.calibrated import InputFormat
 from mixed_models import concatenation, maximum, softmax
 from tflite_builder import Net, options
 

@@ -13,9 +13,10 @@ import dqa
 from dqa.graph import Graph
 from dqa.lowering.build import build, edge_order
 from dqa.lowering.passing import Passing, passing
-from dqa.lowering.scales import raise_to_useful
 from dqa.program import Program, Storage, read
-from dqa.quantization.decide import EdgeChoice, InputFormat, decide
+from dqa.quantization.calibrated import Calibrated, InputFormat
+from dqa.quantization.decide import decide
+from dqa.quantization.tensor_group import StorageChoice
 from dqa.support.settings import ConvertConfig
 from studies import write_model
 from test_lowering import Net, images, statistics_of
@@ -25,8 +26,8 @@ def found(graph: Graph, bits: float = 3) -> tuple[set[str], Passing]:
     """The names of the tensors that pass, and all about them."""
     statistics = statistics_of(graph, images(0, 8, graph).astype(np.float32) / 255)
     given = {0: InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))}
-    choices = {t.index: EdgeChoice(Storage.MAP, 7) for t in graph.activations()}
-    formats = raise_to_useful(graph, decide(graph, statistics, given, ConvertConfig(), choices=choices))
+    choices = {t.index: StorageChoice(Storage.MAP, 7) for t in graph.activations()}
+    formats = decide(Calibrated(graph, statistics, given, ConvertConfig()), choices)
     program, order = build(graph, formats), edge_order(graph)
     free = {n for n, edge in enumerate(program.edges) if edge.storage is Storage.MAP}
     result = passing(program, free, bits)

@@ -16,7 +16,7 @@ from dqa.planning.candidate import Candidate
 from dqa.planning.interpreter import interpreter_arena
 from dqa.planning.search import Solution
 from dqa.program import LayoutName, Storage, write
-from dqa.quantization.decide import InputFormat
+from dqa.quantization.calibrated import Calibrated, InputFormat
 from dqa.support.settings import ConvertConfig
 from reference import mirror
 from test_lowering import Net, images, statistics_of
@@ -45,7 +45,7 @@ def planner(samples: np.ndarray, layout: LayoutName = "internal") -> Planner:
     graph = network()
     statistics = statistics_of(graph, samples.astype(np.float32) / 255)
     given = InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
-    return Planner(graph, statistics, {0: given}, ConvertConfig(), layout=layout)
+    return Planner(Calibrated(graph, statistics, {0: given}, ConvertConfig()), layout=layout)
 
 
 def test_a_skip_flows_through_a_packed_ring_and_answers_as_the_mirror(samples: np.ndarray):

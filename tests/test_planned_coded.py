@@ -14,8 +14,9 @@ from dqa.graph.execute import run
 from dqa.lowering.planned import Planned, Planner
 from dqa.planning.describe import CODED_READ, CODED_WRITE
 from dqa.program import LayoutName, Storage, read, write
+from dqa.quantization.calibrated import Calibrated, InputFormat
 from dqa.quantization.coded import choose as stored
-from dqa.quantization.decide import InputFormat, free_groups
+from dqa.quantization.decide import free_groups
 from dqa.report.plan import plan_section
 from dqa.support.settings import ConvertConfig
 from reference import mirror
@@ -45,9 +46,10 @@ def planner_of(graph: Graph, samples: np.ndarray, *, coded: bool = True, layout:
     x = samples.astype(np.float32) / 255
     statistics = statistics_of(graph, x)
     inputs = {0: InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))}
-    free = free_groups(graph, statistics, inputs, ConvertConfig()) if coded else []
+    network = Calibrated(graph, statistics, inputs, ConvertConfig())
+    free = free_groups(network) if coded else []
     groups = stored.coded_groups(graph, free, run(graph, x), x)
-    return Planner(graph, statistics, inputs, ConvertConfig(), layout=layout, coded=groups)
+    return Planner(network, layout=layout, coded=groups)
 
 
 @pytest.fixture(scope="module")

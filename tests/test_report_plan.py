@@ -13,7 +13,7 @@ import pytest
 
 from dqa.lowering.planned import Planned, Planner
 from dqa.program import LayoutName, Program, Storage
-from dqa.quantization.decide import InputFormat
+from dqa.quantization.calibrated import Calibrated, InputFormat
 from dqa.report.plan import plan_section
 from dqa.support.settings import ConvertConfig
 from programs import random_program
@@ -27,7 +27,7 @@ def planner(layout: LayoutName = "internal") -> Planner:
     graph = residual(1)
     statistics = statistics_of(graph, images(1, 16, graph).astype(np.float32) / 255)
     given = InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
-    return Planner(graph, statistics, {0: given}, ConvertConfig(), layout=layout)
+    return Planner(Calibrated(graph, statistics, {0: given}, ConvertConfig()), layout=layout)
 
 
 @pytest.fixture(scope="module")

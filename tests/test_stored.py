@@ -9,13 +9,13 @@ from dqa.errors import RecipeError
 from dqa.graph import Graph
 from dqa.graph.execute import run
 from dqa.lowering.build import build, edge_order
-from dqa.lowering.scales import raise_to_useful
 from dqa.program import Program, Storage, read, write
+from dqa.quantization.calibrated import Calibrated, InputFormat
 from dqa.quantization.coded.allocation import Choice, allocate
 from dqa.quantization.coded.choose import Search
 from dqa.quantization.coded.impact import Impacts, slopes
 from dqa.quantization.coded.search import Impact
-from dqa.quantization.decide import InputFormat, decide, free_groups
+from dqa.quantization.decide import decide, free_groups
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.serialize import from_mapping, to_mapping
 from dqa.support.settings import ConvertConfig
@@ -32,8 +32,8 @@ class Case:
     def __init__(self) -> None:
         self.graph: Graph = residual(1)
         self.x = images(1, 24, self.graph)
-        self.statistics = statistics_of(self.graph, self.floats(self.x))
-        self.groups = free_groups(self.graph, self.statistics, GIVEN, CONFIG)
+        self.network = Calibrated(self.graph, statistics_of(self.graph, self.floats(self.x)), GIVEN, CONFIG)
+        self.groups = free_groups(self.network)
         self.maps = run(self.graph, self.floats(self.x[:12]))
         self.values = sum(int(np.prod(self.graph.tensors[t].hwc)) for group in self.groups for t in group.members)
         self.search = Search(self.graph, self.groups, self.maps, self.floats(self.x[:12]))
@@ -44,8 +44,7 @@ class Case:
 
     def convert(self, bits: float) -> tuple[Program, dict[int, TensorFormat], float]:
         found = self.search.within(int(bits * self.values / 8))
-        decided = decide(self.graph, self.statistics, GIVEN, CONFIG, None, found.choices, found.coded)
-        formats = raise_to_useful(self.graph, decided)
+        formats = decide(self.network, found.choices, found.coded)
         return build(self.graph, formats), formats, found.loss
 
 

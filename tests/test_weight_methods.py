@@ -16,10 +16,11 @@ from dqa.errors import InputError
 from dqa.graph.execute import run
 from dqa.lab import weights_pwlq as pwlq
 from dqa.lowering.build import build, edge_order
-from dqa.lowering.scales import raise_to_useful
 from dqa.program import Coding, Conv2D, FullyConnected, Program, Storage
-from dqa.quantization.decide import InputFormat, decide
+from dqa.quantization.calibrated import Calibrated, InputFormat
+from dqa.quantization.decide import decide
 from dqa.quantization.formats import Reason, TensorFormat, whole
+from dqa.quantization.useful_scales import raise_to_useful
 from dqa.quantization.weights import chosen, compensated, lloydmax, uniform
 from dqa.quantization.weights.layer_by_layer import Replaced
 from dqa.quantization.weights.layerwise import walk
@@ -242,14 +243,14 @@ def test_scales_are_brought_together_for_few_levels_but_not_those_of_coded_maps(
     graph = net.finish(net.conv(hidden := net.conv(0, 4), 4))
     real = images(0, 8, graph).astype(np.float32) / 255
     given = InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
-    formats = decide(graph, statistics_of(graph, real), {0: given}, EIGHT)
+    formats = decide(network := Calibrated(graph, statistics_of(graph, real), {0: given}, EIGHT))
     uneven = formats[hidden].scales.max() * np.array([1, 1, 5, 20])
     formats[hidden] = replace(formats[hidden], scales=uneven)
-    np.testing.assert_allclose(raise_to_useful(graph, formats, 4)[hidden].scales, np.maximum(uneven, uneven.max() / 2))
+    np.testing.assert_allclose(raise_to_useful(graph, network.ties, formats, 4)[hidden].scales, np.maximum(uneven, uneven.max() / 2))
 
     coding = Coding(group_count=1, groups=(0,) * 4, tables=(), contexts=(), expected=(), share=())
     formats[hidden] = replace(formats[hidden], coding=coding)
-    np.testing.assert_array_equal(raise_to_useful(graph, formats, 4)[hidden].scales, uneven)
+    np.testing.assert_array_equal(raise_to_useful(graph, network.ties, formats, 4)[hidden].scales, uneven)
 
 
 def test_small_layers_keep_eight_bits() -> None:
@@ -264,7 +265,7 @@ def test_chosen_weights_follow_the_float_network_closer_than_the_nearest(seed: i
     x = images(seed, 48, graph)
     real = x.astype(np.float32) / 255
     given = InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
-    formats = raise_to_useful(graph, decide(graph, statistics_of(graph, real), {0: given}, EIGHT), 4)
+    formats = decide(Calibrated(graph, statistics_of(graph, real), {0: given}, replace(EIGHT, weight_bits=4)))
     found = chosen.choose_weights(graph, formats, {0: real[:32]})
     logits = graph.ops[-1].inputs[0]
     expected, place = run(graph, real)[logits], edge_order(graph).index(logits)
@@ -285,7 +286,7 @@ def test_channels_that_four_bit_weights_read_have_scales_within_a_factor_of_two(
     read = [op.inputs[0] for op in graph.ops if op.kind == "CONV_2D" and op.inputs[0] != 0]
 
     def spread(config: ConvertConfig, bits: int) -> float:
-        formats = raise_to_useful(graph, decide(graph, statistics, {0: given}, config), bits)
+        formats = decide(Calibrated(graph, statistics, {0: given}, replace(config, weight_bits=bits)))
         return max(formats[t].scales.max() / formats[t].scales.min() for t in read)
 
     assert spread(EIGHT, 4) <= 2 * (1 + 1e-9) < spread(EIGHT, 8)

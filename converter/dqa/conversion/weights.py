@@ -12,7 +12,8 @@ from dqa.calibration import observe
 from dqa.conversion.decisions import Decisions
 from dqa.conversion.request import Request
 from dqa.quantization.weights import bias_correction
-from dqa.quantization.weights.chosen import LayerWeights, choose_weights, in_real_units
+from dqa.quantization.weights.chosen import choose_weights, in_real_units
+from dqa.quantization.weights.levels import LayerWeights
 from dqa.support.progress import Progress
 
 Floats32 = npt.NDArray[np.float32]

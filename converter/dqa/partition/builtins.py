@@ -16,7 +16,7 @@ from dqa.errors import ModelError, ToolError
 from dqa.graph import Graph
 from dqa.partition.extract import Extract, tensor_name
 from dqa.partition.partition import builtins
-from dqa.quantization.decide import InputFormat
+from dqa.quantization.calibrated import InputFormat
 from dqa.quantization.formats import Reason
 from dqa.tflite.schema import OPERATORS, TYPES
 

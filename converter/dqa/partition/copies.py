@@ -14,7 +14,7 @@ from dqa.graph import Graph, Op, Tensor
 from dqa.graph.edit import UNIT_WINDOW, add_constant
 from dqa.operators.registry import float_operator
 from dqa.partition.partition import builtins, groups, joined
-from dqa.quantization.decide import InputFormat
+from dqa.quantization.calibrated import InputFormat
 from dqa.quantization.shared_scales import Ties
 
 _LIMITS = {"RELU": (0.0, np.inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}

@@ -11,6 +11,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from dqa.calibration import around_zero
 from dqa.coding.huffman import HuffmanTable
 from dqa.program import Coding, Edge, ErrorCoding, Storage, base_row_bytes, minimum_capacity, row_bytes
 
@@ -141,6 +142,13 @@ def value_range(bits: int, signed: bool) -> tuple[int, int]:
     if signed:
         return -(1 << (bits - 1)), 0
     return (-128, -128) if bits == 8 else (0, 0)
+
+
+def affine(low: float, high: float) -> tuple[float, float]:
+    """Scale and integer zero point that spread 8 bits over a range, 0 included."""
+    low, high = around_zero(low, high)
+    scale = (high - low) / 255
+    return scale, float(np.rint(-128 - low / scale))
 
 
 def packed(

@@ -20,10 +20,12 @@ from dqa.lab.methods.base import SCALE_BITS, Calibration, Float32, Float64, Quan
 from dqa.lab.methods.evaluate import capture
 from dqa.program import Storage
 from dqa.program.layout import CODED_TABLE_BYTES
+from dqa.quantization.calibrated import Calibrated, InputFormat
 from dqa.quantization.coded import choose as stored
 from dqa.quantization.coded.read_back import read_back
-from dqa.quantization.decide import EdgeChoice, FreeGroup, InputFormat, decide, free_groups
+from dqa.quantization.decide import decide, free_groups
 from dqa.quantization.formats import TensorFormat
+from dqa.quantization.tensor_group import FreeGroup, StorageChoice
 from dqa.quantization.weights import bias_correction
 from dqa.support.settings import ConvertConfig
 
@@ -59,13 +61,13 @@ class CodedNetwork:
     """
 
     def __init__(self, runner: Runner, model: FloatModel, x: Float32) -> None:
-        graph, hooks, config = runner.graph, runner.hooks, ConvertConfig()
+        graph, hooks = runner.graph, runner.hooks
         self.graph, self.x = graph, x[subset(len(x), bias_correction.samples(graph))]
         statistics = collect(model, graph, x)
         inputs = {t: _eight_bits(statistics[t].minimum, statistics[t].maximum) for t in graph.inputs}
-        free = free_groups(graph, statistics, inputs, config)
-        plain = {t: EdgeChoice(Storage.MAP) for group in free for t in group.members}
-        formats = decide(graph, statistics, inputs, config, choices=plain)
+        network = Calibrated(graph, statistics, inputs, ConvertConfig())
+        free = free_groups(network)
+        formats = decide(network, {t: StorageChoice(Storage.MAP) for group in free for t in group.members})
         groups = [group for group in (_among(group, hooks) for group in free) if group.members]
         few = x[subset(len(x), stored.samples(groups, graph))]
         self.free = [t for group in groups for t in group.members]

@@ -19,9 +19,9 @@ from dqa.quantization.coded.formats import Chosen, coded_formats
 from dqa.quantization.coded.impact import Float32, Impacts, slopes
 from dqa.quantization.coded.maps import MAX_DROP, Grid
 from dqa.quantization.coded.search import CodedGroup, Impact
-from dqa.quantization.decide import EdgeChoice, FreeGroup
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.sensitivity import Floats, sensitivities
+from dqa.quantization.tensor_group import FreeGroup, StorageChoice
 
 BITS = tuple(np.arange(1.5, 7.01, 0.25).tolist())
 """Stored bits per value that a coded map may have."""
@@ -43,7 +43,7 @@ class Stored:
     """coded: the formats of coded maps. choices: of the others that were free. loss: predicted, of all together."""
 
     coded: dict[int, TensorFormat]
-    choices: dict[int, EdgeChoice]
+    choices: dict[int, StorageChoice]
     loss: float = 0.0
 
 
@@ -87,12 +87,12 @@ class Search:
         """The formats of least predicted loss in at most `budget` bytes. Raises RecipeError where the budget is too small."""
         chosen = allocate(self._options, budget)
         coded: dict[int, Chosen] = {}
-        choices: dict[int, EdgeChoice] = {}
+        choices: dict[int, StorageChoice] = {}
         for group, choice in zip(self.groups, chosen, strict=True):
             best = group.best(BITS[choice.key], self.impacts) if choice.key >= 0 else None
             for tensor in group.group.members:
                 if best is None:
-                    choices[tensor] = EdgeChoice(Storage.MAP, PLAIN_BITS)
+                    choices[tensor] = StorageChoice(Storage.MAP, PLAIN_BITS)
                 else:
                     coded[tensor] = Chosen(group, best[0], best[0].layouts[tensor][BITS[choice.key]])
         return Stored(coded_formats(coded), choices, sum(choice.loss for choice in chosen))

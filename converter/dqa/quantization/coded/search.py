@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dqa.quantization.coded.maps import Costs, Float32, Floats, Grid, Layout
-from dqa.quantization.decide import FreeGroup
+from dqa.quantization.tensor_group import FreeGroup
 
 _STEP = 2 ** (2 / 3)
 _MOST_STEPS = 24

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,24 +13,15 @@ from dqa.quantization.formats import TensorFormat
 from dqa.quantization.weights.compensated import compensate, corrected_bias, descend, rescaled, target
 from dqa.quantization.weights.layer_by_layer import Float32, Replaced
 from dqa.quantization.weights.layerwise import walk
-from dqa.quantization.weights.levels import Floats, Levels, largest_scales, round_to
+from dqa.quantization.weights.levels import BITS, Floats, LayerWeights, Levels, largest_scales, round_to
 from dqa.quantization.weights.lloydmax import fit
 from dqa.quantization.weights.moments import Moments
 
-BITS = 4
 DAMPING = 0.2
 """Of `Moments.damped`. What calibration has not seen must not be sacrificed; 0.02 to 1 differ little on ic and kws."""
 REFITS = 2
 SMALL_SHARE = 0.01
 """Layers with at most this share of the weights of all layers keep 8 bits: they cost nothing and often carry the answer."""
-
-
-@dataclass(frozen=True, eq=False)
-class LayerWeights:
-    """levels: of the weights (O, K) times the scales of their inputs. bias: float64 (O,), real units."""
-
-    levels: Levels
-    bias: Floats
 
 
 def small_layers(graph: Graph) -> frozenset[int]:

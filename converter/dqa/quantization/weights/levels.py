@@ -9,11 +9,13 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+BITS = 4
+"""Of the weights that have levels; all others have 8."""
 FULL = 127
 """Largest number of a code book; it is symmetric like 8-bit weights."""
 TINY = 1e-30
 LARGEST_SCALE = 2
-"""Of the scale of 8-bit weights: a method takes none larger, so that formats can be decided before weights are (dqa.lowering.scales)."""
+"""Of the scale of 8-bit weights: a method takes none larger, so that formats can be decided before weights are (useful_scales)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,14 @@ class Levels:
     def values(self) -> Floats:
         """The real weights, float64 (O, K)."""
         return self.weights * self.scales[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerWeights:
+    """levels: of the weights (O, K) times the scales of their inputs. bias: float64 (O,), real units."""
+
+    levels: Levels
+    bias: Floats
 
 
 def nearest(values: Floats, book: Floats) -> Floats:
