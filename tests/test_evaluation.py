@@ -14,7 +14,7 @@ from dqa.device.evaluate import DeviceResult
 from dqa.errors import DataError, ModelError, RecipeError
 from dqa.evaluation import evaluate as evaluation
 from dqa.evaluation.evaluate import EvaluateResult, model_inputs
-from dqa.report import Interface, Port
+from dqa.program import Interface, Port
 from dqa.support.progress import SilentProgress
 from tflite_builder import Net
 

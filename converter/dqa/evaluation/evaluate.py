@@ -17,8 +17,8 @@ from dqa.engine.host import HostModel
 from dqa.errors import DataError, InputError, ProgramError, RecipeError
 from dqa.evaluation import metrics
 from dqa.frontend import load_model
-from dqa.program import read
-from dqa.report import Interface, identify, load_interface, mixed_sections, program_sha256, record, refuse_mixed, stored_bits
+from dqa.program import Interface, read
+from dqa.report import identify, load_interface, mixed_sections, program_sha256, record, refuse_mixed, stored_bits
 from dqa.support import manifest
 from dqa.support.progress import Progress, SilentProgress
 from dqa.support.settings import firmware_runtime
