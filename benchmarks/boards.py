@@ -22,7 +22,7 @@ from dqa.device.boards import PROOFS, Board, list_boards
 from dqa.device.built import BuildResult
 from dqa.engine.host import HostModel
 from dqa.errors import BoardError
-from dqa.evaluation.evaluate import model_inputs
+from dqa.evaluation.subject import model_inputs
 from dqa.report import load_interface
 
 BUDGETS = {"ic": 16_000, "kws": 6_900, "vww": 46_900, "resnet32": 24_000}

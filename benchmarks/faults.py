@@ -1,6 +1,6 @@
 """What faults of the line and of the board do to an evaluation.
 
-    python benchmarks/faults.py [--inferences 5200] [--jobs 6] [--seed 1] [-o out/benchmarks]
+    python benchmarks/faults.py [--inferences 5200] [--jobs 6] [--seed 1] [--resume] [-o out/benchmarks]
 
 A tiny model, its input whole and pushed row by row, runs on mps2_an386 in QEMU, and as a process of this machine, built from the same
 sources with AddressSanitizer and UndefinedBehaviorSanitizer. Between client and board, bytes are dropped, flipped, inserted, duplicated,
@@ -32,6 +32,7 @@ from dqa.device.boards import load_board
 from dqa.device.client import Device
 from dqa.engine.host import HostModel
 from dqa.errors import DqaError, ToolError
+from dqa.support.files import write_atomically
 
 sys.path.insert(0, str(ROOT / "tests"))
 from faulty import FAULTS, Emulated, FaultyLink, Native, OneByteLost, host_firmware
@@ -227,24 +228,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--inferences", type=int, default=5200, help="on emulated boards, and as many on native ones [5200]")
     parser.add_argument("--jobs", type=int, default=6, help="boards side by side; mostly they wait [6]")
     parser.add_argument("--seed", type=int, default=1, help="[1]")
+    parser.add_argument("--resume", action="store_true", help="measure what faults.json of an earlier run lacks")
     parser.add_argument("-o", "--out", type=Path, default=ROOT / "out" / "benchmarks")
     options = parser.parse_args(arguments)
     logging.disable(logging.WARNING)  # each fault would be told
     options.out.mkdir(parents=True, exist_ok=True)
+    store = options.out / "faults.json"
     result: dict[str, list[Row]] = {"lost": [], "dead": [], "faults": []}
-    boards = cases(options.out)
+    if options.resume and store.exists():
+        result = json.loads(store.read_text(encoding="utf-8"))
+    known = {(part, row["board"], row["input"]) for part, rows in result.items() for row in rows}
 
-    def note(part: str, row: Row) -> None:
-        result[part].append(row)
+    def note(part: str, case: Case, measure: Callable[[], Row]) -> None:
+        if (part, case.board, case.input) in known:
+            return
+        result[part].append(row := measure())
         print(json.dumps(row), flush=True)
-        (options.out / "faults.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_atomically(store, json.dumps(result, indent=1) + "\n")
         (options.out / "faults.md").write_text(markdown(result), encoding="utf-8")
 
+    boards = cases(options.out)
     for case in boards:
-        note("faults", campaign(case, options.inferences // 2, options.jobs, options.seed))
+        note("faults", case, lambda case=case: campaign(case, options.inferences // 2, options.jobs, options.seed))
     for case in boards:
-        note("lost", lost_bytes(case, options.jobs))
-        note("dead", dead_lines(case, options.jobs))
+        note("lost", case, lambda case=case: lost_bytes(case, options.jobs))
+        note("dead", case, lambda case=case: dead_lines(case, options.jobs))
     print(markdown(result))
 
 

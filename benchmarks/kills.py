@@ -1,13 +1,13 @@
 """What a command leaves behind when it is ended: processes, files, and the result that was there before.
 
-    python benchmarks/kills.py [--commands convert,build,...] [--signals SIGINT,...] [--moments 20] [-o out/benchmarks]
+    python benchmarks/kills.py [--commands convert,build,...] [--signals SIGINT,...] [--moments 20] [--resume] [-o out/benchmarks]
 
 Each command is run to its end once, then ended by each signal at random moments of that time, one in each of as many equal parts of it.
 SIGINT goes to all processes of the terminal's group, as Ctrl-C does; SIGTERM and SIGKILL to the command alone; SIGHUP comes from closing
 its terminal. Counted are processes that still live 10 seconds later, entries in its folder for temporary files, and names beside and in
 its result that neither the earlier nor a finished one has. The earlier result is intact if each of its files is as before, or as the
-command that ran to its end left it; of a conversion all must be one or the other. After the last SIGKILL the command must run
-to its end. Writes kills.json and kills.md. For Linux.
+command that ran to its end left it; of a conversion all must be one or the other. After the first SIGKILL the command must run
+to its end. Writes kills.json and kills.md after each moment, so that a run that was ended goes on with --resume. For Linux.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from dqa.support.files import write_atomically
 
 MAKE = """
 import sys, keras
@@ -242,26 +244,31 @@ def finish(trial: Trial, command: Command) -> float | None:
     return time.monotonic() if trial.process.wait(600) == (130 if command.endless else 0) else None
 
 
-def run(options: argparse.Namespace, write: Callable[[list[Row]], None]) -> list[Row]:
+def run(options: argparse.Namespace, rows: list[Row], write: Callable[[Row], None]) -> None:
+    """Adds moments to the rows, to each in turn, until all have as many as wanted."""
     work = options.out.resolve() / "kills-work"
-    start, rows = prepare(work), list[Row]()
+    start = prepare(work)
     earlier = files(start)
-    for name in options.commands.split(","):
-        command = COMMANDS[name]
-        seconds, finished = measure(name, start, work / "trial")
-        for sent in options.signals.split(","):
-            row = Row(name, sent, round(seconds, 2))
-            rows.append(row)
-            moments = random.Random(f"{name} {sent}")
-            for part in range(options.moments):
-                moment = (part + moments.random()) / options.moments * seconds
-                trial = attempt(row, command, start, work / "trial", moment, earlier, finished)
-            if sent == "SIGKILL":
+    measured = {name: measure(name, start, work / "trial") for name in options.commands.split(",")}
+    pairs = [(name, sent) for name in measured for sent in options.signals.split(",")]
+    known = {(row.command, row.signal): row for row in rows}
+    for done in range(options.moments):
+        for name, sent in pairs:
+            seconds, finished = measured[name]
+            if (name, sent) not in known:
+                rows.append(known.setdefault((name, sent), Row(name, sent, round(seconds, 2))))
+            row, command = known[name, sent], COMMANDS[name]
+            if row.moments > done:
+                continue
+            generator = random.Random(f"{name} {sent}")
+            moments = [(part + generator.random()) / options.moments for part in range(options.moments)]
+            generator.shuffle(moments)  # those of a part of a run are spread, too
+            trial = attempt(row, command, start, work / "trial", moments[done] * seconds, earlier, finished)
+            if sent == "SIGKILL" and row.runs_again is None:
                 trial.begin(command)
                 row.runs_again = finish(trial, command) is not None
-            write(rows)
+            write(row)
     shutil.rmtree(work)
-    return rows
 
 
 def markdown(rows: list[Row]) -> str:
@@ -280,17 +287,20 @@ def main() -> None:
     parser.add_argument("--signals", default=",".join(SIGNALS))
     parser.add_argument("--moments", type=int, default=20)
     parser.add_argument("-o", "--out", type=Path, default=Path("out/benchmarks"))
+    parser.add_argument("--resume", action="store_true", help="go on with the moments that kills.json of an earlier run lacks")
     options = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # a job in the background may ignore them, and so would the commands
     options.out.mkdir(parents=True, exist_ok=True)
+    store = options.out / "kills.json"
+    rows = [Row(**row) for row in json.loads(store.read_text(encoding="utf-8"))] if options.resume and store.exists() else []
 
-    def write(rows: list[Row]) -> None:
-        (options.out / "kills.json").write_text(json.dumps([vars(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+    def write(row: Row) -> None:
+        write_atomically(store, json.dumps([vars(row) for row in rows], indent=1) + "\n")
         (options.out / "kills.md").write_text(markdown(rows), encoding="utf-8")
-        print(markdown(rows[-1:]).splitlines()[-1], flush=True)
+        print(markdown([row]).splitlines()[-1], flush=True)
 
-    run(options, write)
+    run(options, rows, write)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from dqa import ConvertConfig, DqaError, convert
 from dqa.calibration import float_outputs
 from dqa.data.dataset import load
 from dqa.engine.host import HostModel
-from dqa.evaluation.evaluate import model_inputs
+from dqa.evaluation.subject import model_inputs
 from dqa.frontend import load_model
 from dqa.report import load_interface
 from mixed_models import concatenation, maximum, mean, softmax

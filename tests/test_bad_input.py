@@ -259,7 +259,7 @@ def test_an_option_that_is_not_allowed_is_refused(arguments: str, dqa: Shell, tm
 
 
 def test_an_unknown_board_is_answered_with_the_known_ones(dqa: Shell, tmp_path: Path) -> None:
-    assert "mps2_an386" in dqa.refuses("build", tmp_path, "--board", "mps2_an385", "--quiet").err
+    assert "mps2_an386" in dqa.refuses("build", tmp_path, "--board", "mps2_an387", "--quiet").err
 
 
 @needs_tensorflow

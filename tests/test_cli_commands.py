@@ -46,6 +46,14 @@ def test_version_is_the_package_s(dqa: Shell) -> None:
     assert package.__version__ in dqa("--version").out
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(closed: str) -> None:
+    command = f'"{sys.executable}" -m dqa boards --json {closed}'
+    assert subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False).returncode == 0
+    command = f'"{sys.executable}" -m dqa evaluate absent --data absent {closed}'
+    assert subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False).returncode == 2
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = "import dqa.cli, sys; print(*{name.split('.')[0] for name in sys.modules})"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

@@ -88,6 +88,7 @@ def test_an_array_that_does_not_fit_is_refused(tmp_path: Path, arrays: dict[str,
 def test_a_missing_file_and_a_directory_are_refused(tmp_path: Path) -> None:
     assert "no such file" in refusal(tmp_path / "none.npz").message
     assert "is a directory" in refusal(tmp_path).message
+    assert "is not a file" in refusal(Path("/dev/null")).message
 
 
 def test_every_kind_of_damage_is_one_error(tmp_path: Path) -> None:

@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 import dqa
 from dqa.data.dataset import Dataset
 from dqa.device.evaluate import DeviceResult
 from dqa.errors import DataError, ModelError, RecipeError
-from dqa.evaluation import evaluate as evaluation
-from dqa.evaluation.evaluate import EvaluateResult, model_inputs
+from dqa.evaluation import targets
+from dqa.evaluation.evaluate import EvaluateResult
+from dqa.evaluation.subject import Subject, model_inputs
 from dqa.program import Interface, Port
+from dqa.report import Identity
 from dqa.support.progress import SilentProgress
 from tflite_builder import Net
 
@@ -54,12 +57,21 @@ def test_what_a_target_cannot_give_is_absent() -> None:
     assert given["ram"] == {"static": 1, "stack": 2}
 
 
+def subject(y: npt.NDArray[Any], *, limited: bool = False) -> Subject:
+    """Samples of three numbers with labels y, for a model of one input and one output."""
+    x = np.zeros((len(y), 3), np.float32)
+    port = Port("x", (3,), "int8", (1.0,), (0.0,))
+    interface = Interface((port,), (port,), 1.0, 0.0, None)
+    data = Dataset(x, y if y.ndim == 1 else None)
+    return Subject(Path(), interface, Identity("", ""), 0, b"", None, data, "", x, y.view(np.uint8), None, limited)
+
+
 @pytest.mark.parametrize("code", [None, 100])
 def test_a_board_flashed_from_elsewhere_gives_no_flash_sizes(code: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     outputs = np.zeros((2, 4), np.uint8)
     device = DeviceResult(outputs, ram_static=10, stack=20, dropped_rows=0, flash_code=code, flash_model=code and 200, microseconds=1.5)
     monkeypatch.setattr("dqa.device.evaluate.run_samples", lambda *_given, **_options: device)
-    run = evaluation._on_device(Path(), "serial:x", "standalone", None, False, outputs, None, SilentProgress())
+    run = targets.on_target(targets.parse("serial:x", None, None), subject(outputs), None, SilentProgress())
     found = result(**(run.measured or {})).to_json()
     assert found.get("flash") == (None if code is None else {"code": 100, "model": 200})
     assert ("instructions" in found, found["microseconds"], found["ram"]) == (False, 1.5, {"static": 10, "stack": 20})
@@ -67,13 +79,12 @@ def test_a_board_flashed_from_elsewhere_gives_no_flash_sizes(code: int | None, m
 
 def test_an_auc_of_one_class_is_left_out_of_a_limited_run_only() -> None:
     scores = np.arange(4, dtype=np.float32)[:, None]
-    inputs = np.zeros((4, 3), np.float32)
-    one_class = Dataset(inputs, np.zeros(4, np.uint8), None)
-    assert evaluation._value("auc", scores, one_class, inputs, limit=4) is None
+    one_class = np.zeros(4, np.uint8)
+    assert subject(one_class, limited=True).value("auc", scores) is None
     with pytest.raises(DataError, match="both classes"):
-        evaluation._value("auc", scores, one_class, inputs, limit=None)
+        subject(one_class).value("auc", scores)
     with pytest.raises(DataError, match="labels 0 and 1"):
-        evaluation._value("auc", scores, Dataset(inputs, np.full(4, 7), None), inputs, limit=4)
+        subject(np.full(4, 7), limited=True).value("auc", scores)
 
 
 def test_the_functions_take_paths_as_text(example_out: Path, noise_npz: Path) -> None:

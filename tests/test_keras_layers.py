@@ -44,6 +44,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "GroupNormalization": (2,),
     "Hashing": (4,),
     "Permute": ((2, 1),),
+    "RandomColorDegeneration": (0.5,),
     "RandomPosterization": (3,),
     "RandomTranslation": (0.1, 0.1),
     "RepeatVector": (3,),

@@ -178,3 +178,68 @@ def test_names_must_be_as_many_as_the_outputs() -> None:
         metrics.with_class_numbers(named, (1, 4), (1, 1))
     listed = Dataset(x, np.array([0, 1, 0]), classes=("normal", "anomaly"))
     assert metrics.choose(metrics.with_class_numbers(listed, (1, 4), (1, 1)), (1, 4), (1, 1)) == "auc"
+
+
+def test_labels_of_pixels_may_be_flattened() -> None:
+    y = np.random.default_rng(0).integers(0, 3, (2, 4, 5))
+    for given in (y.reshape(2, 20), y.reshape(2, 20, 1), np.eye(3)[y].reshape(2, 20, 3)):
+        found = metrics.with_class_numbers(dataset(2, given), (1, 8), (1, 4, 5, 3))
+        assert found.y is not None and np.array_equal(found.y, y)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.2, 0.9), (-3.0, 2.0)])
+@pytest.mark.parametrize("dtype", ["uint8", "bool", "int64", "float32"])
+@pytest.mark.parametrize("shape", [(1, 2, 2), (1, 2, 2, 1), (1, 4)])
+def test_one_channel_tells_two_classes_of_pixels_apart(low: float, high: float, dtype: str, shape: tuple[int, ...]) -> None:
+    outputs = np.array([high, high, low, low], np.float32).reshape(1, 2, 2, 1)  # probabilities, or logits
+    y = np.array([1, 0, 0, 0]).reshape(shape).astype(dtype)
+    found = metrics.with_class_numbers(dataset(1, y), (1, 4), (1, 2, 2, 1))
+    assert metrics.choose(found, (1, 4), (1, 2, 2, 1)) == "miou"
+    # class 0: 2 hits of 3; class 1: 1 hit of 2
+    assert metrics.evaluate("miou", outputs, found, found.x) == pytest.approx((2 / 3 + 1 / 2) / 2)
+
+
+def test_a_map_of_labels_beside_an_input_of_the_same_shape_is_no_input_rebuilt() -> None:
+    y = np.array([1, 0, 0, 1], np.uint8).reshape(1, 2, 2, 1)
+    found = metrics.with_class_numbers(dataset(1, y, shape=(2, 2, 1)), (1, 2, 2, 1), (1, 2, 2, 1))
+    assert metrics.choose(found, (1, 2, 2, 1), (1, 2, 2, 1)) == "miou"
+
+
+@pytest.mark.parametrize("y", [np.full((3, 2, 2), 255, np.uint8), np.full((3, 2, 2, 1), 0.5), np.full((3, 2, 2), -1)])
+def test_maps_of_other_numbers_than_0_and_1_are_no_classes_of_one_channel(y: np.ndarray) -> None:
+    found = metrics.with_class_numbers(dataset(3, y), (1, 4), (1, 2, 2, 1))
+    assert metrics.choose(found, (1, 4), (1, 2, 2, 1)) == "mse"
+
+
+def test_numbers_of_a_model_from_one_number_to_one_are_compared_as_numbers() -> None:
+    for y in (np.array([0.1, 0.5, 0.9]), np.array([[0.1], [0.5], [0.9]]), np.array([-1, 0, 1])):
+        found = metrics.with_class_numbers(dataset(3, y, shape=(1,)), (1, 1), (1, 1))
+        assert metrics.choose(found, (1, 1), (1, 1)) == "mse"
+
+
+def test_one_label_for_a_whole_map_is_refused() -> None:
+    with pytest.raises(DataError, match="do not fit outputs"):
+        metrics.choose(dataset(3, [0, 1, 2]), (1, 4), (1, 2, 2, 5))
+    with pytest.raises(DataError, match="one score for each class"):
+        metrics.evaluate("top1", np.zeros((3, 2, 2, 5)), dataset(3, [0, 1, 2]), np.zeros((3, 4)))
+
+
+@pytest.mark.parametrize("y", [np.full(3, 1e30), np.full(3, -1e300), np.full(3, 2**64 - 1, np.uint64), np.full(3, 2**63, np.uint64)])
+def test_labels_that_no_integer_holds_are_refused_as_they_are(y: np.ndarray) -> None:
+    with pytest.raises(DataError, match=rf"labels go from {y[0]} to {y[0]},".replace("+", r"\+")):
+        metrics.top1(np.zeros((3, 4)), y)
+    maps = np.broadcast_to(y[:, None, None], (3, 2, 2))
+    with pytest.raises(DataError, match="no pixel has a label"):
+        metrics.confusion(np.zeros((3, 2, 2, 4)), maps)
+
+
+def test_an_error_beyond_float64_is_refused() -> None:
+    with pytest.raises(DataError, match="beyond float64"):
+        metrics.evaluate("mse", np.zeros((3, 1), np.float32), dataset(3, np.full(3, 1e200)), np.zeros((3, 4)))
+
+
+def test_labels_per_group_have_the_forms_of_labels_per_sample() -> None:
+    data = dataset(4, [[0], [1]], [0, 1, 0, 1])
+    assert metrics.evaluate("auc", np.arange(4.0)[:, None], metrics.with_class_numbers(data, (1, 4), (1, 1)), data.x) == 1.0
+    data = metrics.with_class_numbers(dataset(4, np.eye(2), [0, 1, 0, 1]), (1, 4), (1, 2))
+    assert metrics.evaluate("top1", np.eye(2)[[0, 1, 1, 1]], data, data.x) == 0.75

@@ -130,6 +130,13 @@ def test_the_current_directory_is_refused_unless_it_is_empty(
     assert "'.' is not empty" in done.err
 
 
+@pytest.mark.parametrize("place", ["/", "/.", "o" * 300, "o" * 100 + "/" + "p" * 300])
+def test_a_place_that_can_never_be_one_is_refused_before_the_work(place: str, inputs: Path, dqa: Shell, tmp_path: Path) -> None:
+    done = dqa.refuses("convert", inputs / "missing.tflite", "-o", tmp_path / place)
+    assert "missing.tflite" not in done.err and "hint: " in done.err
+    assert not any(tmp_path.iterdir())
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is denied to root")
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path, inputs: Path, dqa: Shell) -> None:
     tmp_path.chmod(0o555)
@@ -300,6 +307,28 @@ def test_an_evaluation_is_not_written_over_a_file_of_out(out: Path, inputs: Path
         done = dqa.refuses("evaluate", out, "--data", inputs / "small.npz", "--quiet", "--json", out / name)
         assert "belongs to what dqa wrote" in done.err
     assert contents(out) == before
+
+
+def test_a_result_is_not_written_over_what_the_command_reads(out: Path, inputs: Path, dqa: Shell, tmp_path: Path) -> None:
+    model, data = (Path(shutil.copy(inputs / name, tmp_path)) for name in ("small.tflite", "small.npz"))
+    (tmp_path / "link.json").symlink_to(data)
+    os.link(model, tmp_path / "hard.json")
+    before = contents(tmp_path)
+    for json_path in (data, tmp_path / "link.json", tmp_path / "." / "small.npz", out / "model.dqa"):
+        dqa.refuses("evaluate", out, "--data", data, "--quiet", "--json", json_path)
+    for json_path in (data, model, tmp_path / "link.json", tmp_path / "hard.json"):
+        done = dqa.refuses("convert", model, "--calibration", data, "-o", tmp_path / "new", "--quiet", "--json", json_path)
+        assert "is read by this command" in done.err
+    recipe = Path(shutil.copy(out / "recipe.yaml", tmp_path))
+    dqa.refuses("convert", model, "--recipe", recipe, "-o", tmp_path / "new", "--quiet", "--json", recipe)
+    recipe.unlink()
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["absent/result.json", ".", ""])
+def test_a_result_without_a_place_is_refused_before_the_work(name: str, inputs: Path, dqa: Shell, tmp_path: Path) -> None:
+    done = dqa.refuses("convert", inputs / "missing.tflite", "-o", tmp_path / "out", "--json", f"{tmp_path}/{name}" if name else "")
+    assert "--json" in done.err
 
 
 def test_a_disk_without_room_for_temporary_files_is_no_bug(out: Path, inputs: Path, dqa: Shell) -> None:

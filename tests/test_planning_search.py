@@ -117,6 +117,18 @@ def test_equal_problems_get_equal_plans():
     assert (first.candidate.cuts, first.chosen) == (second.candidate.cuts, second.chosen)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_where_all_plans_lose_the_same_the_one_of_least_work_is_taken(seed: int):
+    """Stored whole, an edge loses what its ring loses: whatever is cut, the sum is the same, and every cut is more work."""
+    problem = random_problem(seed, 8)
+    edges = [
+        replace(e, flows=e.flows[-1:], options=(replace(e.options[-1], loss=e.flows[-1].loss),)) if e.flows else e for e in problem.edges
+    ]
+    equal = replace(problem, edges=tuple(edges))
+
+    assert Search(equal).within(1 << 20).work == Candidate(equal, ()).work
+
+
 def test_rings_that_hold_something_in_turns_count_once():
     """Three operators in one phase, brief rings of 50 and 70 bytes between them: the second operator has both."""
     ring = [Option(size, 0.0, 7, (0,), plain=True, ring_rows=1) for size in (50, 70)]

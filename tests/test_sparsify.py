@@ -121,7 +121,8 @@ def test_what_cannot_be_written_or_trained_is_refused_before_the_work(
     dqa: Shell, example_h5: Path, noise_npz: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "taken.keras").mkdir()
-    shutil.copyfile(example_h5, tmp_path / "text.tflite")
+    for name in ("text.tflite", "mine.keras"):
+        shutil.copyfile(example_h5, tmp_path / name)
     good = tmp_path / "s.keras"
     for model, out, says in (
         (example_h5, tmp_path / "s.h5", "not the name of a .keras file"),
@@ -129,6 +130,7 @@ def test_what_cannot_be_written_or_trained_is_refused_before_the_work(
         (example_h5, tmp_path / "absent" / "s.keras", "no directory"),
         (tmp_path / "absent.h5", good, "no such file"),
         (tmp_path / "text.tflite", good, "is not a TensorFlow Lite model"),
+        (tmp_path / "mine.keras", tmp_path / "mine.keras", "is read by this command"),
     ):
         assert says in dqa.refuses("sparsify", model, "--data", noise_npz, "-o", out).err
     for option, value in (

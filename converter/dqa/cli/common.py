@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import click
 
 from dqa.cli import signals
 from dqa.errors import DqaError, InputError
 from dqa.support import manifest
-from dqa.support.files import FULL, write_atomically
+from dqa.support.files import FULL, refuse_same, write_atomically
 from dqa.support.progress import Progress, RichProgress, SilentProgress
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -66,13 +67,14 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
 
 
-def _writable(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
-    """Refuses a place for the result before the work, not after it."""
-    if path is not None and path != STDOUT and not path.parent.is_dir():
-        raise InputError(f"--json {path}: there is no directory '{path.parent}'")
-    if path is not None and path != STDOUT:
-        manifest.refuse_listed(path)
-    return path
+def _check_json(path: Path, given: Iterable[object]) -> None:
+    """Refuses a place for the result before the work, not after it. given: the other arguments, of which none may be overwritten."""
+    if not path.parent.is_dir():
+        raise InputError(f"--json {path}: there is no directory '{path.parent}'", hint="make it, or name another file")
+    if path.is_dir():
+        raise InputError(f"--json {path}: is a directory", hint="name a file")
+    refuse_same(path, [value for value in given if isinstance(value, Path)])
+    manifest.refuse_listed(path)
 
 
 def output_options(function: F) -> F:
@@ -83,12 +85,18 @@ def output_options(function: F) -> F:
         "json_path",
         is_flag=False,
         flag_value="-",
-        type=click.Path(path_type=Path, dir_okay=False),
-        callback=_writable,
+        type=click.Path(path_type=Path),
         metavar="[FILE]",
         help="Write the result as JSON to FILE, or, without FILE, to standard output.",
     )
-    return quiet(as_json(function))
+
+    @functools.wraps(function)
+    def checked(*values: Any, **named: Any) -> Any:
+        if named["json_path"] not in (None, STDOUT):
+            _check_json(named["json_path"], [value for name, value in named.items() if name != "json_path"])
+        return function(*values, **named)
+
+    return quiet(as_json(cast(F, checked)))
 
 
 def out_argument(function: F) -> F:

@@ -217,7 +217,7 @@ def _check_y(y: Array, samples: int, group: npt.NDArray[np.int64] | None, name: 
         raise DataError(
             f"{name}: y has shape {y.shape}, expected {samples} labels, one for each sample", hint="labels per group need an array 'group'"
         )
-    if y.ndim != 1 or group.min() < 0 or group.max() >= len(y):
+    if not y.ndim or group.min() < 0 or group.max() >= len(y):
         raise DataError(
             f"{name}: y has shape {y.shape}, 'group' goes from {group.min()} to {group.max()}",
             hint="labels per group: sample i has label y[group[i]]",

@@ -46,7 +46,8 @@ class Npz:
     def __init__(self, path: Path, wanted: Sequence[str]) -> None:
         self.path, self.name = path, str(path)
         if not path.is_file():
-            raise DataError(f"{self.name}: {'is a directory' if path.is_dir() else 'no such file'}", hint=HINT)
+            what = "is a directory" if path.is_dir() else "is not a file" if path.exists() else "no such file"
+            raise DataError(f"{self.name}: {what}", hint=HINT)
         self.found, self.headers = self._checked(lambda: self._read_headers(wanted))
         most = min(MAX_BYTES, _memory())
         if (size := sum(header.size for header in self.headers.values())) > most:

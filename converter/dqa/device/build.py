@@ -62,6 +62,7 @@ def upload(out: Path, board: Board, port: str | None, runtime: str, tflm: Path |
     if board.platformio is None:
         hint = "write the .hex or .bin that dqa build makes with the board's own tools"
         raise BoardError(f"no official platform of PlatformIO knows board {board.name}", hint=hint)
+    project.check(out)
     if _why_bare(board):
         raise registry.unreachable(board.name)
     _make(out, board, runtime, tflm, ["-t", "upload", *(["--upload-port", port] if port else [])], quiet, pushed, False)

@@ -50,16 +50,21 @@ def create(out: Path, program: str) -> None:
     manifest.create(folder, KIND, program)
 
 
+def check(out: Path) -> None:
+    """Raises InputError if OUT holds no model that DQA runs alone."""
+    if not (out / "src" / "model.h").is_file():
+        if (out / "report.json").is_file():
+            refuse_mixed(out, "the firmware of dqa")
+        raise InputError(f"{out} holds no converted model", hint="run dqa convert first and give its output directory")
+
+
 def write(out: Path) -> Project:
     """Writes OUT/firmware for the model in OUT/src, or brings it up to date.
 
     Files that did not change are left alone, so that a rebuild is quick; what someone changed is left alone, too. Raises InputError if OUT
     holds no model that DQA runs alone, or something else has the name of a file of the project.
     """
-    if not (out / "src" / "model.h").is_file():
-        if (out / "report.json").is_file():
-            refuse_mixed(out, "the firmware of dqa")
-        raise InputError(f"{out} holds no converted model", hint="run dqa convert first and give its output directory")
+    check(out)
     edited = manifest.refresh(out / FOLDER, _files(out), KIND, program_sha256(out), whole=True)
     return Project(out / FOLDER, tuple(edited))
 

@@ -146,7 +146,7 @@ class HostModel:
             ctypes.memmove(library.dqa_input(self._model, base, i), sources[i], size)
         ends = (ctypes.c_void_p * len(sources))(*sources), (ctypes.c_void_p * len(own))(*(memory.ctypes.data for memory in own))
         status = int(library.dqa_run(self._model, base, self.arena_size, *ends, dropped.ctypes.data))
-        for i, size in enumerate(self.output_sizes):
+        for i, size in enumerate(self.output_sizes if status == 0 else ()):  # after an error there are none
             ctypes.memmove(targets[i], own[i].ctypes.data if own else library.dqa_output(self._model, base, i), size)
         return status
 

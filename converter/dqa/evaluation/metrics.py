@@ -17,6 +17,7 @@ from dqa.support.settings import METRICS
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
 
+_FAR = 2.0**53
 HIGHER_IS_BETTER = {"top1": True, "auc": True, "miou": True, "mse": False}
 
 
@@ -28,7 +29,8 @@ def choose(dataset: Dataset, input_shape: Sequence[int], output_shape: Sequence[
     """The metric of a task, by its labels and shapes (batch included): a name of dqa.support.settings.METRICS.
 
     miou for a map of labels; auc for labels 0 and 1 of a model that rebuilds its input, or with one output; top1 for other whole-number
-    labels; mse without labels where the model rebuilds its input, and for labels that are numbers like the outputs.
+    labels; mse without labels where the model rebuilds its input, for labels that are numbers like the outputs, and for labels other than
+    0 and 1 of one output, or of maps of one channel.
     dataset: as with_class_numbers gives it. Raises DataError if none fits.
     """
     if override is not None:
@@ -43,15 +45,16 @@ def choose(dataset: Dataset, input_shape: Sequence[int], output_shape: Sequence[
         raise DataError(
             f"{dataset.name}: holds no labels 'y', so no metric can be computed", hint="add an array y, one label for each sample"
         )
+    binary = bool(np.isin(y, (0, 1)).all())
     if outputs == 1 and y.size == len(dataset) and not rebuilds:
-        return "auc" if np.isin(y, (0, 1)).all() else "mse"
+        return "auc" if binary else "mse"
     if y.dtype.kind == "f" and y.shape[1:] == tuple(output_shape[1:]):
         return "mse"
-    if len(output_shape) == 4 and y.ndim == 3 and y.shape[1:] == tuple(output_shape[1:3]):
-        return "miou"
+    if len(output_shape) == 4 and y.ndim == 3 and y.shape[1:] == tuple(output_shape[1:3]) and y.size > len(y):
+        return "mse" if output_shape[3] == 1 and not binary else "miou"
     if y.size == len(y) and (rebuilds or outputs == 1):
-        return "auc"
-    if y.size == len(y):
+        return "mse" if outputs == 1 and not binary else "auc"
+    if y.size == len(y) and max(output_shape[1:]) == outputs:
         return "top1"
     raise DataError(
         f"{dataset.name}: labels of shape {y.shape} do not fit outputs of shape {tuple(output_shape)}", hint="choose the metric by name"
@@ -59,20 +62,25 @@ def choose(dataset: Dataset, input_shape: Sequence[int], output_shape: Sequence[
 
 
 def with_class_numbers(dataset: Dataset, input_shape: Sequence[int], output_shape: Sequence[int], override: str | None = None) -> Dataset:
-    """The dataset with class numbers for one-hot labels, and one label per sample or pixel for those with a last dimension of 1.
+    """The dataset with class numbers for one-hot labels, and labels in the shape of the model's pixels for those that were flattened or
+    have a last dimension of 1.
 
     Shapes: batch included. override: a metric that was named. Raises DataError where labels were names and do not fit the outputs.
     """
     y, outputs = dataset.y, tuple(output_shape[1:]) or (1,)
-    if y is None or override == "mse" or (override is None and tuple(input_shape) == tuple(output_shape)):
+    rebuilds = override is None and tuple(input_shape) == tuple(output_shape)
+    if y is None or override == "mse" or (rebuilds and y.dtype.kind == "f"):
         return dataset
-    if dataset.classes is not None:
+    if dataset.classes is not None and not rebuilds:
         _check_names(dataset, dataset.classes, outputs)
     classes, places = outputs[-1], outputs[:-1]
-    if classes > 1 and y.ndim > 1 and y.shape[-1] == classes and np.prod(y.shape[1:-1]) == np.prod(places) and is_one_hot(y):
+    pixels = int(np.prod(places))
+    if not rebuilds and classes > 1 and y.ndim > 1 and y.shape[-1] == classes and np.prod(y.shape[1:-1]) == pixels and is_one_hot(y):
         y = y.argmax(axis=-1)
-    elif y.ndim > 1 and y.shape[-1] == 1 and y.shape[1:-1] in ((), places):
+    elif y.ndim > 1 and y.shape[-1] == 1 and y.shape[1:-1] in ((), places, (pixels,)):
         y = y[..., 0]
+    if pixels > 1 and y.shape[1:] == (pixels,):
+        y = y.reshape(len(y), *places)
     return replace(dataset, y=y)
 
 
@@ -98,6 +106,10 @@ def evaluate(metric: str, outputs: Array, dataset: Dataset, inputs: Array) -> fl
         return _mse(outputs, dataset, inputs)
     y = _labels(dataset)
     if metric == "top1":
+        if max(outputs.shape[1:], default=1) != outputs[0].size:
+            raise DataError(
+                f"top1 of outputs of shape {outputs.shape[1:]}: expected one score for each class", hint="choose another metric"
+            )
         return top1(outputs.reshape(len(outputs), -1), _per_sample(y, dataset), dataset.name)
     if metric == "auc":
         return auc(*grouped(anomaly_scores(outputs, inputs), y, dataset), name=dataset.name)
@@ -110,8 +122,9 @@ def top1(scores: Array, y: Array, name: str = "data") -> float:
     """Share of samples whose highest score (N, classes), the first of equal ones, is at the label y (N,)."""
     labels = _whole(y, name).reshape(-1)
     if labels.min() < 0 or labels.max() >= scores.shape[1]:
+        given = labels if y.dtype.kind == "b" else y
         raise DataError(
-            f"{name}: labels go from {labels.min()} to {labels.max()}, the model has {scores.shape[1]} outputs",
+            f"{name}: labels go from {given.min()} to {given.max()}, the model has {scores.shape[1]} outputs",
             hint="labels are the numbers of the outputs, from 0",
         )
     return float((scores.argmax(axis=1) == labels).mean())
@@ -161,20 +174,34 @@ def auc(scores: Float64, y: Array, name: str = "data") -> float:
 
 
 def confusion(outputs: Array, y: Array, name: str = "data") -> npt.NDArray[np.int64]:
-    """(classes, classes) pixels by label (row) and answer (column), for outputs (N, H, W, classes); labels >= classes are left out."""
+    """(classes, classes) pixels by label (row) and answer (column), for outputs (N, H, W, channels) of `pixel_labels` classes; other labels
+    are left out."""
     if outputs.ndim != 4 or y.shape != outputs.shape[:3]:
         raise DataError(
             f"{name}: labels of shape {y.shape} do not fit outputs of shape {outputs.shape}", hint="mIoU needs one label for each pixel"
         )
-    classes = outputs.shape[3]
+    classes = pixel_labels(outputs)
     counts = np.zeros(classes * classes, np.int64)
-    for out, labels in _batches(outputs, _whole(y, name)):
-        answer = out.argmax(axis=3)
+    for answer, labels in _batches(pixel_classes(outputs), _whole(y, name)):
         known = (labels >= 0) & (labels < classes)
         counts += np.bincount(labels[known].astype(np.int64) * classes + answer[known], minlength=classes * classes)
     if not counts.any():
         raise DataError(f"{name}: no pixel has a label from 0 to {classes - 1}")
     return counts.reshape(classes, classes)
+
+
+def pixel_labels(outputs: Array) -> int:
+    """How many classes maps (N, H, W, channels) tell apart."""
+    return max(int(outputs.shape[-1]), 2)
+
+
+def pixel_classes(outputs: Array) -> npt.NDArray[np.int64]:
+    """The class of each pixel of maps (N, H, W, channels): the channel of the highest score, the first of equal ones. One channel: class 1
+    where a probability is over 1/2, or, if the maps leave 0..1 and so hold no probabilities, where the score is over 0."""
+    if outputs.shape[-1] > 1:
+        return np.asarray(outputs.argmax(axis=-1), np.int64)
+    middle = 0.5 if outputs.min() >= 0 and outputs.max() <= 1 else 0
+    return (outputs[..., 0] > middle).astype(np.int64)
 
 
 def mean_iou(table: npt.NDArray[np.int64]) -> float:
@@ -195,7 +222,10 @@ def _mse(outputs: Array, dataset: Dataset, inputs: Array) -> float:
         raise DataError(
             f"{dataset.name}: MSE needs labels of shape {outputs.shape}, or a model that rebuilds its input", hint="choose another metric"
         )
-    total = sum(float(np.square(o.astype(np.float64) - t).sum()) for o, t in _batches(outputs, target))
+    with np.errstate(over="ignore"):
+        total = sum(float(np.square(o.astype(np.float64) - t).sum()) for o, t in _batches(outputs, target))
+    if not np.isfinite(total):
+        raise DataError(f"{dataset.name}: the squared error goes beyond float64", hint="check y")
     return total / outputs.size
 
 
@@ -217,6 +247,8 @@ def _per_sample(y: Array, dataset: Dataset) -> Array:
 def _whole(y: Array, name: str) -> Array:
     if y.dtype.kind == "f" and (y != np.round(y)).any():
         raise DataError(f"{name}: y holds fractions, expected whole-number labels", hint="choose the metric mse")
+    if y.dtype.kind == "f" or y.dtype == np.uint64:  # what int64 cannot hold stays far from any class
+        y = np.minimum(np.maximum(y, np.float64(-_FAR)), np.float64(_FAR))
     return y.astype(np.int64)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import fsum
 
 from dqa.planning.problem import Option, PlanEdge, Problem
 
@@ -97,10 +98,6 @@ class Candidate:
             self.work += edge.values * (ENCODE + DECODE * len(edge.consumers))
 
     @cached_property
-    def ring_loss(self) -> float:
-        return sum(self.problem.edges[i].flows[0].loss for i in self.rings)
-
-    @cached_property
     def least(self) -> int:
         """The arena with the fewest bits everywhere: no budget below it is feasible with these phases."""
         return max(self.used([0] * len(self.held)))
@@ -132,7 +129,9 @@ class Candidate:
         total[held.first] += self._peak(chosen, held.first)
 
     def loss(self, chosen: Sequence[int]) -> float:
-        return self.ring_loss + sum(h.options[o].loss for h, o in zip(self.held, chosen, strict=True))
+        """Of everything together; exactly rounded, so that the same losses make the same sum in any order, and the work decides."""
+        rings = (self.problem.edges[i].flows[0].loss for i in self.rings)
+        return fsum((*rings, *(h.options[o].loss for h, o in zip(self.held, chosen, strict=True))))
 
     def allocate(self, budget: int) -> tuple[float, list[int]] | None:
         """Greedy choice within a budget; None if even the fewest bits do not fit.

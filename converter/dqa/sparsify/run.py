@@ -17,7 +17,8 @@ from dqa.frontend.load import model_kind
 from dqa.frontend.worker import run_worker
 from dqa.sparsify.config import STEPS, SparsifyConfig
 from dqa.support import processes
-from dqa.support.files import write_atomically
+from dqa.support.files import refuse_same, write_atomically
+from dqa.support.manifest import refuse_listed
 from dqa.support.progress import Progress, SilentProgress
 
 SECONDS = 7 * 24 * 3600
@@ -44,6 +45,7 @@ def sparsify(
     model, data, out = Path(model), Path(data), Path(out)
     config, progress = config or SparsifyConfig(), progress or SilentProgress()
     _check_out(out)
+    refuse_same(out, [model, data])
     if model_kind(model) not in ("h5", "keras"):
         raise ModelError(f"{model}: cannot be trained", hint="give the Keras .h5 or .keras file")
     if importlib.util.find_spec("tensorflow") is None:
@@ -67,6 +69,7 @@ def _check_out(out: Path) -> None:
         raise InputError(f"'{out}': there is no directory '{out.parent}'", hint="make it, or name another")
     if not os.access(out.parent, os.W_OK):
         raise InputError(f"'{out}': the directory '{out.parent}' cannot be written", hint="name another")
+    refuse_listed(out)
 
 
 @contextlib.contextmanager

@@ -60,7 +60,7 @@ def staged(directory: Path, keep: Keep = lambda _old: ()) -> Iterator[Path]:
 def recover(directory: Path, keep: Keep = lambda _old: ()) -> None:
     """Completes or removes what a process left that was killed while it replaced `directory`. Raises OSError."""
     directory = Path(os.path.abspath(directory))  # noqa: PTH100
-    for work in (beside(directory), _inside(directory)):
+    for work in (*([beside(directory)] if directory.name else []), _inside(directory)):  # the root has no place beside it
         if work.is_dir() and not work.is_symlink():
             with contextlib.suppress(FileNotFoundError), locked(work):
                 _finish(work, directory, keep)

@@ -11,7 +11,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,13 @@ def failure(path: Path, error: OSError) -> DqaError:
     if error.errno in FULL:
         return DqaError(text, hint="what was there before is unchanged; make room and run the same command again")
     return InputError(text, hint="choose a place that can be written")
+
+
+def refuse_same(path: Path, inputs: Iterable[Path]) -> None:
+    """InputError where a result would be written over an input of the same command, whatever name it goes by."""
+    for one in inputs:
+        if path.is_file() and one.is_file() and path.samefile(one):
+            raise InputError(f"'{path}' is read by this command, and would be overwritten by its result", hint="choose another file")
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:

@@ -6,6 +6,7 @@ or was changed since, is the user's. Parts that are written by themselves (OUT/f
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -106,6 +107,8 @@ def check_place(directory: Path, kind: str) -> None:
 def _check_place(directory: Path, kind: str) -> None:
     if directory.is_symlink():
         raise InputError(f"'{directory}' is a symbolic link", hint="give the directory itself with -o")
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        directory.lstat()  # a name that is too long is no name of a directory to come
     taken = next(path for path in (directory, *directory.absolute().parents) if os.path.lexists(path))
     if not taken.is_dir():
         what = "a file" if taken.is_file() else "no directory"

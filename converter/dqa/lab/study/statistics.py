@@ -138,7 +138,7 @@ def _draws(samples: int, resamples: int, seed: int) -> Iterator[Float64]:
 
 def _confusion(out: Array, labels: Array) -> npt.NDArray[np.int32]:
     """(K, K) pixels of one image, all 0 where it has no known label."""
-    classes = out.shape[-1]
+    classes = metrics.pixel_labels(out)
     if not ((labels >= 0) & (labels < classes)).any():
         return np.zeros((classes, classes), np.int32)
     return metrics.confusion(out[None], labels[None]).astype(np.int32)

@@ -1,0 +1,101 @@
+"""What an evaluation found, and what each sample was answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.data.dataset import Dataset
+from dqa.evaluation import metrics
+from dqa.support.version import __version__
+
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluateResult:
+    """What one evaluation found; None where the target cannot tell.
+
+    value: the metric of the converted model (None if a limited run has too few samples for it), float_value that of the float model on
+    the same samples. agreement: samples whose output bytes equal the host's, of how many; None for a model with TFLite builtins, which the
+    host engine cannot run. stored_bits: RAM bits per stored activation.
+    link: what happened between host and board and was mended, by kind (dqa.device.evaluate.DeviceResult).
+    runtime: of a board. ram, flash: bytes. instructions: of one inference, simulated boards. microseconds: of one inference, real boards.
+    output: the name of the output that was measured, where the model has several. outputs: its real numbers, (N, *shape).
+    answers: per sample, see `answers_of`. details: further figures of the metric.
+    program_sha256, model_sha256, data_sha256: of what ran, of the file it was converted from, of the .npz. notes: what a user should know.
+    """
+
+    metric: str
+    value: float | None
+    samples: int
+    target: str
+    stored_bits: float
+    outputs: Float32
+    answers: list[float]
+    details: dict[str, float]
+    output: str | None = None
+    float_value: float | None = None
+    agreement: tuple[int, int] | None = None
+    runtime: str | None = None
+    dropped_rows: int | None = None
+    ram: dict[str, int] | None = None
+    flash: dict[str, int] | None = None
+    instructions: int | None = None
+    microseconds: float | None = None
+    program_sha256: str | None = None
+    model_sha256: str | None = None
+    data_sha256: str | None = None
+    notes: tuple[str, ...] = ()
+    link: dict[str, int] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The evaluation as plain data; what the target could not give is absent."""
+        result: dict[str, Any] = {
+            "dqa": __version__,
+            "program_sha256": self.program_sha256,
+            "model_sha256": self.model_sha256,
+            "data_sha256": self.data_sha256,
+            "metric": self.metric,
+            "value": self.value,
+            "output": self.output,
+            "samples": self.samples,
+            "target": self.target,
+            "runtime": self.runtime,
+            "agreement": {"equal": self.agreement[0], "of": self.agreement[1]} if self.agreement else None,
+            "stored_bits": round(self.stored_bits, 4),
+            "float_value": self.float_value,
+            "dropped_rows": self.dropped_rows,
+            "ram": self.ram,
+            "flash": self.flash,
+            "instructions": self.instructions,
+            "microseconds": self.microseconds,
+            "link": self.link,
+            **self.details,
+            "answers": self.answers,
+        }
+        return {key: value for key, value in result.items() if value is not None}
+
+
+def answers_of(metric: str, outputs: Float32, real: Float32, dataset: Dataset) -> list[float]:
+    """One number per sample: the class (top1), the score (auc), the pixel accuracy (miou) or the mean of the outputs' squares (mse)."""
+    if metric == "top1":
+        return [int(c) for c in outputs.reshape(len(outputs), -1).argmax(axis=1)]
+    if metric == "auc":
+        return [float(s) for s in metrics.anomaly_scores(outputs, real)]
+    if metric == "miou" and dataset.y is not None:
+        known = (dataset.y >= 0) & (dataset.y < metrics.pixel_labels(outputs))
+        hits = (metrics.pixel_classes(outputs) == dataset.y) & known
+        return [float(h.sum() / max(k.sum(), 1)) for h, k in zip(hits, known, strict=True)]
+    return [float(np.square(o, dtype=np.float64).mean()) for o in outputs]
+
+
+def details(metric: str, outputs: Float32, floats: Float32, dataset: Dataset) -> dict[str, float]:
+    """Pixel accuracy beside mIoU."""
+    if metric != "miou" or dataset.y is None:
+        return {}
+    pairs = (("pixel_accuracy", outputs), ("float_pixel_accuracy", floats))
+    return {name: metrics.pixel_accuracy(metrics.confusion(values, dataset.y, dataset.name)) for name, values in pairs}

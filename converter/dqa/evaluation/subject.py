@@ -1,0 +1,123 @@
+"""What is evaluated: a converted model, and the samples that it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dqa.data import dataset as datasets
+from dqa.errors import DataError, InputError, ProgramError
+from dqa.evaluation import metrics
+from dqa.program import Interface
+from dqa.report import Identity, identify, load_interface, mixed_sections
+from dqa.support import manifest
+from dqa.tflite.reader import read_tflite
+
+Bytes = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """head: the place of the output that is measured. program: the bytes of model.dqa; None: TFLite builtins run a part of the network.
+
+    mixed: then the report. real: the float network's inputs (N, *shape); inputs: the same as the model's bytes (N, bytes).
+    metric: the one asked for, or the model's own; None: by the kind of task. limited: only the first samples are looked at.
+    """
+
+    out: Path
+    interface: Interface
+    identity: Identity
+    head: int
+    program: bytes | None
+    mixed: dict[str, Any] | None
+    dataset: datasets.Dataset
+    data_sha256: str
+    real: Float32
+    inputs: Bytes
+    metric: str | None
+    limited: bool
+
+    @property
+    def output(self) -> str:
+        """The name of the output that is measured."""
+        return self.interface.output_names[self.head]
+
+    def chosen_metric(self) -> str:
+        """Raises DataError where the labels fit no metric."""
+        shapes = (1, *self.interface.inputs[0].shape), (1, *self.interface.outputs[self.head].shape)
+        return self.metric or metrics.choose(self.dataset, *shapes)
+
+    def value(self, metric: str, outputs: Float32) -> float | None:
+        """The metric of outputs (N, *shape); None where the few samples of a limited run cannot give it (an AUC of one class), which the
+        agreement can do without."""
+        try:
+            return metrics.evaluate(metric, outputs, self.dataset, self.real)
+        except metrics.OneClassError:
+            if not self.limited:
+                raise
+            return None
+
+
+def load(out: Path, data: Path, output: str | None, metric: str | None, limit: int | None) -> Subject:
+    """Raises InputError, DataError, ProgramError."""
+    manifest.settle(out)
+    interface = load_interface(out)
+    head = interface.place(output)
+    mixed = mixed_sections(out)
+    program = _program(out) if mixed is None else None
+    identity = identify(out)
+    source, metric = datasets.DataFile(data), metric or interface.metric
+    shapes = (1, *interface.inputs[0].shape), (1, *interface.outputs[head].shape)
+    source.check_shape(shapes[0])
+    with labels_of(interface, head):
+        dataset = metrics.with_class_numbers(source.load(), *shapes, metric)
+    if limit is not None:
+        dataset = dataset.take(limit)
+    ends = model_inputs(interface, dataset)
+    sha256 = manifest.sha256(data)
+    return Subject(out, interface, identity, head, program, mixed, dataset, sha256, *ends, metric, limit is not None)
+
+
+@contextmanager
+def labels_of(interface: Interface, head: int) -> Iterator[None]:
+    """Labels that do not fit may be those of another output."""
+    try:
+        yield
+    except DataError as error:
+        if len(interface.outputs) > 1:
+            names = interface.output_names
+            error.hint = f"y is compared with output '{names[head]}'; name another with --output: {', '.join(names)}"
+        raise
+
+
+def model_inputs(interface: Interface, dataset: datasets.Dataset) -> tuple[Float32, Bytes]:
+    """The float model's inputs (N, *shape) and the converted model's bytes (N, bytes)."""
+    mapping, port = datasets.InputMapping.of(interface.data_scale, interface.data_zero_point), interface.inputs[0]
+    real = mapping.to_float(dataset.x)
+    scale, zero_point = mapping.per_channel(dataset.x.shape[-1])
+    # int8 data are not the device's bytes where a calibration with float data chose another scale
+    same = np.allclose(scale, port.scale, rtol=1e-6, atol=0) and np.allclose(zero_point, port.zero_point)
+    if dataset.x.dtype.name == port.dtype and same:
+        return real, np.ascontiguousarray(dataset.x).reshape(len(dataset.x), -1).view(np.uint8)
+    return real, port.to_bytes(real)
+
+
+def _program(out: Path) -> bytes:
+    program_bytes = read_file(out / "model.dqa")
+    if read_tflite(read_file(out / "model.tflite")) != program_bytes:
+        raise ProgramError(f"model.tflite and model.dqa in '{out}' hold different programs", hint="run dqa convert again")
+    return program_bytes
+
+
+def read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"'{path}': {error.strerror}", hint="make it with dqa convert ... -o OUT") from error
