@@ -33,8 +33,8 @@ from dqa.operators.weighted import few_bits
 from dqa.quantization.weights import chosen, compensated, levels, lloydmax, uniform
 from dqa.quantization.weights.layer_by_layer import Replaced
 from dqa.quantization.weights.layerwise import walk
-from dqa.quantization.weights.levels import Floats
 from dqa.quantization.weights.moments import Moments
+from dqa.support.arrays import Float64
 
 CALIBRATION = 256
 TEST = {"ic": 1000, "resnet32": 1000, "ad": 8000}
@@ -42,13 +42,13 @@ TEST = {"ic": 1000, "resnet32": 1000, "ad": 8000}
 PIECES: tuple[tuple[bool, pwlq.Breakpoint], ...] = ((True, "search"), (False, "search"), (False, "normal"), (False, "laplace"))
 """Whether PWLQ's pieces overlap (pw-1), and how its breakpoint is found."""
 
-Constants = dict[int, Floats]
-Method = Callable[[Floats, Moments | None], tuple[Floats, float]]
+Constants = dict[int, Float64]
+Method = Callable[[Float64, Moments | None], tuple[Float64, float]]
 """(weights (O, K), moments) -> real weights of the quantized layer, stored bits per weight."""
 
 
-def by_levels(quantize: Callable[[Floats], levels.Levels]) -> Method:
-    def method(weights: Floats, _moments: Moments | None) -> tuple[Floats, float]:
+def by_levels(quantize: Callable[[Float64], levels.Levels]) -> Method:
+    def method(weights: Float64, _moments: Moments | None) -> tuple[Float64, float]:
         found = quantize(weights)
         return found.values, levels.stored_bits(found)
 
@@ -56,7 +56,7 @@ def by_levels(quantize: Callable[[Floats], levels.Levels]) -> Method:
 
 
 def compensating(bits: int, *, book: bool, cross: bool) -> Method:
-    def method(weights: Floats, moments: Moments | None) -> tuple[Floats, float]:
+    def method(weights: Float64, moments: Moments | None) -> tuple[Float64, float]:
         assert moments is not None
         seen = moments if cross else replace(moments, cross=moments.covariance)
         if book:
@@ -72,7 +72,7 @@ def compensating(bits: int, *, book: bool, cross: bool) -> Method:
 
 
 def piecewise(bits: int, overlap: bool, point: pwlq.Breakpoint, correct: bool) -> Method:
-    def method(weights: Floats, _moments: Moments | None) -> tuple[Floats, float]:
+    def method(weights: Float64, _moments: Moments | None) -> tuple[Float64, float]:
         values = pwlq.pwlq(weights, bits, overlap=overlap, breakpoint=point)
         return pwlq.corrected(weights, values) if correct else values, bits + 1.0
 
@@ -104,7 +104,7 @@ def quantized(model: FloatModel, samples: Any, method: Method, corrected: bool) 
     constants: Constants = {}
     sizes: list[tuple[int, float]] = []
 
-    def layer(op: Op, weights: Floats, bias: Floats, moments: Moments | None) -> Replaced:
+    def layer(op: Op, weights: Float64, bias: Float64, moments: Moments | None) -> Replaced:
         values, bits = method(weights, moments)
         sizes.append((weights.size, bits))
         done = Replaced(values, compensated.corrected_bias(bias, weights, values, moments) if corrected and moments else bias)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.calibration import ChannelStatistics, collect, observe, tensor_ranges
 from dqa.conversion.recipe import Recipe
@@ -30,12 +29,11 @@ from dqa.quantization.decide import decide, free_groups
 from dqa.quantization.formats import Reason, TensorFormat, affine, raw
 from dqa.quantization.serialize import from_mapping
 from dqa.quantization.tensor_group import FreeGroup, StorageChoice
+from dqa.support.arrays import Float32, Float64
 from dqa.support.progress import Progress
 from dqa.support.settings import ConvertConfig
 
 Formats = dict[int, TensorFormat]
-Floats32 = npt.NDArray[np.float32]
-Floats64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +47,7 @@ class Decisions:
     formats: Formats
     phases: tuple[int, ...] | None = None
     planned: Planned | None = None
-    biases: Mapping[int, Floats64] = field(default_factory=dict)
+    biases: Mapping[int, Float64] = field(default_factory=dict)
 
 
 def decide_all(request: Request, progress: Progress) -> Decisions:
@@ -88,13 +86,13 @@ class _Sampled:
 
     model: FloatModel
     cut: Split
-    x: Floats32
+    x: Float32
 
-    def maps(self, free: Sequence[FreeGroup]) -> tuple[dict[int, Floats32], Floats32]:
+    def maps(self, free: Sequence[FreeGroup]) -> tuple[dict[int, Float32], Float32]:
         """Sample maps of the tensors of `free`, and the inputs that made them."""
         few = self.x[subset(len(self.x), stored.samples(free, self.cut.part))]
         source = {t: self.cut.origin.get(t, t) for group in free for t in group.members}
-        parts: dict[int, list[Floats32]] = {t: [] for t in source.values()}
+        parts: dict[int, list[Float32]] = {t: [] for t in source.values()}
         observe(self.model, few, list(parts), lambda tensor, values: parts[tensor].append(values))
         return {t: np.concatenate(parts[origin]) for t, origin in source.items()}, few
 
@@ -178,7 +176,7 @@ def _from_recipe(model: FloatModel, recipe: Recipe) -> Decisions:
     return Decisions(cut, formats, recipe.phases, biases=_biases(cut, recipe))
 
 
-def _biases(cut: Split, recipe: Recipe) -> dict[int, Floats64]:
+def _biases(cut: Split, recipe: Recipe) -> dict[int, Float64]:
     """The biases of a recipe by output tensor."""
     names = cut.graph.activation_names()
     layers = {names[op.outputs[0]]: op for op in cut.part.ops if float_operator(op.kind).weighted}

@@ -10,12 +10,13 @@ import numpy as np
 
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower, Operator, require
-from dqa.operators.float_base import Answer, Float32, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_windows import MAX_POOL_ELEMENTS, nhwc, nhwc_shape
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters, requantization_bytes
-from dqa.operators.records import Edge, Int8, Requantization
+from dqa.operators.records import Edge, Requantization
 from dqa.operators.requantize import MAX_POOLED, POOL_SUM, average, check_requantization, finish
+from dqa.support.arrays import Float32, Int8
 
 
 @dataclass(frozen=True, eq=False)

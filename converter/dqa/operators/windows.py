@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.operators.base import Operator, require
-from dqa.operators.records import Edge, Int8, Window
-
-Int64 = npt.NDArray[np.int64]
+from dqa.operators.records import Edge, Window
+from dqa.support.arrays import Int8, Int64
 
 MAX_DILATED_ROWS = 64
 MAX_PADDED_ROW = 1 << 18

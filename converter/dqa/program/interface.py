@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.errors import InputError
+from dqa.support.arrays import Array, Float32, Floating, UInt8
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Port:
     scale: tuple[float, ...]
     zero_point: tuple[float, ...]
 
-    def to_real(self, data: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    def to_real(self, data: Array) -> Float32:
         """(N, bytes) of the model's dtype as real numbers (N, *shape)."""
         values = data.reshape(len(data), *self.shape).astype(np.float64)
         return np.asarray((values - np.array(self.zero_point)) * np.array(self.scale), np.float32)
 
-    def to_bytes(self, real: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint8]:
+    def to_bytes(self, real: Floating) -> UInt8:
         """Real numbers (N, *shape) as the model's bytes (N, bytes), rounded to nearest and clipped."""
         limits = np.iinfo(np.dtype(self.dtype))
         values = np.rint(real.astype(np.float64) / np.array(self.scale) + np.array(self.zero_point))
@@ -67,7 +67,7 @@ class Interface:
             raise InputError(f"the model has no output '{output}'", hint=f"its outputs: {', '.join(self.output_names)}")
         return self.output_names.index(output)
 
-    def answers(self, outputs: npt.NDArray[Any], place: int) -> npt.NDArray[np.float32]:
+    def answers(self, outputs: Array, place: int) -> Float32:
         """The real numbers (N, *shape) of one output in the bytes (N, bytes) of all of them, one after the other."""
         sizes = [math.prod(port.shape) for port in self.outputs]
         start = sum(sizes[:place])

@@ -10,8 +10,9 @@ import numpy as np
 
 from dqa.calibration import ChannelStatistics
 from dqa.graph import Graph
-from dqa.quantization.formats import Floats, Reason
+from dqa.quantization.formats import Reason
 from dqa.quantization.shared_scales import Ties
+from dqa.support.arrays import Float64
 from dqa.support.settings import ConvertConfig
 
 
@@ -20,8 +21,8 @@ class InputFormat:
     """Bytes as the outside has them: `dtype` is "uint8" or "int8", real = (byte - zero_point) * scale, per channel (C,)."""
 
     dtype: str
-    scales: Floats
-    zero_points: Floats
+    scales: Float64
+    zero_points: Float64
     reason: Reason = Reason.INPUT
 
 

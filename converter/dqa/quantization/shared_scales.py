@@ -10,10 +10,10 @@ and so do the outputs of the model, which users read with one scale.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.graph import Graph, Op
 from dqa.operators.registry import float_operator
+from dqa.support.arrays import Int64
 
 
 class _Sets:
@@ -61,7 +61,7 @@ class Ties:
         for index in graph.outputs:
             self._one_scale(index)
 
-    def channels(self, tensor: int) -> npt.NDArray[np.int64]:
+    def channels(self, tensor: int) -> Int64:
         base = self._base[tensor]
         count = self._graph.tensors[tensor].hwc[2]
         return np.array([self._variables.find(base + c) for c in range(count)], dtype=np.int64)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.graph import Graph
 from dqa.operators.functions import CLAMPS
@@ -14,10 +13,11 @@ from dqa.operators.registry import float_operator
 from dqa.program import ErrorCoding, Storage
 from dqa.quantization.calibrated import Calibrated
 from dqa.quantization.clipping import best_step, levels
-from dqa.quantization.formats import Floats, Reason, TensorFormat, affine, as_ring, packed, raw, value_range, whole
+from dqa.quantization.formats import Reason, TensorFormat, affine, as_ring, packed, raw, value_range, whole
 from dqa.quantization.histogram import Histogram
 from dqa.quantization.ranking import most_important, scores
 from dqa.quantization.sensitivity import sensitivities
+from dqa.support.arrays import Float64, Int64
 
 SMALL_SHARE = 0.01
 """Edges with at most this share of all activations keep 8 bits: they cost nothing and often carry the answer."""
@@ -49,8 +49,8 @@ class FreeGroup:
 
     members: tuple[int, ...]
     signed: bool
-    rows: Mapping[int, npt.NDArray[np.int64]]
-    finest: Floats
+    rows: Mapping[int, Int64]
+    finest: Float64
 
 
 class TensorGroup:
@@ -188,7 +188,7 @@ class TensorGroup:
             limit = CLAMPS.get(op.attrs.get("activation", "NONE") if op is not None else "NONE", (0, np.inf))[1]
             self._limits[self._rows[tensor]] = np.minimum(self._limits[self._rows[tensor]], limit)
 
-    def _steps(self, bits: int, signed: bool) -> Floats:
+    def _steps(self, bits: int, signed: bool) -> Float64:
         """The best step of each scale variable for codes of that many bits."""
         self._prepare()
         return best_step(self._counts, self._centers, bits, signed, self._limits)[0]

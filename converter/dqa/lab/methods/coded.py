@@ -16,7 +16,7 @@ from dqa.calibration.segments import Runner
 from dqa.conversion.request import subset
 from dqa.frontend import FloatModel
 from dqa.graph import Graph
-from dqa.lab.methods.base import SCALE_BITS, Calibration, Float32, Float64, Quantizer, Stored
+from dqa.lab.methods.base import SCALE_BITS, Calibration, Quantizer, Stored
 from dqa.lab.methods.evaluate import capture
 from dqa.program import Storage
 from dqa.program.layout import CODED_TABLE_BYTES
@@ -27,6 +27,7 @@ from dqa.quantization.decide import decide, free_groups
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.tensor_group import FreeGroup, StorageChoice
 from dqa.quantization.weights import bias_correction
+from dqa.support.arrays import Float32, Float64
 from dqa.support.settings import ConvertConfig
 
 

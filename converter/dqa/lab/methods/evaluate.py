@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dqa.calibration.segments import Change, Runner
-from dqa.lab.methods.base import CONSUMER_SAMPLES, Calibration, Float32, Method, Quantizer
+from dqa.lab.methods.base import CONSUMER_SAMPLES, Calibration, Method, Quantizer
+from dqa.support.arrays import Float32
 
 MAX_VALUES = 1 << 24
 """Values kept of one tensor for calibration: 64 MiB."""

@@ -16,12 +16,13 @@ from dqa.graph import Graph
 from dqa.program import Storage, coded_row_bytes
 from dqa.quantization.coded.allocation import Choice, allocate
 from dqa.quantization.coded.formats import Chosen, coded_formats
-from dqa.quantization.coded.impact import Float32, Impacts, slopes
+from dqa.quantization.coded.impact import Impacts, slopes
 from dqa.quantization.coded.maps import MAX_DROP, Grid
 from dqa.quantization.coded.search import CodedGroup, Impact
 from dqa.quantization.formats import TensorFormat
-from dqa.quantization.sensitivity import Floats, sensitivities
+from dqa.quantization.sensitivity import sensitivities
 from dqa.quantization.tensor_group import FreeGroup, StorageChoice
+from dqa.support.arrays import Float32, Float64
 
 BITS = tuple(np.arange(1.5, 7.01, 0.25).tolist())
 """Stored bits per value that a coded map may have."""
@@ -105,7 +106,7 @@ def coded_groups(graph: Graph, groups: Sequence[FreeGroup], maps: Mapping[int, F
     return [CodedGroup(group, {t: shaped[t] for t in group.members}, weights, BITS) for group in groups]
 
 
-def _weights(graph: Graph, tensors: Sequence[int], x: Float32 | None) -> dict[int, Floats]:
+def _weights(graph: Graph, tensors: Sequence[int], x: Float32 | None) -> dict[int, Float64]:
     """What a squared error in each channel weighs: the slopes of the answers tell, or where none are known the next layers' weights."""
     try:
         found = slopes(graph, x[:SLOPE_SAMPLES], tensors) if x is not None else {}

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dqa.quantization.coded.maps import Costs, Float32, Floats, Grid, Layout
+from dqa.quantization.coded.maps import Costs, Grid, Layout
 from dqa.quantization.tensor_group import FreeGroup
+from dqa.support.arrays import Float32, Float64
 
 _STEP = 2 ** (2 / 3)
 _MOST_STEPS = 24
@@ -55,7 +56,7 @@ class Impact:
 class Candidate:
     """steps: of each scale variable of the group. layouts: of each tensor at each number of stored bits where it can be coded."""
 
-    steps: Floats
+    steps: Float64
     layouts: Mapping[int, Mapping[float, Layout]]
 
 
@@ -66,18 +67,18 @@ class CodedGroup:
     channels. bits: stored bits per value to look at.
     """
 
-    def __init__(self, group: FreeGroup, maps: Mapping[int, Float32], weights: Mapping[int, Floats], bits: Sequence[float]) -> None:
+    def __init__(self, group: FreeGroup, maps: Mapping[int, Float32], weights: Mapping[int, Float64], bits: Sequence[float]) -> None:
         self.group, self.maps, self.grid = group, maps, Grid(group.signed)
         # Of maps of nothing but 0 there is no error to weigh; the largest weight is one that float32 holds.
         self.weights = {t: np.minimum(weights[t] / max(float(self._energy(t, weights[t])), 1e-30), 1e30) for t in group.members}
         self.candidates = [self._candidate(steps, bits) for steps in self._steps()]
 
-    def _energy(self, tensor: int, weights: Floats) -> Floats:
+    def _energy(self, tensor: int, weights: Float64) -> Float64:
         """The mean weighted energy of a map, so that losses are relative to it."""
         squares = np.einsum("bhwc,bhwc->c", self.maps[tensor], self.maps[tensor], dtype=np.float64)
         return np.asarray((squares * weights).sum() / len(self.maps[tensor]))
 
-    def _steps(self) -> list[Floats]:
+    def _steps(self) -> list[Float64]:
         """Steps that weigh alike, from those that the range of the grid allows up to those of about a bit per value."""
         weight = np.zeros(len(self.group.finest))
         for tensor, rows in self.group.rows.items():
@@ -95,7 +96,7 @@ class CodedGroup:
                 found, last = [*found, steps], rate
         return found
 
-    def _rate(self, steps: Floats) -> float:
+    def _rate(self, steps: Float64) -> float:
         """About the bits per value of maps with these steps and nothing dropped: the entropy of the magnitudes and signs."""
         bits, values = 0.0, 0
         for tensor, rows in self.group.rows.items():
@@ -111,7 +112,7 @@ class CodedGroup:
     def costs(self, tensor: int, candidate: Candidate) -> Costs:
         return Costs(self.grid, self.maps[tensor], candidate.steps[self.group.rows[tensor]], self.weights[tensor])
 
-    def _candidate(self, steps: Floats, bits: Sequence[float]) -> Candidate:
+    def _candidate(self, steps: Float64, bits: Sequence[float]) -> Candidate:
         bare = Candidate(steps, {})
         layouts = {}
         for tensor in self.group.members:

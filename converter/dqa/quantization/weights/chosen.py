@@ -11,11 +11,12 @@ from dqa.operators.weighted import few_bits
 from dqa.quantization.coded.read_back import storing
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.weights.compensated import compensate, corrected_bias, descend, rescaled, target
-from dqa.quantization.weights.layer_by_layer import Float32, Replaced
+from dqa.quantization.weights.layer_by_layer import Replaced
 from dqa.quantization.weights.layerwise import walk
-from dqa.quantization.weights.levels import BITS, Floats, LayerWeights, Levels, largest_scales, round_to
+from dqa.quantization.weights.levels import BITS, LayerWeights, Levels, largest_scales, round_to
 from dqa.quantization.weights.lloydmax import fit
 from dqa.quantization.weights.moments import Moments
+from dqa.support.arrays import Float32, Float64
 
 DAMPING = 0.2
 """Of `Moments.damped`. What calibration has not seen must not be sacrificed; 0.02 to 1 differ little on ic and kws."""
@@ -30,7 +31,7 @@ def small_layers(graph: Graph) -> frozenset[int]:
     return frozenset(tensor for tensor, size in sizes.items() if size <= SMALL_SHARE * sum(sizes.values()))
 
 
-def compensated_codebook(weights: Floats, moments: Moments, damping: float = DAMPING, bits: int = BITS) -> Levels:
+def compensated_codebook(weights: Float64, moments: Moments, damping: float = DAMPING, bits: int = BITS) -> Levels:
     """Levels of weights (O, K), all inputs in steps of like size."""
     covariance = moments.damped(damping)
     wanted = target(weights, moments, covariance)
@@ -51,7 +52,7 @@ def choose_weights(graph: Graph, formats: Mapping[int, TensorFormat], given: Map
     small = small_layers(graph)
     found: dict[int, LayerWeights] = {}
 
-    def quantize(op: Op, weights: Floats, bias: Floats, moments: Moments) -> Replaced:
+    def quantize(op: Op, weights: Float64, bias: Float64, moments: Moments) -> Replaced:
         if op.outputs[0] in small:
             return Replaced(weights, bias)
         steps = _steps(formats[op.inputs[0]], weights.shape[1])
@@ -74,6 +75,6 @@ def in_real_units(graph: Graph, formats: Mapping[int, TensorFormat], weights: Ma
     return found
 
 
-def _steps(fmt: TensorFormat, inputs: int) -> Floats:
+def _steps(fmt: TensorFormat, inputs: int) -> Float64:
     """The step of each of the K inputs that an output of a layer weighs."""
     return np.tile(fmt.scales, inputs // len(fmt.scales))

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.graph import Graph, Op
 from dqa.operators.arithmetic import coarsest
@@ -15,8 +14,7 @@ from dqa.program import BOOK
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.weights.levels import BITS, LayerWeights, Levels, nearest
 from dqa.quantization.weights.uniform import uniform
-
-Floats = npt.NDArray[np.float64]
+from dqa.support.arrays import Float64, Int8, Int32
 
 HIGH = 127
 """Largest weight of 8 bits; the range is symmetric."""
@@ -31,10 +29,10 @@ class FoldedWeights:
     book: int8 (16,), the values that weights of 4 bits have; None: any.
     """
 
-    weights: npt.NDArray[np.int8]
-    scales: Floats
-    bias: npt.NDArray[np.int32]
-    book: npt.NDArray[np.int8] | None = None
+    weights: Int8
+    scales: Float64
+    bias: Int32
+    book: Int8 | None = None
 
 
 def folded_weights(
@@ -66,21 +64,21 @@ def folded_weights(
     return fold(real, bias.astype(np.float64).ravel(), scales, zeros, bits=bits, output_scales=target, most=most)
 
 
-def _least_scales(bias: Floats) -> Floats:
+def _least_scales(bias: Float64) -> Float64:
     """A channel of zero weights only gives its bias; the accumulator's step then just has to hold it."""
     return np.asarray(np.maximum(np.abs(bias), 1e-30) / (1 << 24))
 
 
 def fold(
-    weights: Floats,
-    bias: Floats,
-    input_scales: Floats,
-    input_zero_points: Floats,
+    weights: Float64,
+    bias: Float64,
+    input_scales: Float64,
+    input_zero_points: Float64,
     *,
     bits: int = 8,
     levels: Levels | None = None,
-    output_scales: Floats | None = None,
-    most: Floats | None = None,
+    output_scales: Float64 | None = None,
+    most: Float64 | None = None,
 ) -> FoldedWeights:
     """Quantizes weights (O, ..., I) that read an input of per-channel scales and zero points (I,), to 8 bits or to a code book of 4.
 

@@ -6,14 +6,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.graph import Graph, Op
 from dqa.graph.execute import run_op
 from dqa.operators.registry import float_operator
+from dqa.support.arrays import Float32, Float64
 
-Float32 = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float64]
 BATCH = 16
 
 
@@ -21,8 +19,8 @@ BATCH = 16
 class Replaced:
     """Real weights, in the order they had, and bias (O,) with which a layer computes."""
 
-    weights: Floats
-    bias: Floats
+    weights: Float64
+    bias: Float64
 
 
 Layer = Callable[[Op, Float32, Float32], Replaced | None]
@@ -58,7 +56,7 @@ def walk(
     return {tensor: (kept[tensor], real[tensor]) for tensor in keep}
 
 
-def parameters(graph: Graph, op: Op) -> tuple[Floats, Floats]:
+def parameters(graph: Graph, op: Op) -> tuple[Float64, Float64]:
     """The weights of a layer as they are, and its bias (O,)."""
     weights, bias = (np.asarray(graph.tensors[t].data, np.float64) for t in op.inputs[1:3])
     return weights, bias.ravel()

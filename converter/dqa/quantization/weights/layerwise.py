@@ -9,10 +9,11 @@ import numpy as np
 from dqa.graph import Graph, Op
 from dqa.operators.weighted import few_bits, weighted_operator
 from dqa.quantization.weights import layer_by_layer as network
-from dqa.quantization.weights.layer_by_layer import Float32, Floats, Replaced, batches, parameters
+from dqa.quantization.weights.layer_by_layer import Replaced, batches, parameters
 from dqa.quantization.weights.moments import Moments, MomentSum
+from dqa.support.arrays import Float32, Float64
 
-Quantizer = Callable[[Op, Floats, Floats, Moments], Replaced]
+Quantizer = Callable[[Op, Float64, Float64, Moments], Replaced]
 """(operator, weights (O, K), bias (O,), moments of its inputs) -> weights (O, K) and bias of the quantized layer."""
 
 
@@ -33,7 +34,7 @@ def walk(
     network.walk(graph, given, layer, store)
 
 
-def _moments(op: Op, weights: Floats, kept: Float32, real: Float32) -> Moments:
+def _moments(op: Op, weights: Float64, kept: Float32, real: Float32) -> Moments:
     room, shape = weighted_operator(op.kind), np.empty(weights.shape, np.float32)
     total = MomentSum(weights[0].size, max(float(np.abs(kept).max()), float(np.abs(real).max())))
     for part in batches(len(kept)):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from dqa.support.arrays import Float64, Int8
 
 BITS = 4
 """Of the weights that have levels; all others have 8."""
@@ -25,12 +24,12 @@ class Levels:
     weights: int8 (O, K), every one of them a number of the book. scales: float64 (O,) > 0. book: int8 (L,), rising.
     """
 
-    weights: npt.NDArray[np.int8]
-    scales: Floats
-    book: npt.NDArray[np.int8]
+    weights: Int8
+    scales: Float64
+    book: Int8
 
     @property
-    def values(self) -> Floats:
+    def values(self) -> Float64:
         """The real weights, float64 (O, K)."""
         return self.weights * self.scales[:, None]
 
@@ -40,15 +39,15 @@ class LayerWeights:
     """levels: of the weights (O, K) times the scales of their inputs. bias: float64 (O,), real units."""
 
     levels: Levels
-    bias: Floats
+    bias: Float64
 
 
-def nearest(values: Floats, book: Floats) -> Floats:
+def nearest(values: Float64, book: Float64) -> Float64:
     """The number of a rising book (L,) nearest to each of `values`, float64."""
     return np.asarray(book[np.searchsorted((book[1:] + book[:-1]) / 2, values)])
 
 
-def round_to(weights: Floats, scales: Floats, book: npt.NDArray[np.int8]) -> Levels:
+def round_to(weights: Float64, scales: Float64, book: Int8) -> Levels:
     """Each weight (O, K) becomes the level nearest to it."""
     return Levels(nearest(weights / scales[:, None], book.astype(np.float64)).astype(np.int8), scales, book)
 
@@ -59,6 +58,6 @@ def stored_bits(levels: Levels) -> float:
     return index + 8 * len(levels.book) / levels.weights.size
 
 
-def largest_scales(weights: Floats) -> Floats:
+def largest_scales(weights: Float64) -> Float64:
     """(O,): the largest scales for weights (O, K)."""
     return np.asarray(LARGEST_SCALE * np.maximum(np.abs(weights).max(axis=1), TINY) / FULL)
