@@ -18,8 +18,7 @@ from dqa.operators.parameters import Constants, Parameters
 from dqa.operators.records import Edge
 from dqa.operators.reshape import Reshape
 from dqa.support.arrays import Float32, Int8
-
-MAX_INPUTS = 16
+from dqa.support.limits import MAX_INPUTS
 
 
 @dataclass(frozen=True, eq=False)

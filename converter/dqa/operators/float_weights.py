@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from dqa.operators.float_base import Answer, Attributes, FloatOperator, Request
-from dqa.operators.float_windows import MAX_WINDOW_ROWS
 from dqa.operators.network import Op, Tensor
 from dqa.support.arrays import Array, Float32, Float64, Int64
+from dqa.support.limits import MAX_WINDOW_ROWS
 
 
 def read_weights(request: Request, dimensions: int, position: int = 1) -> Float32:

@@ -15,9 +15,6 @@ from dqa.operators.float_base import Attributes, FloatWriter, Request, Shape
 from dqa.operators.network import Op, Tensor
 from dqa.support.arrays import Float32
 
-MAX_WINDOW_ROWS = 64
-MAX_POOL_ELEMENTS = 1 << 15
-
 
 def nhwc_shape(shape: Shape) -> tuple[int, int, int, int]:
     """A shape of at most four dimensions as NHWC; the missing ones come after the batch."""

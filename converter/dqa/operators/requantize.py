@@ -10,7 +10,6 @@ from dqa.support.arrays import Int8, Int64
 
 PRODUCT = 128 * 128
 """The largest product of a weight and a value."""
-MAX_POOLED = 1 << 15
 POOL_SUM = ADD_SUM = 1 << 23
 
 

@@ -19,7 +19,8 @@ from dqa.program import (
 from dqa.program.rows import accumulates
 from dqa.program.scratch import INPUT_STATE_BYTES, STATE_BYTES, decoded_bytes, own_rows_bytes
 from dqa.quantization.loss import EdgeLoss
-from dqa.support.settings import MAX_EXTRA_BITS, ConvertConfig
+from dqa.support.limits import MAX_EXTRA_BITS
+from dqa.support.settings import ConvertConfig
 
 EXTRA_BITS = 2
 """Extra bits of the important channels in the DQA options: their codes lie between those of n and n + 1 bits in size."""

@@ -17,12 +17,13 @@ from dqa.program import Storage, coded_row_bytes
 from dqa.quantization.coded.allocation import Choice, allocate
 from dqa.quantization.coded.formats import Chosen, coded_formats
 from dqa.quantization.coded.impact import Impacts, slopes
-from dqa.quantization.coded.maps import MAX_DROP, Grid
+from dqa.quantization.coded.maps import Grid
 from dqa.quantization.coded.search import CodedGroup, Impact
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.sensitivity import sensitivities
 from dqa.quantization.tensor_group import FreeGroup, StorageChoice
 from dqa.support.arrays import Float32, Float64
+from dqa.support.limits import MAX_DROP
 
 BITS = tuple(np.arange(1.5, 7.01, 0.25).tolist())
 """Stored bits per value that a coded map may have."""
@@ -31,7 +32,7 @@ PROBES = (1.5, 2.0, 2.75, 3.75, 5.0)
 PLAIN_BITS = 8
 FEW = 64
 """Values of an activation that may take plain bytes beside the average of stored bits: they are none worth counting."""
-MAX_VALUES = 12_000_000
+SAMPLE_VALUES = 12_000_000
 """Of all sample maps together: what the search takes in memory and time."""
 MOST_SAMPLES = 96
 SLOPE_SAMPLES = 64
@@ -51,7 +52,7 @@ class Stored:
 def samples(groups: Sequence[FreeGroup], graph: Graph) -> int:
     """How many samples the search looks at."""
     values = sum(int(np.prod(graph.tensors[t].hwc)) for group in groups for t in group.members)
-    return int(min(max(MAX_VALUES // max(values, 1), 8), MOST_SAMPLES))
+    return int(min(max(SAMPLE_VALUES // max(values, 1), 8), MOST_SAMPLES))
 
 
 def few(group: FreeGroup, graph: Graph, bits: float) -> bool:

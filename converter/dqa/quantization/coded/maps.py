@@ -17,8 +17,8 @@ from dqa.coding.tables import table_of
 from dqa.program import MAX_PAYLOAD_WORDS, Coding, coded_row_bytes
 from dqa.quantization.coded.costs import Codes, by_level, drops_of_levels, level_bytes, pace
 from dqa.support.arrays import Float32, Float64, Int64
+from dqa.support.limits import MAX_DROP
 
-MAX_DROP = 6
 GROUPS = 4
 RESERVE = 0.75
 """Bits per value between the capacity and the least that every row is sure of: what rows can lend each other."""

@@ -20,7 +20,7 @@ from dqa.quantization.formats import TensorFormat
 from dqa.quantization.weights.layer_by_layer import Replaced, batches, parameters, walk
 from dqa.support.arrays import Float32, Float64
 
-MAX_VALUES = 24_000_000
+SAMPLE_VALUES = 24_000_000
 """Of all activations of all samples together: what the correction takes in time."""
 MOST_SAMPLES = 128
 
@@ -28,7 +28,7 @@ MOST_SAMPLES = 128
 def samples(graph: Graph) -> int:
     """How many samples the means are taken over."""
     values = sum(int(np.prod(tensor.shape)) for tensor in graph.activations())
-    return int(np.clip(MAX_VALUES // max(values, 1), 8, MOST_SAMPLES))
+    return int(np.clip(SAMPLE_VALUES // max(values, 1), 8, MOST_SAMPLES))
 
 
 def corrected_biases(
