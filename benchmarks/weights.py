@@ -30,9 +30,8 @@ from dqa.frontend import FloatModel, load_model
 from dqa.graph import Op
 from dqa.lab import weights_pwlq as pwlq
 from dqa.operators.weighted import few_bits
-from dqa.quantization.weights import chosen, compensated, levels, lloydmax, uniform
-from dqa.quantization.weights.layer_by_layer import Replaced
-from dqa.quantization.weights.layerwise import walk
+from dqa.quantization.weights import codebook, compensated, levels, lloydmax, uniform
+from dqa.quantization.weights.layer_by_layer import Replaced, quantize_layers
 from dqa.quantization.weights.moments import Moments
 from dqa.support.arrays import Float64
 
@@ -60,9 +59,9 @@ def compensating(bits: int, *, book: bool, cross: bool) -> Method:
         assert moments is not None
         seen = moments if cross else replace(moments, cross=moments.covariance)
         if book:
-            found = chosen.compensated_codebook(weights, seen, bits=bits)
+            found = codebook.compensated_codebook(weights, seen, bits=bits)
         else:
-            covariance, grid = seen.damped(chosen.DAMPING), uniform.book(bits)
+            covariance, grid = seen.damped(codebook.DAMPING), uniform.book(bits)
             wanted = compensated.target(weights, seen, covariance)
             start = levels.round_to(wanted, uniform.scales(wanted, grid, np.diag(covariance)), grid)
             found = compensated.compensate(wanted, start, covariance)
@@ -113,7 +112,7 @@ def quantized(model: FloatModel, samples: Any, method: Method, corrected: bool) 
 
     graph = model.graph
     if corrected:
-        walk(graph, {graph.inputs[0]: samples}, layer)
+        quantize_layers(graph, {graph.inputs[0]: samples}, layer)
     else:
         for op in (op for op in graph.ops if few_bits(op.kind)):
             weights, bias = (np.asarray(graph.tensors[t].data, np.float64) for t in op.inputs[1:3])

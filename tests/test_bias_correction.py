@@ -17,7 +17,7 @@ from dqa.program import Conv2D, Storage, read
 from dqa.quantization.coded.read_back import storing
 from dqa.quantization.formats import Reason, TensorFormat
 from dqa.quantization.weights.bias_correction import Centered, corrected_biases, with_biases
-from dqa.quantization.weights.layer_by_layer import parameters, walk
+from dqa.quantization.weights.layer_by_layer import parameters, replace_layers
 from dqa.support.arrays import Float32, Float64
 from dqa.support.settings import ConvertConfig
 from studies import write_model
@@ -53,7 +53,7 @@ def outputs(graph: Graph, x: Float32, formats: dict[int, TensorFormat]) -> dict[
     def same(_op: Op, _kept: Float32, _real: Float32) -> None:
         return None
 
-    walk(graph, {graph.inputs[0]: x}, same, keep)
+    replace_layers(graph, {graph.inputs[0]: x}, same, keep)
     return found
 
 
@@ -61,7 +61,7 @@ def test_sums_get_the_means_of_the_float_network() -> None:
     graph, x = network()
     formats = coarse(graph, x)
     biases: dict[int, Float64] = {}
-    walk(graph, {graph.inputs[0]: x}, Centered(graph, {}, biases), storing(graph, formats))
+    replace_layers(graph, {graph.inputs[0]: x}, Centered(graph, {}, biases), storing(graph, formats))
     layers = [op.outputs[0] for op in graph.ops if len(op.inputs) == 3]
     assert list(biases) == layers
     clean, before, after = run(graph, x), outputs(graph, x, formats), outputs(with_biases(graph, biases), x, formats)

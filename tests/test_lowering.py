@@ -15,7 +15,7 @@ from dqa.graph.execute import run
 from dqa.lowering.build import build, edge_order
 from dqa.partition.copies import CopiedGraph
 from dqa.program import Program, Storage, read, write
-from dqa.quantization.calibrated import Calibrated, InputFormat
+from dqa.quantization.calibrated import BorderFormat, Calibrated
 from dqa.quantization.decide import decide
 from dqa.quantization.serialize import from_mapping, to_mapping
 from dqa.report import stored_bits
@@ -97,7 +97,7 @@ def statistics_of(graph: Graph, x: np.ndarray) -> dict[int, ChannelStatistics]:
 
 
 def convert(graph: Graph, x: np.ndarray, config: ConvertConfig) -> tuple[Program, dict[int, Any]]:
-    given = InputFormat("uint8", np.full(x.shape[-1], 1 / 255), np.zeros(x.shape[-1]))
+    given = BorderFormat("uint8", np.full(x.shape[-1], 1 / 255), np.zeros(x.shape[-1]))
     formats = decide(Calibrated(graph, statistics_of(graph, x.astype(np.float32) / 255), {0: given}, config))
     return build(graph, formats), formats
 

@@ -14,9 +14,9 @@ from dqa.graph import Graph
 from dqa.lowering.build import build, edge_order
 from dqa.lowering.passing import Passing, passing
 from dqa.program import Program, Storage, read
-from dqa.quantization.calibrated import Calibrated, InputFormat
+from dqa.quantization.calibrated import BorderFormat, Calibrated
 from dqa.quantization.decide import decide
-from dqa.quantization.tensor_group import StorageChoice
+from dqa.quantization.shared_range import StorageChoice
 from dqa.support.settings import ConvertConfig
 from studies import write_model
 from test_lowering import Net, images, statistics_of
@@ -25,7 +25,7 @@ from test_lowering import Net, images, statistics_of
 def found(graph: Graph, bits: float = 3) -> tuple[set[str], Passing]:
     """The names of the tensors that pass, and all about them."""
     statistics = statistics_of(graph, images(0, 8, graph).astype(np.float32) / 255)
-    given = {0: InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))}
+    given = {0: BorderFormat("uint8", np.full(3, 1 / 255), np.zeros(3))}
     choices = {t.index: StorageChoice(Storage.MAP, 7) for t in graph.activations()}
     formats = decide(Calibrated(graph, statistics, given, ConvertConfig()), choices)
     program, order = build(graph, formats), edge_order(graph)

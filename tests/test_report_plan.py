@@ -13,7 +13,7 @@ import pytest
 
 from dqa.lowering.planned import Planned, Planner
 from dqa.program import LayoutName, Program, Storage
-from dqa.quantization.calibrated import Calibrated, InputFormat
+from dqa.quantization.calibrated import BorderFormat, Calibrated
 from dqa.report.plan import plan_section
 from dqa.support.settings import ConvertConfig
 from programs import random_program
@@ -26,7 +26,7 @@ def planner(layout: LayoutName = "internal") -> Planner:
     """Of a small residual network with a skip that joins two widths."""
     graph = residual(1)
     statistics = statistics_of(graph, images(1, 16, graph).astype(np.float32) / 255)
-    given = InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
+    given = BorderFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
     return Planner(Calibrated(graph, statistics, {0: given}, ConvertConfig()), layout=layout)
 
 
@@ -110,11 +110,11 @@ def test_bits_that_would_not_fit_are_told_with_the_bytes_they_lack(tight: Planne
     told = {e["name"]: e["reason"] for e in plan_section(tight.program, tight)["edges"]}
     checked = 0
 
-    for held, option in zip(solution.candidate.held, solution.chosen, strict=True):
+    for held, option in zip(solution.phasing.held, solution.chosen, strict=True):
         if option + 1 < len(held.options) and (lacks := re.search(r"not fit the budget by ([\d,]+) B", told[held.edge.name])):
             more = list(solution.chosen)
-            more[solution.candidate.held.index(held)] += 1
-            assert max(solution.candidate.used(more)) - (tight.budget or 0) == int(lacks[1].replace(",", ""))
+            more[solution.phasing.held.index(held)] += 1
+            assert max(solution.phasing.used(more)) - (tight.budget or 0) == int(lacks[1].replace(",", ""))
             checked += 1
     assert checked > 0
 

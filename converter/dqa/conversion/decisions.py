@@ -21,14 +21,14 @@ from dqa.operators.registry import float_operator
 from dqa.partition.extract import tensor_name
 from dqa.partition.split import Ranges, Split, split
 from dqa.program import LayoutName, Storage
-from dqa.quantization.calibrated import Calibrated, InputFormat
-from dqa.quantization.coded import choose as stored
-from dqa.quantization.coded.choose import Stored
-from dqa.quantization.coded.search import CodedGroup
-from dqa.quantization.decide import decide, free_groups
+from dqa.quantization.calibrated import BorderFormat, Calibrated
+from dqa.quantization.coded import bit_allocation
+from dqa.quantization.coded.bit_allocation import BitAllocation
+from dqa.quantization.coded.search import CodedRange
+from dqa.quantization.decide import decide, free_ranges
 from dqa.quantization.formats import Reason, TensorFormat, affine, raw
 from dqa.quantization.serialize import from_mapping
-from dqa.quantization.tensor_group import FreeGroup, StorageChoice
+from dqa.quantization.shared_range import FreeRange, StorageChoice
 from dqa.support.arrays import Float32, Float64
 from dqa.support.progress import Progress
 from dqa.support.settings import ConvertConfig
@@ -88,10 +88,10 @@ class _Sampled:
     cut: Split
     x: Float32
 
-    def maps(self, free: Sequence[FreeGroup]) -> tuple[dict[int, Float32], Float32]:
+    def maps(self, free: Sequence[FreeRange]) -> tuple[dict[int, Float32], Float32]:
         """Sample maps of the tensors of `free`, and the inputs that made them."""
-        few = self.x[subset(len(self.x), stored.samples(free, self.cut.part))]
-        source = {t: self.cut.origin.get(t, t) for group in free for t in group.members}
+        few = self.x[subset(len(self.x), bit_allocation.sample_count(free, self.cut.part))]
+        source = {t: self.cut.origin.get(t, t) for one in free for t in one.members}
         parts: dict[int, list[Float32]] = {t: [] for t in source.values()}
         observe(self.model, few, list(parts), lambda tensor, values: parts[tensor].append(values))
         return {t: np.concatenate(parts[origin]) for t, origin in source.items()}, few
@@ -100,34 +100,34 @@ class _Sampled:
 def _coded(network: Calibrated, sampled: _Sampled) -> tuple[Formats, tuple[int, ...] | None]:
     """Coded maps, and the phases in which rows pass instead; None where none do."""
     graph, bits = network.graph, network.config.packing.bits
-    free, phases, rings = free_groups(network), None, set[int]()
+    free, phases, rings = free_ranges(network), None, set[int]()
     if free and sampled.cut.builtins is None:
         phases, rings = _passing(network, free)
-    left = [group for group in free if not rings.issuperset(group.members)]
-    few = {t for group in left if stored.few(group, graph, bits) for t in group.members}
-    kept = [group for group in left if not few.issuperset(group.members)]
-    found = _stored(network, sampled, kept) if kept else Stored({}, {})
+    left = [one for one in free if not rings.issuperset(one.members)]
+    few = {t for one in left if bit_allocation.few(one, graph, bits) for t in one.members}
+    kept = [one for one in left if not few.issuperset(one.members)]
+    found = _stored(network, sampled, kept) if kept else BitAllocation({}, {})
     plain, ring = StorageChoice(Storage.RAW_INT8, reason=Reason.FEW), StorageChoice(Storage.RING, ring_rows=1, reason=Reason.PASSING)
     return decide(network, {**found.choices, **dict.fromkeys(few, plain), **dict.fromkeys(rings, ring)}, found.coded), phases
 
 
-def _passing(network: Calibrated, free: Sequence[FreeGroup]) -> tuple[tuple[int, ...] | None, set[int]]:
+def _passing(network: Calibrated, free: Sequence[FreeRange]) -> tuple[tuple[int, ...] | None, set[int]]:
     """The phases and the tensors that pass row by row; no phases where none does."""
-    whole = decide(network, {t: StorageChoice(Storage.MAP, 7) for group in free for t in group.members})
+    whole = decide(network, {t: StorageChoice(Storage.MAP, 7) for one in free for t in one.members})
     order = edge_order(network.graph)
-    alone = {group.members[0] for group in free if len(group.members) == 1}
+    alone = {one.members[0] for one in free if len(one.members) == 1}
     program = build(network.graph, whole, weight_bits=network.config.weight_bits)
     found = passing(program, {number for number, tensor in enumerate(order) if tensor in alone}, network.config.packing.bits)
     return (found.phases if found.edges else None), {order[number] for number in found.edges}
 
 
-def _stored(network: Calibrated, sampled: _Sampled, free: Sequence[FreeGroup]) -> Stored:
+def _stored(network: Calibrated, sampled: _Sampled, free: Sequence[FreeRange]) -> BitAllocation:
     """Coded maps within the average of stored bits."""
     graph, bits = network.graph, network.config.packing.bits
     maps, few = sampled.maps(free)
     values = sum(int(np.prod(graph.tensors[t].hwc)) for t in maps)
     # What only the float network as a whole can tell is not known of a network of several parts.
-    search = stored.Search(graph, free, maps, few if sampled.cut.builtins is None else None)
+    search = bit_allocation.BitAllocator(graph, free, maps, few if sampled.cut.builtins is None else None)
     if search.least > (budget := int(bits * values / 8)):
         least = np.ceil(search.least * 800 / values) / 100
         raise RecipeError(f"bits: this model takes at least {least:g}, got {bits:g}", hint="or choose layout planes")
@@ -138,11 +138,11 @@ def _planned(network: Calibrated, sampled: _Sampled, progress: Progress) -> Deci
     config, cut = network.config, sampled.cut
     if cut.builtins is not None:
         raise RecipeError("ram: a model with operators that stay TFLite builtins cannot be planned", hint="convert it without --ram")
-    coded: Sequence[CodedGroup] = ()
+    coded: Sequence[CodedRange] = ()
     if config.layout == "coded":
         with progress.task("Pricing coded maps", None):
-            free = [group for group in free_groups(network) if len(group.members) == 1]
-            coded = stored.coded_groups(network.graph, free, *sampled.maps(free)) if free else ()
+            free = [one for one in free_ranges(network) if len(one.members) == 1]
+            coded = bit_allocation.coded_ranges(network.graph, free, *sampled.maps(free)) if free else ()
     with progress.task("Planning", None):
         layout: LayoutName = "external" if config.runtime == "tflm" else "pushed" if config.push_rows else "internal"
         planner = Planner(network, layout=layout, coded=coded)
@@ -198,13 +198,13 @@ def border_formats(cut: Split, formats: Formats) -> Formats:
     return {t: formats[t] if t in formats else _raw(cut, t, given[t]) for t in ends}
 
 
-def _raw(cut: Split, tensor: int, given: InputFormat) -> TensorFormat:
+def _raw(cut: Split, tensor: int, given: BorderFormat) -> TensorFormat:
     return raw(given.reason, cut.graph.tensors[tensor].hwc, given.scales, given.zero_points)
 
 
-def _input_format(dtype: np.dtype[Any], statistics: ChannelStatistics, channels: int, config: ConvertConfig) -> InputFormat:
+def _input_format(dtype: np.dtype[Any], statistics: ChannelStatistics, channels: int, config: ConvertConfig) -> BorderFormat:
     """uint8 and int8 data are taken as they are; wider data get an int8 scale from calibration."""
     if dtype in (np.uint8, np.int8):
-        return InputFormat(dtype.name, *datasets.InputMapping.of(config.input_scale, config.input_zero_point).per_channel(channels))
+        return BorderFormat(dtype.name, *datasets.InputMapping.of(config.input_scale, config.input_zero_point).per_channel(channels))
     scale, zero_point = affine(float(statistics.minimum.min()), float(statistics.maximum.max()))
-    return InputFormat("int8", np.full(channels, scale), np.full(channels, zero_point))
+    return BorderFormat("int8", np.full(channels, scale), np.full(channels, zero_point))

@@ -11,7 +11,7 @@ from dqa.calibration import observe
 from dqa.conversion.decisions import Decisions
 from dqa.conversion.request import Request
 from dqa.quantization.weights import bias_correction
-from dqa.quantization.weights.chosen import choose_weights, in_real_units
+from dqa.quantization.weights.codebook import choose_weights, in_real_units
 from dqa.quantization.weights.levels import LayerWeights
 from dqa.support.arrays import Float32, Float64
 from dqa.support.progress import Progress

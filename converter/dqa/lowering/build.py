@@ -14,7 +14,7 @@ from dqa.planning.layout import Ends, plan
 from dqa.program import Operator, Program
 from dqa.program.schedule import simulate
 from dqa.quantization.formats import TensorFormat
-from dqa.quantization.weights.chosen import small_layers
+from dqa.quantization.weights.codebook import small_layers
 from dqa.quantization.weights.integer import folded_weights
 from dqa.quantization.weights.levels import LayerWeights
 

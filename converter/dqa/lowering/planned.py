@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 
 from dqa.errors import BoardError
 from dqa.lowering.build import build, edge_order
-from dqa.planning.candidate import Candidate
 from dqa.planning.describe import CodedSize, describe
 from dqa.planning.interpreter import beside_operator, interpreter_arena
-from dqa.planning.problem import Option
+from dqa.planning.phasing import Phasing
+from dqa.planning.problem import EdgeOption
 from dqa.planning.search import Search, Solution, knee
 from dqa.program import LayoutName, Program, Storage, value_ring
 from dqa.program.schedule import simulate
 from dqa.quantization.calibrated import Calibrated
-from dqa.quantization.coded.formats import Chosen, coded_formats
-from dqa.quantization.coded.search import CodedGroup
+from dqa.quantization.coded.formats import CodedMap, coded_formats
+from dqa.quantization.coded.search import CodedRange
 from dqa.quantization.decide import decide
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.loss import EdgeLoss
-from dqa.quantization.tensor_group import StorageChoice
+from dqa.quantization.shared_range import StorageChoice
 
 _ATTEMPTS = 6
 
@@ -37,7 +37,7 @@ class Planned:
     phases: tuple[int, ...]
     program: Program
     solution: Solution
-    smallest: Candidate
+    smallest: Phasing
     layout: LayoutName = "internal"
     budget: int | None = None
     beside: int = 0
@@ -62,11 +62,11 @@ class Planner:
         network: Calibrated,
         *,
         layout: LayoutName = "internal",
-        coded: Sequence[CodedGroup] = (),
+        coded: Sequence[CodedRange] = (),
     ) -> None:
         self.network, self.layout = network, layout
         self.order = edge_order(network.graph)
-        self.coded = {group.group.members[0]: _coded_maps(group) for group in coded if len(group.group.members) == 1}
+        self.coded = {one.free.members[0]: _coded_maps(one) for one in coded if len(one.free.members) == 1}
         self.base = self._build(decide(network, {t: StorageChoice(Storage.MAP, 7) for t in self.order}))
         maps = [number for number, edge in enumerate(self.base.edges) if edge.storage is Storage.MAP]
         self.ring_rows = self._ring_rows(maps)
@@ -98,7 +98,7 @@ class Planner:
 
     def _tied(self, maps: list[int]) -> dict[int, int]:
         """Edges whose value range others share: 7 bits, 8 if signed."""
-        shared = {t for members in self.network.ties.groups().values() if len(members) > 1 for t in members}
+        shared = {t for members in self.network.ties.ranges().values() if len(members) > 1 for t in members}
         return {n: 7 if self.base.edges[n].low == 0 else 8 for n in maps if self.order[n] in shared}
 
     def within(self, budget: int) -> Planned:
@@ -145,27 +145,27 @@ class Planner:
 
     def realize(self, solution: Solution) -> Planned:
         """The program of a solution."""
-        candidate = solution.candidate
-        chosen = {number: candidate.problem.edges[number].flows[0] for number in candidate.rings}
-        chosen |= {held.index: held.options[option] for held, option in zip(candidate.held, solution.chosen, strict=True)}
+        phasing = solution.phasing
+        chosen = {number: phasing.problem.edges[number].flows[0] for number in phasing.rings}
+        chosen |= {held.index: held.options[option] for held, option in zip(phasing.held, solution.chosen, strict=True)}
         choices = {self.order[number]: _choice(option) for number, option in chosen.items() if not option.stored_bits}
         stored_bits = {self.order[number]: option.stored_bits for number, option in chosen.items() if option.stored_bits}
         coded = coded_formats({tensor: self.coded[tensor][bits][0] for tensor, bits in stored_bits.items()})
         formats = decide(self.network, choices, coded)
-        phases = tuple(candidate.phases)
+        phases = tuple(phasing.phases)
         return Planned(formats, phases, self._build(formats, phases), solution, self.search.smallest, self.layout, beside=self.beside)
 
 
-def _coded_maps(group: CodedGroup) -> dict[float, tuple[Chosen, float]]:
-    """The coded maps that the only tensor of a group may become, and their losses, by stored bits per value."""
-    tensor, found = group.group.members[0], {}
-    for bits in sorted({bits for candidate in group.candidates for bits in candidate.layouts[tensor]}):
-        if best := group.best(bits):
-            found[bits] = Chosen(group, best[0], best[0].layouts[tensor][bits]), best[1]
+def _coded_maps(coded: CodedRange) -> dict[float, tuple[CodedMap, float]]:
+    """The coded maps that the only tensor of a coded may become, and their losses, by stored bits per value."""
+    tensor, found = coded.free.members[0], {}
+    for bits in sorted({bits for candidate in coded.candidates for bits in candidate.layouts[tensor]}):
+        if best := coded.best(bits):
+            found[bits] = CodedMap(coded, best[0], best[0].layouts[tensor][bits]), best[1]
     return found
 
 
-def _choice(option: Option) -> StorageChoice:
+def _choice(option: EdgeOption) -> StorageChoice:
     if not option.plain:
         return StorageChoice(Storage.MAP, option.code_bits, option.extra_bits, option.important, option.ring_rows)
     return StorageChoice(Storage.RING if option.ring_rows else Storage.RAW_INT8, ring_rows=option.ring_rows)

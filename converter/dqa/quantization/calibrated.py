@@ -17,7 +17,7 @@ from dqa.support.settings import ConvertConfig
 
 
 @dataclass(frozen=True, eq=False)
-class InputFormat:
+class BorderFormat:
     """Bytes as the outside has them: `dtype` is "uint8" or "int8", real = (byte - zero_point) * scale, per channel (C,)."""
 
     dtype: str
@@ -36,9 +36,9 @@ class Calibrated:
 
     graph: Graph
     statistics: Mapping[int, ChannelStatistics]
-    inputs: Mapping[int, InputFormat]
+    inputs: Mapping[int, BorderFormat]
     config: ConvertConfig
-    outputs: Mapping[int, InputFormat] = field(default_factory=dict)
+    outputs: Mapping[int, BorderFormat] = field(default_factory=dict)
 
     @cached_property
     def ties(self) -> Ties:

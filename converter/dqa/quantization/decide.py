@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dqa.quantization.calibrated import Calibrated
 from dqa.quantization.formats import TensorFormat
-from dqa.quantization.tensor_group import FreeGroup, StorageChoice, TensorGroup
+from dqa.quantization.shared_range import FreeRange, SharedRange, StorageChoice
 from dqa.quantization.useful_scales import raise_to_useful
 
 
@@ -19,16 +19,16 @@ def decide(
     the model keep 8 bits; the others become packed maps of config.bits + config.extra_bits, or what `coded` and `choices` (by tensor) say.
     """
     formats: dict[int, TensorFormat] = {}
-    for members in network.ties.groups().values():
-        group = TensorGroup(network, members)
-        fixed = group.fixed()
+    for members in network.ties.ranges().values():
+        shared = SharedRange(network, members)
+        fixed = shared.fixed()
         if fixed is None and coded is not None and members[0] in coded:
             fixed = {tensor: coded[tensor] for tensor in members}
-        formats.update(group.free(choices) if fixed is None else fixed)
+        formats.update(shared.free(choices) if fixed is None else fixed)
     return raise_to_useful(network.graph, network.ties, formats, network.config.weight_bits)
 
 
-def free_groups(network: Calibrated) -> list[FreeGroup]:
-    """The groups of tensors whose formats nothing asks for: those that `decide` makes packed maps of."""
-    groups = (TensorGroup(network, members) for members in network.ties.groups().values())
-    return [group.freedom() for group in groups if group.fixed() is None]
+def free_ranges(network: Calibrated) -> list[FreeRange]:
+    """The shared ranges of tensors whose formats nothing asks for: those that `decide` makes packed maps of."""
+    ranges = (SharedRange(network, members) for members in network.ties.ranges().values())
+    return [shared.freedom() for shared in ranges if shared.fixed() is None]

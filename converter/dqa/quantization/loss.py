@@ -17,7 +17,7 @@ from dqa.quantization.clipping import best_step
 from dqa.quantization.histogram import Histogram
 from dqa.quantization.ranking import most_important
 from dqa.quantization.sensitivity import sensitivities
-from dqa.quantization.tensor_group import non_negative
+from dqa.quantization.shared_range import non_negative
 from dqa.support.arrays import Float64
 
 

@@ -124,12 +124,12 @@ def _point(solution: Solution, beside: int) -> dict[str, Any]:
         "arena": solution.arena + beside,
         "loss": float(solution.loss),
         "instructions": solution.work,
-        "phases": solution.candidate.phases[-1] + 1,
+        "phases": solution.phasing.phases[-1] + 1,
     }
 
 
 def _same(a: Solution, b: Solution) -> bool:
-    return (a.arena, a.loss, a.candidate.cuts) == (b.arena, b.loss, b.candidate.cuts)
+    return (a.arena, a.loss, a.phasing.cuts) == (b.arena, b.loss, b.phasing.cuts)
 
 
 def _choice(planned: Planned) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from dqa.graph.edit import add_constant
 from dqa.graph.execute import run_op
 from dqa.quantization.coded.read_back import storing
 from dqa.quantization.formats import TensorFormat
-from dqa.quantization.weights.layer_by_layer import Replaced, batches, parameters, walk
+from dqa.quantization.weights.layer_by_layer import Replaced, batches, parameters, replace_layers
 from dqa.support.arrays import Float32, Float64
 
 SAMPLE_VALUES = 24_000_000
@@ -41,9 +41,9 @@ def corrected_biases(
     replaced: weights and biases with which layers will compute, by output tensor; the others have those of the graph.
     """
     own, store, judged = replaced or {}, storing(graph, formats), answers(graph)
-    before = walk(graph, given, lambda op, _kept, _real: own.get(op.outputs[0]), store, judged)
+    before = replace_layers(graph, given, lambda op, _kept, _real: own.get(op.outputs[0]), store, judged)
     found: dict[int, Float64] = {}
-    after = walk(graph, given, Centered(graph, own, found), store, judged)
+    after = replace_layers(graph, given, Centered(graph, own, found), store, judged)
     return found if _change(after) < _change(before) else {}
 
 

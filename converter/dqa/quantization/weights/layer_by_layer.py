@@ -10,6 +10,8 @@ import numpy as np
 from dqa.graph import Graph, Op
 from dqa.graph.execute import run_op
 from dqa.operators.registry import float_operator
+from dqa.operators.weighted import few_bits, weighted_operator
+from dqa.quantization.weights.moments import Moments, MomentSum
 from dqa.support.arrays import Float32, Float64
 
 BATCH = 16
@@ -27,7 +29,7 @@ Layer = Callable[[Op, Float32, Float32], Replaced | None]
 """(operator, its input in the replaced network, the same in the float network) -> what the layer computes with; None: what it had."""
 
 
-def walk(
+def replace_layers(
     graph: Graph,
     given: Mapping[int, Float32],
     layer: Layer,
@@ -56,6 +58,27 @@ def walk(
     return {tensor: (kept[tensor], real[tensor]) for tensor in keep}
 
 
+Quantizer = Callable[[Op, Float64, Float64, Moments], Replaced]
+"""(operator, weights (O, K), bias (O,), moments of its inputs) -> weights (O, K) and bias of the quantized layer."""
+
+
+def quantize_layers(
+    graph: Graph,
+    given: Mapping[int, Float32],
+    quantize: Quantizer,
+    store: Callable[[int, Float32], Float32] = lambda _tensor, values: values,
+) -> None:
+    """Calls `quantize` for each operator whose weights may have 4 bits, in order; given, store: as in `replace_layers`."""
+
+    def layer(op: Op, kept: Float32, real: Float32) -> Replaced | None:
+        if not few_bits(op.kind):
+            return None
+        weights, bias = parameters(graph, op)
+        return quantize(op, weights.reshape(len(weights), -1), bias, _moments(op, weights, kept, real))
+
+    replace_layers(graph, given, layer, store)
+
+
 def parameters(graph: Graph, op: Op) -> tuple[Float64, Float64]:
     """The weights of a layer as they are, and its bias (O,)."""
     weights, bias = (np.asarray(graph.tensors[t].data, np.float64) for t in op.inputs[1:3])
@@ -70,3 +93,11 @@ def _run(graph: Graph, op: Op, values: Mapping[int, Float32], constants: Mapping
     data = [t for t in op.inputs if not graph.tensors[t].is_constant]
     samples = len(values[data[0]])
     return np.concatenate([run_op(graph, op, {t: values[t][part] for t in data} | dict(constants)) for part in batches(samples)])
+
+
+def _moments(op: Op, weights: Float64, kept: Float32, real: Float32) -> Moments:
+    room, shape = weighted_operator(op.kind), np.empty(weights.shape, np.float32)
+    total = MomentSum(weights[0].size, max(float(np.abs(kept).max()), float(np.abs(real).max())))
+    for part in batches(len(kept)):
+        total.add(room.patches(op, kept[part], shape), room.patches(op, real[part], shape))
+    return total.moments()

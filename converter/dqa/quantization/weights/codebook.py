@@ -11,8 +11,7 @@ from dqa.operators.weighted import few_bits
 from dqa.quantization.coded.read_back import storing
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.weights.compensated import compensate, corrected_bias, descend, rescaled, target
-from dqa.quantization.weights.layer_by_layer import Replaced
-from dqa.quantization.weights.layerwise import walk
+from dqa.quantization.weights.layer_by_layer import Replaced, quantize_layers
 from dqa.quantization.weights.levels import BITS, LayerWeights, Levels, largest_scales, round_to
 from dqa.quantization.weights.lloydmax import fit
 from dqa.quantization.weights.moments import Moments
@@ -61,7 +60,7 @@ def choose_weights(graph: Graph, formats: Mapping[int, TensorFormat], given: Map
         found[op.outputs[0]] = LayerWeights(levels, corrected_bias(bias, weights, values, moments))
         return Replaced(values, found[op.outputs[0]].bias)
 
-    walk(graph, given, quantize, storing(graph, formats))
+    quantize_layers(graph, given, quantize, storing(graph, formats))
     return found
 
 

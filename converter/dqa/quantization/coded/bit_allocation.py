@@ -14,14 +14,14 @@ import numpy as np
 
 from dqa.graph import Graph
 from dqa.program import Storage, coded_row_bytes
-from dqa.quantization.coded.allocation import Choice, allocate
-from dqa.quantization.coded.formats import Chosen, coded_formats
+from dqa.quantization.coded.formats import CodedMap, coded_formats
 from dqa.quantization.coded.impact import Impacts, slopes
 from dqa.quantization.coded.maps import Grid
-from dqa.quantization.coded.search import CodedGroup, Impact
+from dqa.quantization.coded.operating_points import OperatingPoint, allocate
+from dqa.quantization.coded.search import CodedRange, Impact
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.sensitivity import sensitivities
-from dqa.quantization.tensor_group import FreeGroup, StorageChoice
+from dqa.quantization.shared_range import FreeRange, StorageChoice
 from dqa.support.arrays import Float32, Float64
 from dqa.support.limits import MAX_DROP
 
@@ -41,7 +41,7 @@ LEAST_SLOPE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class BitAllocation:
     """coded: the formats of coded maps. choices: of the others that were free. loss: predicted, of all together."""
 
     coded: dict[int, TensorFormat]
@@ -49,32 +49,32 @@ class Stored:
     loss: float = 0.0
 
 
-def samples(groups: Sequence[FreeGroup], graph: Graph) -> int:
+def sample_count(ranges: Sequence[FreeRange], graph: Graph) -> int:
     """How many samples the search looks at."""
-    values = sum(int(np.prod(graph.tensors[t].hwc)) for group in groups for t in group.members)
+    values = sum(int(np.prod(graph.tensors[t].hwc)) for shared in ranges for t in shared.members)
     return int(min(max(SAMPLE_VALUES // max(values, 1), 8), MOST_SAMPLES))
 
 
-def few(group: FreeGroup, graph: Graph, bits: float) -> bool:
-    """Whether a group is better off with plain bytes: no coded map of `bits` per value can hold it, and it has few values, or so few in a
-    row that a coded map takes more."""
-    sizes = [graph.tensors[t].hwc for t in group.members]
-    grid = Grid(group.signed)
+def few(shared: FreeRange, graph: Graph, bits: float) -> bool:
+    """Whether tensors are better off with plain bytes: no coded map of `bits` per value can hold them, and they have few values, or so few
+    in a row that a coded map takes more."""
+    sizes = [graph.tensors[t].hwc for t in shared.members]
+    grid = Grid(shared.signed)
     least = [height * coded_row_bytes(width * channels, grid.bits - MAX_DROP) for height, width, channels in sizes]
     values = [int(np.prod(size)) for size in sizes]
     codable = any(b <= bits and all(int(b * v / 8) >= size for v, size in zip(values, least, strict=True)) for b in BITS)
     return not codable and (max(values) <= FEW or sum(least) >= sum(values))
 
 
-class Search:
-    """What every way to store the tensors of `groups` loses; then the best within any budget.
+class BitAllocator:
+    """What every way to store the tensors of `ranges` loses; then the best within any budget.
 
     maps: sample maps of each tensor, float32 (B, *shape without batch). x: the inputs that made them; None: a loss counts as it is.
     """
 
-    def __init__(self, graph: Graph, groups: Sequence[FreeGroup], maps: Mapping[int, Float32], x: Float32 | None) -> None:
-        self.groups = coded_groups(graph, groups, maps, x)
-        self.impacts = _impacts(graph, self.groups, x)
+    def __init__(self, graph: Graph, ranges: Sequence[FreeRange], maps: Mapping[int, Float32], x: Float32 | None) -> None:
+        self.ranges = coded_ranges(graph, ranges, maps, x)
+        self.impacts = _impacts(graph, self.ranges, x)
 
     @property
     def least(self) -> int:
@@ -82,29 +82,29 @@ class Search:
         return sum(min(option.size for option in options) for options in self._options)
 
     @cached_property
-    def _options(self) -> list[list[Choice]]:
-        return [_options(group, self.impacts) for group in self.groups]
+    def _options(self) -> list[list[OperatingPoint]]:
+        return [_options(shared, self.impacts) for shared in self.ranges]
 
-    def within(self, budget: int) -> Stored:
+    def within(self, budget: int) -> BitAllocation:
         """The formats of least predicted loss in at most `budget` bytes. Raises RecipeError where the budget is too small."""
         chosen = allocate(self._options, budget)
-        coded: dict[int, Chosen] = {}
+        coded: dict[int, CodedMap] = {}
         choices: dict[int, StorageChoice] = {}
-        for group, choice in zip(self.groups, chosen, strict=True):
-            best = group.best(BITS[choice.key], self.impacts) if choice.key >= 0 else None
-            for tensor in group.group.members:
+        for shared, choice in zip(self.ranges, chosen, strict=True):
+            best = shared.best(BITS[choice.key], self.impacts) if choice.key >= 0 else None
+            for tensor in shared.free.members:
                 if best is None:
                     choices[tensor] = StorageChoice(Storage.MAP, PLAIN_BITS)
                 else:
-                    coded[tensor] = Chosen(group, best[0], best[0].layouts[tensor][BITS[choice.key]])
-        return Stored(coded_formats(coded), choices, sum(choice.loss for choice in chosen))
+                    coded[tensor] = CodedMap(shared, best[0], best[0].layouts[tensor][BITS[choice.key]])
+        return BitAllocation(coded_formats(coded), choices, sum(choice.loss for choice in chosen))
 
 
-def coded_groups(graph: Graph, groups: Sequence[FreeGroup], maps: Mapping[int, Float32], x: Float32 | None) -> list[CodedGroup]:
-    """What coded maps of each group lose at each of `BITS`; maps and x: as in `Search`."""
-    shaped = {t: maps[t].reshape(-1, *graph.tensors[t].hwc) for group in groups for t in group.members}
+def coded_ranges(graph: Graph, ranges: Sequence[FreeRange], maps: Mapping[int, Float32], x: Float32 | None) -> list[CodedRange]:
+    """What coded maps of each shared range lose at each of `BITS`; maps and x: as in `BitAllocator`."""
+    shaped = {t: maps[t].reshape(-1, *graph.tensors[t].hwc) for shared in ranges for t in shared.members}
     weights = _weights(graph, tuple(shaped), x)
-    return [CodedGroup(group, {t: shaped[t] for t in group.members}, weights, BITS) for group in groups]
+    return [CodedRange(shared, {t: shaped[t] for t in shared.members}, weights, BITS) for shared in ranges]
 
 
 def _weights(graph: Graph, tensors: Sequence[int], x: Float32 | None) -> dict[int, Float64]:
@@ -117,33 +117,33 @@ def _weights(graph: Graph, tensors: Sequence[int], x: Float32 | None) -> dict[in
     return static | {t: np.maximum(slope, LEAST_SLOPE * slope.max()) for t, slope in found.items() if t not in static}
 
 
-def _impacts(graph: Graph, groups: Sequence[CodedGroup], x: Float32 | None) -> dict[int, Impact]:
+def _impacts(graph: Graph, ranges: Sequence[CodedRange], x: Float32 | None) -> dict[int, Impact]:
     """What a tensor's loss does to the network's answers; without x the loss itself."""
-    equal = {t: Impact([], []) for group in groups for t in group.group.members}
+    equal = {t: Impact([], []) for shared in ranges for t in shared.free.members}
     if x is None or not equal:
         return equal
     seen: dict[int, list[tuple[float, float]]] = {t: [] for t in equal}
     measure = Impacts(graph, x, tuple(equal))
     for bits in PROBES:
         replaced, losses = {}, {}
-        for group in groups:
-            if best := group.best(bits):
-                for tensor in group.group.members:
+        for shared in ranges:
+            if best := shared.best(bits):
+                for tensor in shared.free.members:
                     layout = best[0].layouts[tensor][bits]
-                    replaced[tensor] = group.costs(tensor, best[0]).read_back(layout)
+                    replaced[tensor] = shared.costs(tensor, best[0]).read_back(layout)
                     losses[tensor] = layout.loss
         for tensor, change in measure.of(replaced):
             seen[tensor].append((losses[tensor], change))
     return {t: Impact.of(points) for t, points in seen.items()}
 
 
-def _options(group: CodedGroup, impacts: Mapping[int, Impact]) -> list[Choice]:
-    """The sizes of a group and its losses: of coded maps, and of 8-bit codes (key -1)."""
-    values = {t: group.maps[t][0].size for t in group.group.members}
+def _options(shared: CodedRange, impacts: Mapping[int, Impact]) -> list[OperatingPoint]:
+    """The sizes of a shared range and its losses: of coded maps, and of 8-bit codes (key -1)."""
+    values = {t: shared.maps[t][0].size for t in shared.free.members}
     found = []
     for key, bits in enumerate(BITS):
-        if best := group.best(bits, impacts):
+        if best := shared.best(bits, impacts):
             size = sum(best[0].layouts[t][bits].capacity for t in values)
-            found.append(Choice(size, best[1], key))
-    plain = sum(-(-count // group.maps[t].shape[1] // 4) * 4 * group.maps[t].shape[1] for t, count in values.items())
-    return [*found, Choice(plain, group.finest_loss(impacts) / 4, -1)]
+            found.append(OperatingPoint(size, best[1], key))
+    plain = sum(-(-count // shared.maps[t].shape[1] // 4) * 4 * shared.maps[t].shape[1] for t, count in values.items())
+    return [*found, OperatingPoint(plain, shared.finest_loss(impacts) / 4, -1)]

@@ -41,7 +41,7 @@ class StorageChoice:
 
 
 @dataclass(frozen=True, eq=False)
-class FreeGroup:
+class FreeRange:
     """Tensors that share a value range and whose storage is free to choose.
 
     rows: of each tensor, the scale variable of each channel. finest: the steps (V,) at which 7 bits (8 if signed) just hold the range.
@@ -53,7 +53,7 @@ class FreeGroup:
     finest: Float64
 
 
-class TensorGroup:
+class SharedRange:
     """The tensors that share one value range."""
 
     def __init__(self, network: Calibrated, members: Sequence[int]) -> None:
@@ -81,10 +81,10 @@ class TensorGroup:
             return self._uniform(Reason.TABLE_INPUT, *self._affine())
         return None
 
-    def freedom(self) -> FreeGroup:
+    def freedom(self) -> FreeRange:
         signed = self._signed()
         finest = self._steps(8 if signed else 7, signed)
-        return FreeGroup(tuple(self.members), signed, self._rows, finest)
+        return FreeRange(tuple(self.members), signed, self._rows, finest)
 
     def free(self, choices: Mapping[int, StorageChoice] | None) -> dict[int, TensorFormat]:
         """The formats where nothing asks for one."""
@@ -101,7 +101,7 @@ class TensorGroup:
         return self._maps(code_bits=int(packing.bits), extra_bits=extra, important=packing.important, reason=Reason.MAP)
 
     def _chosen(self, choices: Mapping[int, StorageChoice]) -> dict[int, TensorFormat]:
-        """The formats that were chosen, whole. Members of one group share the range of 7 bits (8 if signed, or if one asks for 8), of which
+        """The formats that were chosen, whole. Members share the range of 7 bits (8 if signed, or if one asks for 8), of which
         a packed member keeps fewer."""
         signed = self._signed()
         if len(self.members) == 1:
@@ -163,7 +163,7 @@ class TensorGroup:
         return not all(non_negative(self.graph, t) for t in self.roots)
 
     def _histograms(self) -> dict[int, Histogram]:
-        """The histogram of every scale variable of the group; channels that only padding writes are always 0."""
+        """The histogram of every scale variable; channels that only padding writes are always 0."""
         found: dict[int, Histogram] = {}
         for tensor in self.roots:
             histograms = Histogram.of_channels(self.statistics[tensor])
