@@ -30,8 +30,8 @@ from dqa.device.simulate import Simulator
 from dqa.quantization.coded.costs import Codes, by_level, level_bytes
 
 sys.path.insert(0, str(ROOT / "tests"))
-from ports import ports_of
-from programs import place
+from builders.ports import ports_of
+from builders.programs import place
 from reference import coded as mirror_coded
 
 BOARD = "mps2_an386"

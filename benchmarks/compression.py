@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -28,14 +28,14 @@ from dqa.lab.entropy import CODERS, SPLIT_CODERS, fit
 from dqa.lab.entropy.reference import COMPRESSORS
 from dqa.lab.methods import Calibration
 from dqa.lab.methods.evaluate import capture, evaluate
-from dqa.lab.methods.tensors import choose_tensors
+from dqa.lab.methods.tensors import Which, choose_tensors
 from dqa.lab.methods.uniform import UniformMethod, UniformQuantizer
 from dqa.quantization.clipping import levels
 from dqa.sparsify import SparsifyConfig, sparsify
 
 Array = npt.NDArray[Any]
 
-TENSORS = {"vww": ("all",)}
+TENSORS: dict[str, tuple[Which, ...]] = {"vww": ("all",)}
 """Which tensors of a model are coded, where it is not both: MobileNetV1 has no blocks."""
 BITS = (3, 4, 5, 8, 16)
 SPLIT_BITS, EXTRA_BITS = (3, 4, 5), 3
@@ -95,8 +95,8 @@ def sizes(calibration: Array, test: Array, bits: int, names: Iterable[str], extr
     return found
 
 
-def inputs(model: Benchmark, path: Path, samples: int) -> tuple[Array, Array]:
-    """The model's real inputs and their labels."""
+def inputs(model: Benchmark, path: Path, samples: int) -> tuple[Array, Array | None]:
+    """The model's real inputs and their labels, if any."""
     data = datasets.load(path).take(samples)
     return datasets.InputMapping.of(model.input_scale, model.input_zero_point).to_float(data.x), data.y
 
@@ -105,7 +105,7 @@ def compression(name: str, work: Path, samples: int) -> list[dict[str, Any]]:
     """A row for each choice of tensors and number of bits."""
     benchmark = MODELS[name]
     graph = load_model(benchmark.path).graph
-    chosen = {which: choose_tensors(graph, which) for which in TENSORS.get(name, ("block", "all"))}
+    chosen = {which: choose_tensors(graph, which) for which in TENSORS.get(name, get_args(Which))}
     runner = Runner(graph, chosen["all"])
     calibration, test = (capture(runner, inputs(benchmark, path, samples)[0], chosen["all"]) for path in benchmark.data(work / "data"))
     jobs = [(bits, 0, CODERS) for bits in BITS] + [(bits + EXTRA_BITS, EXTRA_BITS, SPLIT_CODERS) for bits in SPLIT_BITS]
@@ -134,9 +134,11 @@ def sparsified(name: str, work: Path, samples: int, test_samples: int) -> list[d
     calibration_path, test_path = benchmark.data(work / "data")
     calibration, _ = inputs(benchmark, calibration_path, samples)
     test, labels = inputs(benchmark, test_path, test_samples)
+    assert labels is not None
     rows = []
     for l1 in (None, *PENALTIES):
-        path, row = benchmark.path, {"model": name, "l1": l1}
+        path = benchmark.path
+        row: dict[str, Any] = {"model": name, "l1": l1}
         if l1 is not None:
             config = SparsifyConfig(l1=l1, input_scale=benchmark.input_scale, input_zero_point=benchmark.input_zero_point)
             path = work / f"{name}-l1-{l1}.keras"

@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +36,10 @@ from dqa.errors import DqaError, ToolError
 from dqa.support.files import write_atomically
 
 sys.path.insert(0, str(ROOT / "tests"))
-from faulty import FAULTS, Emulated, FaultyLink, Native, OneByteLost, host_firmware
-from firmware import random_samples, write_out
-from programs import random_program
-from streams import ladder, streamed
+from builders.faulty import FAULTS, Emulated, FaultyLink, Native, OneByteLost, host_firmware
+from builders.firmware import random_samples, write_out
+from builders.programs import random_program
+from builders.streams import ladder, streamed
 
 BOARD = "mps2_an386"
 RATE = 0.2
@@ -93,8 +94,8 @@ def cases(work: Path) -> list[Case]:
         data = write_out(out, streamed(ladder(LADDER), LADDER) if pushed else random_program(RANDOM_PROGRAM))
         host = HostModel(data, "pushed" if pushed else "internal")
         elf, binary = bare.build(out, BOARD, pushed=pushed).elf, host_firmware(out, pushed=pushed)
-        found.append(Case("emulated", pushed, host, lambda elf=elf: Emulated(load_board(BOARD), elf)))
-        found.append(Case("native", pushed, host, lambda binary=binary: Native(binary)))
+        found.append(Case("emulated", pushed, host, partial(Emulated, load_board(BOARD), elf)))
+        found.append(Case("native", pushed, host, partial(Native, binary)))
     return found
 
 
@@ -124,7 +125,8 @@ def campaign(case: Case, count: int, jobs: int, seed: int) -> Row:
     """The lanes of one kind of board, added up."""
     with ThreadPoolExecutor(jobs) as pool:
         tallies = list(pool.map(lambda index: lane(case, -(-count // jobs), seed * 1000 + index), range(jobs)))
-    injected, mended = (sum((getattr(tally, name) for tally in tallies), Counter()) for name in ("injected", "mended"))
+    injected = sum((tally.injected for tally in tallies), Counter[str]())
+    mended = sum((tally.mended for tally in tallies), Counter[str]())
     return {
         "board": case.board,
         "input": case.input,
@@ -207,8 +209,8 @@ def markdown(result: dict[str, list[Row]]) -> str:
     ]
     if rows:
         rows.append(["all", "", *(sum(row[column] for row in rows) for column in range(2, 10)), max(row[10] for row in rows)])
-    head = ("board", "input", "inferences", "faults", "wrong answers accepted", "answers missing", "requests repeated", "begun again")
-    head = (*head, "starts noticed", "reconnections", "longest inference, s")
+    head = ["board", "input", "inferences", "faults", "wrong answers accepted", "answers missing", "requests repeated", "begun again"]
+    head += ["starts noticed", "reconnections", "longest inference, s"]
     kinds = [[r["board"], r["input"], *r["injected"].values()] for r in result["faults"]]
     lost = [[r["board"], r["input"], r["lost"], r["wrong"], r["median"], r["worst"]] for r in result["lost"]]
     dead = [[r["board"], r["input"], r["dead"], r["refused"], r["longest"]] for r in result["dead"]]

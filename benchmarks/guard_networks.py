@@ -10,7 +10,7 @@ from models import ROOT
 
 sys.path.insert(0, str(ROOT / "tests"))
 
-import mixed_models
+from builders import mixed_models
 from tflite_builder import Net, options
 
 FUNCTIONS = ("RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1", "LOGISTIC", "TANH", "ELU", "HARD_SWISH", "ABS", "EXP")

@@ -274,7 +274,7 @@ def run(options: argparse.Namespace, rows: list[Row], write: Callable[[Row], Non
 def markdown(rows: list[Row]) -> str:
     head = ["command", "seconds", "ended by", "moments", "it had finished", "processes left", "files left", "earlier result spoilt"]
     head += ["not one line", "other exit codes", "all gone after, s", "runs again"]
-    lines = [head, ["---"] * len(head)]
+    lines: list[list[Any]] = [head, ["---"] * len(head)]
     for r in rows:
         cells: list[Any] = [r.command, r.seconds, r.signal, r.moments, r.finished, r.processes_left, r.files_left, r.earlier_spoilt]
         lines.append([*cells, r.not_one_line, r.other_codes, r.slowest_end, {True: "yes", False: "no", None: "-"}[r.runs_again]])

@@ -39,8 +39,8 @@ def markdown(rows: list[Row]) -> str:
         host = row["host"]
         cells.append([row["model"], host["metric"], host["float_value"], host["value"], host["samples"], f"{host['stored_bits']:.2f}"])
         cells[-1] += [equal(row[board]) for board in boards]
-    head = ("model", "metric", "float", "host", "samples", "stored bits", *boards)
-    lines = ["# From .h5 to a simulated Cortex-M", "", "## Accuracy and agreement", "", *table(head, cells)]
+    quality = ("model", "metric", "float", "host", "samples", "stored bits", *boards)
+    lines = ["# From .h5 to a simulated Cortex-M", "", "## Accuracy and agreement", "", *table(quality, cells)]
     costs = []
     for row in rows:
         sim, anchor = row["mps2_an386"], ANCHOR.get(row["model"])
@@ -49,7 +49,7 @@ def markdown(rows: list[Row]) -> str:
         flash = f"{sim['flash']['code']:,} + {sim['flash']['model']:,}"
         costs.append([row["model"], sim["ram"]["model"], sim["ram"]["stack"], flash, sim["instructions"]])
         costs[-1] += [anchor["arena"], f"{anchor['code']:,} + {anchor['model']:,}", anchor["instructions"]] if anchor else [""] * 3
-    head = (
+    cost = (
         "model",
         "RAM of the model",
         "stack",
@@ -59,7 +59,7 @@ def markdown(rows: list[Row]) -> str:
         "anchor: flash",
         "anchor: instructions",
     )
-    lines += ["", "## mps2_an386 (Cortex-M4F), beside TensorFlow Lite Micro + CMSIS-NN int8", "", *table(head, costs)]
+    lines += ["", "## mps2_an386 (Cortex-M4F), beside TensorFlow Lite Micro + CMSIS-NN int8", "", *table(cost, costs)]
     return "\n".join([*lines, "", f"Anchor: {ANCHOR['source']}.", ""])
 
 

@@ -134,7 +134,7 @@ def as_converted(name: str, model: Benchmark, source: Path, calibration: Path, t
     """--weight-bits 8 and 4 with activations of 8 bits, all test samples."""
     rows = []
     for bits in (8, 4):
-        common = {"input_scale": model.input_scale, "input_zero_point": model.input_zero_point, "metric": model.metric}
+        common: dict[str, Any] = {"input_scale": model.input_scale, "input_zero_point": model.input_zero_point, "metric": model.metric}
         report = dqa.convert(
             source, calibration, out, dqa.ConvertConfig(layout="planes", method="direct", bits=8, weight_bits=bits, **common)
         ).report

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli import Shell
+from builders.cli import Shell
 
 ROOT = Path(__file__).resolve().parents[1]
 

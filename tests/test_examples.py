@@ -15,11 +15,11 @@ import click
 import numpy as np
 import pytest
 
+from builders.documents import ROOT, documents
+from builders.firmware import needs_compiler, needs_qemu
 from dqa.cli.commands import cli
 from dqa.conversion import recipe
 from dqa.lab.study import config as study
-from firmware import needs_compiler, needs_qemu
-from test_examples_c import ROOT, documents
 
 PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9.]*(\.\w+)?$|\.\.\.$")
 PROGRAMS = ("dqa", "dqa-convert", "make", "pip", "pio", "pytest", "python")

@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from c_tools import WARNINGS, flat
+from builders.c_tools import WARNINGS, flat
+from builders.documents import ROOT, documents
+from builders.ports import ports_of
+from builders.programs import random_inputs
+from builders.streams import ladder, streamed
 from dqa import program as p
 from dqa.codegen import render
 from dqa.engine.compile import executor_includes, executor_sources, shared_library
 from dqa.support import resources
-from ports import ports_of
-from programs import random_inputs
 from reference import mirror
-from streams import ladder, streamed
 
-ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = resources.path("firmware") / "lib"
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 
@@ -52,11 +52,6 @@ def in_comment(header: str) -> list[str]:
 
 def in_document(text: str) -> list[str]:
     return re.findall(r"^```c\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-
-
-def documents() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
-    return [ROOT / name for name in listed] or sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("[df]*/**/*.md"))
 
 
 @pytest.fixture(scope="module")

@@ -72,11 +72,12 @@ class Net:
         self.model.operatorCodes.append(code)
         op = schema.OperatorT()
         op.opcodeIndex, op.inputs = len(self.model.operatorCodes) - 1, inputs
-        op.outputs = [self.tensor(shape, dtype=dtype)]
+        output = self.tensor(shape, dtype=dtype)
+        op.outputs = [output]
         if option is not None:
             op.builtinOptionsType, op.builtinOptions = option
         self.graph.operators.append(op)
-        return op.outputs[0]
+        return output
 
     def conv(self, x: int, out: int, kernel: int = 3, padding: str = "VALID", activation: str = "NONE", stride: int = 1) -> int:
         _, height, width, channels = self.shape(x)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from data import load
 from keras import layers
+
+from data import load
 
 SEED = 1
 

@@ -9,6 +9,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from dqa.device.boards import Board
 from dqa.device.link import SocketLink
@@ -62,7 +63,7 @@ class Simulator:
             raise RuntimeError("the simulator is not running")
         return self._process.pid
 
-    def __enter__(self) -> Simulator:
+    def __enter__(self) -> Self:
         ours, theirs = socket.socketpair()
         with theirs:
             served = f"host=127.0.0.1,port={self._port},server=on,wait=off"

@@ -108,7 +108,7 @@ def _compile(compiler: str, arguments: list[str]) -> bytes:
         built = folder / "built"
         for tuning in (["-march=native"], []):
             result = _call([compiler, *tuning, *arguments, "-o", str(built)])
-            if result.returncode == 0:
+            if result.returncode == 0 and built.is_file():
                 return built.read_bytes()
     lines = [line for line in result.stderr.splitlines() if "error" in line] or result.stderr.splitlines() or ["no message"]
     raise ToolError(f"the C compiler '{compiler}' failed: {lines[0]}", hint="dqa doctor checks the tools")

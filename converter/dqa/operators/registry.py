@@ -6,9 +6,10 @@ Which there are is said once, in the C library's dqa_operators.h: NAME, name of 
 from __future__ import annotations
 
 import re
-from enum import IntEnum
+from enum import EnumMeta, IntEnum
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from dqa.operators.base import Operator
 from dqa.operators.float_base import FloatOperator
@@ -24,16 +25,24 @@ def _room(name: str) -> ModuleType:
     return import_module(f"dqa.operators.{name}")
 
 
-Kind = IntEnum("Kind", {room.upper(): number for room, number in _ROOMS})  # type: ignore[misc]  # its members follow from the list
+if TYPE_CHECKING:  # its members follow from the list, so any name may be one
+
+    class _Members(EnumMeta):
+        def __getattr__(cls, name: str) -> Kind: ...
+
+    class Kind(IntEnum, metaclass=_Members): ...
+
+else:
+    Kind = IntEnum("Kind", {room.upper(): number for room, number in _ROOMS})
 """The number of an operator in a program (docs/format.md, section 5)."""
 
-CLASSES: dict[IntEnum, type[Operator]] = {Kind(number): _room(room).PROGRAM for room, number in _ROOMS}
-KINDS: dict[type[Operator], IntEnum] = {operator: kind for kind, operator in CLASSES.items()}
+CLASSES: dict[Kind, type[Operator]] = {Kind(number): _room(room).PROGRAM for room, number in _ROOMS}
+KINDS: dict[type[Operator], Kind] = {operator: kind for kind, operator in CLASSES.items()}
 FLOATS: dict[str, FloatOperator] = {one.kind: one for name in (*dict(_ROOMS), *_FLOAT_ROOMS) for one in _room(name).FLOATS}
 """By TFLite's name."""
 
 
-def kind_of(op: Operator) -> IntEnum:
+def kind_of(op: Operator) -> Kind:
     """The kind of an operator; KeyError for a class that is none."""
     return KINDS[type(op)]
 

@@ -33,7 +33,9 @@ class _Loader(_SafeLoader):  # type: ignore[misc]
 
 
 def read_text(path: Path) -> str:
-    """The text of a file. Raises OSError, UnicodeDecodeError; RecipeError if it is longer than MAX_BYTES."""
+    """The text of a file. Raises OSError, UnicodeDecodeError; RecipeError if it is longer than MAX_BYTES, or is a device or a pipe."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise RecipeError("is not a file")
     with path.open("rb") as file:
         raw = file.read(MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:

@@ -1,0 +1,1 @@
+"""What tests of several rooms share: makers of networks, programs, files and firmware, and what holds executors against each other."""

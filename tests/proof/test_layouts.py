@@ -1,0 +1,93 @@
+"""Layouts whose buffers share memory by moments: programs answer as with a buffer for each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from builders.comparisons import check
+from builders.programs import operator_program, place, random_program
+from builders.streams import ladder, streamed
+from dqa import program as p
+from dqa.errors import ProgramError
+from dqa.planning.layout import Ends, plan
+from dqa.program.lifetimes import span
+
+
+def packed_tight(program: p.Program) -> p.Program:
+    """The program with the planner's layouts."""
+    ends = Ends(program.input_count, program.output_count)
+    outside = replace(ends, inputs_inside=False, outputs_inside=False)
+    layouts = [plan(program.edges, program.ops, program.op_phases, e) for e in (ends, outside)]
+    pushed = program.pushed
+    if pushed is not None:
+        pushed = plan(program.edges, program.ops, program.op_phases, replace(ends, inputs_inside=False, pushed=True))
+    return replace(program, internal=layouts[0], external=layouts[1], pushed=pushed)
+
+
+def test_programs_whose_buffers_share_memory_give_the_mirrors_bytes(tmp_path: Path) -> None:
+    programs = [packed_tight(random_program(seed)) for seed in range(20)]
+    programs += [packed_tight(streamed(ladder(seed), seed)) for seed in range(60)]
+    programs += [packed_tight(streamed(operator_program(kind, seed, exact=1.0), seed, cut=0.0)) for kind in p.Kind for seed in range(2)]
+    in_outputs = sum(any((place or 0) & p.IN_OUTPUT for place in (*q.external.edges, *q.external.scratch)) for q in programs)
+
+    check(programs, tmp_path)
+    assert in_outputs > 10
+
+
+@pytest.mark.slow
+def test_many_programs_whose_buffers_share_memory_give_the_mirrors_bytes(tmp_path: Path) -> None:
+    check([packed_tight(streamed(ladder(seed), seed)) for seed in range(1000, 1600)], tmp_path)
+
+
+def pointwise_chain(length: int) -> p.Program:
+    """Tables one after the other on rows of 40 bytes, in one phase, every edge between them a ring of one row."""
+    edges = [p.Edge(f"e{i}", 6, 40, 1, p.Storage.RING, 8, 0, -128, 0, 40, ring_rows=1) for i in range(length + 1)]
+    for end in (0, 1):
+        edges[end] = replace(edges[end], storage=p.Storage.RAW_INT8, capacity=240, ring_rows=0)
+    order = [0, *range(2, length + 1), 1]
+    ops: list[p.Operator] = [p.Lut(f"t{i}", (order[i],), order[i + 1], np.arange(-128, 128, dtype=np.int8)) for i in range(length)]
+    layouts = [place(edges, ops, skip) for skip in (0, 2, 1)]
+    return p.Program(tuple(edges), tuple(ops), 1, 1, layouts[0], layouts[1], phases=(0,) * length, pushed=layouts[2])
+
+
+def test_rings_whose_row_is_read_at_once_share_two_places() -> None:
+    program = packed_tight(pointwise_chain(9))
+    rings = [place for number, place in enumerate(program.internal.edges) if number >= 2]
+
+    assert len(rings) == 8
+    assert len(set(rings)) == 2
+
+
+def test_a_ring_holds_something_from_the_moment_it_is_written_until_it_is_read() -> None:
+    program = pointwise_chain(3)
+    alive = p.lifetimes(program.edges, program.ops, program.op_phases, outputs=range(1, 2), pushed=True)
+
+    # of each pushed row: written at moments 1, 4, 7, ..., read at the next
+    assert alive.edges[2] == sum(0b11 << moment for moment in range(1, 19, 3))
+    assert alive.edges[3] == alive.edges[2] << 1
+    assert alive.edges[1] == span(3, 18)
+    assert alive.scratch == (span(0, 18),) * 3
+
+
+def test_the_memory_of_the_first_output_serves_until_it_is_written() -> None:
+    program = packed_tight(random_program(3))
+    layout = replace(program.external, scratch=tuple(p.in_output(0) for _ in program.ops))
+    with pytest.raises(ProgramError, match="scratch of operator"):
+        p.check_program(replace(program, external=replace(layout, scratch=(p.in_output(program.outputs[0].capacity), *layout.scratch[1:]))))
+
+
+def test_a_program_that_stalls_has_no_lifetimes() -> None:
+    edges = [p.Edge(f"e{i}", 4, 4, 1, p.Storage.RAW_INT8, 8, 0, -128, 0, 16) for i in range(3)]
+    edges[2] = p.Edge("ring", 4, 4, 1, p.Storage.RING, 8, 0, -128, 0, 4, ring_rows=1)
+    window = p.Window(2, 1, 1, 1, 1, 1, 0, 0)
+    ops: list[p.Operator] = [
+        p.Lut("t", (0,), 2, np.arange(-128, 128, dtype=np.int8)),
+        p.MaxPool2D("pool", (2,), 1, replace(window, kernel_h=2)),
+    ]
+    edges[1] = replace(edges[1], height=3, capacity=12)
+    with pytest.raises(ProgramError, match="stalls"):
+        p.lifetimes(edges, ops, (0, 0), outputs=range(1, 2))
