@@ -56,6 +56,11 @@ def test_a_ring_has_no_more_rows_than_the_map() -> None:
     assert decide(network, {first: StorageChoice(Storage.RING, ring_rows=SIZE + 9)})[first].ring_rows == SIZE
 
 
+def test_a_ring_has_rows() -> None:
+    with pytest.raises(ValueError, match="a ring of 0 rows"):
+        StorageChoice(Storage.RING)
+
+
 def test_what_binds_the_scales_is_found_once() -> None:
     network, _ = chain()
     assert network.ties is network.ties

@@ -29,7 +29,7 @@ _NON_NEGATIVE = frozenset({"RELU", "RELU6"})
 class StorageChoice:
     """How one free activation is to be stored: plain bytes, or a packed map of code_bits + extra_bits.
 
-    ring_rows: as a ring of so many rows, of values or packed; 0: whole.
+    ring_rows: as a ring of so many rows, of values or packed; 0: whole. Raises ValueError for a ring of values without rows.
     """
 
     storage: Storage
@@ -38,6 +38,10 @@ class StorageChoice:
     important: float = 0.0
     ring_rows: int = 0
     reason: Reason = Reason.PLANNED
+
+    def __post_init__(self) -> None:
+        if self.storage is Storage.RING and self.ring_rows < 1:
+            raise ValueError(f"a ring of {self.ring_rows} rows")
 
 
 @dataclass(frozen=True, eq=False)
