@@ -251,10 +251,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     boards = cases(options.out)
     for case in boards:
-        note("faults", case, lambda case=case: campaign(case, options.inferences // 2, options.jobs, options.seed))
+        note("faults", case, partial(campaign, case, options.inferences // 2, options.jobs, options.seed))
     for case in boards:
-        note("lost", case, lambda case=case: lost_bytes(case, options.jobs))
-        note("dead", case, lambda case=case: dead_lines(case, options.jobs))
+        note("lost", case, partial(lost_bytes, case, options.jobs))
+        note("dead", case, partial(dead_lines, case, options.jobs))
     print(markdown(result))
 
 

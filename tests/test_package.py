@@ -58,7 +58,7 @@ def run(installed: Path, away: Path, *arguments: str) -> str:
 
 
 def test_the_installed_package_finds_its_own_files(installed: Path, tmp_path: Path, root: Path) -> None:
-    code = f"import dqa; from dqa import resources; print(dqa.__file__, *map(resources.path, {RESOURCES}))"
+    code = f"import dqa; from dqa.support import resources; print(dqa.__file__, *map(resources.path, {RESOURCES}))"
     for path in run(installed, tmp_path, "-c", code).split():
         assert Path(path).is_relative_to(installed)
     listing = run(installed, tmp_path, "-m", "dqa", "boards")
