@@ -30,11 +30,10 @@ from dqa.frontend import FloatModel, load_model
 from dqa.graph import Op
 from dqa.lab import weights_pwlq as pwlq
 from dqa.operators.weighted import few_bits
-from dqa.quantization.weights import chosen, compensated, levels, lloydmax, uniform
-from dqa.quantization.weights.layer_by_layer import Replaced
-from dqa.quantization.weights.layerwise import walk
-from dqa.quantization.weights.levels import Floats
+from dqa.quantization.weights import codebook, compensated, levels, lloydmax, uniform
+from dqa.quantization.weights.layer_by_layer import Replaced, quantize_layers
 from dqa.quantization.weights.moments import Moments
+from dqa.support.arrays import Float64
 
 CALIBRATION = 256
 TEST = {"ic": 1000, "resnet32": 1000, "ad": 8000}
@@ -42,13 +41,13 @@ TEST = {"ic": 1000, "resnet32": 1000, "ad": 8000}
 PIECES: tuple[tuple[bool, pwlq.Breakpoint], ...] = ((True, "search"), (False, "search"), (False, "normal"), (False, "laplace"))
 """Whether PWLQ's pieces overlap (pw-1), and how its breakpoint is found."""
 
-Constants = dict[int, Floats]
-Method = Callable[[Floats, Moments | None], tuple[Floats, float]]
+Constants = dict[int, Float64]
+Method = Callable[[Float64, Moments | None], tuple[Float64, float]]
 """(weights (O, K), moments) -> real weights of the quantized layer, stored bits per weight."""
 
 
-def by_levels(quantize: Callable[[Floats], levels.Levels]) -> Method:
-    def method(weights: Floats, _moments: Moments | None) -> tuple[Floats, float]:
+def by_levels(quantize: Callable[[Float64], levels.Levels]) -> Method:
+    def method(weights: Float64, _moments: Moments | None) -> tuple[Float64, float]:
         found = quantize(weights)
         return found.values, levels.stored_bits(found)
 
@@ -56,13 +55,13 @@ def by_levels(quantize: Callable[[Floats], levels.Levels]) -> Method:
 
 
 def compensating(bits: int, *, book: bool, cross: bool) -> Method:
-    def method(weights: Floats, moments: Moments | None) -> tuple[Floats, float]:
+    def method(weights: Float64, moments: Moments | None) -> tuple[Float64, float]:
         assert moments is not None
         seen = moments if cross else replace(moments, cross=moments.covariance)
         if book:
-            found = chosen.compensated_codebook(weights, seen, bits=bits)
+            found = codebook.compensated_codebook(weights, seen, bits=bits)
         else:
-            covariance, grid = seen.damped(chosen.DAMPING), uniform.book(bits)
+            covariance, grid = seen.damped(codebook.DAMPING), uniform.book(bits)
             wanted = compensated.target(weights, seen, covariance)
             start = levels.round_to(wanted, uniform.scales(wanted, grid, np.diag(covariance)), grid)
             found = compensated.compensate(wanted, start, covariance)
@@ -72,7 +71,7 @@ def compensating(bits: int, *, book: bool, cross: bool) -> Method:
 
 
 def piecewise(bits: int, overlap: bool, point: pwlq.Breakpoint, correct: bool) -> Method:
-    def method(weights: Floats, _moments: Moments | None) -> tuple[Floats, float]:
+    def method(weights: Float64, _moments: Moments | None) -> tuple[Float64, float]:
         values = pwlq.pwlq(weights, bits, overlap=overlap, breakpoint=point)
         return pwlq.corrected(weights, values) if correct else values, bits + 1.0
 
@@ -104,7 +103,7 @@ def quantized(model: FloatModel, samples: Any, method: Method, corrected: bool) 
     constants: Constants = {}
     sizes: list[tuple[int, float]] = []
 
-    def layer(op: Op, weights: Floats, bias: Floats, moments: Moments | None) -> Replaced:
+    def layer(op: Op, weights: Float64, bias: Float64, moments: Moments | None) -> Replaced:
         values, bits = method(weights, moments)
         sizes.append((weights.size, bits))
         done = Replaced(values, compensated.corrected_bias(bias, weights, values, moments) if corrected and moments else bias)
@@ -113,7 +112,7 @@ def quantized(model: FloatModel, samples: Any, method: Method, corrected: bool) 
 
     graph = model.graph
     if corrected:
-        walk(graph, {graph.inputs[0]: samples}, layer)
+        quantize_layers(graph, {graph.inputs[0]: samples}, layer)
     else:
         for op in (op for op in graph.ops if few_bits(op.kind)):
             weights, bias = (np.asarray(graph.tensors[t].data, np.float64) for t in op.inputs[1:3])

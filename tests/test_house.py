@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -51,6 +52,11 @@ def test_no_room_imports_one_beside_or_above_it() -> None:
 
 def test_every_room_has_a_floor() -> None:
     assert {room(name) for name, _ in modules()} == {one for rooms in ROOMS for one in rooms}
+
+
+def test_types_of_arrays_exist_once() -> None:
+    named = re.compile(r"NDArray\[(Any|np\.(u?int\d+|float\d+|bool_|floating|integer)\b.*?)\]")
+    assert [name for name, file in modules() if named.search(file.read_text(encoding="utf-8"))] == ["dqa.support.arrays"]
 
 
 def modules() -> Iterator[tuple[str, Path]]:

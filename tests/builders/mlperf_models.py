@@ -13,7 +13,8 @@ from builders.ports import ports_of
 from builders.programs import Builder, finish
 from dqa import program as p
 from dqa.device.link import Link
-from dqa.report import Interface, load_interface
+from dqa.program import Interface
+from dqa.report import load_interface
 
 SHAPES = {"ic01": ((32, 32, 3), 10), "kws01": ((49, 10, 1), 12), "generic": ((5, 4, 2), 3)}
 """Input and number of classes."""

@@ -13,9 +13,9 @@ from dqa.graph import Graph, Op, Tensor
 from dqa.graph.execute import run
 from dqa.lowering.build import build
 from dqa.lowering.planned import Planner
-from dqa.lowering.scales import raise_to_useful
 from dqa.program import LayoutName, Program
-from dqa.quantization.decide import InputFormat, decide
+from dqa.quantization.calibrated import BorderFormat, Calibrated
+from dqa.quantization.decide import decide
 from dqa.support.settings import ConvertConfig
 
 
@@ -93,8 +93,8 @@ def statistics_of(graph: Graph, x: np.ndarray) -> dict[int, ChannelStatistics]:
 
 
 def convert(graph: Graph, x: np.ndarray, config: ConvertConfig) -> tuple[Program, dict[int, Any]]:
-    given = InputFormat("uint8", np.full(x.shape[-1], 1 / 255), np.zeros(x.shape[-1]))
-    formats = raise_to_useful(graph, decide(graph, statistics_of(graph, scaled(x)), {0: given}, config))
+    given = BorderFormat("uint8", np.full(x.shape[-1], 1 / 255), np.zeros(x.shape[-1]))
+    formats = decide(Calibrated(graph, statistics_of(graph, scaled(x)), {0: given}, config))
     return build(graph, formats), formats
 
 
@@ -131,5 +131,5 @@ def planner(layout: LayoutName = "internal") -> Planner:
     """Of a small residual network with a skip that joins two widths."""
     graph = residual(1)
     statistics = statistics_of(graph, scaled(images(1, 16, graph)))
-    given = InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
-    return Planner(graph, statistics, {0: given}, ConvertConfig(), layout=layout)
+    given = BorderFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
+    return Planner(Calibrated(graph, statistics, {0: given}, ConvertConfig()), layout=layout)

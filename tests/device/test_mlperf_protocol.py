@@ -21,7 +21,7 @@ from dqa.device.client import Device
 from dqa.device.protocol import FRAME_MAX, Command, Frame
 from dqa.engine.host import HostModel
 from dqa.errors import InputError, RecipeError
-from dqa.report import Interface
+from dqa.program import Interface
 
 
 @dataclass(frozen=True)

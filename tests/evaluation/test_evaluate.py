@@ -16,7 +16,8 @@ from dqa.errors import DataError, ModelError, RecipeError
 from dqa.evaluation import targets
 from dqa.evaluation.evaluate import EvaluateResult
 from dqa.evaluation.subject import Subject, model_inputs
-from dqa.report import Identity, Interface, Port
+from dqa.program import Interface, Port
+from dqa.report import Identity
 from dqa.support.progress import SilentProgress
 from tflite_builder import Net
 

@@ -101,6 +101,6 @@ def test_channels_that_only_padding_writes_do_not_count(tmp_path: Path) -> None:
     model = load_model(tmp_path / "net.tflite")
     runner = Runner(model.graph, choose_tensors(model.graph, "all"))
     x = np.random.default_rng(0).normal(size=(16, 8, 8, 3)).astype(np.float32)
-    first = CodedNetwork(runner, model, x).search.groups[0].group
+    first = CodedNetwork(runner, model, x).search.ranges[0].free
     assert first.members == (runner.hooks[0],) and len(first.finest) == 6
     assert first.rows[runner.hooks[0]].tolist() == list(range(6))

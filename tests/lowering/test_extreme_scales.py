@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from builders.graphs import Build
-from dqa.lowering.build import build, folded_weights
-from dqa.lowering.scales import raise_to_useful
+from dqa.lowering.build import build
 from dqa.operators import arithmetic
 from dqa.operators.functions import unary
 from dqa.operators.multiplier import MAX_FACTOR, apply
 from dqa.quantization import clipping
-from dqa.quantization.decide import affine
-from dqa.quantization.formats import Reason, raw
+from dqa.quantization.formats import Reason, affine, raw
+from dqa.quantization.shared_scales import Ties
+from dqa.quantization.useful_scales import raise_to_useful
 from dqa.quantization.weights import integer as weights
 from dqa.quantization.weights.lloydmax import lloydmax
 from dqa.quantization.weights.moments import MomentSum
@@ -36,8 +36,8 @@ def test_the_coarsest_accumulator_of_channels_that_share_a_scale_decides() -> No
     net, y = _one_scale_for_uneven_weights()
     coarse = raw(Reason.INPUT, (1, 1, 4), np.full(4, 4.0), np.full(4, -128.0))
     fine = raw(Reason.OUTPUT, (1, 1, 3), np.full(3, 1e-3), np.zeros(3))
-    raised = raise_to_useful(net.graph, {0: coarse, y: fine})
-    folded = folded_weights(net.graph, net.graph.ops[0], raised, 8, limited=False)
+    raised = raise_to_useful(net.graph, Ties(net.graph), {0: coarse, y: fine})
+    folded = weights.folded_weights(net.graph, net.graph.ops[0], raised, 8, limited=False)
     assert len(set(raised[y].scales)) == 1
     assert (folded.scales / raised[y].scales).max() == pytest.approx(MAX_FACTOR) and (folded.scales / raised[y].scales < MAX_FACTOR).all()
     build(net.graph, raised)
@@ -50,9 +50,9 @@ def test_a_format_that_cannot_be_raised_keeps_what_a_constant_input_gives() -> N
     bias[:] = [0.05, -0.03, 0.1]
     coarse = raw(Reason.INPUT, (1, 1, 4), np.full(4, 4.0), np.full(4, -128.0))
     fixed = raw(Reason.BORDER, (1, 1, 3), np.full(3, 1e-3), np.zeros(3))
-    formats = raise_to_useful(net.graph, {0: coarse, y: fixed})
+    formats = raise_to_useful(net.graph, Ties(net.graph), {0: coarse, y: fixed})
     assert formats[y] is fixed
-    folded = folded_weights(net.graph, net.graph.ops[0], formats, 8)
+    folded = weights.folded_weights(net.graph, net.graph.ops[0], formats, 8)
     requantization = arithmetic.requantize_sum(folded, fixed.scales, np.zeros(3, bool))
     nothing = folded.weights.reshape(3, -1).astype(np.int64).sum(axis=1) * -128
     codes = apply(nothing + requantization.bias, requantization.multiplier, requantization.shift)

@@ -15,18 +15,19 @@ from builders.studies import write_model
 from dqa.graph import Graph
 from dqa.lowering.build import build, edge_order
 from dqa.lowering.passing import Passing, passing
-from dqa.lowering.scales import raise_to_useful
 from dqa.program import Program, Storage, read
-from dqa.quantization.decide import EdgeChoice, InputFormat, decide
+from dqa.quantization.calibrated import BorderFormat, Calibrated
+from dqa.quantization.decide import decide
+from dqa.quantization.shared_range import StorageChoice
 from dqa.support.settings import ConvertConfig
 
 
 def found(graph: Graph, bits: float = 3) -> tuple[set[str], Passing]:
     """The names of the tensors that pass, and all about them."""
     statistics = statistics_of(graph, scaled(images(0, 8, graph)))
-    given = {0: InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))}
-    choices = {t.index: EdgeChoice(Storage.MAP, 7) for t in graph.activations()}
-    formats = raise_to_useful(graph, decide(graph, statistics, given, ConvertConfig(), choices=choices))
+    given = {0: BorderFormat("uint8", np.full(3, 1 / 255), np.zeros(3))}
+    choices = {t.index: StorageChoice(Storage.MAP, 7) for t in graph.activations()}
+    formats = decide(Calibrated(graph, statistics, given, ConvertConfig()), choices)
     program, order = build(graph, formats), edge_order(graph)
     free = {n for n, edge in enumerate(program.edges) if edge.storage is Storage.MAP}
     result = passing(program, free, bits)

@@ -13,11 +13,11 @@ from dqa.engine.host import HostModel
 from dqa.errors import BoardError, RecipeError
 from dqa.graph import Graph
 from dqa.lowering.planned import Planner
-from dqa.planning.candidate import Candidate
 from dqa.planning.interpreter import interpreter_arena
+from dqa.planning.phasing import Phasing
 from dqa.planning.search import Solution
 from dqa.program import LayoutName, Storage, write
-from dqa.quantization.decide import InputFormat
+from dqa.quantization.calibrated import BorderFormat, Calibrated
 from dqa.support.settings import ConvertConfig
 from reference import mirror
 
@@ -44,14 +44,14 @@ def samples() -> np.ndarray:
 def planner(samples: np.ndarray, layout: LayoutName = "internal") -> Planner:
     graph = network()
     statistics = statistics_of(graph, scaled(samples))
-    given = InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
-    return Planner(graph, statistics, {0: given}, ConvertConfig(), layout=layout)
+    given = BorderFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
+    return Planner(Calibrated(graph, statistics, {0: given}, ConvertConfig()), layout=layout)
 
 
 def test_a_skip_flows_through_a_packed_ring_and_answers_as_the_mirror(samples: np.ndarray) -> None:
     plans = planner(samples)
-    candidate = Candidate(plans.search.problem, ())
-    program = plans.realize(Solution(candidate, (0,) * len(candidate.held), 0.0)).program
+    phasing = Phasing(plans.search.problem, ())
+    program = plans.realize(Solution(phasing, (0,) * len(phasing.held), 0.0)).program
     packed = [edge for edge in program.edges if edge.ring_rows and edge.storage is Storage.MAP]
 
     assert packed, "no edge of this network is worth a packed ring"

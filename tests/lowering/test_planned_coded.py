@@ -16,8 +16,9 @@ from dqa.graph.execute import run
 from dqa.lowering.planned import Planned, Planner
 from dqa.planning.describe import CODED_READ, CODED_WRITE
 from dqa.program import LayoutName, Storage, read, write
-from dqa.quantization.coded import choose as stored
-from dqa.quantization.decide import InputFormat, free_groups
+from dqa.quantization.calibrated import BorderFormat, Calibrated
+from dqa.quantization.coded import bit_allocation
+from dqa.quantization.decide import free_ranges
 from dqa.report.plan import plan_section
 from dqa.support.settings import ConvertConfig, Maps
 from reference import mirror
@@ -44,10 +45,11 @@ def samples() -> np.ndarray:
 def planner_of(graph: Graph, samples: np.ndarray, *, coded: bool = True, layout: LayoutName = "internal") -> Planner:
     x = scaled(samples)
     statistics = statistics_of(graph, x)
-    inputs = {0: InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))}
-    free = free_groups(graph, statistics, inputs, ConvertConfig()) if coded else []
-    groups = stored.coded_groups(graph, free, run(graph, x), x)
-    return Planner(graph, statistics, inputs, ConvertConfig(), layout=layout, coded=groups)
+    inputs = {0: BorderFormat("uint8", np.full(3, 1 / 255), np.zeros(3))}
+    network = Calibrated(graph, statistics, inputs, ConvertConfig())
+    free = free_ranges(network) if coded else []
+    ranges = bit_allocation.coded_ranges(graph, free, run(graph, x), x)
+    return Planner(network, layout=layout, coded=ranges)
 
 
 @pytest.fixture(scope="module")
@@ -99,13 +101,13 @@ def test_with_room_nothing_is_coded(plans: Planner) -> None:
 
 
 def test_their_instructions_count(tight: Planned) -> None:
-    held = [(h, h.options[option]) for h, option in zip(tight.solution.candidate.held, tight.solution.chosen, strict=True)]
+    held = [(h, h.options[option]) for h, option in zip(tight.solution.phasing.held, tight.solution.chosen, strict=True)]
     coded = [(h.edge, option) for h, option in held if option.stored_bits]
 
     assert coded
     for edge, option in coded:
         assert option.work == edge.values * (CODED_WRITE + CODED_READ * len(edge.consumers))
-    assert tight.solution.work == tight.solution.candidate.work + sum(option.work for _, option in coded)
+    assert tight.solution.work == tight.solution.phasing.work + sum(option.work for _, option in coded)
 
 
 def test_the_report_names_their_bits(tight: Planned) -> None:

@@ -10,7 +10,7 @@ from dqa.frontend.tflite import read_graph
 from dqa.graph import Graph, Op, Tensor
 from dqa.partition.copies import CopiedGraph
 from dqa.partition.partition import builtins, groups, joined
-from dqa.quantization.decide import InputFormat
+from dqa.quantization.calibrated import BorderFormat
 from tflite_builder import Net, options
 
 BUILTIN, RUN = "MAXIMUM", "ADD"
@@ -64,11 +64,11 @@ def test_a_graph_without_builtins_is_one_group_itself() -> None:
     assert groups(graph) == [graph]
 
 
-def given(net: Net, *tensors: tuple[int, float, float]) -> dict[int, InputFormat]:
-    return {t: InputFormat("int8", np.full(net.shape(t)[-1], scale), np.full(net.shape(t)[-1], zero)) for t, scale, zero in tensors}
+def given(net: Net, *tensors: tuple[int, float, float]) -> dict[int, BorderFormat]:
+    return {t: BorderFormat("int8", np.full(net.shape(t)[-1], scale), np.full(net.shape(t)[-1], zero)) for t, scale, zero in tensors}
 
 
-def separated(network: bytes, formats: dict[int, InputFormat]) -> CopiedGraph:
+def separated(network: bytes, formats: dict[int, BorderFormat]) -> CopiedGraph:
     copied = CopiedGraph(read_graph(network, "test"))
     copied.separate(formats)
     return copied

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from dqa.errors import BoardError
-from dqa.planning.candidate import Candidate
-from dqa.planning.problem import Option, PlanEdge, PlanOperator, Problem, undominated
+from dqa.planning.phasing import Phasing
+from dqa.planning.problem import EdgeOption, PlanEdge, PlanOperator, Problem, undominated
 from dqa.planning.search import NEGLIGIBLE, TOLERANCE, Search, knee
 
 
 def random_problem(seed: int, operators: int = 6) -> Problem:
     """A chain with a few skips; sizes and losses fall and rise with the bits as real ones do."""
     rng = np.random.default_rng(seed)
-    edges = [PlanEdge("input", 100, None, (0,), (Option(100, 0.0, 8, (30,), plain=True),))]
+    edges = [PlanEdge("input", 100, None, (0,), (EdgeOption(100, 0.0, 8, (30,), plain=True),))]
     transients = rng.integers(10, 90, operators).tolist()
     for step in range(operators):
         consumers = [step + 1] if step + 1 < operators else []
@@ -26,16 +26,16 @@ def random_problem(seed: int, operators: int = 6) -> Problem:
         values = int(rng.integers(200, 2000))
         loss = float(rng.uniform(0.01, 1))
         decode = tuple(int(rng.integers(20, 200)) for _ in consumers)
-        options = tuple(Option(values * bits // 8, loss * 4.0**-bits, bits, decode) for bits in (2, 4, 6))
+        options = tuple(EdgeOption(values * bits // 8, loss * 4.0**-bits, bits, decode) for bits in (2, 4, 6))
         if not consumers:
-            options = (Option(40, 0.0, 8, (), plain=True),)
-        flows: tuple[Option, ...] = ()
+            options = (EdgeOption(40, 0.0, 8, (), plain=True),)
+        flows: tuple[EdgeOption, ...] = ()
         brief = bool(rng.random() < 0.3)
         if consumers:
             none = tuple(0 for _ in consumers)
-            flows = (Option(int(values * rng.uniform(0.1, 0.6)), loss * 4.0**-7, 7, none, plain=True, ring_rows=3),)
+            flows = (EdgeOption(int(values * rng.uniform(0.1, 0.6)), loss * 4.0**-7, 7, none, plain=True, ring_rows=3),)
             if not brief and rng.random() < 0.5:
-                packed = [Option(values * bits // 12, loss * 4.0**-bits, bits, decode, ring_rows=9) for bits in (2, 4)]
+                packed = [EdgeOption(values * bits // 12, loss * 4.0**-bits, bits, decode, ring_rows=9) for bits in (2, 4)]
                 flows = undominated([*packed, *flows], transients[step])
         edges.append(PlanEdge(f"e{step}", values, step, tuple(consumers), options, flows, brief=brief, border=not consumers))
     ops = tuple(PlanOperator(f"op{i}", int(rng.integers(16, 60)), transients[i], int(rng.integers(1, 99))) for i in range(operators))
@@ -47,10 +47,10 @@ def brute_force(problem: Problem, budget: int) -> float | None:
     best = None
     count = len(problem.operators)
     for cuts in (c for n in range(count) for c in combinations(range(1, count), n)):
-        candidate = Candidate(problem, cuts)
-        for chosen in product(*(range(len(s.options)) for s in candidate.held)):
-            if max(candidate.used(chosen)) <= budget:
-                loss = candidate.loss(chosen)
+        phasing = Phasing(problem, cuts)
+        for chosen in product(*(range(len(s.options)) for s in phasing.held)):
+            if max(phasing.used(chosen)) <= budget:
+                loss = phasing.loss(chosen)
                 best = loss if best is None or loss < best else best
     return best
 
@@ -105,7 +105,7 @@ def test_long_graphs_are_improved_beyond_the_cuts_tried_first() -> None:
     smallest = search.smallest
 
     for cuts in combinations(range(1, 24), 1):
-        assert Candidate(problem, cuts).least >= smallest.least
+        assert Phasing(problem, cuts).least >= smallest.least
     solution = search.within(int(smallest.least * 1.1))
 
     assert solution.arena <= smallest.least * 1.1
@@ -114,7 +114,7 @@ def test_long_graphs_are_improved_beyond_the_cuts_tried_first() -> None:
 def test_equal_problems_get_equal_plans() -> None:
     first, second = (Search(random_problem(5)).within(4000) for _ in range(2))
 
-    assert (first.candidate.cuts, first.chosen) == (second.candidate.cuts, second.chosen)
+    assert (first.phasing.cuts, first.chosen) == (second.phasing.cuts, second.chosen)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -126,18 +126,18 @@ def test_where_all_plans_lose_the_same_the_one_of_least_work_is_taken(seed: int)
     ]
     equal = replace(problem, edges=tuple(edges))
 
-    assert Search(equal).within(1 << 20).work == Candidate(equal, ()).work
+    assert Search(equal).within(1 << 20).work == Phasing(equal, ()).work
 
 
 def test_rings_that_hold_something_in_turns_count_once() -> None:
     """Three operators in one phase, brief rings of 50 and 70 bytes between them: the second operator has both."""
-    ring = [Option(size, 0.0, 7, (0,), plain=True, ring_rows=1) for size in (50, 70)]
-    packed = Option(400, 0.0, 4, (0,))
-    ends = [PlanEdge("in", 1, None, (0,), (Option(4, 0.0, 8, (0,), plain=True),))]
+    ring = [EdgeOption(size, 0.0, 7, (0,), plain=True, ring_rows=1) for size in (50, 70)]
+    packed = EdgeOption(400, 0.0, 4, (0,))
+    ends = [PlanEdge("in", 1, None, (0,), (EdgeOption(4, 0.0, 8, (0,), plain=True),))]
     ends.append(PlanEdge("out", 1, 2, (), (replace(packed, decode=()),), border=True))
     middle = [PlanEdge(f"e{i}", 90, i, (i + 1,), (packed,), (ring[i],), brief=True) for i in range(2)]
     ops = tuple(PlanOperator(f"op{i}", 10, 60, 1) for i in range(3))
-    candidate = Candidate(Problem(ops, (*ends, *middle)), ())
+    phasing = Phasing(Problem(ops, (*ends, *middle)), ())
 
     # the states of three, the ends; the last operator packs a row while it reads the second ring
-    assert candidate.used([0, 0]) == [3 * 10 + 4 + 400 + 70 + 60]
+    assert phasing.used([0, 0]) == [3 * 10 + 4 + 400 + 70 + 60]

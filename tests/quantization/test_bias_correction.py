@@ -19,7 +19,8 @@ from dqa.program import Conv2D, Storage, read
 from dqa.quantization.coded.read_back import storing
 from dqa.quantization.formats import Reason, TensorFormat
 from dqa.quantization.weights.bias_correction import Centered, corrected_biases, with_biases
-from dqa.quantization.weights.layer_by_layer import Float32, Floats, parameters, walk
+from dqa.quantization.weights.layer_by_layer import parameters, replace_layers
+from dqa.support.arrays import Float32, Float64
 from dqa.support.settings import ConvertConfig
 
 TWO_BITS = ConvertConfig(maps="planes", bits=2, method="direct", bias_correction=True)
@@ -52,15 +53,15 @@ def outputs(graph: Graph, x: Float32, formats: dict[int, TensorFormat]) -> dict[
     def same(_op: Op, _kept: Float32, _real: Float32) -> None:
         return None
 
-    walk(graph, {graph.inputs[0]: x}, same, keep)
+    replace_layers(graph, {graph.inputs[0]: x}, same, keep)
     return found
 
 
 def test_sums_get_the_means_of_the_float_network() -> None:
     graph, x = network()
     formats = coarse(graph, x)
-    biases: dict[int, Floats] = {}
-    walk(graph, {graph.inputs[0]: x}, Centered(graph, {}, biases), storing(graph, formats))
+    biases: dict[int, Float64] = {}
+    replace_layers(graph, {graph.inputs[0]: x}, Centered(graph, {}, biases), storing(graph, formats))
     layers = [op.outputs[0] for op in graph.ops if len(op.inputs) == 3]
     assert list(biases) == layers
     clean, before, after = run(graph, x), outputs(graph, x, formats), outputs(with_biases(graph, biases), x, formats)
@@ -77,7 +78,7 @@ def test_biases_change_only_where_answers_come_nearer() -> None:
     assert corrected_biases(graph, {}, {graph.inputs[0]: x}) == {}  # nothing is lost
     answer = graph.ops[-1].inputs[0]
 
-    def change(biases: dict[int, Floats]) -> float:
+    def change(biases: dict[int, Float64]) -> float:
         return float(((outputs(with_biases(graph, biases), x, formats)[answer] - run(graph, x)[answer]) ** 2).mean())
 
     biases = corrected_biases(graph, formats, {graph.inputs[0]: x})

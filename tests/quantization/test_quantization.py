@@ -29,7 +29,7 @@ def test_max_pool_shares_scales_channel_by_channel() -> None:
 
     assert ties.channels(0).tolist() == ties.channels(1).tolist()
     assert len(set(ties.channels(1).tolist())) == 3
-    assert ties.group(0) == ties.group(1) != ties.group(2)
+    assert ties.range_of(0) == ties.range_of(1) != ties.range_of(2)
 
 
 def test_outputs_have_one_scale_for_all_channels() -> None:

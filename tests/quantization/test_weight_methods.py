@@ -18,13 +18,13 @@ from dqa.errors import InputError
 from dqa.graph.execute import run
 from dqa.lab import weights_pwlq as pwlq
 from dqa.lowering.build import build, edge_order
-from dqa.lowering.scales import raise_to_useful
 from dqa.program import Coding, Conv2D, FullyConnected, Program, Storage
-from dqa.quantization.decide import InputFormat, decide
+from dqa.quantization.calibrated import BorderFormat, Calibrated
+from dqa.quantization.decide import decide
 from dqa.quantization.formats import Reason, TensorFormat, whole
-from dqa.quantization.weights import chosen, compensated, lloydmax, uniform
-from dqa.quantization.weights.layer_by_layer import Replaced
-from dqa.quantization.weights.layerwise import walk
+from dqa.quantization.useful_scales import raise_to_useful
+from dqa.quantization.weights import codebook, compensated, lloydmax, uniform
+from dqa.quantization.weights.layer_by_layer import Replaced, quantize_layers
 from dqa.quantization.weights.levels import Levels, largest_scales, stored_bits
 from dqa.quantization.weights.moments import Moments, MomentSum
 from dqa.tflite.reader import read_contents
@@ -91,7 +91,7 @@ def test_a_channel_of_zeros_stays_zeros() -> None:
     weights = weights_of()
     weights[2] = 0
     moments = moments_of(inputs_of())
-    for found in (uniform.uniform(weights), lloydmax.lloydmax(weights), chosen.compensated_codebook(weights, moments)):
+    for found in (uniform.uniform(weights), lloydmax.lloydmax(weights), codebook.compensated_codebook(weights, moments)):
         assert np.abs(found.values[2]).max() < 1e-9
         assert np.all(found.scales > 0)
 
@@ -205,7 +205,7 @@ def test_no_scale_passes_the_limit_that_formats_were_decided_with(seed: int) -> 
     weights = np.random.default_rng(seed).standard_t(2, size=(8, 40))
     moments = moments_of(inputs_of(seed), inputs_of(seed) * 3)  # the target is three times the weights
 
-    found = chosen.compensated_codebook(weights, moments)
+    found = codebook.compensated_codebook(weights, moments)
 
     assert np.all(found.scales <= largest_scales(weights) * (1 + 1e-12))
 
@@ -220,7 +220,7 @@ def test_a_layer_sees_the_inputs_that_quantized_layers_give_it() -> None:
         seen.append(moments)
         return Replaced(np.zeros_like(weights), bias)
 
-    walk(graph, {0: x}, zero)
+    quantize_layers(graph, {0: x}, zero)
 
     first, second, dense = seen
     np.testing.assert_allclose(first.covariance, first.cross, atol=1e-5)
@@ -241,21 +241,21 @@ def test_scales_are_brought_together_for_few_levels_but_not_those_of_coded_maps(
     net = Net(0, 6, 6, 3)
     graph = net.finish(net.conv(hidden := net.conv(0, 4), 4))
     real = scaled(images(0, 8, graph))
-    given = InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
-    formats = decide(graph, statistics_of(graph, real), {0: given}, EIGHT)
+    given = BorderFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
+    formats = decide(network := Calibrated(graph, statistics_of(graph, real), {0: given}, EIGHT))
     uneven = formats[hidden].scales.max() * np.array([1, 1, 5, 20])
     formats[hidden] = replace(formats[hidden], scales=uneven)
-    np.testing.assert_allclose(raise_to_useful(graph, formats, 4)[hidden].scales, np.maximum(uneven, uneven.max() / 2))
+    np.testing.assert_allclose(raise_to_useful(graph, network.ties, formats, 4)[hidden].scales, np.maximum(uneven, uneven.max() / 2))
 
     coding = Coding(group_count=1, groups=(0,) * 4, tables=(), contexts=(), expected=(), share=())
     formats[hidden] = replace(formats[hidden], coding=coding)
-    np.testing.assert_array_equal(raise_to_useful(graph, formats, 4)[hidden].scales, uneven)
+    np.testing.assert_array_equal(raise_to_useful(graph, network.ties, formats, 4)[hidden].scales, uneven)
 
 
 def test_small_layers_keep_eight_bits() -> None:
     net = Net(0, 6, 6, 2)
     graph = net.finish(net.conv(net.conv(0, 2, kernel=1), 64), classes=40)
-    assert chosen.small_layers(graph) == {graph.ops[0].outputs[0]}
+    assert codebook.small_layers(graph) == {graph.ops[0].outputs[0]}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -263,9 +263,9 @@ def test_chosen_weights_follow_the_float_network_closer_than_the_nearest(seed: i
     graph = residual(seed)
     x = images(seed, 48, graph)
     real = scaled(x)
-    given = InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
-    formats = raise_to_useful(graph, decide(graph, statistics_of(graph, real), {0: given}, EIGHT), 4)
-    found = chosen.choose_weights(graph, formats, {0: real[:32]})
+    given = BorderFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
+    formats = decide(Calibrated(graph, statistics_of(graph, real), {0: given}, replace(EIGHT, weight_bits=4)))
+    found = codebook.choose_weights(graph, formats, {0: real[:32]})
     logits = graph.ops[-1].inputs[0]
     expected, place = run(graph, real)[logits], edge_order(graph).index(logits)
 
@@ -280,12 +280,12 @@ def test_chosen_weights_follow_the_float_network_closer_than_the_nearest(seed: i
 
 def test_channels_that_four_bit_weights_read_have_scales_within_a_factor_of_two() -> None:
     graph = residual(0)
-    given = InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
+    given = BorderFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
     statistics = statistics_of(graph, scaled(images(0, 24, graph)))
     read = [op.inputs[0] for op in graph.ops if op.kind == "CONV_2D" and op.inputs[0] != 0]
 
     def spread(config: ConvertConfig, bits: int) -> float:
-        formats = raise_to_useful(graph, decide(graph, statistics, {0: given}, config), bits)
+        formats = decide(Calibrated(graph, statistics, {0: given}, replace(config, weight_bits=bits)))
         return max(float(formats[t].scales.max() / formats[t].scales.min()) for t in read)
 
     assert spread(EIGHT, 4) <= 2 * (1 + 1e-9) < spread(EIGHT, 8)

@@ -40,7 +40,7 @@ def planned_report() -> dict[str, Any]:
     """Of a plan with a front."""
     plans = planner()
     planned = plans.auto()
-    return report_of(planned.program, plans.graph, planned.formats, plan_section(planned.program, planned))
+    return report_of(planned.program, plans.network.graph, planned.formats, plan_section(planned.program, planned))
 
 
 def stored_report() -> dict[str, Any]:

@@ -98,11 +98,11 @@ def test_bits_that_would_not_fit_are_told_with_the_bytes_they_lack(tight: Planne
     told = {e["name"]: e["reason"] for e in plan_section(tight.program, tight)["edges"]}
     checked = 0
 
-    for held, option in zip(solution.candidate.held, solution.chosen, strict=True):
+    for held, option in zip(solution.phasing.held, solution.chosen, strict=True):
         if option + 1 < len(held.options) and (lacks := re.search(r"not fit the budget by ([\d,]+) B", told[held.edge.name])):
             more = list(solution.chosen)
-            more[solution.candidate.held.index(held)] += 1
-            assert max(solution.candidate.used(more)) - (tight.budget or 0) == int(lacks[1].replace(",", ""))
+            more[solution.phasing.held.index(held)] += 1
+            assert max(solution.phasing.used(more)) - (tight.budget or 0) == int(lacks[1].replace(",", ""))
             checked += 1
     assert checked > 0
 

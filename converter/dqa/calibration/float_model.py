@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from dqa.graph import Graph, Op, Tensor
 from dqa.operators.registry import float_operator
+from dqa.support.arrays import Array
 from dqa.tflite.writer import TfliteBuilder
 
 FUSED = {"NONE", "RELU", "RELU6", "RELU_N1_TO_1"}
@@ -49,7 +49,7 @@ class _Writer:
                 self._numbers[index] = self.made(tensor.shape)
         return self._numbers[index]
 
-    def constant(self, data: npt.NDArray[Any]) -> int:
+    def constant(self, data: Array) -> int:
         return self.model.tensor("constant", data.shape, data.dtype.name, data=np.ascontiguousarray(data).tobytes())
 
     def integers(self, values: Sequence[Any]) -> int:

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.calibration.quiet import quiet_stderr
 from dqa.errors import DataError, ModelError
 from dqa.frontend.model import FloatModel
+from dqa.support.arrays import Float32
 
-Float32 = npt.NDArray[np.float32]
 Reducer = Callable[[int, Float32], None]
 
 BATCH = 32

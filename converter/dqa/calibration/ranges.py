@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dqa.calibration.observe import Float32, observe
+from dqa.calibration.observe import observe
 from dqa.errors import DataError
 from dqa.frontend.model import FloatModel
+from dqa.support.arrays import Float32
 from dqa.support.progress import Progress, SilentProgress
 
 NEGLIGIBLE = 1e-30

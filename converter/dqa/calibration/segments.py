@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.calibration.float_model import write_float
 from dqa.calibration.quiet import quiet_stderr
 from dqa.errors import DataError, ModelError
 from dqa.graph import Graph, Op
+from dqa.support.arrays import Float32
 
-Float32 = npt.NDArray[np.float32]
 Change = Callable[[Float32], Float32]
 State = dict[int, Float32]
 """Tensor number -> float32 (B, *shape without batch), for what is known and still needed."""

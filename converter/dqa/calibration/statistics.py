@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.calibration.observe import observe
 from dqa.calibration.ranges import NEGLIGIBLE
 from dqa.errors import DataError
 from dqa.frontend.model import FloatModel
 from dqa.graph.model import Graph
+from dqa.support.arrays import Float32, Float64, Int64
 from dqa.support.progress import Progress, SilentProgress
-
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
 
 BINS = 2048
 
@@ -36,7 +33,7 @@ class ChannelStatistics:
     maximum: Float64
     mean: Float64
     energy: Float64
-    counts: npt.NDArray[np.int64]
+    counts: Int64
     samples: int
 
     @property

@@ -11,13 +11,13 @@ from click.core import ParameterSource
 
 from dqa.cli.common import F, output_options, progress, talk, warn, write_json
 from dqa.errors import RecipeError
+from dqa.support.limits import MAX_EXTRA_BITS
 from dqa.support.manifest import listed
 from dqa.support.settings import (
     CODINGS,
     DEFAULTS,
     MAPS,
     MAX_BITS,
-    MAX_EXTRA_BITS,
     METHODS,
     METRICS,
     RANKINGS,

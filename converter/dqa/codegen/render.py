@@ -14,8 +14,7 @@ import jinja2
 from dqa.codegen.blocks import blocks
 from dqa.codegen.comments import comment, numbers
 from dqa.errors import ProgramError
-from dqa.program import Edge, Kind, Program, assemble, kind_of, may_drop
-from dqa.program.port import Port, Ports
+from dqa.program import Edge, Interface, Kind, Port, Program, assemble, kind_of, may_drop
 from dqa.support import resources
 
 _NO_WORD = re.compile(r"[^A-Za-z0-9]")
@@ -72,7 +71,7 @@ def _end(macro: str, index: str, edge: Edge, port: Port) -> _End:
     )
 
 
-def _ends(program: Program, ports: Ports) -> list[_End]:
+def _ends(program: Program, ports: Interface) -> list[_End]:
     """All inputs and outputs; the macros of the first of each carry no number."""
     if len(ports.inputs) != program.input_count or len(ports.outputs) != program.output_count:
         raise ProgramError("not one port for each input and output of the program")
@@ -95,7 +94,7 @@ def _words(names: Sequence[str]) -> list[str]:
     return words
 
 
-def render(program: Program, program_bytes: bytes, out_dir: Path, ports: Ports) -> None:
+def render(program: Program, program_bytes: bytes, out_dir: Path, ports: Interface) -> None:
     """Writes model.h and model.c to out_dir, which is made if need be. `program_bytes` is write(program).
 
     Raises ProgramError where bytes, program and ports do not belong together, ToolError where the templates are missing.

@@ -10,13 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.coding.huffman import HuffmanTable
-
-UInt8 = npt.NDArray[np.uint8]
-UInt16 = npt.NDArray[np.uint16]
-Int64 = npt.NDArray[np.int64]
+from dqa.support.arrays import Int64, UInt8, UInt16
 
 SYMBOLS = 16
 _MAGNITUDES = np.arange(256)

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.coding.package_merge import code_lengths
-
-UInt8 = npt.NDArray[np.uint8]
+from dqa.support.arrays import Integer, UInt8
 
 MAX_LENGTH = 8
 MAX_SYMBOL_BITS = 4
@@ -35,7 +34,7 @@ class HuffmanTable:
             raise ValueError(f"Huffman lengths {self.lengths} do not form a complete code")
 
     @classmethod
-    def from_counts(cls, counts: Sequence[int] | npt.NDArray[np.integer], max_length: int = MAX_LENGTH) -> HuffmanTable:
+    def from_counts(cls, counts: Sequence[int] | Integer, max_length: int = MAX_LENGTH) -> HuffmanTable:
         """The code of at most `max_length` bits with the fewest bits for `counts` (package-merge); counts of 0 become 1.
 
         Equal counts favour the lower symbol. Raises ValueError where 2^max_length codewords are too few for the symbols.
@@ -75,7 +74,7 @@ class HuffmanTable:
                 table[index] = symbol | length << 4
         return tuple(table)
 
-    def encoded_bits(self, counts: Sequence[int] | npt.NDArray[np.integer]) -> int:
+    def encoded_bits(self, counts: Sequence[int] | Integer) -> int:
         """Bits that `counts` occurrences of the symbols take."""
         return sum(int(count) * length for count, length in zip(counts, self.lengths, strict=True))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Integers = npt.NDArray[np.int64]
+from dqa.support.arrays import Int64
 
 
-def code_lengths(counts: npt.ArrayLike, max_length: int) -> Integers:
+def code_lengths(counts: npt.ArrayLike, max_length: int) -> Int64:
     """The codeword lengths, int64 (symbols,), 1..max_length, that take the fewest bits for `counts` > 0 (symbols,) >= 2.
 
     Package-merge (Larmore and Hirschberg, 1990). Only the order of the packages is kept: of the items that are taken from a level, the
@@ -22,7 +22,7 @@ def code_lengths(counts: npt.ArrayLike, max_length: int) -> Integers:
     order = np.argsort(weights, kind="stable")
     leaves = weights[order]
     packages = np.empty(0, np.int64)
-    leaves_before: list[Integers] = []  # of each level: how many of its first k items are leaves
+    leaves_before: list[Int64] = []  # of each level: how many of its first k items are leaves
     for _ in range(max_length):
         merged = np.concatenate([leaves, packages])
         place = np.argsort(merged, kind="stable")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-UInt8 = npt.NDArray[np.uint8]
+from dqa.support.arrays import UInt8, UInt32
 
 WIDTHS = (8, 4, 2, 1)
 
@@ -35,7 +35,7 @@ def plane_bytes(count: int, code_bits: int) -> int:
     return 4 * plane_words(count, code_bits)
 
 
-def _shifts(width: int) -> npt.NDArray[np.uint32]:
+def _shifts(width: int) -> UInt32:
     """Bit of each value in a word: neighbours lie 16 bits apart."""
     index = np.arange(32 // width, dtype=np.uint32)
     return (index & 1) * np.uint32(16) + (index >> 1) * np.uint32(width)

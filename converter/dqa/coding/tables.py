@@ -7,24 +7,21 @@ it (vector quantization with the relative entropy as distortion; Linde, Buzo and
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.coding.huffman import HuffmanTable
-
-Floats = npt.NDArray[np.float64]
-Int64 = npt.NDArray[np.int64]
+from dqa.support.arrays import Float64, Int64
 
 _PRECISION = 1 << 16
 _ROUNDS = 12
 
 
-def table_of(counts: Floats) -> HuffmanTable:
+def table_of(counts: Float64) -> HuffmanTable:
     """The Huffman code of counts (16,), not necessarily whole; a symbol that was never seen counts as the rarest."""
     total = float(counts.sum())
     return HuffmanTable.from_counts(np.rint(counts / total * _PRECISION).astype(np.int64) if total > 0 else np.ones(len(counts), np.int64))
 
 
-def cluster(counts: Floats, most: int) -> tuple[list[HuffmanTable], Int64]:
+def cluster(counts: Float64, most: int) -> tuple[list[HuffmanTable], Int64]:
     """At most `most` tables and the number of the table of each distribution, int64 (R,).
 
     counts: float64 (R, 16), how often each symbol occurs; rows of zeros take the first table.
@@ -44,6 +41,6 @@ def cluster(counts: Floats, most: int) -> tuple[list[HuffmanTable], Int64]:
     return tables, _nearest(counts, tables)
 
 
-def _nearest(counts: Floats, tables: list[HuffmanTable]) -> Int64:
+def _nearest(counts: Float64, tables: list[HuffmanTable]) -> Int64:
     lengths = np.array([table.lengths for table in tables], np.float64)
     return np.asarray(np.argmin(counts @ lengths.T, axis=1))

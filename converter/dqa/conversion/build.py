@@ -15,10 +15,9 @@ from dqa.errors import RecipeError
 from dqa.graph import Graph, Tensor
 from dqa.lowering import build as lowering
 from dqa.partition.mixed import BuiltGroup, write_mixed
-from dqa.program import write
+from dqa.program import Interface, Port, write
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.weights.bias_correction import with_biases
-from dqa.report import Interface, Port
 from dqa.support.progress import Progress
 from dqa.tflite.writer import write_tflite
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.calibration import ChannelStatistics, collect, observe, tensor_ranges
 from dqa.conversion.recipe import Recipe
@@ -15,27 +14,26 @@ from dqa.conversion.request import Request, subset
 from dqa.data import dataset as datasets
 from dqa.errors import RecipeError
 from dqa.frontend import FloatModel
-from dqa.graph import Graph
 from dqa.lowering.build import build, edge_order
 from dqa.lowering.passing import passing
 from dqa.lowering.planned import Planned, Planner
-from dqa.lowering.scales import raise_to_useful
 from dqa.operators.registry import float_operator
 from dqa.partition.extract import tensor_name
 from dqa.partition.split import Ranges, Split, split
 from dqa.program import LayoutName, Storage
-from dqa.quantization.coded import choose as stored
-from dqa.quantization.coded.choose import Stored
-from dqa.quantization.coded.search import CodedGroup
-from dqa.quantization.decide import EdgeChoice, FreeGroup, InputFormat, affine, decide, free_groups
-from dqa.quantization.formats import Reason, TensorFormat, as_ring, raw
+from dqa.quantization.calibrated import BorderFormat, Calibrated
+from dqa.quantization.coded import bit_allocation
+from dqa.quantization.coded.bit_allocation import BitAllocation
+from dqa.quantization.coded.search import CodedRange
+from dqa.quantization.decide import decide, free_ranges
+from dqa.quantization.formats import Reason, TensorFormat, affine, raw
 from dqa.quantization.serialize import from_mapping
+from dqa.quantization.shared_range import FreeRange, StorageChoice
+from dqa.support.arrays import Float32, Float64
 from dqa.support.progress import Progress
 from dqa.support.settings import ConvertConfig
 
 Formats = dict[int, TensorFormat]
-Floats32 = npt.NDArray[np.float32]
-Floats64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +47,7 @@ class Decisions:
     formats: Formats
     phases: tuple[int, ...] | None = None
     planned: Planned | None = None
-    biases: Mapping[int, Floats64] = field(default_factory=dict)
+    biases: Mapping[int, Float64] = field(default_factory=dict)
 
 
 def decide_all(request: Request, progress: Progress) -> Decisions:
@@ -63,8 +61,7 @@ def decide_all(request: Request, progress: Progress) -> Decisions:
 def _from_calibration(request: Request, progress: Progress) -> Decisions:
     model, config, x = request.model, request.settings, request.samples()
     cut = split(model, lambda tensors: tensor_ranges(model, x, tensors, progress))
-    activations = [tensor.index for tensor in cut.part.activations()]
-    seen = {t: cut.origin.get(t, t) for t in activations}
+    seen = {tensor.index: cut.origin.get(tensor.index, tensor.index) for tensor in cut.part.activations()}
     statistics = collect(model, model.graph, x, progress, tensors=list(dict.fromkeys(seen.values())))
     with progress.task("Ranges of the ends", None):
         entry = model.graph.inputs[0]
@@ -72,99 +69,83 @@ def _from_calibration(request: Request, progress: Progress) -> Decisions:
         inputs = {t: given[t] for t in cut.part.inputs if t in given}
         inputs[entry] = _input_format(request.dtype, statistics[entry], model.graph.tensors[entry].hwc[2], config)
         outputs = {t: given[t] for t in cut.part.outputs if t in given}
-        known = {t: statistics[source] for t, source in seen.items()}
+        network = Calibrated(cut.part, {t: statistics[source] for t, source in seen.items()}, inputs, config, outputs)
+    sampled = _Sampled(model, cut, x)
     if config.ram is not None:
-        return _planned(model, cut, known, inputs, x, config, progress)
+        return _planned(network, sampled, progress)
     with progress.task("Choosing formats", None):
-        phases: tuple[int, ...] | None = None
-        if config.maps == "coded":
-            formats, phases = _coded(model, cut, known, inputs, outputs, x, config)
-        else:
-            formats = decide(cut.part, known, inputs, config, outputs)
-        formats = raise_to_useful(cut.part, formats, config.weight_bits)
+        formats, phases = _coded(network, sampled) if config.maps == "coded" else (decide(network), None)
     for tensor in set(cut.part.outputs).difference(cut.graph.outputs):
         formats[tensor] = replace(formats[tensor], reason=Reason.BORDER)
     return Decisions(cut, formats, phases)
 
 
-def _coded(
-    model: FloatModel,
-    cut: Split,
-    statistics: Mapping[int, ChannelStatistics],
-    inputs: Mapping[int, InputFormat],
-    outputs: Mapping[int, InputFormat],
-    x: Floats32,
-    config: ConvertConfig,
-) -> tuple[Formats, tuple[int, ...] | None]:
+@dataclass(frozen=True, eq=False)
+class _Sampled:
+    """A model and its calibration samples, float32 (N, *shape)."""
+
+    model: FloatModel
+    cut: Split
+    x: Float32
+
+    def maps(self, free: Sequence[FreeRange]) -> tuple[dict[int, Float32], Float32]:
+        """Sample maps of the tensors of `free`, and the inputs that made them."""
+        few = self.x[subset(len(self.x), bit_allocation.sample_count(free, self.cut.part))]
+        source = {t: self.cut.origin.get(t, t) for one in free for t in one.members}
+        parts: dict[int, list[Float32]] = {t: [] for t in source.values()}
+        observe(self.model, few, list(parts), lambda tensor, values: parts[tensor].append(values))
+        return {t: np.concatenate(parts[origin]) for t, origin in source.items()}, few
+
+
+def _coded(network: Calibrated, sampled: _Sampled) -> tuple[Formats, tuple[int, ...] | None]:
     """Coded maps, and the phases in which rows pass instead; None where none do."""
-    free, phases, rings = free_groups(cut.part, statistics, inputs, config, outputs), None, set[int]()
-    if free and cut.builtins is None:
-        whole = {t: EdgeChoice(Storage.MAP, 7) for group in free for t in group.members}
-        base = raise_to_useful(cut.part, decide(cut.part, statistics, inputs, config, choices=whole), config.weight_bits)
-        phases, rings = _passing(cut.part, base, free, config)
-    left = [group for group in free if not rings.issuperset(group.members)]
-    few = {t for group in left if stored.few(group, cut.part, config.packing.bits) for t in group.members}
-    kept = [group for group in left if not few.issuperset(group.members)]
-    found = _stored(model, cut, kept, x, config) if kept else Stored({}, {})
-    plain, ring = EdgeChoice(Storage.RAW_INT8), EdgeChoice(Storage.RING)
-    choices = {**found.choices, **dict.fromkeys(few, plain), **dict.fromkeys(rings, ring)}
-    formats = decide(cut.part, statistics, inputs, config, outputs, choices, found.coded)
-    for tensor in rings:
-        formats[tensor] = replace(as_ring(formats[tensor], cut.part.tensors[tensor].hwc, 1), reason=Reason.PASSING)
-    for tensor in few:
-        formats[tensor] = replace(formats[tensor], reason=Reason.FEW)
-    return formats, phases
+    graph, bits = network.graph, network.config.packing.bits
+    free, phases, rings = free_ranges(network), None, set[int]()
+    if free and sampled.cut.builtins is None:
+        phases, rings = _passing(network, free)
+    left = [one for one in free if not rings.issuperset(one.members)]
+    few = {t for one in left if bit_allocation.few(one, graph, bits) for t in one.members}
+    kept = [one for one in left if not few.issuperset(one.members)]
+    found = _stored(network, sampled, kept) if kept else BitAllocation({}, {})
+    plain, ring = StorageChoice(Storage.RAW_INT8, reason=Reason.FEW), StorageChoice(Storage.RING, ring_rows=1, reason=Reason.PASSING)
+    return decide(network, {**found.choices, **dict.fromkeys(few, plain), **dict.fromkeys(rings, ring)}, found.coded), phases
 
 
-def _passing(part: Graph, formats: Formats, free: Sequence[FreeGroup], config: ConvertConfig) -> tuple[tuple[int, ...] | None, set[int]]:
-    """The phases and the tensors that pass row by row; no phases where none does. formats: of every activation stored whole."""
-    order = edge_order(part)
-    alone = {group.members[0] for group in free if len(group.members) == 1}
-    program = build(part, formats, weight_bits=config.weight_bits)
-    found = passing(program, {number for number, tensor in enumerate(order) if tensor in alone}, config.packing.bits)
+def _passing(network: Calibrated, free: Sequence[FreeRange]) -> tuple[tuple[int, ...] | None, set[int]]:
+    """The phases and the tensors that pass row by row; no phases where none does."""
+    whole = decide(network, {t: StorageChoice(Storage.MAP, 7) for one in free for t in one.members})
+    order = edge_order(network.graph)
+    alone = {one.members[0] for one in free if len(one.members) == 1}
+    program = build(network.graph, whole, weight_bits=network.config.weight_bits)
+    found = passing(program, {number for number, tensor in enumerate(order) if tensor in alone}, network.config.packing.bits)
     return (found.phases if found.edges else None), {order[number] for number in found.edges}
 
 
-def _stored(model: FloatModel, cut: Split, free: Sequence[FreeGroup], x: Floats32, config: ConvertConfig) -> Stored:
+def _stored(network: Calibrated, sampled: _Sampled, free: Sequence[FreeRange]) -> BitAllocation:
     """Coded maps within the average of stored bits."""
-    maps, few = _maps(model, cut, free, x)
-    values = sum(int(np.prod(cut.part.tensors[t].hwc)) for t in maps)
+    graph, bits = network.graph, network.config.packing.bits
+    maps, few = sampled.maps(free)
+    values = sum(int(np.prod(graph.tensors[t].hwc)) for t in maps)
     # What only the float network as a whole can tell is not known of a network of several parts.
-    search = stored.Search(cut.part, free, maps, few if cut.builtins is None else None)
-    if search.least > (budget := int(config.packing.bits * values / 8)):
+    search = bit_allocation.BitAllocator(graph, free, maps, few if sampled.cut.builtins is None else None)
+    if search.least > (budget := int(bits * values / 8)):
         least = np.ceil(search.least * 800 / values) / 100
-        raise RecipeError(f"bits: this model takes at least {least:g}, got {config.packing.bits:g}", hint="or choose maps planes")
+        raise RecipeError(f"bits: this model takes at least {least:g}, got {bits:g}", hint="or choose maps planes")
     return search.within(budget)
 
 
-def _maps(model: FloatModel, cut: Split, free: Sequence[FreeGroup], x: Floats32) -> tuple[dict[int, Floats32], Floats32]:
-    """Sample maps of the tensors of `free`, and the inputs that made them."""
-    few = x[subset(len(x), stored.samples(free, cut.part))]
-    source = {t: cut.origin.get(t, t) for group in free for t in group.members}
-    parts: dict[int, list[Floats32]] = {t: [] for t in source.values()}
-    observe(model, few, list(parts), lambda tensor, values: parts[tensor].append(values))
-    return {t: np.concatenate(parts[origin]) for t, origin in source.items()}, few
-
-
-def _planned(
-    model: FloatModel,
-    cut: Split,
-    statistics: Mapping[int, ChannelStatistics],
-    inputs: Mapping[int, InputFormat],
-    x: Floats32,
-    config: ConvertConfig,
-    progress: Progress,
-) -> Decisions:
+def _planned(network: Calibrated, sampled: _Sampled, progress: Progress) -> Decisions:
+    config, cut = network.config, sampled.cut
     if cut.builtins is not None:
         raise RecipeError("ram: a model with operators that stay TFLite builtins cannot be planned", hint="convert it without --ram")
-    coded: Sequence[CodedGroup] = ()
+    coded: Sequence[CodedRange] = ()
     if config.maps == "coded":
         with progress.task("Pricing coded maps", None):
-            free = [group for group in free_groups(cut.part, statistics, inputs, config) if len(group.members) == 1]
-            coded = stored.coded_groups(cut.part, free, *_maps(model, cut, free, x)) if free else ()
+            free = [one for one in free_ranges(network) if len(one.members) == 1]
+            coded = bit_allocation.coded_ranges(network.graph, free, *sampled.maps(free)) if free else ()
     with progress.task("Planning", None):
         layout: LayoutName = "external" if config.runtime == "tflm" else "pushed" if config.push_rows else "internal"
-        planner = Planner(cut.part, statistics, inputs, config, layout=layout, coded=coded)
+        planner = Planner(network, layout=layout, coded=coded)
         planned = planner.auto() if config.ram == "auto" else planner.within(int(config.ram or 0))
     return Decisions(cut, planned.formats, planned.phases, planned)
 
@@ -195,7 +176,7 @@ def _from_recipe(model: FloatModel, recipe: Recipe) -> Decisions:
     return Decisions(cut, formats, recipe.phases, biases=_biases(cut, recipe))
 
 
-def _biases(cut: Split, recipe: Recipe) -> dict[int, Floats64]:
+def _biases(cut: Split, recipe: Recipe) -> dict[int, Float64]:
     """The biases of a recipe by output tensor."""
     names = cut.graph.activation_names()
     layers = {names[op.outputs[0]]: op for op in cut.part.ops if float_operator(op.kind).weighted}
@@ -217,13 +198,13 @@ def border_formats(cut: Split, formats: Formats) -> Formats:
     return {t: formats[t] if t in formats else _raw(cut, t, given[t]) for t in ends}
 
 
-def _raw(cut: Split, tensor: int, given: InputFormat) -> TensorFormat:
+def _raw(cut: Split, tensor: int, given: BorderFormat) -> TensorFormat:
     return raw(given.reason, cut.graph.tensors[tensor].hwc, given.scales, given.zero_points)
 
 
-def _input_format(dtype: np.dtype[Any], statistics: ChannelStatistics, channels: int, config: ConvertConfig) -> InputFormat:
+def _input_format(dtype: np.dtype[Any], statistics: ChannelStatistics, channels: int, config: ConvertConfig) -> BorderFormat:
     """uint8 and int8 data are taken as they are; wider data get an int8 scale from calibration."""
     if dtype in (np.uint8, np.int8):
-        return InputFormat(dtype.name, *datasets.InputMapping.of(config.input_scale, config.input_zero_point).per_channel(channels))
+        return BorderFormat(dtype.name, *datasets.InputMapping.of(config.input_scale, config.input_zero_point).per_channel(channels))
     scale, zero_point = affine(float(statistics.minimum.min()), float(statistics.maximum.max()))
-    return InputFormat("int8", np.full(channels, scale), np.full(channels, zero_point))
+    return BorderFormat("int8", np.full(channels, scale), np.full(channels, zero_point))

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.conversion import recipe as recipes
 from dqa.conversion.recipe import Recipe
 from dqa.data import dataset as datasets
 from dqa.errors import InputError, ModelError, RecipeError
 from dqa.frontend import FloatModel, load_model
+from dqa.support.arrays import Float32, Int64
 from dqa.support.manifest import sha256
 from dqa.support.progress import Progress
 from dqa.support.settings import ConvertConfig
@@ -32,7 +32,7 @@ class Request:
     recipe: Recipe | None
     calibration_sha256: str | None
 
-    def samples(self, most: int | None = None) -> npt.NDArray[np.float32]:
+    def samples(self, most: int | None = None) -> Float32:
         """At most `most` of the calibration samples (None: as many as the settings allow) as the model takes them, evenly spread."""
         assert self.dataset is not None
         limit = self.settings.calibration_samples
@@ -78,6 +78,6 @@ def read(model: Path, calibration: Path | None, config: ConvertConfig | None, re
     return replace(request, recipe=saved, calibration_sha256=saved.calibration_sha256)
 
 
-def subset(count: int, limit: int) -> npt.NDArray[np.int64]:
+def subset(count: int, limit: int) -> Int64:
     """At most `limit` of `count` sample numbers, evenly spread, so that sorted files are represented."""
     return np.unique(np.linspace(0, count - 1, min(count, limit)).astype(np.int64))

@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.calibration import observe
 from dqa.conversion.decisions import Decisions
 from dqa.conversion.request import Request
 from dqa.quantization.weights import bias_correction
-from dqa.quantization.weights.chosen import LayerWeights, choose_weights, in_real_units
+from dqa.quantization.weights.codebook import choose_weights, in_real_units
+from dqa.quantization.weights.levels import LayerWeights
+from dqa.support.arrays import Float32, Float64
 from dqa.support.progress import Progress
-
-Floats32 = npt.NDArray[np.float32]
-Floats64 = npt.NDArray[np.float64]
 
 SAMPLES = 256
 """Calibration samples that suffice for the inputs of a layer: each gives as many as the layer has positions."""
@@ -28,7 +26,7 @@ class Weighed:
     float network's."""
 
     layers: Mapping[int, LayerWeights] | None = None
-    biases: Mapping[int, Floats64] = field(default_factory=dict)
+    biases: Mapping[int, Float64] = field(default_factory=dict)
 
 
 def weigh(request: Request, decisions: Decisions, progress: Progress) -> Weighed:
@@ -47,10 +45,10 @@ def weigh(request: Request, decisions: Decisions, progress: Progress) -> Weighed
     return Weighed(layers, biases)
 
 
-def _given(request: Request, decisions: Decisions, count: int) -> dict[int, Floats32]:
+def _given(request: Request, decisions: Decisions, count: int) -> dict[int, Float32]:
     """What comes into the part of the network that DQA computes, for at most `count` samples, by tensor number."""
     cut = decisions.cut
     seen = {t: cut.origin.get(t, t) for t in cut.part.inputs}
-    parts: dict[int, list[Floats32]] = {t: [] for t in seen.values()}
+    parts: dict[int, list[Float32]] = {t: [] for t in seen.values()}
     observe(request.model, request.samples(count), list(parts), lambda tensor, values: parts[tensor].append(values))
     return {t: np.concatenate(parts[source]) for t, source in seen.items()}

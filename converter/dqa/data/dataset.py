@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.data import npz
 from dqa.data.labels import class_numbers
 from dqa.data.npz import Npz
 from dqa.errors import DataError, RecipeError
-
-Float32 = npt.NDArray[np.float32]
-Array = npt.NDArray[Any]
+from dqa.support.arrays import Array, Float32, Float64, Int64
 
 X_TYPES = ("uint8", "int8", "int16", "float32", "float64")
 WIDE_TYPES = ("uint16", "int32", "uint32", "int64", "uint64")
@@ -39,7 +36,7 @@ class Dataset:
 
     x: Array
     y: Array | None = None
-    group: npt.NDArray[np.int64] | None = None
+    group: Int64 | None = None
     name: str = "data"
     classes: tuple[str, ...] | None = None
     classes_sorted: bool = False
@@ -80,8 +77,8 @@ class Dataset:
 class InputMapping:
     """The model's float input is (x - zero_point) * scale; both float64, () or (channels,)."""
 
-    scale: npt.NDArray[np.float64]
-    zero_point: npt.NDArray[np.float64]
+    scale: Float64
+    zero_point: Float64
 
     @classmethod
     def of(cls, scale: float | Sequence[float] = 1.0, zero_point: float | Sequence[float] = 0.0) -> InputMapping:
@@ -97,7 +94,7 @@ class InputMapping:
             if values.ndim and len(values) not in (1, channels):
                 raise RecipeError(f"input {what} has {len(values)} numbers, the model's input has {channels} channels")
 
-    def per_channel(self, channels: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def per_channel(self, channels: int) -> tuple[Float64, Float64]:
         """(scale, zero_point), float64 (channels,) each."""
         self.check_channels(channels)
         return np.broadcast_to(self.scale, (channels,)).copy(), np.broadcast_to(self.zero_point, (channels,)).copy()
@@ -206,7 +203,7 @@ def _check_finite(x: Array, name: str) -> None:
         raise DataError(f"{name}: x holds NaN or infinity (first in sample {bad})", hint="leave such samples out")
 
 
-def _check_y(y: Array, samples: int, group: npt.NDArray[np.int64] | None, name: str) -> None:
+def _check_y(y: Array, samples: int, group: Int64 | None, name: str) -> None:
     if y.dtype.kind not in "iufb":
         raise DataError(f"{name}: y is {y.dtype}, expected numbers", hint="labels are whole numbers from 0")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
@@ -224,7 +221,7 @@ def _check_y(y: Array, samples: int, group: npt.NDArray[np.int64] | None, name: 
         )
 
 
-def _group_numbers(group: Array | None, name: str) -> npt.NDArray[np.int64] | None:
+def _group_numbers(group: Array | None, name: str) -> Int64 | None:
     if group is None:
         return None
     if group.dtype.kind in "iu":

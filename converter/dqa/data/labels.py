@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from dqa.errors import DataError
-
-Array = npt.NDArray[Any]
+from dqa.support.arrays import Array
 
 
 def class_numbers(y: Array | None, listed: Array | None, name: str) -> tuple[Array | None, tuple[str, ...] | None]:

@@ -12,12 +12,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.lib.format
-import numpy.typing as npt
 
 from dqa.errors import DataError, DqaError
+from dqa.support.arrays import Array
 
 T = TypeVar("T")
-Array = npt.NDArray[Any]
 
 MAX_BYTES = 8 << 30
 """Of all arrays together."""

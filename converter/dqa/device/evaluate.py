@@ -12,7 +12,6 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.device.boards import Board, list_boards, load_board
 from dqa.device.build import build
@@ -22,8 +21,7 @@ from dqa.device.link import SerialLink
 from dqa.device.protocol import NOT_KNOWN, Hello, RunReply, Stats
 from dqa.device.simulate import Simulator
 from dqa.errors import BoardError, DataError, InputError, ToolError
-
-Bytes = npt.NDArray[np.uint8]
+from dqa.support.arrays import UInt8
 
 _SERIAL_BAUD = 115200
 _SIMULATED_REPLY_TIMEOUT = 20.0
@@ -44,7 +42,7 @@ class DeviceResult:
     None where the runtime does not count them. notes: what a user should know of the build or the board.
     """
 
-    outputs: Bytes
+    outputs: UInt8
     ram_static: int
     stack: int
     dropped_rows: int | None
@@ -61,7 +59,7 @@ class DeviceResult:
 def run_samples(
     target: str,
     out: Path,
-    inputs: Bytes,
+    inputs: UInt8,
     jobs: int = 2,
     measure: bool = True,
     progress: Callable[[int], None] | None = None,
@@ -95,7 +93,7 @@ def run_simulated(
     board: Board,
     out: Path,
     built: BuildResult,
-    inputs: Bytes,
+    inputs: UInt8,
     jobs: int = 2,
     measure: bool = True,
     step: Callable[[int], None] = lambda _done: None,
@@ -153,7 +151,7 @@ class _Running:
     device: Device
     hello: Hello
 
-    def infer(self, sample: Bytes) -> tuple[bytes, RunReply]:
+    def infer(self, sample: UInt8) -> tuple[bytes, RunReply]:
         try:
             return self.device.infer(self.hello, sample.tobytes())
         except ToolError as error:
@@ -163,7 +161,7 @@ class _Running:
 
 
 @contextmanager
-def _simulated(board: Board, elf: Path, out: Path, inputs: Bytes, *, icount: bool) -> Iterator[_Running]:
+def _simulated(board: Board, elf: Path, out: Path, inputs: UInt8, *, icount: bool) -> Iterator[_Running]:
     with Simulator(board, elf, icount=icount) as simulator:
         device = Device(simulator.link, reply_timeout=_SIMULATED_REPLY_TIMEOUT)
         try:
@@ -184,7 +182,7 @@ def _workers(count: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _on_serial(port: str, out: Path, inputs: Bytes, step: Callable[[int], None], runtime: str) -> DeviceResult:
+def _on_serial(port: str, out: Path, inputs: UInt8, step: Callable[[int], None], runtime: str) -> DeviceResult:
     device = Device(SerialLink(port, _SERIAL_BAUD))
     try:
         hello = device.hello()
@@ -221,7 +219,7 @@ def _clock(board: Board, hello: Hello) -> tuple[str, ...]:
     return (f"{board.name} runs at {hello.clock_hz / 1e6:g} MHz, not at {board.clock_hz / 1e6:g}: its fast clock did not come up",)
 
 
-def _check(hello: Hello, out: Path, inputs: Bytes) -> None:
+def _check(hello: Hello, out: Path, inputs: UInt8) -> None:
     if hello.load_status != 0:
         raise refused_program(hello.load_status)
     try:
@@ -248,7 +246,7 @@ def _link(devices: list[Device]) -> dict[str, int]:
     return dict(+sums)
 
 
-def _rows(replies: list[tuple[bytes, RunReply]]) -> Bytes:
+def _rows(replies: list[tuple[bytes, RunReply]]) -> UInt8:
     return np.stack([np.frombuffer(output, np.uint8) for output, _ in replies])
 
 

@@ -6,7 +6,8 @@ import math
 from pathlib import Path
 
 from dqa.errors import InputError
-from dqa.report import Interface, load_interface
+from dqa.program import Interface
+from dqa.report import load_interface
 from dqa.support.settings import DQA_ONLY, MLPERF_ONLY, one_of_protocols
 
 GENERIC, REBUILDS = "generic", "ad01"

@@ -16,9 +16,7 @@ import numpy.typing as npt
 from dqa.engine.compile import executor_includes, executor_sources, shared_library
 from dqa.errors import DataError, ProgramError, ToolError
 from dqa.program import LayoutName
-
-Int8 = npt.NDArray[np.int8]
-UInt8 = npt.NDArray[np.uint8]
+from dqa.support.arrays import Int8, Int64, UInt8, UInt32
 
 _LAYOUTS: tuple[LayoutName, ...] = ("internal", "external", "pushed")
 _BATCH = 16
@@ -70,7 +68,7 @@ class HostResult:
     """outputs (N, bytes of all outputs); dropped (edges,): rows whose errors did not fit their map, summed over the samples."""
 
     outputs: Int8
-    dropped: npt.NDArray[np.int64]
+    dropped: Int64
 
 
 class HostModel:
@@ -128,7 +126,7 @@ class HostModel:
             raise DataError(f"inputs are {inputs.dtype}{inputs.shape}; expected uint8 or int8 (samples, {size})")
         return np.ascontiguousarray(inputs).view(np.uint8)
 
-    def _run_batch(self, samples: UInt8, outputs: Int8) -> tuple[npt.NDArray[np.uint32], int]:
+    def _run_batch(self, samples: UInt8, outputs: Int8) -> tuple[UInt32, int]:
         arena = np.zeros(-(-self.arena_size // 8) or 1, np.uint64).view(np.uint8)
         dropped = np.zeros(self._model.edge_count, np.uint32)
         for sample, output in zip(samples, outputs, strict=True):
@@ -137,7 +135,7 @@ class HostModel:
                 raise ToolError(f"the executor failed: {_status_name(status)}")
         return dropped, len(samples)
 
-    def _run_sample(self, arena: UInt8, sample: UInt8, output: Int8, dropped: npt.NDArray[np.uint32]) -> int:
+    def _run_sample(self, arena: UInt8, sample: UInt8, output: Int8, dropped: UInt32) -> int:
         """Copies inputs into the arena where they lie there, else passes their places; copies outputs out of the arena or their memory."""
         library, base = _library(), arena.ctypes.data
         sources, targets = _addresses(sample, self.input_sizes), _addresses(output, self.output_sizes)

@@ -25,8 +25,9 @@ import numpy.typing as npt
 from dqa.engine.compile import executor_includes, executor_sources, shared_library
 from dqa.engine.tflm_worker import FRAME, MODEL
 from dqa.errors import DataError, DqaError, ProgramError, ToolError
-from dqa.program import Edge, Layout, Lut, Program, Storage, scratch_bytes, write
+from dqa.program import Edge, Layout, Lut, Port, Program, Storage, scratch_bytes, write
 from dqa.support import processes, resources
+from dqa.support.arrays import Int8, UInt8
 from dqa.tflite.reader import Contents, read_contents
 from dqa.tflite.writer import write_tflite
 
@@ -124,17 +125,11 @@ def _room(contents: Contents) -> int:
     return sum(group.program.external.arena_size for group in contents.groups) + 8 * contents.activations + _OVERHEAD
 
 
-def _run(process: _Process, samples: npt.NDArray[np.uint8], outputs: int) -> npt.NDArray[np.int8]:
+def _run(process: _Process, samples: UInt8, outputs: int) -> Int8:
     answer = process.request(b"i", samples.tobytes())
     if len(answer) != len(samples) * outputs:
         raise ToolError(f"TensorFlow Lite Micro's interpreter gave {len(answer)} bytes; expected {len(samples) * outputs}", hint=HINT)
     return np.frombuffer(answer, np.int8).reshape(len(samples), outputs)
-
-
-class _TestPort:
-    """A port of the self-test's model."""
-
-    name, shape, dtype, scale, zero_point = "x", (1, 1, 4), "int8", (1.0,), (0.0,)
 
 
 def _self_test(process: _Process) -> None:
@@ -145,7 +140,7 @@ def _self_test(process: _Process) -> None:
     program = Program(ends, (op,), 1, 1, Layout(8 + size, (0, 4), (8,), (None,)), Layout(size, (None, None), (0,), (None,)))
     samples = np.array([[-128, -1, 0, 127], [1, 2, 3, 4]], np.int8)
     try:
-        port = _TestPort()
+        port = Port("x", (1, 1, 4), "int8", (1.0,), (0.0,))
         _load(process, write_tflite(write(program), program, [port], [port]), program, None)
         passed = np.array_equal(_run(process, samples.view(np.uint8), 4), -1 - samples)
     except (_RefusedError, ToolError) as error:
@@ -178,7 +173,7 @@ class TflmModel:
             self._process.close()
             raise
 
-    def run(self, inputs: npt.NDArray[np.generic], progress: Callable[[int], None] | None = None) -> npt.NDArray[np.int8]:
+    def run(self, inputs: npt.NDArray[np.generic], progress: Callable[[int], None] | None = None) -> Int8:
         """The outputs (N, bytes of all outputs) of inputs (N, bytes of all inputs), uint8 or int8, as HostModel.run.
 
         progress is called with the number of samples just done. Raises DataError for inputs of another shape or type.

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.data.dataset import Dataset
 from dqa.data.labels import is_one_hot
 from dqa.errors import DataError
+from dqa.support.arrays import Array, Float64, Int64
 from dqa.support.settings import METRICS
-
-Array = npt.NDArray[Any]
-Float64 = npt.NDArray[np.float64]
 
 _FAR = 2.0**53
 HIGHER_IS_BETTER = {"top1": True, "auc": True, "miou": True, "mse": False}
@@ -173,7 +169,7 @@ def auc(scores: Float64, y: Array, name: str = "data") -> float:
     return float((ranks[labels == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def confusion(outputs: Array, y: Array, name: str = "data") -> npt.NDArray[np.int64]:
+def confusion(outputs: Array, y: Array, name: str = "data") -> Int64:
     """(classes, classes) pixels by label (row) and answer (column), for outputs (N, H, W, channels) of `pixel_labels` classes; other labels
     are left out."""
     if outputs.ndim != 4 or y.shape != outputs.shape[:3]:
@@ -195,7 +191,7 @@ def pixel_labels(outputs: Array) -> int:
     return max(int(outputs.shape[-1]), 2)
 
 
-def pixel_classes(outputs: Array) -> npt.NDArray[np.int64]:
+def pixel_classes(outputs: Array) -> Int64:
     """The class of each pixel of maps (N, H, W, channels): the channel of the highest score, the first of equal ones. One channel: class 1
     where a probability is over 1/2, or, if the maps leave 0..1 and so hold no probabilities, where the score is over 0."""
     if outputs.shape[-1] > 1:
@@ -204,14 +200,14 @@ def pixel_classes(outputs: Array) -> npt.NDArray[np.int64]:
     return (outputs[..., 0] > middle).astype(np.int64)
 
 
-def mean_iou(table: npt.NDArray[np.int64]) -> float:
+def mean_iou(table: Int64) -> float:
     """Mean over the classes that occur (as label or answer) of intersection over union."""
     hits = np.diag(table)
     union = table.sum(axis=0) + table.sum(axis=1) - hits
     return float((hits[union > 0] / union[union > 0]).mean())
 
 
-def pixel_accuracy(table: npt.NDArray[np.int64]) -> float:
+def pixel_accuracy(table: Int64) -> float:
     return float(np.diag(table).sum() / table.sum())
 
 

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.data.dataset import Dataset
 from dqa.evaluation import metrics
+from dqa.support.arrays import Float32
 from dqa.support.version import __version__
-
-Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.data import dataset as datasets
 from dqa.errors import DataError, InputError, ProgramError
 from dqa.evaluation import metrics
-from dqa.report import Identity, Interface, identify, load_interface, mixed_sections
+from dqa.program import Interface
+from dqa.report import Identity, identify, load_interface, mixed_sections
 from dqa.support import manifest
+from dqa.support.arrays import Float32, UInt8
 from dqa.tflite.reader import read_tflite
-
-Bytes = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +37,7 @@ class Subject:
     dataset: datasets.Dataset
     data_sha256: str
     real: Float32
-    inputs: Bytes
+    inputs: UInt8
     metric: str | None
     limited: bool
 
@@ -96,7 +94,7 @@ def labels_of(interface: Interface, head: int) -> Iterator[None]:
         raise
 
 
-def model_inputs(interface: Interface, dataset: datasets.Dataset) -> tuple[Float32, Bytes]:
+def model_inputs(interface: Interface, dataset: datasets.Dataset) -> tuple[Float32, UInt8]:
     """The float model's inputs (N, *shape) and the converted model's bytes (N, bytes)."""
     mapping, port = datasets.InputMapping.of(interface.data_scale, interface.data_zero_point), interface.inputs[0]
     real = mapping.to_float(dataset.x)

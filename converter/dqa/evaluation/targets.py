@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.engine.host import HostModel
 from dqa.errors import DataError, InputError, RecipeError
 from dqa.evaluation.subject import Subject, read_file
 from dqa.report import refuse_mixed
+from dqa.support.arrays import UInt8
 from dqa.support.progress import Progress
 from dqa.support.settings import firmware_runtime
-
-Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Target:
 class Run:
     """Output bytes of a target, (N, output bytes), and what it measured."""
 
-    outputs: Bytes
+    outputs: UInt8
     dropped_rows: int | None = None
     measured: dict[str, Any] | None = None
 

@@ -17,8 +17,8 @@ from dqa.frontend.tflite import IDENTIFIER, UNSUPPORTED_HINT, read_model
 from dqa.frontend.worker import run_worker
 from dqa.graph.model import Graph
 from dqa.support import processes
+from dqa.support.limits import MAX_DIMENSION
 
-MAX_DIMENSION = 65535
 FORMATS = "dqa reads .h5 and .keras files, SavedModel directories and float32 .tflite files"
 _SUFFIXES = {".h5": "h5", ".hdf5": "h5", ".keras": "keras", ".tflite": "tflite"}
 _SIGNATURES = {"h5": b"\x89HDF\r\n\x1a\n", "keras": b"PK\x03\x04"}

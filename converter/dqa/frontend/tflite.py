@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.errors import ModelError
 from dqa.frontend.names import layer_name
@@ -21,6 +19,7 @@ from dqa.graph.edit import add_constant
 from dqa.graph.model import Graph, Op, Tensor
 from dqa.graph.shapes import output_shape
 from dqa.operators.registry import FLOATS, float_operator
+from dqa.support.arrays import Array
 from dqa.tflite import schema
 from dqa.tflite.flatbuffer import FlatbufferError, Table
 
@@ -106,7 +105,7 @@ class _Reader:
             raise self._error(f"tensor '{name}' has shape {shape}")
         return Tensor(index, name, shape, self._constant(name, shape, kind, table.integer(2, "<I")))
 
-    def _constant(self, name: str, shape: tuple[int, ...], kind: int, buffer: int) -> npt.NDArray[Any] | None:
+    def _constant(self, name: str, shape: tuple[int, ...], kind: int, buffer: int) -> Array | None:
         if buffer >= len(self.buffers):
             raise self._error(f"tensor '{name}' refers to buffer {buffer} of {len(self.buffers)}")
         if self.buffers[buffer].integer(1, "<Q") > 1:
@@ -117,7 +116,7 @@ class _Reader:
         dtype = schema.NUMPY_TYPES[kind]
         if raw.size != math.prod(shape) * dtype.itemsize:
             raise self._error(f"constant '{name}' has {raw.size} bytes, its shape {shape} needs {math.prod(shape) * dtype.itemsize}")
-        data: npt.NDArray[Any] = raw.view(dtype).reshape(shape)
+        data: Array = raw.view(dtype).reshape(shape)
         if data.dtype.kind != "f":
             return data
         if not np.isfinite(data).all():

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from dqa.graph.model import Graph, Op, Tensor
+from dqa.support.arrays import Array, Float32
 
 UNIT_WINDOW = {
     **{"stride_h": 1, "stride_w": 1, "dilation_h": 1, "dilation_w": 1, "depth_multiplier": 1},
@@ -16,14 +14,14 @@ UNIT_WINDOW = {
 """Attributes of a DEPTHWISE_CONV_2D of 1 x 1 that works on each channel alone."""
 
 
-def add_constant(graph: Graph, name: str, data: npt.NDArray[Any]) -> int:
+def add_constant(graph: Graph, name: str, data: Array) -> int:
     """A new constant tensor, numbered past all others."""
     index = max(graph.tensors, default=-1) + 1
     graph.tensors[index] = Tensor(index, name, tuple(data.shape), data)
     return index
 
 
-def constant(graph: Graph, index: int) -> npt.NDArray[np.float32]:
+def constant(graph: Graph, index: int) -> Float32:
     """The float data of a constant tensor. Raises ValueError if it is not one."""
     data = graph.tensors[index].data
     if data is None or data.dtype != np.float32:

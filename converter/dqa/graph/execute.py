@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from dqa.graph.model import Graph, Op
-from dqa.operators.float_base import Float32
 from dqa.operators.registry import float_operator
+from dqa.support.arrays import Float32
 
 
 def run(graph: Graph, x: Float32) -> dict[int, Float32]:

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dqa.graph.model import Graph
-from dqa.operators.float_base import Float32
 from dqa.operators.functions import CLAMPS
 from dqa.operators.registry import float_operator
+from dqa.support.arrays import Float32
 
 Values = Mapping[int, Float32]
 

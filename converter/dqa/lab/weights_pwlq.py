@@ -11,12 +11,13 @@ from typing import Literal
 
 import numpy as np
 
-from dqa.quantization.weights.levels import TINY, Floats
+from dqa.quantization.weights.levels import TINY
+from dqa.support.arrays import Float64
 
 Breakpoint = Literal["search", "normal", "laplace"]
 
 
-def pwlq(weights: Floats, bits: int = 4, *, overlap: bool = False, breakpoint: Breakpoint = "search") -> Floats:
+def pwlq(weights: Float64, bits: int = 4, *, overlap: bool = False, breakpoint: Breakpoint = "search") -> Float64:
     """Quantized weights (O, K) of bits + 1 stored bits, bits >= 2. overlap: pw-1."""
     top = np.maximum(np.abs(weights).max(axis=1), TINY)
     if breakpoint != "search":
@@ -29,7 +30,7 @@ def pwlq(weights: Floats, bits: int = 4, *, overlap: bool = False, breakpoint: B
     return _quantize(weights, best * top, top, bits, overlap)
 
 
-def _formula(weights: Floats, top: Floats, kind: Breakpoint) -> Floats:
+def _formula(weights: Float64, top: Float64, kind: Breakpoint) -> Float64:
     """The paper's approximations of the best breakpoint (of pw-2), for weights in units of their standard deviation."""
     deviation = np.maximum(weights.std(axis=1), TINY)
     m = top / deviation
@@ -37,7 +38,7 @@ def _formula(weights: Floats, top: Floats, kind: Breakpoint) -> Floats:
     return np.asarray(np.clip(p, 0.001 * m, 0.999 * m) * deviation)
 
 
-def _quantize(weights: Floats, p: Floats, top: Floats, bits: int, overlap: bool) -> Floats:
+def _quantize(weights: Float64, p: Float64, top: Float64, bits: int, overlap: bool) -> Float64:
     """p, top: (O,). Centre, and tail of pw-1: `bits` bits with sign. Tail of pw-2: bits - 1 bits on either side, from p to the end."""
     p, top = p[:, None], top[:, None]
     if overlap:
@@ -48,14 +49,14 @@ def _quantize(weights: Floats, p: Floats, top: Floats, bits: int, overlap: bool)
     return np.where(np.abs(weights) < p, _symmetric(weights, p, bits), tail)
 
 
-def _symmetric(weights: Floats, top: Floats, bits: int) -> Floats:
+def _symmetric(weights: Float64, top: Float64, bits: int) -> Float64:
     """Rounded to `bits` bits with sign over [-top, top]."""
     step = 2 * top / ((1 << bits) - 1)
     half = 1 << (bits - 1)
     return np.asarray(np.clip(np.rint(weights / step), -half, half - 1) * step)
 
 
-def corrected(weights: Floats, quantized: Floats) -> Floats:
+def corrected(weights: Float64, quantized: Float64) -> Float64:
     """The paper's bias correction: mean and deviation of each channel as they were; needs no calibration data.
 
     The factor joins the scale of the channel; the offset is a further number that the sum of the inputs is multiplied by.

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from dqa.errors import ModelError
 from dqa.graph import Graph, Op
 from dqa.lowering.supported import why_not
-from dqa.operators.arithmetic import coarsest
 from dqa.operators.float_base import Lowering
 from dqa.operators.registry import float_operator
-from dqa.operators.weighted import weighted_operator
 from dqa.planning.layout import Ends, plan
 from dqa.program import Operator, Program
 from dqa.program.schedule import simulate
 from dqa.quantization.formats import TensorFormat
-from dqa.quantization.weights.chosen import BITS, LayerWeights, small_layers
-from dqa.quantization.weights.integer import FoldedWeights, fold
+from dqa.quantization.weights.codebook import small_layers
+from dqa.quantization.weights.integer import folded_weights
+from dqa.quantization.weights.levels import LayerWeights
 
 
 def edge_order(graph: Graph) -> list[int]:
@@ -62,35 +59,6 @@ def build(
     if ends.inputs == 1 and simulate(edges, ops, steps, rings, pushed=True).complete:
         pushed = plan(edges, ops, steps, replace(ends, inputs_inside=False, pushed=True))
     return Program(edges, ops, ends.inputs, ends.outputs, internal, external, phases=None if phases is None else steps, pushed=pushed)
-
-
-def folded_weights(
-    graph: Graph,
-    op: Op,
-    formats: Mapping[int, TensorFormat],
-    weight_bits: int,
-    chosen: LayerWeights | None = None,
-    *,
-    limited: bool = True,
-) -> FoldedWeights:
-    """The integer weights of an operator with weights, arranged as its room says.
-
-    weight_bits: 8, or 4; kinds whose weights are few always have 8. chosen: None: the nearest levels.
-    limited: accumulators as fine as the requantization to the output's scales asks for (see `fold`).
-    """
-    room, source = weighted_operator(op.kind), formats[op.inputs[0]]
-    weights, bias = (graph.tensors[index].data for index in op.inputs[1:3])
-    assert weights is not None and bias is not None
-    real, channels = room.arranged(weights.astype(np.float64), len(source.scales))
-    scales, zeros = source.scales[channels], source.zero_points[channels]
-    if room.sums_differences:
-        zeros = np.zeros_like(zeros)
-    target = formats[op.outputs[0]].scales
-    most = coarsest(target) if limited else None
-    if chosen is not None:
-        return fold(real, chosen.bias, scales, zeros, bits=BITS, levels=chosen.levels, output_scales=target, most=most)
-    bits = weight_bits if room.few_bits else 8
-    return fold(real, bias.astype(np.float64).ravel(), scales, zeros, bits=bits, output_scales=target, most=most)
 
 
 def _lowered(

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dqa.calibration import ChannelStatistics
 from dqa.errors import BoardError
-from dqa.graph import Graph
 from dqa.lowering.build import build, edge_order
-from dqa.lowering.scales import raise_to_useful
-from dqa.planning.candidate import Candidate
 from dqa.planning.describe import CodedSize, describe
 from dqa.planning.interpreter import beside_operator, interpreter_arena
-from dqa.planning.problem import Option
+from dqa.planning.phasing import Phasing
+from dqa.planning.problem import EdgeOption
 from dqa.planning.search import Search, Solution, knee
 from dqa.program import LayoutName, Program, Storage, value_ring
 from dqa.program.schedule import simulate
-from dqa.quantization.coded.formats import Chosen, coded_formats
-from dqa.quantization.coded.search import CodedGroup
-from dqa.quantization.decide import EdgeChoice, InputFormat, decide
-from dqa.quantization.formats import TensorFormat, as_ring
+from dqa.quantization.calibrated import Calibrated
+from dqa.quantization.coded.formats import CodedMap, coded_formats
+from dqa.quantization.coded.search import CodedRange
+from dqa.quantization.decide import decide
+from dqa.quantization.formats import TensorFormat
 from dqa.quantization.loss import EdgeLoss
-from dqa.quantization.shared_scales import Ties
-from dqa.support.settings import ConvertConfig
+from dqa.quantization.shared_range import StorageChoice
 
 _ATTEMPTS = 6
 
@@ -40,7 +37,7 @@ class Planned:
     phases: tuple[int, ...]
     program: Program
     solution: Solution
-    smallest: Candidate
+    smallest: Phasing
     layout: LayoutName = "internal"
     budget: int | None = None
     beside: int = 0
@@ -62,33 +59,27 @@ class Planner:
 
     def __init__(
         self,
-        graph: Graph,
-        statistics: Mapping[int, ChannelStatistics],
-        inputs: Mapping[int, InputFormat],
-        config: ConvertConfig,
+        network: Calibrated,
         *,
         layout: LayoutName = "internal",
-        coded: Sequence[CodedGroup] = (),
+        coded: Sequence[CodedRange] = (),
     ) -> None:
-        self.graph, self.statistics, self.inputs, self.config, self.layout = graph, statistics, inputs, config, layout
-        self.order = edge_order(graph)
-        self.coded = {group.group.members[0]: _coded_maps(group) for group in coded if len(group.group.members) == 1}
-        packed = {t: EdgeChoice(Storage.MAP, 7) for t in self.order}
-        self.base = self._build(self._useful(decide(graph, statistics, inputs, config, choices=packed)))
+        self.network, self.layout = network, layout
+        self.order = edge_order(network.graph)
+        self.coded = {one.free.members[0]: _coded_maps(one) for one in coded if len(one.free.members) == 1}
+        self.base = self._build(decide(network, {t: StorageChoice(Storage.MAP, 7) for t in self.order}))
         maps = [number for number, edge in enumerate(self.base.edges) if edge.storage is Storage.MAP]
         self.ring_rows = self._ring_rows(maps)
-        losses = {number: EdgeLoss(graph, statistics, self.order[number]) for number in maps}
+        losses = {number: EdgeLoss(network, self.order[number]) for number in maps}
         # Of an external layout the first output is memory, too: the search counts it, and the interpreter does.
         inside = layout == "internal"
         sizes = {number: self._sizes(self.order[number]) for number in maps if self.order[number] in self.coded}
-        self.search = Search(describe(self.base, losses, self.ring_rows, self._tied(maps), config, inputs_inside=inside, coded=sizes))
+        tied, config = self._tied(maps), network.config
+        self.search = Search(describe(self.base, losses, self.ring_rows, tied, config, inputs_inside=inside, coded=sizes))
         self.beside = beside_operator(self.base) - sum(e.capacity for e in self.base.outputs) if layout == "external" else 0
 
-    def _useful(self, formats: dict[int, TensorFormat]) -> dict[int, TensorFormat]:
-        return raise_to_useful(self.graph, formats, self.config.weight_bits)
-
     def _build(self, formats: dict[int, TensorFormat], phases: tuple[int, ...] | None = None) -> Program:
-        return build(self.graph, formats, phases, weight_bits=self.config.weight_bits)
+        return build(self.network.graph, formats, phases, weight_bits=self.network.config.weight_bits)
 
     def _ring_rows(self, maps: list[int]) -> dict[int, int]:
         """Rows that the ring of each edge needs when everything flows in one phase, which is enough for any phases.
@@ -107,8 +98,7 @@ class Planner:
 
     def _tied(self, maps: list[int]) -> dict[int, int]:
         """Edges whose value range others share: 7 bits, 8 if signed."""
-        ties = Ties(self.graph)
-        shared = {t for members in ties.groups().values() if len(members) > 1 for t in members}
+        shared = {t for members in self.network.ties.ranges().values() if len(members) > 1 for t in members}
         return {n: 7 if self.base.edges[n].low == 0 else 8 for n in maps if self.order[n] in shared}
 
     def within(self, budget: int) -> Planned:
@@ -155,31 +145,27 @@ class Planner:
 
     def realize(self, solution: Solution) -> Planned:
         """The program of a solution."""
-        candidate = solution.candidate
-        chosen = {number: candidate.problem.edges[number].flows[0] for number in candidate.rings}
-        chosen |= {held.index: held.options[option] for held, option in zip(candidate.held, solution.chosen, strict=True)}
+        phasing = solution.phasing
+        chosen = {number: phasing.problem.edges[number].flows[0] for number in phasing.rings}
+        chosen |= {held.index: held.options[option] for held, option in zip(phasing.held, solution.chosen, strict=True)}
         choices = {self.order[number]: _choice(option) for number, option in chosen.items() if not option.stored_bits}
         stored_bits = {self.order[number]: option.stored_bits for number, option in chosen.items() if option.stored_bits}
         coded = coded_formats({tensor: self.coded[tensor][bits][0] for tensor, bits in stored_bits.items()})
-        formats = self._useful(decide(self.graph, self.statistics, self.inputs, self.config, choices=choices, coded=coded))
-        for number, option in chosen.items():
-            if option.ring_rows:
-                tensor = self.order[number]
-                formats[tensor] = as_ring(formats[tensor], self.graph.tensors[tensor].hwc, option.ring_rows)
-        phases = tuple(candidate.phases)
+        formats = decide(self.network, choices, coded)
+        phases = tuple(phasing.phases)
         return Planned(formats, phases, self._build(formats, phases), solution, self.search.smallest, self.layout, beside=self.beside)
 
 
-def _coded_maps(group: CodedGroup) -> dict[float, tuple[Chosen, float]]:
-    """The coded maps that the only tensor of a group may become, and their losses, by stored bits per value."""
-    tensor, found = group.group.members[0], {}
-    for bits in sorted({bits for candidate in group.candidates for bits in candidate.layouts[tensor]}):
-        if best := group.best(bits):
-            found[bits] = Chosen(group, best[0], best[0].layouts[tensor][bits]), best[1]
+def _coded_maps(coded: CodedRange) -> dict[float, tuple[CodedMap, float]]:
+    """The coded maps that the only tensor of a coded may become, and their losses, by stored bits per value."""
+    tensor, found = coded.free.members[0], {}
+    for bits in sorted({bits for candidate in coded.candidates for bits in candidate.layouts[tensor]}):
+        if best := coded.best(bits):
+            found[bits] = CodedMap(coded, best[0], best[0].layouts[tensor][bits]), best[1]
     return found
 
 
-def _choice(option: Option) -> EdgeChoice:
+def _choice(option: EdgeOption) -> StorageChoice:
     if not option.plain:
-        return EdgeChoice(Storage.MAP, option.code_bits, option.extra_bits, option.important)
-    return EdgeChoice(Storage.RING if option.ring_rows else Storage.RAW_INT8)
+        return StorageChoice(Storage.MAP, option.code_bits, option.extra_bits, option.important, option.ring_rows)
+    return StorageChoice(Storage.RING if option.ring_rows else Storage.RAW_INT8, ring_rows=option.ring_rows)

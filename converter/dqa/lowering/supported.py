@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dqa.graph import Graph, Op
 from dqa.operators.registry import float_operator
+from dqa.support.limits import MAX_DIMENSION, MAX_ROW_VALUES, MAX_VALUES
 
 FUSED = frozenset({"NONE", "RELU", "RELU6", "RELU_N1_TO_1"})
-MAX_ROW = 1 << 18
-MAX_MAP = 1 << 24
 
 
 def why_not(graph: Graph, op: Op) -> str:
@@ -24,6 +23,6 @@ def why_not(graph: Graph, op: Op) -> str:
             height, width, channels = tensor.hwc
         except ValueError as error:
             return str(error)
-        if width * channels > MAX_ROW or height * width * channels > MAX_MAP or max(height, width, channels) > 65535:
+        if width * channels > MAX_ROW_VALUES or height * width * channels > MAX_VALUES or max(height, width, channels) > MAX_DIMENSION:
             return f"tensor '{tensor.name}' of shape {tensor.shape} is too large"
     return room.why_not(op, inputs, output)

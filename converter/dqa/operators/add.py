@@ -11,12 +11,13 @@ import numpy as np
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower, Operator, check_array, require
 from dqa.operators.binary import FloatBinary
-from dqa.operators.float_base import Float32, Lowering
+from dqa.operators.float_base import Lowering
 from dqa.operators.lut import Lut
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters, offset, requantization_bytes
-from dqa.operators.records import Edge, Int8, Int16, Requantization
+from dqa.operators.records import Edge, Requantization
 from dqa.operators.requantize import ADD_SUM, check_requantization, finish
+from dqa.support.arrays import Float32, Int8, Int16
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.operators.float_base import Folded
 from dqa.operators.multiplier import MAX_FACTOR, requantization
 from dqa.operators.records import Requantization
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from dqa.support.arrays import Bool, Float64, Int16
 
 
-def requantize(bias: Floats, factor: Floats, floored: Bools) -> Requantization:
+def requantize(bias: Float64, factor: Float64, floored: Bool) -> Requantization:
     """acc * factor, rounded to nearest, or, where `floored`, down: half an output step less in the bias.
 
     The direct channels of a map are floored here because the map's writer rounds them to its coarser step: floor, then round half up is one
@@ -24,7 +21,7 @@ def requantize(bias: Floats, factor: Floats, floored: Bools) -> Requantization:
     return Requantization(np.clip(shifted, -(2**30), 2**30).astype(np.int32), multiplier, shift)
 
 
-def requantize_sum(folded: Folded, output_scales: Floats, floored: Bools) -> Requantization:
+def requantize_sum(folded: Folded, output_scales: Float64, floored: Bool) -> Requantization:
     """The requantization of a convolution's accumulators.
 
     An output step finer than 4 accumulator steps carries no information; `finest_useful` keeps scales from getting there.
@@ -32,19 +29,19 @@ def requantize_sum(folded: Folded, output_scales: Floats, floored: Bools) -> Req
     return requantize(folded.bias.astype(np.float64), folded.scales / output_scales, floored)
 
 
-def coarsest(output_scales: Floats) -> Floats:
+def coarsest(output_scales: Float64) -> Float64:
     """The largest accumulator scale whose factor to these output scales the requantization can express."""
     return output_scales * (MAX_FACTOR * (1 - 1e-9))
 
 
-def finest_useful(accumulator_scales: Floats) -> Floats:
+def finest_useful(accumulator_scales: Float64) -> Float64:
     """The smallest output scale whose factor the requantization can express."""
     return accumulator_scales / (MAX_FACTOR * (1 - 1e-9))
 
 
 def add(
-    scales_a: Floats, zeros_a: Floats, scales_b: Floats, zeros_b: Floats, output_scales: Floats, floored: Bools
-) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16], Requantization]:
+    scales_a: Float64, zeros_a: Float64, scales_b: Float64, zeros_b: Float64, output_scales: Float64, floored: Bool
+) -> tuple[Int16, Int16, Requantization]:
     """weights_a, weights_b and requantization of an ADD: both inputs in steps of the output, 15 bits of precision."""
     ratio_a, ratio_b = scales_a / output_scales, scales_b / output_scales
     # A unit above 2^30 would need a bias past int32.
@@ -56,7 +53,7 @@ def add(
     return weights_a.astype(np.int16), weights_b.astype(np.int16), requantize(bias, 1.0 / unit, floored)
 
 
-def average(scales: Floats, zeros: Floats, output_scales: Floats, count: int, floored: Bools) -> Requantization:
+def average(scales: Float64, zeros: Float64, output_scales: Float64, count: int, floored: Bool) -> Requantization:
     """The requantization of a mean of `count` elements: the executor's sum * ((32768 + count / 2) / count)."""
     reciprocal = (32768 + count // 2) // count
     unit = float(reciprocal * count)

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from dqa.errors import ProgramError
 from dqa.operators.parameters import Constants, Parameters
-from dqa.operators.records import Edge, Int8, Requantization, Window
+from dqa.operators.records import Edge, Requantization, Window
+from dqa.support.arrays import Int8
 
 
 def require(condition: bool, message: str) -> None:

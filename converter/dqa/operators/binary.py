@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dqa.operators.float_base import Answer, Float32, FloatOperator, FloatWriter, Parts, Request, Shape
+from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Parts, Request, Shape
 from dqa.operators.functions import activate
 from dqa.operators.network import Op, Tensor
+from dqa.support.arrays import Float32
 
 
 def like(gradient: Float32, x: Float32) -> Float32:

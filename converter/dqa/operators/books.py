@@ -10,7 +10,8 @@ import numpy as np
 from dqa.errors import ProgramError
 from dqa.operators.base import Operator, check_array
 from dqa.operators.parameters import Constants, Parameters, requantization_bytes
-from dqa.operators.records import Int8, Requantization, UInt8, WeightEncoding
+from dqa.operators.records import Requantization, WeightEncoding
+from dqa.support.arrays import Int8, UInt8
 
 BOOK = 16
 """Values of a code book."""

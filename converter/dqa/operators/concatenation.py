@@ -10,15 +10,15 @@ from typing import Self
 import numpy as np
 
 from dqa.operators.base import Grower, Operator, require
-from dqa.operators.float_base import Answer, Float32, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_windows import nhwc, nhwc_shape
 from dqa.operators.functions import activate
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import Constants, Parameters
-from dqa.operators.records import Edge, Int8
+from dqa.operators.records import Edge
 from dqa.operators.reshape import Reshape
-
-MAX_INPUTS = 16
+from dqa.support.arrays import Float32, Int8
+from dqa.support.limits import MAX_INPUTS
 
 
 @dataclass(frozen=True, eq=False)

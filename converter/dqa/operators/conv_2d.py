@@ -12,16 +12,17 @@ import numpy as np
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower, check_array
 from dqa.operators.books import check_book, read_weights, write_weights
-from dqa.operators.float_base import Answer, Float32, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_base import Answer, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_weights import WeightedOperator, why_no_window, with_bias
 from dqa.operators.float_weights import read_weights as read_float_weights
 from dqa.operators.float_windows import PaddedSum, float_windows, nhwc, nhwc_shape, read_window, window_shape, write_padded
 from dqa.operators.functions import activate
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import REQUANTIZATION_BYTES, WINDOW_BYTES, Constants, Parameters, window_bytes
-from dqa.operators.records import Edge, Int8, Requantization, Window
+from dqa.operators.records import Edge, Requantization, Window
 from dqa.operators.requantize import PRODUCT, check_requantization, finish, zero_points
 from dqa.operators.windows import Windowed, check_padded_window, window_of, windows
+from dqa.support.arrays import Float32, Int8
 
 
 @dataclass(frozen=True, eq=False)

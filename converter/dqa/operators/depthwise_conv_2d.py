@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower, check_array, require
-from dqa.operators.float_base import Answer, Float32, Floats, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_base import Answer, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_weights import WeightedOperator, read_weights, why_no_window, with_bias
 from dqa.operators.float_windows import PaddedSum, float_windows, nhwc, nhwc_shape, read_window, window_shape, write_padded
 from dqa.operators.functions import activate
@@ -25,9 +24,10 @@ from dqa.operators.parameters import (
     requantization_bytes,
     window_bytes,
 )
-from dqa.operators.records import Edge, Int8, Requantization, Window
+from dqa.operators.records import Edge, Requantization, Window
 from dqa.operators.requantize import PRODUCT, check_requantization, finish, zero_points
 from dqa.operators.windows import Windowed, check_padded_window, window_of, windows
+from dqa.support.arrays import Array, Float32, Float64, Int8, Int64
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,20 +133,20 @@ class FloatDepthwiseConv2D(WeightedOperator):
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
         return super().why_not(op, inputs, output) or why_no_window(op, *inputs[1].shape[1:3])
 
-    def arranged(self, weights: npt.NDArray[Any], channels: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    def arranged(self, weights: Array, channels: int) -> tuple[Array, Int64]:
         real = np.moveaxis(weights[0], 2, 0)[..., None]  # (O, kernel_h, kernel_w, 1)
         return real, np.repeat(np.arange(channels), len(real) // channels).reshape(-1, 1, 1, 1)
 
-    def summed_inputs(self, values: Floats, channels: int) -> Floats:
+    def summed_inputs(self, values: Float64, channels: int) -> Float64:
         return np.asarray(values.reshape(-1, channels, values.shape[-1] // channels).sum(axis=(0, 2)))
 
-    def summed_outputs(self, values: Floats) -> Floats:
+    def summed_outputs(self, values: Float64) -> Float64:
         return np.asarray(values.sum(axis=(0, 1, 2)))
 
-    def scaled_inputs(self, weights: Floats, scale: Floats) -> Floats:
+    def scaled_inputs(self, weights: Float64, scale: Float64) -> Float64:
         return np.asarray(weights * np.repeat(scale, weights.shape[3] // len(scale)))
 
-    def scaled_outputs(self, weights: Floats, scale: Floats) -> Floats:
+    def scaled_outputs(self, weights: Float64, scale: Float64) -> Float64:
         return np.asarray(weights * scale)
 
     def lower(self, given: Lowering) -> DepthwiseConv2D:

@@ -6,16 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from dqa.errors import ModelError
 from dqa.operators.base import Operator
 from dqa.operators.network import Op, Tensor
-from dqa.operators.records import Int8
+from dqa.support.arrays import Bool, Float32, Float64, Int8, Int32
 
-Float32 = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float64]
 Shape = tuple[int, ...]
 Attributes = dict[str, Any]
 Answer = tuple[Attributes, list[int], Float32 | None]
@@ -71,15 +66,15 @@ class Format(Protocol):
     """How an activation is stored: real = scales * (value - zero_points), by channel."""
 
     @property
-    def scales(self) -> Floats: ...
+    def scales(self) -> Float64: ...
     @property
-    def zero_points(self) -> Floats: ...
+    def zero_points(self) -> Float64: ...
     @property
     def low(self) -> int: ...
     @property
     def high(self) -> int: ...
     @property
-    def rounded_by_writer(self) -> npt.NDArray[np.bool_]: ...
+    def rounded_by_writer(self) -> Bool: ...
 
 
 class Folded(Protocol):
@@ -88,9 +83,9 @@ class Folded(Protocol):
     @property
     def weights(self) -> Int8: ...
     @property
-    def scales(self) -> Floats: ...
+    def scales(self) -> Float64: ...
     @property
-    def bias(self) -> npt.NDArray[np.int32]: ...
+    def bias(self) -> Int32: ...
     @property
     def book(self) -> Int8 | None: ...
 

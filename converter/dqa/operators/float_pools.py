@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from dqa.errors import ModelError
 from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Request, Shape
-from dqa.operators.float_windows import MAX_POOL_ELEMENTS, MAX_WINDOW_ROWS, nhwc_shape, padding_word, read_window, window_shape
+from dqa.operators.float_windows import nhwc_shape, padding_word, read_window, window_shape
 from dqa.operators.network import Op, Tensor
+from dqa.support.limits import MAX_POOLED, MAX_WINDOW_ROWS
 
 
 def kernel_of(op: Op) -> tuple[int, int]:
@@ -38,4 +39,4 @@ class FloatPool(FloatOperator):
         kernel_h, kernel_w = kernel_of(op)
         if kernel_h > MAX_WINDOW_ROWS or kernel_w > 255:
             return f"a window of {kernel_h} x {kernel_w}"
-        return "a window of more than 32768 elements" if kernel_h * kernel_w > MAX_POOL_ELEMENTS else ""
+        return "a window of more than 32768 elements" if kernel_h * kernel_w > MAX_POOLED else ""

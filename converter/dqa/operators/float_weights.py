@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from dqa.operators.float_base import Answer, Attributes, Float32, FloatOperator, Floats, Request
-from dqa.operators.float_windows import MAX_WINDOW_ROWS
+from dqa.operators.float_base import Answer, Attributes, FloatOperator, Request
 from dqa.operators.network import Op, Tensor
+from dqa.support.arrays import Array, Float32, Float64, Int64
+from dqa.support.limits import MAX_WINDOW_ROWS
 
 
 def read_weights(request: Request, dimensions: int, position: int = 1) -> Float32:
@@ -46,23 +46,23 @@ class WeightedOperator(FloatOperator):
         """What each output weighs, (N * positions, K), in the order of weights (O, ...) flattened; where weights may have 4 bits."""
         raise TypeError(f"{self.kind} has no weights of few bits")
 
-    def arranged(self, weights: npt.NDArray[Any], channels: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    def arranged(self, weights: Array, channels: int) -> tuple[Array, Int64]:
         """Weights as (O, ...), and the input channel that each multiplies, an array that broadcasts to it."""
         return weights, np.arange(channels)
 
-    def summed_inputs(self, values: Floats, channels: int) -> Floats:
+    def summed_inputs(self, values: Float64, channels: int) -> Float64:
         """The sum, (I,), of something of the weights' shape over all that multiplies each input channel."""
         return np.asarray(values.reshape(-1, channels).sum(axis=0))
 
-    def summed_outputs(self, values: Floats) -> Floats:
+    def summed_outputs(self, values: Float64) -> Float64:
         """The same over all that goes into each output channel, (O,)."""
         return np.asarray(values.reshape(len(values), -1).sum(axis=1))
 
-    def scaled_inputs(self, weights: Floats, scale: Floats) -> Floats:
+    def scaled_inputs(self, weights: Float64, scale: Float64) -> Float64:
         """The weights with all that multiplies each input channel scaled, (I,)."""
         return np.asarray(weights * np.tile(scale, weights.shape[-1] // len(scale)))
 
-    def scaled_outputs(self, weights: Floats, scale: Floats) -> Floats:
+    def scaled_outputs(self, weights: Float64, scale: Float64) -> Float64:
         """The weights with the output channels scaled, (O,)."""
         return np.asarray(weights * scale.reshape(-1, *(1,) * (weights.ndim - 1)))
 

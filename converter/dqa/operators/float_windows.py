@@ -9,14 +9,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from dqa.operators.float_base import Attributes, Float32, FloatWriter, Request, Shape
+from dqa.operators.float_base import Attributes, FloatWriter, Request, Shape
 from dqa.operators.network import Op, Tensor
-
-MAX_WINDOW_ROWS = 64
-MAX_POOL_ELEMENTS = 1 << 15
+from dqa.support.arrays import Float32
 
 
 def nhwc_shape(shape: Shape) -> tuple[int, int, int, int]:
@@ -64,7 +61,7 @@ def window_shape(op: Op, height: int, width: int, kernel: tuple[int, int]) -> tu
     return rows, columns
 
 
-def float_windows(op: Op, x: Float32, kernel: tuple[int, int], fill: float) -> npt.NDArray[np.float32]:
+def float_windows(op: Op, x: Float32, kernel: tuple[int, int], fill: float) -> Float32:
     """(N, out height, out width, C, kernel_h, kernel_w)"""
     attrs = op.attrs
     dilation_h, dilation_w = attrs.get("dilation_h", 1), attrs.get("dilation_w", 1)

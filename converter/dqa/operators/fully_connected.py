@@ -5,22 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower, Operator, check_array, require
 from dqa.operators.books import check_book, read_weights, write_weights
-from dqa.operators.float_base import Answer, Float32, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_base import Answer, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_weights import WeightedOperator, with_bias
 from dqa.operators.float_weights import read_weights as read_float_weights
 from dqa.operators.functions import activate
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters
-from dqa.operators.records import Edge, Int8, Requantization
+from dqa.operators.records import Edge, Requantization
 from dqa.operators.requantize import PRODUCT, check_requantization, finish
+from dqa.support.arrays import Array, Float32, Int8, Int64
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ class FloatFullyConnected(WeightedOperator):
     def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
         writer.builtin(op.kind, inputs, [output], "FullyConnectedOptions", fusedActivationFunction=op.attrs["activation"])
 
-    def arranged(self, weights: npt.NDArray[Any], channels: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    def arranged(self, weights: Array, channels: int) -> tuple[Array, Int64]:
         return weights.reshape(weights.shape[0], -1, channels), np.arange(channels)
 
     def lower(self, given: Lowering) -> FullyConnected:

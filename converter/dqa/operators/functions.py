@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Float = npt.NDArray[np.floating[Any]]
+from dqa.support.arrays import Floating
 
 CLAMPS: dict[str, tuple[float, float]] = {
     "NONE": (-math.inf, math.inf),
@@ -23,11 +22,11 @@ _GELU_TANH = math.sqrt(2 / math.pi)
 _erf = np.frompyfunc(math.erf, 1, 1)
 
 
-def _sigmoid(x: Float) -> Float:
+def _sigmoid(x: Floating) -> Floating:
     return np.asarray(0.5 * (np.tanh(0.5 * x) + 1))
 
 
-def _gelu(x: Float, approximate: bool) -> Float:
+def _gelu(x: Floating, approximate: bool) -> Floating:
     inner = np.tanh(_GELU_TANH * (x + 0.044715 * x**3)) if approximate else _erf(x / math.sqrt(2)).astype(x.dtype)
     return np.asarray(0.5 * x * (1 + inner))
 
@@ -48,7 +47,7 @@ class Function:
     fixed_output: scale and zero point of its 8-bit output where they are always the same.
     """
 
-    of: Callable[[Float, dict[str, Any]], Float]
+    of: Callable[[Floating, dict[str, Any]], Floating]
     positive: bool = False
     fixed_output: tuple[float, float] | None = None
     option: Option | None = None
@@ -77,12 +76,12 @@ UNARY: dict[str, Function] = {
 UNARY_KINDS = frozenset(UNARY)
 
 
-def unary(kind: str, attrs: dict[str, Any], x: Float) -> Float:
+def unary(kind: str, attrs: dict[str, Any], x: Floating) -> Floating:
     """The function of a unary operator at every element of x; keeps the float type. What is too large is infinite."""
     with np.errstate(over="ignore"):
         return np.asarray(UNARY[kind].of(x, attrs), dtype=x.dtype)
 
 
-def activate(activation: str, x: Float) -> Float:
+def activate(activation: str, x: Floating) -> Floating:
     """A fused activation: NONE, RELU, RELU6, RELU_N1_TO_1 or TANH."""
     return x if activation == "NONE" else unary(activation, {}, x)

@@ -10,11 +10,12 @@ from typing import Self
 import numpy as np
 
 from dqa.operators.base import Grower, Operator, check_array, require
-from dqa.operators.float_base import Answer, Float32, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.functions import CLAMPS, UNARY, unary
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import Constants, Parameters, offset
-from dqa.operators.records import Edge, Int8
+from dqa.operators.records import Edge
+from dqa.support.arrays import Float32, Int8
 
 _STEP = 1e-5
 

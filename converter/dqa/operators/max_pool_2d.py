@@ -10,14 +10,15 @@ from typing import Self
 import numpy as np
 
 from dqa.operators.base import Grower
-from dqa.operators.float_base import Float32, Lowering, Parts
+from dqa.operators.float_base import Lowering, Parts
 from dqa.operators.float_pools import FloatPool, kernel_of
 from dqa.operators.float_windows import PaddedSum, float_windows, nhwc
 from dqa.operators.functions import activate
 from dqa.operators.network import Op
 from dqa.operators.parameters import WINDOW_BYTES, Constants, Parameters, window_bytes
-from dqa.operators.records import Edge, Int8
+from dqa.operators.records import Edge
 from dqa.operators.windows import Windowed, check_pool, window_of, windows
+from dqa.support.arrays import Float32, Int8
 
 
 @dataclass(frozen=True, eq=False)

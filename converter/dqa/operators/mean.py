@@ -10,12 +10,14 @@ import numpy as np
 
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower, Operator, require
-from dqa.operators.float_base import Answer, Float32, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
-from dqa.operators.float_windows import MAX_POOL_ELEMENTS, nhwc, nhwc_shape
+from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_windows import nhwc, nhwc_shape
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters, requantization_bytes
-from dqa.operators.records import Edge, Int8, Requantization
-from dqa.operators.requantize import MAX_POOLED, POOL_SUM, average, check_requantization, finish
+from dqa.operators.records import Edge, Requantization
+from dqa.operators.requantize import POOL_SUM, average, check_requantization, finish
+from dqa.support.arrays import Float32, Int8
+from dqa.support.limits import MAX_POOLED
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +87,7 @@ class FloatMean(FloatOperator):
 
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
         height, width, _ = inputs[0].hwc
-        if sorted(op.attrs["axes"]) not in ([1, 2], [2, 1]) or height * width > MAX_POOL_ELEMENTS:
+        if sorted(op.attrs["axes"]) not in ([1, 2], [2, 1]) or height * width > MAX_POOLED:
             return f"mean over axes {op.attrs['axes']}; only height and width together are supported"
         return ""
 

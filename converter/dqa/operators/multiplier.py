@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+
+from dqa.support.arrays import Float64, Int32, Int64, UInt8
 
 MAX_FACTOR = 0.25
 """Factors must be below this: the shift is at least 1 and the multiplier below 2^31."""
 
 
-def requantization(factor: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+def requantization(factor: Float64) -> tuple[Int32, UInt8]:
     """Multiplier and shift with multiplier / 2^(32 + shift) closest to each factor in [0, 0.25).
 
     Raises ValueError for a factor outside that range.
@@ -29,7 +30,7 @@ def requantization(factor: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int3
     return multiplier.astype(np.int32), shift.astype(np.uint8)
 
 
-def apply(acc: npt.NDArray[np.int64], multiplier: npt.NDArray[np.int32], shift: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+def apply(acc: Int64, multiplier: Int32, shift: UInt8) -> Int64:
     """floor((acc * multiplier + 2^(31 + shift)) / 2^(32 + shift)), as dqa_requantize does it; acc in int32's range."""
     rounding = np.left_shift(np.int64(1), 31 + shift.astype(np.int64))
     return np.asarray((acc * multiplier.astype(np.int64) + rounding) >> (32 + shift.astype(np.int64)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy.typing as npt
+from dqa.support.arrays import Array
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Tensor:
     index: int
     name: str
     shape: tuple[int, ...]
-    data: npt.NDArray[Any] | None = None
+    data: Array | None = None
 
     @property
     def is_constant(self) -> bool:

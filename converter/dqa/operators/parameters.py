@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.errors import ProgramError
-from dqa.operators.records import Int8, Int16, Requantization, UInt16, WeightEncoding, Window
+from dqa.operators.records import Requantization, WeightEncoding, Window
 from dqa.operators.source import Source
+from dqa.support.arrays import Int8, Int16, UInt8, UInt16
 
 WINDOW = Struct("<8B")
 WINDOW_BYTES = WINDOW.size
@@ -75,7 +76,7 @@ class Parameters:
     def int16(self, shape: tuple[int, ...], name: str) -> Int16:
         return self.source.array(self.offset(), "int16", shape, f"{self.what}: {name}").astype(np.int16)
 
-    def uint8(self, shape: tuple[int, ...], name: str) -> npt.NDArray[np.uint8]:
+    def uint8(self, shape: tuple[int, ...], name: str) -> UInt8:
         return self.source.array(self.offset(), "uint8", shape, f"{self.what}: {name}").astype(np.uint8)
 
     def uint16(self, shape: tuple[int, ...], name: str) -> UInt16:

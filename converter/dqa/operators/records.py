@@ -8,16 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-import numpy as np
-import numpy.typing as npt
-
 from dqa.coding.huffman import HuffmanTable
-
-Int8 = npt.NDArray[np.int8]
-Int16 = npt.NDArray[np.int16]
-Int32 = npt.NDArray[np.int32]
-UInt8 = npt.NDArray[np.uint8]
-UInt16 = npt.NDArray[np.uint16]
+from dqa.support.arrays import Int8, Int32, UInt8
 
 
 class Storage(IntEnum):

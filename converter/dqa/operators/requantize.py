@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.operators.base import check_array, require
-from dqa.operators.records import Edge, Int8, Requantization
-
-Int64 = npt.NDArray[np.int64]
+from dqa.operators.records import Edge, Requantization
+from dqa.support.arrays import Int8, Int64
 
 PRODUCT = 128 * 128
 """The largest product of a weight and a value."""
-MAX_POOLED = 1 << 15
 POOL_SUM = ADD_SUM = 1 << 23
 
 

@@ -8,10 +8,11 @@ from math import gcd
 from typing import Self
 
 from dqa.operators.base import Grower, Operator, require
-from dqa.operators.float_base import Float32, FloatOperator, FloatWriter, Lowering, Parts, Shape
+from dqa.operators.float_base import FloatOperator, FloatWriter, Lowering, Parts, Shape
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import Constants, Parameters
-from dqa.operators.records import Edge, Int8
+from dqa.operators.records import Edge
+from dqa.support.arrays import Float32, Int8
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.operators.base import Grower, Operator, check_array, require
-from dqa.operators.float_base import Answer, Float32, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_windows import nhwc, nhwc_shape
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import Constants, Parameters, offset
-from dqa.operators.records import Edge, Int8, UInt16
+from dqa.operators.records import Edge
+from dqa.support.arrays import Float32, Int8, Int64, UInt16
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class ResizeNearestNeighbor(Operator):
         return out
 
 
-def nearest_sources(size: int, out: int, align_corners: bool, half_pixel_centers: bool) -> npt.NDArray[np.int64]:
+def nearest_sources(size: int, out: int, align_corners: bool, half_pixel_centers: bool) -> Int64:
     """Source row (or column) of each of `out` output rows, computed in float32 as TFLite does."""
     scale = np.float32(size - 1) / np.float32(out - 1) if align_corners and out > 1 else np.float32(size) / np.float32(out)
     position = (np.arange(out, dtype=np.float32) + np.float32(0.5 if half_pixel_centers else 0.0)) * scale

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dqa.operators.float_base import Answer, Float32, FloatOperator, FloatWriter, Request, Shape
+from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Request, Shape
 from dqa.operators.network import Op, Tensor
+from dqa.support.arrays import Float32
 
 MAX_REPEATS = 4096
 

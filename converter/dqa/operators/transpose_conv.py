@@ -15,16 +15,18 @@ import numpy as np
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower, check_array, require
 from dqa.operators.books import check_book, read_weights, write_weights
-from dqa.operators.float_base import Answer, Attributes, Float32, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_base import Answer, Attributes, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_weights import WeightedOperator, with_bias
 from dqa.operators.float_weights import read_weights as read_float_weights
-from dqa.operators.float_windows import MAX_WINDOW_ROWS, nhwc, nhwc_shape, padding
+from dqa.operators.float_windows import nhwc, nhwc_shape, padding
 from dqa.operators.functions import activate
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import REQUANTIZATION_BYTES, WINDOW_BYTES, Constants, Parameters, window_bytes
-from dqa.operators.records import Edge, Int8, Requantization, Window
+from dqa.operators.records import Edge, Requantization, Window
 from dqa.operators.requantize import PRODUCT, check_requantization, finish, zero_points
 from dqa.operators.windows import Windowed, check_window
+from dqa.support.arrays import Float32, Int8
+from dqa.support.limits import MAX_WINDOW_ROWS
 
 Places = tuple[slice, slice, slice]
 """Samples, rows and columns of a map."""

@@ -10,12 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.operators.base import Operator, require
-from dqa.operators.records import Edge, Int8, Window
-
-Int64 = npt.NDArray[np.int64]
-
-MAX_DILATED_ROWS = 64
-MAX_PADDED_ROW = 1 << 18
+from dqa.operators.records import Edge, Window
+from dqa.support.arrays import Int8, Int64
+from dqa.support.limits import MAX_ROW_VALUES, MAX_WINDOW_ROWS
 
 
 def dilated_kernel(window: Window) -> tuple[int, int]:
@@ -36,7 +33,7 @@ def check_window(window: Window, source: Edge, output: Edge) -> None:
     counts = (window.kernel_h, window.kernel_w, window.stride_h, window.stride_w, window.dilation_h, window.dilation_w)
     require(all(1 <= n <= 255 for n in counts), "a kernel, stride or dilation is not 1..255")
     kernel_h, kernel_w = dilated_kernel(window)
-    require(kernel_h <= MAX_DILATED_ROWS, f"a kernel spans {kernel_h} rows; at most {MAX_DILATED_ROWS}")
+    require(kernel_h <= MAX_WINDOW_ROWS, f"a kernel spans {kernel_h} rows; at most {MAX_WINDOW_ROWS}")
     pads = 0 <= window.pad_top < min(256, kernel_h) and 0 <= window.pad_left < min(256, kernel_w)
     bottom, right = padding_after(window, source, output)
     require(pads and bottom < kernel_h and right < kernel_w, "padding as large as the kernel")
@@ -47,7 +44,7 @@ def check_padded_window(window: Window, source: Edge, output: Edge) -> None:
     check_window(window, source, output)
     right = max(0, padding_after(window, source, output)[1])
     row = (window.pad_left + source.width + right) * source.channels
-    require(row <= MAX_PADDED_ROW, f"a padded row of {row} values; at most {MAX_PADDED_ROW}")
+    require(row <= MAX_ROW_VALUES, f"a padded row of {row} values; at most {MAX_ROW_VALUES}")
 
 
 def check_pool(window: Window, source: Edge, output: Edge) -> None:

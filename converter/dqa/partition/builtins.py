@@ -16,7 +16,7 @@ from dqa.errors import ModelError, ToolError
 from dqa.graph import Graph
 from dqa.partition.extract import Extract, tensor_name
 from dqa.partition.partition import builtins
-from dqa.quantization.decide import InputFormat
+from dqa.quantization.calibrated import BorderFormat
 from dqa.quantization.formats import Reason
 from dqa.tflite.schema import OPERATORS, TYPES
 
@@ -36,7 +36,7 @@ class QuantizedBuiltins:
     constants: Mapping[int, bytes]
     codes: list[Any]
     ends: Mapping[int, int]
-    formats: Mapping[int, InputFormat]
+    formats: Mapping[int, BorderFormat]
 
 
 def quantize(part: Extract, ranges: Mapping[int, Range], graph: Graph, origin: Mapping[int, int]) -> QuantizedBuiltins:
@@ -101,7 +101,7 @@ def _check_integers(part: Extract, model: Any) -> None:
             )
 
 
-def _format(graph: Graph, tensor: int, quantized: Any) -> InputFormat:
+def _format(graph: Graph, tensor: int, quantized: Any) -> BorderFormat:
     if quantized.type != schema.TensorType.INT8 or len(quantized.quantization.scale) != 1:
         producer = graph.producer(tensor)
         layer = f"layer '{producer.name}' ({producer.kind})" if producer is not None else f"tensor '{graph.tensors[tensor].name}'"
@@ -109,4 +109,4 @@ def _format(graph: Graph, tensor: int, quantized: Any) -> InputFormat:
         raise ModelError(f"cannot convert {layer}: its output is {kind}; DQA operators read INT8", hint="see docs/models.md")
     channels = graph.tensors[tensor].hwc[2]
     scale, zero = float(quantized.quantization.scale[0]), float(quantized.quantization.zeroPoint[0])
-    return InputFormat("int8", np.full(channels, scale), np.full(channels, zero), Reason.BORDER)
+    return BorderFormat("int8", np.full(channels, scale), np.full(channels, zero), Reason.BORDER)

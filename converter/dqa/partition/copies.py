@@ -14,7 +14,7 @@ from dqa.graph import Graph, Op, Tensor
 from dqa.graph.edit import UNIT_WINDOW, add_constant
 from dqa.operators.registry import float_operator
 from dqa.partition.partition import builtins, groups, joined
-from dqa.quantization.decide import InputFormat
+from dqa.quantization.calibrated import BorderFormat
 from dqa.quantization.shared_scales import Ties
 
 _LIMITS = {"RELU": (0.0, np.inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
@@ -46,7 +46,7 @@ class CopiedGraph:
         fixed by one of them (an input of the model, softmax and other tables), and it must clamp as each one's fused activation does.
         """
         ties = Ties(self.graph)
-        for members in ties.groups().values():
+        for members in ties.ranges().values():
             roots = _roots(self.graph, members)
             if len(roots) < 2 or _share(self.graph, ties, roots):
                 continue
@@ -54,14 +54,14 @@ class CopiedGraph:
                 if _is_bound(self.graph.producer(tensor)):
                     self._after(tensor, [op for op in self.graph.consumers(tensor) if float_operator(op.kind).moves])
 
-    def separate(self, given: Mapping[int, InputFormat]) -> None:
+    def separate(self, given: Mapping[int, BorderFormat]) -> None:
         """Every tensor at a builtin can bear the format given for it, and no other tensor is forced into it.
 
         Tensors that must be of one format (dqa.quantization.shared_scales) are parted where different ones are given, where their values
         come from several operators, and where the given range does not clamp as a fused activation does.
         """
         part = joined(self.graph, groups(self.graph))
-        for members in Ties(part).groups().values():
+        for members in Ties(part).ranges().values():
             kept = _borne(part, members, given)
             for tensor in members:
                 if tensor not in given or _key(given[tensor]) == kept:
@@ -125,11 +125,11 @@ def _share(graph: Graph, ties: Ties, roots: list[int]) -> bool:
     return rectified and (apart or all(op is not None and op.attrs["activation"] == "RELU" for op in producers))
 
 
-def _key(fmt: InputFormat) -> tuple[str, float, float]:
+def _key(fmt: BorderFormat) -> tuple[str, float, float]:
     return fmt.dtype, float(fmt.scales[0]), float(fmt.zero_points[0])
 
 
-def _borne(part: Graph, members: list[int], given: Mapping[int, InputFormat]) -> object:
+def _borne(part: Graph, members: list[int], given: Mapping[int, BorderFormat]) -> object:
     """The one given format that all members can bear, None if there is none."""
     roots = _roots(part, members)
     if len(roots) != 1:
@@ -142,7 +142,7 @@ def _borne(part: Graph, members: list[int], given: Mapping[int, InputFormat]) ->
     return next((_key(given[t]) for t in members if t in given and _clamps(producer, given[t])), None)
 
 
-def _clamps(op: Op, fmt: InputFormat) -> bool:
+def _clamps(op: Op, fmt: BorderFormat) -> bool:
     """Whether clamping to the format's range is the operator's fused activation."""
     low, high = _LIMITS.get(op.attrs.get("activation", "NONE"), (-np.inf, np.inf))
     _, scale, zero = _key(fmt)

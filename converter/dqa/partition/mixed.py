@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from dqa.graph import Graph
 from dqa.partition.builtins import QuantizedBuiltins
-from dqa.program import Program
-from dqa.program.port import Port
+from dqa.program import Port, Program
 from dqa.tflite.writer import TfliteBuilder, describe
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dqa.errors import ModelError
 from dqa.graph import Graph, Op
 from dqa.lowering.supported import why_not
+from dqa.support.limits import MAX_ENDS
 
-MAX_ENDS = 8
 """Inputs, and outputs, of a program (docs/format.md)."""
 
 

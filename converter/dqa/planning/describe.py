@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dqa.planning.problem import Option, PlanEdge, PlanOperator, Problem, undominated
+from dqa.planning.problem import EdgeOption, PlanEdge, PlanOperator, Problem, undominated
 from dqa.program import (
     Edge,
     Operator,
@@ -19,7 +19,8 @@ from dqa.program import (
 from dqa.program.rows import accumulates
 from dqa.program.scratch import INPUT_STATE_BYTES, STATE_BYTES, decoded_bytes, own_rows_bytes
 from dqa.quantization.loss import EdgeLoss
-from dqa.support.settings import MAX_EXTRA_BITS, ConvertConfig
+from dqa.support.limits import MAX_EXTRA_BITS
+from dqa.support.settings import ConvertConfig
 
 EXTRA_BITS = 2
 """Extra bits of the important channels in the DQA options: their codes lie between those of n and n + 1 bits in size."""
@@ -67,8 +68,8 @@ def describe(
         own = _Reading(program, edge, [op for _, op in readers[number]])
         is_input = number < program.input_count
         border = is_input or number < program.input_count + program.output_count
-        options: list[Option] = []
-        flows: list[Option] = []
+        options: list[EdgeOption] = []
+        flows: list[EdgeOption] = []
         ring_loss = 0.0
         if number in losses:
             ring_loss = losses[number].direct(7 if edge.low == 0 else 8)
@@ -114,26 +115,26 @@ class _Reading:
     def __init__(self, program: Program, edge: Edge, readers: Sequence[Operator]) -> None:
         self.program, self.edge, self.readers = program, edge, readers
 
-    def plain(self, size: int, loss: float) -> Option:
+    def plain(self, size: int, loss: float) -> EdgeOption:
         """One byte per value; operators that see one unpadded row at a time read it in place."""
         raw = self.edge.storage if self.edge.storage is Storage.RAW_UINT8 else Storage.RAW_INT8
         # Non-negative bytes start at -128, so that rows of padding are no zeros.
         zero = self.edge.zero_point if self.edge.storage is not Storage.MAP else (-128 if self.edge.low == 0 else 0)
         variant = replace(self.edge, storage=raw, zero_point=zero)
-        return Option(size, loss, 8, self._decode(variant), plain=True)
+        return EdgeOption(size, loss, 8, self._decode(variant), plain=True)
 
-    def ring(self, rows: int, loss: float) -> Option:
+    def ring(self, rows: int, loss: float) -> EdgeOption:
         """Values; operators read them in place."""
         variant = value_ring(self.edge, rows)
-        return Option(align(variant.capacity), loss, 7 if self.edge.low == 0 else 8, self._decode(variant), plain=True, ring_rows=rows)
+        return EdgeOption(align(variant.capacity), loss, 7 if self.edge.low == 0 else 8, self._decode(variant), plain=True, ring_rows=rows)
 
-    def packed_rings(self, rows: int, options: Sequence[Option]) -> list[Option]:
+    def packed_rings(self, rows: int, options: Sequence[EdgeOption]) -> list[EdgeOption]:
         """Rings of the codes of `options`; those with shifting errors and coded maps are only stored whole."""
         options = [o for o in options if not o.extra_bits and not o.stored_bits]
         size = {o.code_bits: align(rows * row_bytes(self.edge.row_values, o.code_bits, None)) for o in options}
         return [replace(o, size=size[o.code_bits], ring_rows=rows) for o in options]
 
-    def packed(self, loss: EdgeLoss, tied: int | None, config: ConvertConfig) -> list[Option]:
+    def packed(self, loss: EdgeLoss, tied: int | None, config: ConvertConfig) -> list[EdgeOption]:
         """Codes of 2 to 7 bits, and with shifting errors of 2 bits for the important channels."""
         edge, options = self.edge, []
         decode = self._decode(replace(edge, storage=Storage.MAP))
@@ -142,19 +143,19 @@ class _Reading:
         for bits in range(2, 8):
             if tied is None or tied - bits <= MAX_EXTRA_BITS:
                 size = edge.height * row_bytes(edge.row_values, bits, None)
-                options.append(Option(align(size), loss.direct(bits), bits, decode))
+                options.append(EdgeOption(align(size), loss.direct(bits), bits, decode))
             if tied is None and packing.method == "dqa" and kept and bits + EXTRA_BITS <= 7:
                 error_bytes = -(-edge.width * kept * EXTRA_BITS // 8)
                 size = edge.height * row_bytes(edge.row_values, bits, error_bytes)
                 lost = loss.dqa(bits, EXTRA_BITS, packing.important)
-                options.append(Option(align(size), lost, bits, decode, EXTRA_BITS, packing.important))
+                options.append(EdgeOption(align(size), lost, bits, decode, EXTRA_BITS, packing.important))
         return options
 
-    def coded(self, sizes: Sequence[CodedSize], least_loss: float) -> list[Option]:
+    def coded(self, sizes: Sequence[CodedSize], least_loss: float) -> list[EdgeOption]:
         """Coded maps; they round no finer than the ring does."""
         edge, decode = self.edge, self._decode(replace(self.edge, storage=Storage.MAP))
         work = edge.values * (CODED_WRITE + CODED_READ * len(self.readers))
-        return [Option(align(size.capacity), max(size.loss, least_loss), 0, decode, stored_bits=size.bits, work=work) for size in sizes]
+        return [EdgeOption(align(size.capacity), max(size.loss, least_loss), 0, decode, stored_bits=size.bits, work=work) for size in sizes]
 
     def _decode(self, variant: Edge) -> tuple[int, ...]:
         """Bytes of each reader's own rows."""

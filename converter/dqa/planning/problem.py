@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Option:
+class EdgeOption:
     """One way to hold an edge.
 
     size: bytes. loss: predicted (dqa.quantization.loss). code_bits, extra_bits, important: the codes; plain: bytes instead of packed rows.
@@ -31,12 +31,12 @@ class Option:
     work: int = 0
 
 
-def undominated(options: Sequence[Option], transient: int) -> tuple[Option, ...]:
+def undominated(options: Sequence[EdgeOption], transient: int) -> tuple[EdgeOption, ...]:
     """The options without those that take more than another and are no better, smallest first; a packed one takes the transient row, too.
 
     So the first options together are the fewest bytes.
     """
-    kept: list[Option] = []
+    kept: list[EdgeOption] = []
     for option in sorted(options, key=lambda o: (o.size + sum(o.decode) + (0 if o.plain else transient), o.loss)):
         if not kept or option.loss < kept[-1].loss:
             kept.append(option)
@@ -57,8 +57,8 @@ class PlanEdge:
     values: int
     producer: int | None
     consumers: tuple[int, ...]
-    options: tuple[Option, ...]
-    flows: tuple[Option, ...] = ()
+    options: tuple[EdgeOption, ...]
+    flows: tuple[EdgeOption, ...] = ()
     brief: bool = False
     border: bool = False
 

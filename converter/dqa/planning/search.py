@@ -19,7 +19,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from dqa.errors import BoardError
-from dqa.planning.candidate import Candidate
+from dqa.planning.phasing import Phasing
 from dqa.planning.problem import Problem
 
 EXHAUSTIVE = 12
@@ -28,31 +28,31 @@ MOST_TRIED = 600
 TOLERANCE = 0.02
 """Losses closer than this are equal, so that work decides: the prediction is not more exact."""
 EXACT = 8
-"""So many of the best candidates get their bits from the integer program."""
+"""So many of the best phasings get their bits from the integer program."""
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """candidate: the phases. chosen: the option of each held edge. arena: the sum of what is alive in the fullest phase. loss:
+    """phasing: the cut into phases. chosen: the option of each held edge. arena: the sum of what is alive in the fullest phase. loss:
     predicted."""
 
-    candidate: Candidate
+    phasing: Phasing
     chosen: tuple[int, ...]
     loss: float
 
     @property
     def arena(self) -> int:
-        return max(self.candidate.used(self.chosen))
+        return max(self.phasing.used(self.chosen))
 
     @property
     def work(self) -> int:
         """Instructions of one inference, estimated."""
-        return self.candidate.work + sum(h.options[o].work for h, o in zip(self.candidate.held, self.chosen, strict=True))
+        return self.phasing.work + sum(h.options[o].work for h, o in zip(self.phasing.held, self.chosen, strict=True))
 
     @property
     def fullest(self) -> int:
         """The phase that sets the arena."""
-        used = self.candidate.used(self.chosen)
+        used = self.phasing.used(self.chosen)
         return used.index(max(used))
 
 
@@ -61,7 +61,7 @@ class Search:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self._known = {cuts: Candidate(problem, cuts) for cuts in _cuts(len(problem.operators))}
+        self._known = {cuts: Phasing(problem, cuts) for cuts in _cuts(len(problem.operators))}
         smallest = min(self._known.values(), key=_size)
         self.smallest = self._improve(smallest, _size)
 
@@ -76,41 +76,41 @@ class Search:
             )
 
         @cache
-        def price(candidate: Candidate) -> tuple[float, int, tuple[int, ...]]:
-            found = candidate.allocate(budget)
-            return (found[0] if found else float("inf"), candidate.work, candidate.cuts)
+        def price(phasing: Phasing) -> tuple[float, int, tuple[int, ...]]:
+            found = phasing.allocate(budget)
+            return (found[0] if found else float("inf"), phasing.work, phasing.cuts)
 
         ranked = sorted((c for c in self._known.values() if c.least <= budget), key=price)[:EXACT] or [self.smallest]
         improved = {c.cuts: c for c in (self._improve(c, price) for c in ranked[:3])}
         solutions = [self._exact(c, budget) for c in {**{c.cuts: c for c in ranked}, **improved}.values()]
         least = min(s.loss for s in solutions)
         equal = [s for s in solutions if s.loss <= least * (1 + TOLERANCE)]
-        return min(equal, key=lambda s: (s.work, s.loss, s.candidate.cuts))
+        return min(equal, key=lambda s: (s.work, s.loss, s.phasing.cuts))
 
     def smallest_plan(self) -> Solution:
         """The plan within the smallest budget."""
         return self.within(self.smallest.least)
 
-    def _candidate(self, cuts: tuple[int, ...]) -> Candidate:
+    def _phasing(self, cuts: tuple[int, ...]) -> Phasing:
         if cuts not in self._known:
-            self._known[cuts] = Candidate(self.problem, cuts)
+            self._known[cuts] = Phasing(self.problem, cuts)
         return self._known[cuts]
 
-    def _improve(self, start: Candidate, price: Callable[[Candidate], Any]) -> Candidate:
+    def _improve(self, start: Phasing, price: Callable[[Phasing], Any]) -> Phasing:
         """The best that single cuts added, dropped or moved lead to, step by step."""
         best, worth = start, price(start)
         while True:
-            neighbours = [self._candidate(cuts) for cuts in _neighbours(best.cuts, len(self.problem.operators))]
+            neighbours = [self._phasing(cuts) for cuts in _neighbours(best.cuts, len(self.problem.operators))]
             step = min(neighbours, key=price, default=best)
             if not price(step) < worth:
                 return best
             best, worth = step, price(step)
 
-    def limit(self, candidate: Candidate) -> str:
-        """The layers of the phase that sets a candidate's size."""
-        used = candidate.used([0] * len(candidate.held))
+    def limit(self, phasing: Phasing) -> str:
+        """The layers of the phase that sets a phasing's size."""
+        used = phasing.used([0] * len(phasing.held))
         fullest = used.index(max(used))
-        names = [op.name for op, phase in zip(self.problem.operators, candidate.phases, strict=True) if phase == fullest]
+        names = [op.name for op, phase in zip(self.problem.operators, phasing.phases, strict=True) if phase == fullest]
         return (
             f"the rows and maps alive in {names[0]} .. {names[-1]} set it; push the input's rows, or use a smaller input or fewer channels"
         )
@@ -127,32 +127,32 @@ class Search:
                 front.append(solution)
         return front
 
-    def _exact(self, candidate: Candidate, budget: int) -> Solution:
+    def _exact(self, phasing: Phasing, budget: int) -> Solution:
         """The bits of least loss for given phases: one 0/1 variable for each option of each held edge."""
-        found = candidate.allocate(budget)
+        found = phasing.allocate(budget)
         assert found is not None, "only candidates that fit get here"
         start = found[1]
-        greedy = Solution(candidate, tuple(start), candidate.loss(start))
-        if not candidate.held:
+        greedy = Solution(phasing, tuple(start), phasing.loss(start))
+        if not phasing.held:
             return greedy
-        result = _milp(candidate, options := [(i, o) for i, h in enumerate(candidate.held) for o in range(len(h.options))], budget)
+        result = _milp(phasing, options := [(i, o) for i, h in enumerate(phasing.held) for o in range(len(h.options))], budget)
         if result.x is None:
             return greedy
-        chosen = [0] * len(candidate.held)
+        chosen = [0] * len(phasing.held)
         for (i, o), value in zip(options, result.x, strict=False):
             if value > 0.5:
                 chosen[i] = o
-        exact = Solution(candidate, tuple(chosen), candidate.loss(chosen))
+        exact = Solution(phasing, tuple(chosen), phasing.loss(chosen))
         return exact if exact.loss < greedy.loss and exact.arena <= budget else greedy
 
 
-def _milp(candidate: Candidate, options: Sequence[tuple[int, int]], budget: int) -> Any:
+def _milp(phasing: Phasing, options: Sequence[tuple[int, int]], budget: int) -> Any:
     """HiGHS's answer: variables 0 or 1 for `options` (edge, option), and for each phase the bytes of its worst moment."""
-    held, phases = candidate.held, range(len(candidate.fixed))
+    held, phases = phasing.held, range(len(phasing.fixed))
     losses = np.array([held[i].options[o].loss for i, o in options])
     one_each = np.array([[1.0 if i == edge else 0.0 for i, _ in options] for edge in range(len(held))])
     sizes = np.array([[float(held[i].weight(o, phase)) for i, o in options] for phase in phases])
-    room = np.array([budget - fixed for fixed in candidate.fixed], dtype=float)
+    room = np.array([budget - fixed for fixed in phasing.fixed], dtype=float)
     peaks = np.array([[float(h.peak) if i == edge and h.packs(o, h.first) else 0.0 for i, o in options] for edge, h in enumerate(held)])
     at = np.array([[1.0 if h.first == phase else 0.0 for phase in phases] for h in held])
     constraints = [
@@ -160,7 +160,7 @@ def _milp(candidate: Candidate, options: Sequence[tuple[int, int]], budget: int)
         LinearConstraint(np.hstack([sizes, np.eye(len(phases))]), -np.inf, room),
         LinearConstraint(np.hstack([peaks, -at]), -np.inf, 0),
     ]
-    low = np.concatenate([np.zeros(len(options)), np.array(candidate.brief, dtype=float)])
+    low = np.concatenate([np.zeros(len(options)), np.array(phasing.brief, dtype=float)])
     high = np.concatenate([np.ones(len(options)), np.full(len(phases), np.inf)])
     whole = np.concatenate([np.ones(len(options)), np.zeros(len(phases))])
     cost = np.concatenate([losses / max(float(losses.max()), 1e-12), np.zeros(len(phases))])
@@ -176,8 +176,8 @@ def knee(front: Sequence[Solution]) -> Solution:
     return next((s for s in front if s.loss <= NEGLIGIBLE), front[-1])
 
 
-def _size(candidate: Candidate) -> tuple[int, int, tuple[int, ...]]:
-    return candidate.least, len(candidate.cuts), candidate.cuts
+def _size(phasing: Phasing) -> tuple[int, int, tuple[int, ...]]:
+    return phasing.least, len(phasing.cuts), phasing.cuts
 
 
 def _cuts(count: int) -> Iterator[tuple[int, ...]]:

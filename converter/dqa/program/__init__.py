@@ -19,6 +19,7 @@ from dqa.operators.resize_nearest_neighbor import ResizeNearestNeighbor
 from dqa.operators.softmax import Softmax
 from dqa.operators.windows import dilated_kernel, padding_after
 from dqa.program.check import check_program
+from dqa.program.interface import Interface, Port
 from dqa.program.lifetimes import Lifetimes, lifetimes
 from dqa.program.maps import (
     MAX_ERROR_BYTES,
@@ -56,6 +57,7 @@ __all__ = [
     "FullyConnected",
     "Image",
     "InputView",
+    "Interface",
     "Kind",
     "Layout",
     "LayoutName",
@@ -65,6 +67,7 @@ __all__ = [
     "Mean",
     "Operator",
     "Pad",
+    "Port",
     "Program",
     "Requantization",
     "Reshape",

@@ -16,17 +16,18 @@ from dqa.operators.registry import KINDS
 from dqa.program.maps import MAX_PAYLOAD_WORDS, base_row_bytes, has_errors, minimum_capacity
 from dqa.program.model import IN_OUTPUT, Layout, Program
 from dqa.program.scratch import scratch_bytes, transient_bytes
-
-MAX_VALUES = 1 << 24
-MAX_ROW_VALUES = 1 << 18
-MAX_CAPACITY = 1 << 24
-MAX_GROUPS = 4
-MAX_TABLES = 64
-MAX_EXTRA_BITS = 4
-MAX_DROP = 6
-MAX_COUNT = 4096
-MAX_ENDS = 8
-MAX_INPUTS = 16
+from dqa.support.limits import (
+    MAX_CAPACITY,
+    MAX_COUNT,
+    MAX_DROP,
+    MAX_ENDS,
+    MAX_EXTRA_BITS,
+    MAX_GROUPS,
+    MAX_INPUTS,
+    MAX_ROW_VALUES,
+    MAX_TABLES,
+    MAX_VALUES,
+)
 
 
 def _in_range(values: npt.NDArray[np.signedinteger], edge: Edge) -> bool:

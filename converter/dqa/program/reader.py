@@ -13,11 +13,12 @@ from dqa.operators.parameters import Parameters
 from dqa.operators.records import Edge, ErrorCoding, Storage, WeightEncoding
 from dqa.operators.registry import CLASSES, Kind
 from dqa.operators.source import Source
-from dqa.program.check import MAX_COUNT, MAX_ENDS, MAX_INPUTS, check_edge, check_program
+from dqa.program.check import check_edge, check_program
 from dqa.program.codes import read_coding, read_huffman
 from dqa.program.layout import CHECKED_FROM, EDGE, HEADER, MAGIC, OPERATOR, OUTSIDE, VERSION
 from dqa.program.model import Layout, Program
 from dqa.program.scratch import scratch_bytes
+from dqa.support.limits import MAX_COUNT, MAX_ENDS, MAX_INPUTS
 
 HINT = "the program is damaged or was not written by this version of dqa; convert the model again"
 

@@ -14,13 +14,14 @@ from dqa.coding import HuffmanTable
 from dqa.coding.huffman import MAX_LENGTH
 from dqa.operators.base import Operator
 from dqa.operators.books import encoding_of
-from dqa.operators.records import Coding, Edge, Int8
+from dqa.operators.records import Coding, Edge
 from dqa.operators.registry import kind_of
 from dqa.program.check import check_program
 from dqa.program.layout import CHECKED_FROM, CODED_TABLE_BYTES, CODING, EDGE, HEADER, MAGIC, OPERATOR, OUTSIDE, VERSION
 from dqa.program.maps import align
 from dqa.program.model import Layout, Program
 from dqa.program.scratch import scratch_bytes
+from dqa.support.arrays import Int8
 
 
 @dataclass

@@ -7,11 +7,9 @@ Clipping a few large values makes the step, and with it every other error, small
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.calibration import NEGLIGIBLE
-
-Floats = npt.NDArray[np.float64]
+from dqa.support.arrays import Float64
 
 WIDE = 7
 """Bits from which the range matters more than the step."""
@@ -23,7 +21,7 @@ def levels(bits: int, signed: bool) -> tuple[int, int]:
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
 
 
-def squared_error(counts: Floats, centers: Floats, step: Floats, bits: int, signed: bool) -> Floats:
+def squared_error(counts: Float64, centers: Float64, step: Float64, bits: int, signed: bool) -> Float64:
     """Sum of squared errors per channel when values `centers` (V, B), seen `counts` (V, B) times, are rounded to `step` (V,)."""
     low, high = levels(bits, signed)
     s = step[:, None]
@@ -31,7 +29,7 @@ def squared_error(counts: Floats, centers: Floats, step: Floats, bits: int, sign
     return np.asarray((counts * error * error).sum(axis=1))
 
 
-def best_step(counts: Floats, centers: Floats, bits: int, signed: bool, limits: Floats | float = np.inf) -> tuple[Floats, Floats]:
+def best_step(counts: Float64, centers: Float64, bits: int, signed: bool, limits: Float64 | float = np.inf) -> tuple[Float64, Float64]:
     """The step of least squared error and that error, each of shape (V,).
 
     counts, centers: (V, B) histogram of each channel. Channels that are always 0 get the range of the widest other one, at most 1, and

@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 
+from dqa.calibration import around_zero
 from dqa.coding.huffman import HuffmanTable
 from dqa.program import Coding, Edge, ErrorCoding, Storage, base_row_bytes, minimum_capacity, row_bytes
-
-Floats = npt.NDArray[np.float64]
+from dqa.support.arrays import Bool, Float32, Float64
 
 
 class Reason(StrEnum):
@@ -46,8 +45,8 @@ class TensorFormat:
     code_bits: int
     extra_bits: int
     low: int
-    zero_points: Floats
-    scales: Floats
+    zero_points: Float64
+    scales: Float64
     reason: Reason
     important: tuple[int, ...] = ()
     error_coding: ErrorCoding = ErrorCoding.NONE
@@ -66,13 +65,13 @@ class TensorFormat:
         return self.low + (1 << self.bits) - 1
 
     @property
-    def rounded_by_writer(self) -> npt.NDArray[np.bool_]:
+    def rounded_by_writer(self) -> Bool:
         """The direct channels of a map with extra bits, bool (C,): the writer rounds them to 2^m steps."""
         direct = np.full(len(self.scales), self.storage is Storage.MAP and self.extra_bits > 0)
         direct[list(self.important)] = False
         return direct
 
-    def stored(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def stored(self, values: Float32) -> Float32:
         """What real values (..., C) read back as, no row dropped."""
         q = np.clip(np.rint(values / self.scales + self.zero_points), self.low, self.high) - self.low
         if self.extra_bits and self.rounded_by_writer.any():
@@ -107,7 +106,9 @@ class TensorFormat:
         )
 
 
-def raw(reason: Reason, shape: tuple[int, int, int], scales: Floats, zero_points: Floats, *, unsigned_bytes: bool = False) -> TensorFormat:
+def raw(
+    reason: Reason, shape: tuple[int, int, int], scales: Float64, zero_points: Float64, *, unsigned_bytes: bool = False
+) -> TensorFormat:
     """An edge of plain bytes, 8 bits."""
     storage = Storage.RAW_UINT8 if unsigned_bytes else Storage.RAW_INT8
     return TensorFormat(storage, 8, 0, -128, zero_points, scales, reason, capacity=shape[0] * shape[1] * shape[2])
@@ -119,8 +120,8 @@ def whole(
     code_bits: int,
     extra_bits: int,
     low: int,
-    zero_points: Floats,
-    scales: Floats,
+    zero_points: Float64,
+    scales: Float64,
     *,
     reason: Reason,
 ) -> TensorFormat:
@@ -143,16 +144,23 @@ def value_range(bits: int, signed: bool) -> tuple[int, int]:
     return (-128, -128) if bits == 8 else (0, 0)
 
 
+def affine(low: float, high: float) -> tuple[float, float]:
+    """Scale and integer zero point that spread 8 bits over a range, 0 included."""
+    low, high = around_zero(low, high)
+    scale = (high - low) / 255
+    return scale, float(np.rint(-128 - low / scale))
+
+
 def packed(
     shape: tuple[int, int, int],
     *,
     code_bits: int,
     extra_bits: int,
     signed: bool,
-    scales: Floats,
+    scales: Float64,
     important: tuple[int, ...],
     error_coding: ErrorCoding,
-    error_counts: npt.NDArray[np.float64],
+    error_counts: Float64,
     reason: Reason = Reason.MAP,
 ) -> TensorFormat:
     """A packed map with room for the errors its calibration expects, plus a margin of 1/16.

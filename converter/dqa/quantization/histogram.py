@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.calibration import ChannelStatistics
-
-Floats = npt.NDArray[np.float64]
+from dqa.support.arrays import Float64
 
 BINS = 1024
 
@@ -19,8 +17,8 @@ BINS = 1024
 class Histogram:
     """counts and centers, both (bins,)."""
 
-    counts: Floats
-    centers: Floats
+    counts: Float64
+    centers: Float64
 
     @classmethod
     def of_channels(cls, statistics: ChannelStatistics, bins: int = BINS) -> list[Histogram]:
@@ -36,7 +34,7 @@ class Histogram:
         return cls(counts, np.zeros(BINS))
 
     @classmethod
-    def _rebinned(cls, counts: Floats, centers: Floats, bins: int = BINS) -> Histogram:
+    def _rebinned(cls, counts: Float64, centers: Float64, bins: int = BINS) -> Histogram:
         """The same distribution in that many bins; each bin's center is the mean of what fell into it."""
         if len(counts) == bins:
             return cls(counts, centers)
@@ -52,6 +50,6 @@ class Histogram:
         return self._rebinned(np.concatenate([self.counts, other.counts]), np.concatenate([self.centers, other.centers]))
 
     @staticmethod
-    def stack(histograms: Sequence[Histogram]) -> tuple[Floats, Floats]:
+    def stack(histograms: Sequence[Histogram]) -> tuple[Float64, Float64]:
         """counts and centers, both (V, BINS)."""
         return np.stack([h.counts for h in histograms]), np.stack([h.centers for h in histograms])

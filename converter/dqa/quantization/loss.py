@@ -10,35 +10,32 @@ planner compares sums, it does not predict percentages.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from dqa.calibration import ChannelStatistics
-from dqa.graph import Graph
+from dqa.quantization.calibrated import Calibrated
 from dqa.quantization.clipping import best_step
-from dqa.quantization.decide import non_negative
-from dqa.quantization.formats import Floats
 from dqa.quantization.histogram import Histogram
 from dqa.quantization.ranking import most_important
 from dqa.quantization.sensitivity import sensitivities
+from dqa.quantization.shared_range import non_negative
+from dqa.support.arrays import Float64
 
 
 class EdgeLoss:
     """Noise-to-signal ratio that an activation adds to its consumers' sums, for any number of bits."""
 
-    def __init__(self, graph: Graph, statistics: Mapping[int, ChannelStatistics], tensor: int) -> None:
-        self._counts, self._centers = Histogram.stack(Histogram.of_channels(statistics[tensor], bins=256))
+    def __init__(self, network: Calibrated, tensor: int) -> None:
+        self._counts, self._centers = Histogram.stack(Histogram.of_channels(network.statistics[tensor], bins=256))
         self._total = np.maximum(self._counts.sum(axis=1), 1)
-        self._weights = sensitivities(graph, tensor)
-        self._signed = not non_negative(graph, tensor)
+        self._weights = sensitivities(network.graph, tensor)
+        self._signed = not non_negative(network.graph, tensor)
         self._signal = float((self._power(self._centers) * self._weights).sum())
-        self._noise: dict[int, Floats] = {}
+        self._noise: dict[int, Float64] = {}
 
-    def _power(self, values: Floats) -> Floats:
+    def _power(self, values: Float64) -> Float64:
         return np.asarray((self._counts * values * values).sum(axis=1) / self._total)
 
-    def _of(self, bits: int) -> Floats:
+    def _of(self, bits: int) -> Float64:
         """Noise per channel at the consumers, for codes of that many bits."""
         if bits not in self._noise:
             self._noise[bits] = best_step(self._counts, self._centers, bits, self._signed)[1] / self._total * self._weights

@@ -6,15 +6,13 @@ Every ranking is a function of what calibration saw; the m extra bits go to the 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.errors import RecipeError
+from dqa.support.arrays import Float64
 from dqa.support.settings import RANKINGS
 
-Floats = npt.NDArray[np.float64]
 
-
-def scores(ranking: str, *, energy: Floats, gain: Floats, sensitivity: Floats, seed: int) -> Floats:
+def scores(ranking: str, *, energy: Float64, gain: Float64, sensitivity: Float64, seed: int) -> Float64:
     """A score per channel, higher is more important; all arrays (C,).
 
     energy: mean square of the activation. gain: squared error saved by the extra bits. sensitivity: sum of the squared weights that read
@@ -32,7 +30,7 @@ def scores(ranking: str, *, energy: Floats, gain: Floats, sensitivity: Floats, s
     raise RecipeError(f"'ranking' must be one of {', '.join(RANKINGS)} (got '{ranking}')")
 
 
-def most_important(score: Floats, ratio: float) -> tuple[int, ...]:
+def most_important(score: Float64, ratio: float) -> tuple[int, ...]:
     """The floor(C * ratio) channels of highest score, ascending by number; ties go to the lower number."""
     count = int(len(score) * ratio)
     order = np.argsort(-score, kind="stable")[:count]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.graph import Graph, Op
 from dqa.operators.registry import float_operator
 from dqa.operators.weighted import weighted_operator
+from dqa.support.arrays import Float64
 
-Floats = npt.NDArray[np.float64]
 
-
-def sensitivities(graph: Graph, tensor: int) -> Floats:
+def sensitivities(graph: Graph, tensor: int) -> Float64:
     """Sum of the squared weights that multiply each channel, float64 (C,), over all consumers.
 
     Noise of variance v in channel c adds v * sensitivity[c] to the variance of the consumers' sums. Operators without weights pass on
@@ -25,7 +23,7 @@ def sensitivities(graph: Graph, tensor: int) -> Floats:
     return total if total.any() else np.ones(channels)
 
 
-def _of_consumer(graph: Graph, op: Op, tensor: int, channels: int) -> Floats:
+def _of_consumer(graph: Graph, op: Op, tensor: int, channels: int) -> Float64:
     room = float_operator(op.kind)
     if room.weighted:
         weights = graph.tensors[op.inputs[1]].data

@@ -12,7 +12,8 @@ from dqa.coding.huffman import HuffmanTable
 from dqa.errors import RecipeError
 from dqa.graph import Graph
 from dqa.program import Coding, ErrorCoding, Storage
-from dqa.quantization.formats import Floats, Reason, TensorFormat
+from dqa.quantization.formats import Reason, TensorFormat
+from dqa.support.arrays import Float64
 
 _DIGITS = string.digits + string.ascii_lowercase
 _CODING_KEYS = {"tables", "contexts", "groups", "expected", "share"}
@@ -62,7 +63,7 @@ def _coding(coding: Coding) -> dict[str, Any]:
     }
 
 
-def _shorten(values: Floats) -> float | list[float]:
+def _shorten(values: Float64) -> float | list[float]:
     """One number where all are equal."""
     return float(values[0]) if np.all(values == values[0]) else [float(v) for v in values]
 
@@ -102,7 +103,7 @@ class _Reader:
             raise self._error(key, f"a whole number from {low} to {high}", value)
         return value
 
-    def _floats(self, key: str, count: int, *, positive: bool) -> Floats:
+    def _floats(self, key: str, count: int, *, positive: bool) -> Float64:
         value = self.data.get(key)
         values = value if isinstance(value, list) else [value] * count
         if len(values) != count or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):

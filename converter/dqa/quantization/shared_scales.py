@@ -10,10 +10,10 @@ and so do the outputs of the model, which users read with one scale.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.graph import Graph, Op
 from dqa.operators.registry import float_operator
+from dqa.support.arrays import Int64
 
 
 class _Sets:
@@ -37,7 +37,7 @@ class Ties:
     """The shared scales of a graph's activations.
 
     `channels(t)` gives the scale variable of each channel of tensor t, an int64 array of shape (C,);
-    `group(t)` the number of the set of tensors that share a value range (low, n + m) with t.
+    `range_of(t)` the number of the set of tensors that share a value range (low, n + m) with t.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -49,7 +49,7 @@ class Ties:
             total += graph.tensors[index].hwc[2]
         self._graph = graph
         self._variables = _Sets(total)
-        self._groups = _Sets(len(self._tensors))
+        self._ranges = _Sets(len(self._tensors))
         self._position = {index: i for i, index in enumerate(self._tensors)}
         for op in graph.ops:
             room = float_operator(op.kind)
@@ -61,19 +61,19 @@ class Ties:
         for index in graph.outputs:
             self._one_scale(index)
 
-    def channels(self, tensor: int) -> npt.NDArray[np.int64]:
+    def channels(self, tensor: int) -> Int64:
         base = self._base[tensor]
         count = self._graph.tensors[tensor].hwc[2]
         return np.array([self._variables.find(base + c) for c in range(count)], dtype=np.int64)
 
-    def group(self, tensor: int) -> int:
-        return self._groups.find(self._position[tensor])
+    def range_of(self, tensor: int) -> int:
+        return self._ranges.find(self._position[tensor])
 
-    def groups(self) -> dict[int, list[int]]:
-        """The tensors of each group, in graph order."""
+    def ranges(self) -> dict[int, list[int]]:
+        """The tensors of each range, in graph order."""
         members: dict[int, list[int]] = {}
         for index in self._tensors:
-            members.setdefault(self.group(index), []).append(index)
+            members.setdefault(self.range_of(index), []).append(index)
         return members
 
     def _one_scale(self, tensor: int) -> None:
@@ -87,7 +87,7 @@ class Ties:
         for place, tensor in enumerate(op.inputs):
             if tensor not in self._base:  # a constant
                 continue
-            self._groups.unite(self._position[tensor], self._position[output])
+            self._ranges.unite(self._position[tensor], self._position[output])
             channels, first = self._graph.tensors[tensor].hwc[2], room.passes_to(op, inputs, place)
             if room.free_shape and channels != out_channels:
                 self._one_scale(tensor)

@@ -1,15 +1,13 @@
 """What a conversion tells its user: report.json and report.html."""
 
 from dqa.report.content import build_report, stored_bits
-from dqa.report.interface import Interface, Port, load_interface, mixed_sections, refuse_mixed
+from dqa.report.interface import load_interface, mixed_sections, refuse_mixed
 from dqa.report.mixed import build_mixed_report
 from dqa.report.plan import plan_section
 from dqa.report.record import Identity, identify, program_sha256, record, report_files
 
 __all__ = [
     "Identity",
-    "Interface",
-    "Port",
     "build_mixed_report",
     "build_report",
     "identify",

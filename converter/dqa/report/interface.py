@@ -1,83 +1,15 @@
-"""How numbers enter and leave a converted model: the `interface` section of report.json, which evaluation reads back."""
+"""The `interface` section of report.json, which evaluation reads back, and what a report says of TFLite builtins."""
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from dqa.config import METRICS
 from dqa.errors import InputError
-
-
-@dataclass(frozen=True)
-class Port:
-    """An input or output of the model: bytes of `dtype` (uint8 or int8), real = (byte - zero_point) * scale.
-
-    shape is without the batch; scale and zero_point hold one number, or one for each entry of the last dimension.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    scale: tuple[float, ...]
-    zero_point: tuple[float, ...]
-
-    def to_real(self, data: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """(N, bytes) of the model's dtype as real numbers (N, *shape)."""
-        values = data.reshape(len(data), *self.shape).astype(np.float64)
-        return np.asarray((values - np.array(self.zero_point)) * np.array(self.scale), np.float32)
-
-    def to_bytes(self, real: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint8]:
-        """Real numbers (N, *shape) as the model's bytes (N, bytes), rounded to nearest and clipped."""
-        limits = np.iinfo(np.dtype(self.dtype))
-        values = np.rint(real.astype(np.float64) / np.array(self.scale) + np.array(self.zero_point))
-        return np.asarray(np.clip(values, limits.min, limits.max).astype(self.dtype).reshape(len(real), -1).view(np.uint8))
-
-
-@dataclass(frozen=True)
-class Interface:
-    """The model's ports, and the mapping of the data: float input = (x - data_zero_point) * data_scale.
-
-    push_rows: runtime standalone takes the input row by row.
-    """
-
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
-    data_scale: float | tuple[float, ...]
-    data_zero_point: float | tuple[float, ...]
-    metric: str | None
-    push_rows: bool = False
-
-    def pushed_on(self, runtime: str) -> bool:
-        """Whether a runtime takes the input row by row: TensorFlow Lite Micro owns its tensors, so that there it is whole."""
-        return self.push_rows and runtime == "standalone"
-
-    @property
-    def output_names(self) -> list[str]:
-        return [port.name for port in self.outputs]
-
-    def place(self, output: str | None) -> int:
-        """The place of the output of that name; of the first without one. Raises InputError for a name that no output has."""
-        if output is None:
-            return 0
-        if output not in self.output_names:
-            raise InputError(f"the model has no output '{output}'", hint=f"its outputs: {', '.join(self.output_names)}")
-        return self.output_names.index(output)
-
-    def answers(self, outputs: npt.NDArray[Any], place: int) -> npt.NDArray[np.float32]:
-        """The real numbers (N, *shape) of one output in the bytes (N, bytes) of all of them, one after the other."""
-        sizes = [math.prod(port.shape) for port in self.outputs]
-        start = sum(sizes[:place])
-        return self.outputs[place].to_real(outputs[:, start : start + sizes[place]].view(np.int8))
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+from dqa.program import Interface, Port
+from dqa.support.settings import METRICS
 
 
 def load_interface(out: Path) -> Interface:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.lowering.planned import Planned
 from dqa.planning.search import Solution
@@ -23,6 +22,7 @@ from dqa.program import (
     transient_bytes,
 )
 from dqa.report.reasons import edge_decisions, phase_reasons, smallest_reason
+from dqa.support.arrays import Int64
 
 
 def plan_section(program: Program, planned: Planned | None = None) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _alive(program: Program, layout: Layout, lives: Lifetimes) -> list[int]:
     return [int(total[_bits(phase, moments) > 0].max()) for phase in lives.phases]
 
 
-def _bits(moments: int, count: int) -> npt.NDArray[np.int64]:
+def _bits(moments: int, count: int) -> Int64:
     data = np.frombuffer(moments.to_bytes(-(-count // 8), "little"), np.uint8)
     return np.unpackbits(data, count=count, bitorder="little").astype(np.int64)
 
@@ -124,12 +124,12 @@ def _point(solution: Solution, beside: int) -> dict[str, Any]:
         "arena": solution.arena + beside,
         "loss": float(solution.loss),
         "instructions": solution.work,
-        "phases": solution.candidate.phases[-1] + 1,
+        "phases": solution.phasing.phases[-1] + 1,
     }
 
 
 def _same(a: Solution, b: Solution) -> bool:
-    return (a.arena, a.loss, a.candidate.cuts) == (b.arena, b.loss, b.candidate.cuts)
+    return (a.arena, a.loss, a.phasing.cuts) == (b.arena, b.loss, b.phasing.cuts)
 
 
 def _choice(planned: Planned) -> dict[str, Any]:

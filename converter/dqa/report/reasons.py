@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dqa.lowering.planned import Planned
-from dqa.planning.candidate import Candidate, Held
-from dqa.planning.problem import Option
+from dqa.planning.phasing import Held, Phasing
+from dqa.planning.problem import EdgeOption
 from dqa.program import Edge, Operator, Program, Storage, input_view, row_bytes
 
 COMPARED_BITS = 4
@@ -36,29 +36,29 @@ def phase_reasons(program: Program, planned: Planned | None) -> list[str]:
 def _cut_reason(planned: Planned, number: int) -> str:
     """What would happen if a phase were one with that before it."""
     solution = planned.solution
-    candidate, limit = solution.candidate, planned.limit
-    cuts = candidate.cuts[: number - 1] + candidate.cuts[number:]
-    merged = Candidate(candidate.problem, cuts)
+    phasing, limit = solution.phasing, planned.limit
+    cuts = phasing.cuts[: number - 1] + phasing.cuts[number:]
+    merged = Phasing(phasing.problem, cuts)
     found = merged.allocate(limit)
     before = f"apart from phase {number - 1}: together they"
     if found is None:
         return f"{before} need {merged.least + planned.beside:,} B at least"
     if found[0] > solution.loss * (1 + NEXT_TO_NOTHING):
         return f"{before} fit only with fewer bits, predicted loss {found[0]:.3g} instead of {solution.loss:.3g}"
-    if merged.work > candidate.work:
-        return f"{before} take {merged.work - candidate.work:,} more instructions"
+    if merged.work > phasing.work:
+        return f"{before} take {merged.work - phasing.work:,} more instructions"
     return f"{before} would be about as good, too"
 
 
-def smallest_reason(candidate: Candidate) -> str:
+def smallest_reason(phasing: Phasing) -> str:
     """What fills the fullest phase of the plan with the fewest bytes."""
-    used = candidate.used([0] * len(candidate.held))
+    used = phasing.used([0] * len(phasing.held))
     phase = used.index(max(used))
-    problem = candidate.problem
-    operators = [op for op, at in zip(problem.operators, candidate.phases, strict=True) if at == phase]
-    rings = [problem.edges[i] for i in candidate.rings if candidate.phases[problem.edges[i].producer or 0] == phase]
+    problem = phasing.problem
+    operators = [op for op, at in zip(problem.operators, phasing.phases, strict=True) if at == phase]
+    rings = [problem.edges[i] for i in phasing.rings if phasing.phases[problem.edges[i].producer or 0] == phase]
     parts = [(edge.flows[0].size, f"ring of {edge.name}") for edge in rings if not edge.brief]
-    parts += [(h.weight(0, phase), f"{h.edge.name} {_held(_option(h.options[0]))}, its readers' rows included") for h in candidate.held]
+    parts += [(h.weight(0, phase), f"{h.edge.name} {_held(_option(h.options[0]))}, its readers' rows included") for h in phasing.held]
     parts = sorted((part for part in parts if part[0]), key=lambda part: -part[0])
     shown = "; ".join(f"{name}: {size:,} B" for size, name in parts[:3])
     rest = used[phase] - sum(size for size, _ in parts[:3])
@@ -81,8 +81,8 @@ class _EdgeWords:
         self.used: list[int] = []
         if planned is not None:
             solution = planned.solution
-            self.held = {h.index: (h, option) for h, option in zip(solution.candidate.held, solution.chosen, strict=True)}
-            self.used = solution.candidate.used(solution.chosen)
+            self.held = {h.index: (h, option) for h, option in zip(solution.phasing.held, solution.chosen, strict=True)}
+            self.used = solution.phasing.used(solution.chosen)
 
     def decision(self, number: int) -> str:
         if number < self.program.input_count:
@@ -171,7 +171,7 @@ def _bits(edge: Edge) -> str:
     return f"{edge.code_bits} + {edge.extra_bits} bits" if edge.important else f"{edge.code_bits} bits"
 
 
-def _option(option: Option) -> str:
+def _option(option: EdgeOption) -> str:
     if option.plain:
         return "bytes"
     if option.stored_bits:

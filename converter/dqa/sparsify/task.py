@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.data.dataset import Dataset
 from dqa.errors import DataError
 from dqa.evaluation import metrics
+from dqa.support.arrays import Array, Int64
 
-Array = npt.NDArray[Any]
 Loss = Literal["classes", "binary", "squares"]
 
 
@@ -64,6 +63,6 @@ def split(dataset: Dataset, task: Task, share: float, seed: int) -> tuple[tuple[
     return _part(dataset, task, np.sort(order[count:])), _part(dataset, task, np.sort(order[:count]))
 
 
-def _part(dataset: Dataset, task: Task, chosen: npt.NDArray[np.int64]) -> tuple[Dataset, Task]:
+def _part(dataset: Dataset, task: Task, chosen: Int64) -> tuple[Dataset, Task]:
     targets = None if task.targets is None else task.targets[chosen]
     return Dataset(dataset.x[chosen], targets, None, dataset.name), replace(task, targets=targets)

@@ -8,7 +8,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from dqa.data.dataset import Dataset, InputMapping
@@ -17,8 +16,8 @@ from dqa.evaluation import metrics
 from dqa.sparsify.config import SparsifyConfig
 from dqa.sparsify.maps import activation_maps
 from dqa.sparsify.task import Task
+from dqa.support.arrays import Array, Float64
 
-Array = npt.NDArray[Any]
 _MEASURED = 256
 """Samples of a batch without training."""
 
@@ -91,7 +90,7 @@ class FineTuning:
                     raise DataError(f"{dataset.name}: the loss becomes NaN or infinite", hint="check the input scale, or lower lr or l1")
                 done(len(chosen))
 
-    def _penalty_weights(self, dataset: Dataset) -> npt.NDArray[np.float64]:
+    def _penalty_weights(self, dataset: Dataset) -> Float64:
         """The weight of each map's mean magnitude: relative to what it is before training, and by its share of all values."""
         means = np.zeros(len(self.maps))
         sample = dataset.take(4 * _MEASURED).x

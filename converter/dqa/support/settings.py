@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from dqa.errors import RecipeError
+from dqa.support.limits import MAX_DIMENSION, MAX_EXTRA_BITS
 
 Method = Literal["dqa", "direct"]
 Coding = Literal["huffman", "raw"]
@@ -25,8 +26,6 @@ DQA_ONLY, MLPERF_ONLY, BOTH = PROTOCOLS = ("dqa", "mlperf", "both")
 METRICS = ("top1", "auc", "miou", "mse")
 RANKINGS = ("gain", "energy", "random")
 MAX_BITS = 8
-MAX_EXTRA_BITS = 4
-MAX_CHANNELS = 65535
 WEIGHT_BITS = (4, 8)
 RENAMED = {"layout": "maps"}
 """Settings that had another name: the old one, the present one."""
@@ -224,7 +223,7 @@ def numbers(name: str, value: object, *, positive: bool = False) -> Numbers:
     if isinstance(value, str) and "," in value:
         value = value.split(",")
     if isinstance(value, list | tuple):
-        if not 1 <= len(value) <= MAX_CHANNELS:
+        if not 1 <= len(value) <= MAX_DIMENSION:
             raise RecipeError(f"{name}: expected a number for each channel, got a list of {len(value)}")
         return tuple(_number(name, item, positive) for item in value)
     return _number(name, value, positive)

@@ -10,7 +10,8 @@ import struct
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
+
+from dqa.support.arrays import UInt8
 
 MAX_OBJECTS = 1_000_000
 
@@ -90,7 +91,7 @@ class Table:
         """Number of elements of a vector field, 0 if it is absent."""
         return self._vector(slot, 1)[1]
 
-    def array(self, slot: int) -> npt.NDArray[np.uint8]:
+    def array(self, slot: int) -> UInt8:
         """A vector of bytes, not copied."""
         start, count = self._vector(slot, 1)
         return np.frombuffer(self.data, np.uint8, count, start) if count else np.zeros(0, np.uint8)

@@ -14,8 +14,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from dqa.errors import ProgramError
-from dqa.program import Edge, Program, Storage
-from dqa.program.port import Port
+from dqa.program import Edge, Port, Program, Storage
 from dqa.tflite.custom_options import OPERATOR_NAME, custom_options
 
 SCHEMA_VERSION = 3

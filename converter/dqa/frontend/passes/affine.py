@@ -6,14 +6,12 @@ They become a depthwise 1 x 1 convolution, which then goes into the operator bef
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.graph.edit import UNIT_WINDOW, add_constant, constant, remove, sole_consumer
 from dqa.graph.model import Graph, Op
 from dqa.operators.registry import float_operator
 from dqa.operators.weighted import weighted_operator
-
-Float64 = npt.NDArray[np.float64]
+from dqa.support.arrays import Float64
 
 
 def affine_to_depthwise(graph: Graph) -> bool:

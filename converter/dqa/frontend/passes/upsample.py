@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.graph.model import Graph, Op
+from dqa.support.arrays import Int64
 
 _MOVES = {"RESHAPE", "TILE", "CONCATENATION", "EXPAND_DIMS", "SQUEEZE", "RESIZE_NEAREST_NEIGHBOR"}
 _MAX_ELEMENTS = 1 << 22
-Indices = npt.NDArray[np.int64]
 
 
 def upsample(graph: Graph) -> bool:
@@ -64,7 +63,7 @@ def _replace(graph: Graph, chain: list[Op]) -> bool:
     return True
 
 
-def _move(graph: Graph, op: Op, x: Indices) -> Indices:
+def _move(graph: Graph, op: Op, x: Int64) -> Int64:
     match op.kind:
         case "TILE":
             return np.tile(x, op.attrs["repeats"])

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dqa.errors import DataError
-
-Integers = npt.NDArray[np.int64]
+from dqa.support.arrays import Int32, Int64
 
 WINDOW = 16
 """Bits that `Bits.window` sees at once."""
@@ -20,7 +19,7 @@ def damaged(what: str) -> DataError:
     return DataError(f"coded map: {what}", hint="the bytes are truncated or corrupt, or were written with other tables")
 
 
-def pack_words(words: Integers, lengths: Integers) -> bytes:
+def pack_words(words: Int64, lengths: Int64) -> bytes:
     """Codewords `words` (n,), each in its `lengths` (n,) low bits, 1..48, one after the other."""
     total = int(lengths.sum())
     last = np.repeat(np.cumsum(lengths), lengths)  # where the codeword of each bit ends
@@ -36,20 +35,20 @@ class Bits:
         self.size = 8 * len(data)
 
     @cached_property
-    def window(self) -> npt.NDArray[np.int32]:
+    def window(self) -> Int32:
         """int32 (size + 64,): the 16 bits from each position; bits past the end are 0."""
         padded = np.concatenate([self.data, np.zeros(8 + 2, np.uint8)]).astype(np.int32)
         three = padded[:-2] << 16 | padded[1:-1] << 8 | padded[2:]
         return np.asarray((three[:, None] >> np.arange(8, 0, -1)) & 0xFFFF, np.int32).reshape(-1)
 
     @cached_property
-    def next_one(self) -> npt.NDArray[np.int64]:
+    def next_one(self) -> Int64:
         """(size + 64,): the position of the first 1 at or after each position, the size + 64 where there is none."""
         bits = np.unpackbits(np.concatenate([self.data, np.zeros(8, np.uint8)]))
         place = np.where(bits, np.arange(len(bits)), len(bits))
         return np.minimum.accumulate(place[::-1])[::-1]
 
-    def peek(self, positions: Integers, width: npt.ArrayLike) -> Integers:
+    def peek(self, positions: Int64, width: npt.ArrayLike) -> Int64:
         """The numbers of `width` bits, 0..16 (one for all or one each), at `positions` (n,) up to the end of the stream."""
         return self.window[positions].astype(np.int64) >> (WINDOW - np.asarray(width, np.int64))
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.coding.package_merge import code_lengths
-from dqa.lab.entropy.bits import WINDOW, Bits, Integers, damaged
+from dqa.lab.entropy.bits import WINDOW, Bits, damaged
 from dqa.lab.entropy.prefix import PrefixCode
+from dqa.support.arrays import Int32, Int64
 
 MAX_LENGTH = WINDOW
 RARE = 2
@@ -26,11 +26,11 @@ class Huffman(PrefixCode):
     lengths  int64 (E,), 1..16: of their codewords
     """
 
-    entries: npt.NDArray[np.int64]
-    lengths: npt.NDArray[np.int64]
+    entries: Int64
+    lengths: Int64
 
     @classmethod
-    def fit(cls, counts: Integers, bits: int, max_length: int = MAX_LENGTH) -> Huffman:
+    def fit(cls, counts: Int64, bits: int, max_length: int = MAX_LENGTH) -> Huffman:
         """The code of at most `max_length` bits, bits..16, with the fewest bits for `counts` (2^bits,); the rare share the escape."""
         if not bits <= max_length <= MAX_LENGTH:
             raise ValueError(f"codewords of at most {max_length} bits for symbols of {bits}, expected {bits}..{MAX_LENGTH}")
@@ -59,17 +59,17 @@ class Huffman(PrefixCode):
         return int(self.entries[-1]) == 1 << self.bits
 
     @cached_property
-    def _order(self) -> Integers:
+    def _order(self) -> Int64:
         """The entries' places in canonical order: by length, then by symbol."""
         return np.argsort(self.lengths, kind="stable")
 
     @cached_property
-    def _by_window(self) -> npt.NDArray[np.int32]:
+    def _by_window(self) -> Int32:
         """(2^16,): the place in `entries` of the codeword that the 16 bits begin with."""
         return np.repeat(self._order, np.int64(1) << (WINDOW - self.lengths[self._order])).astype(np.int32)
 
     @cached_property
-    def _of_symbol(self) -> npt.NDArray[np.int64]:
+    def _of_symbol(self) -> Int64:
         """(2^bits, 2): codeword and length of every symbol, the escape's with the symbol behind it where it has none."""
         ordered = self.lengths[self._order]
         codes = np.empty(len(ordered), np.int64)
@@ -81,14 +81,14 @@ class Huffman(PrefixCode):
         table[self.entries] = np.stack([codes, self.lengths], axis=1)
         return table[:-1]
 
-    def words(self, symbols: Integers) -> tuple[Integers, Integers]:
+    def words(self, symbols: Int64) -> tuple[Int64, Int64]:
         return self._of_symbol[symbols, 0], self._of_symbol[symbols, 1]
 
-    def lengths_at(self, bits: Bits, positions: Integers) -> Integers:
+    def lengths_at(self, bits: Bits, positions: Int64) -> Int64:
         entry = self._by_window[bits.window[positions]]
         return self.lengths[entry] + self.bits * (self.entries[entry] >> self.bits)
 
-    def symbols_at(self, bits: Bits, positions: Integers) -> Integers:
+    def symbols_at(self, bits: Bits, positions: Int64) -> Int64:
         entry = self._by_window[bits.window[positions]]
         symbols = self.entries[entry]
         escaped = np.flatnonzero(symbols >> self.bits)

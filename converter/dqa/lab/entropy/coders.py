@@ -11,23 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.errors import DataError
-from dqa.lab.entropy.bits import Bits, Integers, damaged, pack_words
+from dqa.lab.entropy.bits import Bits, damaged, pack_words
 from dqa.lab.entropy.canonical import Huffman
 from dqa.lab.entropy.prefix import MAX_BITS, PrefixCode, Raw, ZeroValue
 from dqa.lab.entropy.reference import COMPRESSORS, Reference
 from dqa.lab.entropy.seg import SparseExpGolomb
+from dqa.support.arrays import Int64, Integer
 
-Maps = npt.NDArray[np.integer[Any]]
 Plane = tuple[PrefixCode, ...]
 """One prefix code for all values, or one for each channel."""
 
-_FITS: dict[str, Callable[[Integers, int], PrefixCode]] = {
+_FITS: dict[str, Callable[[Int64, int], PrefixCode]] = {
     "raw": Raw.fit,
     "zvc": ZeroValue.fit,
     "seg": SparseExpGolomb.fit,
@@ -67,7 +65,7 @@ class MapCoder:
         """What a decoder has to be given once, for all maps, in bits."""
         return sum(code.table_bits for plane in self.planes for code in plane)
 
-    def encode(self, maps: Maps) -> bytes:
+    def encode(self, maps: Integer) -> bytes:
         """Integers (..., C) as bytes. Raises ValueError for values out of range, or other channels than were fitted."""
         symbols = _split(maps, self.bits, self.extra_bits, self.signed)
         if self.reference is not None:
@@ -75,7 +73,7 @@ class MapCoder:
         pieces = [code.words(values) for plane, part in zip(self.planes, symbols, strict=True) for code, values in _per_code(plane, part)]
         return pack_words(np.concatenate([words for words, _ in pieces]), np.concatenate([lengths for _, lengths in pieces]))
 
-    def encoded_bits(self, maps: Maps) -> int:
+    def encoded_bits(self, maps: Integer) -> int:
         """The bits that maps (N, ..., C) take when each is encoded by itself; of prefix codes without the filled last bytes.
 
         Raises ValueError as `encode`.
@@ -84,12 +82,12 @@ class MapCoder:
             return sum(8 * len(self.encode(values)) for values in maps)
         return sum(code.cost(np.bincount(symbols, minlength=1 << code.bits)) for code, symbols in self._parts(maps))
 
-    def _parts(self, maps: Maps) -> list[tuple[PrefixCode, Integers]]:
+    def _parts(self, maps: Integer) -> list[tuple[PrefixCode, Int64]]:
         """Each prefix code with the symbols (n,) it codes, in the order of the stream."""
         symbols = _split(maps, self.bits, self.extra_bits, self.signed)
         return [pair for plane, part in zip(self.planes, symbols, strict=True) for pair in _per_code(plane, part)]
 
-    def decode(self, data: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    def decode(self, data: bytes, shape: tuple[int, ...]) -> Int64:
         """The values that were encoded, int64 of that shape. Raises DataError where `data` cannot be what `encode` gave for it."""
         count = int(np.prod(shape))
         if self.reference is not None:
@@ -109,7 +107,7 @@ class MapCoder:
         return _joined(symbols, self.extra_bits, self.signed).reshape(shape)
 
 
-def fit(name: str, maps: Maps, bits: int, *, signed: bool = False, extra_bits: int = 0) -> MapCoder:
+def fit(name: str, maps: Integer, bits: int, *, signed: bool = False, extra_bits: int = 0) -> MapCoder:
     """The coder `name` fitted to calibration maps (..., C), integers of `bits` bits.
 
     One of CODERS takes values whole; one of SPLIT_CODERS needs extra_bits, 1 .. bits - 1: the errors' share of the bits.
@@ -132,7 +130,7 @@ def fit(name: str, maps: Maps, bits: int, *, signed: bool = False, extra_bits: i
     return MapCoder(name, bits, signed, extra_bits, tuple(planes))
 
 
-def _split(maps: Maps, bits: int, extra_bits: int, signed: bool) -> list[Integers]:
+def _split(maps: Integer, bits: int, extra_bits: int, signed: bool) -> list[Int64]:
     """The symbols of values, or of codes and errors, each int64 (values per channel, C)."""
     if not 1 <= bits <= MAX_BITS:
         raise ValueError(f"values of {bits} bits, expected 1..{MAX_BITS}")
@@ -151,7 +149,7 @@ def _split(maps: Maps, bits: int, extra_bits: int, signed: bool) -> list[Integer
     return [codes, values & (1 << extra_bits) - 1] if extra_bits else [codes]
 
 
-def _joined(symbols: list[Integers], extra_bits: int, signed: bool) -> Integers:
+def _joined(symbols: list[Int64], extra_bits: int, signed: bool) -> Int64:
     """Inverts `_split`."""
     codes = symbols[0]
     if signed:
@@ -159,7 +157,7 @@ def _joined(symbols: list[Integers], extra_bits: int, signed: bool) -> Integers:
     return codes << extra_bits | symbols[1] if extra_bits else codes
 
 
-def _per_code(plane: Plane, symbols: Integers) -> list[tuple[PrefixCode, Integers]]:
+def _per_code(plane: Plane, symbols: Int64) -> list[tuple[PrefixCode, Int64]]:
     """Each code of a plane with the symbols (n,) it codes: all of them, or channel after channel."""
     if len(plane) == 1:
         return [(plane[0], symbols.reshape(-1))]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dqa.lab.entropy.bits import Bits, Integers, damaged
+from dqa.lab.entropy.bits import Bits, damaged
+from dqa.support.arrays import Int64
 
 MAX_BITS = 16
 
@@ -33,23 +34,23 @@ class PrefixCode(ABC):
         """The longest codeword in bits."""
 
     @abstractmethod
-    def words(self, symbols: Integers) -> tuple[Integers, Integers]:
+    def words(self, symbols: Int64) -> tuple[Int64, Int64]:
         """Codewords and their lengths, (n,) each."""
 
     @abstractmethod
-    def lengths_at(self, bits: Bits, positions: Integers) -> Integers:
+    def lengths_at(self, bits: Bits, positions: Int64) -> Int64:
         """The length >= 1 of the codeword that starts at each position (n,), whatever the bits there are."""
 
     @abstractmethod
-    def symbols_at(self, bits: Bits, positions: Integers) -> Integers:
+    def symbols_at(self, bits: Bits, positions: Int64) -> Int64:
         """The symbols of the codewords that start at `positions` (n,); may pass 2^bits - 1 in a corrupt stream."""
 
-    def cost(self, counts: Integers) -> int:
+    def cost(self, counts: Int64) -> int:
         """The bits that symbols take which occur `counts` (2^bits,) times."""
         seen = np.flatnonzero(counts)
         return int(self.words(seen)[1] @ counts[seen])
 
-    def read(self, bits: Bits, position: int, count: int) -> tuple[Integers, int]:
+    def read(self, bits: Bits, position: int, count: int) -> tuple[Int64, int]:
         """`count` symbols from `position` on, and where they end. Raises DataError where it ends before, or holds none."""
         # The length is found for every place at once; the walk from codeword to codeword is then a look-up each.
         last = min(bits.size, position + count * self.max_length)
@@ -74,7 +75,7 @@ class Raw(PrefixCode):
     """Symbols as they are."""
 
     @classmethod
-    def fit(cls, counts: Integers, bits: int) -> Raw:
+    def fit(cls, counts: Int64, bits: int) -> Raw:
         return cls(bits)
 
     @property
@@ -85,13 +86,13 @@ class Raw(PrefixCode):
     def max_length(self) -> int:
         return self.bits
 
-    def words(self, symbols: Integers) -> tuple[Integers, Integers]:
+    def words(self, symbols: Int64) -> tuple[Int64, Int64]:
         return symbols, np.full(len(symbols), self.bits)
 
-    def lengths_at(self, bits: Bits, positions: Integers) -> Integers:
+    def lengths_at(self, bits: Bits, positions: Int64) -> Int64:
         return np.full(len(positions), self.bits)
 
-    def symbols_at(self, bits: Bits, positions: Integers) -> Integers:
+    def symbols_at(self, bits: Bits, positions: Int64) -> Int64:
         return bits.peek(positions, self.bits)
 
 
@@ -100,7 +101,7 @@ class ZeroValue(PrefixCode):
     """Zero-value coding: the bit 0 for a zero, the bit 1 and the symbol for another (the mask beside the values, not apart from them)."""
 
     @classmethod
-    def fit(cls, counts: Integers, bits: int) -> ZeroValue:
+    def fit(cls, counts: Int64, bits: int) -> ZeroValue:
         return cls(bits)
 
     @property
@@ -111,11 +112,11 @@ class ZeroValue(PrefixCode):
     def max_length(self) -> int:
         return 1 + self.bits
 
-    def words(self, symbols: Integers) -> tuple[Integers, Integers]:
+    def words(self, symbols: Int64) -> tuple[Int64, Int64]:
         return np.where(symbols > 0, symbols | 1 << self.bits, 0), np.where(symbols > 0, 1 + self.bits, 1)
 
-    def lengths_at(self, bits: Bits, positions: Integers) -> Integers:
+    def lengths_at(self, bits: Bits, positions: Int64) -> Int64:
         return 1 + self.bits * bits.peek(positions, 1)
 
-    def symbols_at(self, bits: Bits, positions: Integers) -> Integers:
+    def symbols_at(self, bits: Bits, positions: Int64) -> Int64:
         return bits.peek(positions + 1, self.bits) * bits.peek(positions, 1)

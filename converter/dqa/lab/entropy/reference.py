@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dqa.errors import ToolError
-from dqa.lab.entropy.bits import Integers, damaged
+from dqa.lab.entropy.bits import damaged
+from dqa.support.arrays import Int64
 
 _LZMA = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": 1 << 20, "lc": 0, "lp": 0, "pb": 0}]
 _ZSTD_LEVEL = 22
@@ -31,11 +32,11 @@ class Reference:
     def _dtype(self) -> str:
         return "u1" if self.bits <= 8 else "<u2"
 
-    def encode(self, symbols: Integers) -> bytes:
+    def encode(self, symbols: Int64) -> bytes:
         """The symbols (n,), compressed. Raises ToolError where the library is missing."""
         return COMPRESSORS[self.name][0](symbols.astype(self._dtype).tobytes())
 
-    def decode(self, data: bytes, count: int) -> Integers:
+    def decode(self, data: bytes, count: int) -> Int64:
         """Exactly `count` symbols, int64. Raises DataError for anything else, ToolError where the library is missing."""
         size = count * np.dtype(self._dtype).itemsize
         try:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dqa.lab.entropy.bits import WINDOW, Bits, Integers
+from dqa.lab.entropy.bits import WINDOW, Bits
 from dqa.lab.entropy.prefix import PrefixCode
+from dqa.support.arrays import Int64
 
 ORDER_BITS = 4
 
@@ -24,7 +25,7 @@ class SparseExpGolomb(PrefixCode):
     order: int = 0
 
     @classmethod
-    def fit(cls, counts: Integers, bits: int) -> SparseExpGolomb:
+    def fit(cls, counts: Int64, bits: int) -> SparseExpGolomb:
         """The order that takes the fewest bits for `counts` (2^bits,); the lowest of equal ones."""
         return min((cls(bits, order) for order in range(bits)), key=lambda code: code.cost(counts))
 
@@ -36,7 +37,7 @@ class SparseExpGolomb(PrefixCode):
     def max_length(self) -> int:
         return int(self.words(np.array([(1 << self.bits) - 1]))[1][0])
 
-    def words(self, symbols: Integers) -> tuple[Integers, Integers]:
+    def words(self, symbols: Int64) -> tuple[Int64, Int64]:
         v = np.maximum(symbols - 1, 0)
         u = (v >> self.order) + 1
         zeros = np.frexp(u.astype(np.float64))[1].astype(np.int64) - 1
@@ -45,14 +46,14 @@ class SparseExpGolomb(PrefixCode):
         words = np.int64(1) << (lengths - 1) | u << self.order | low
         return np.where(symbols > 0, words, 0), np.where(symbols > 0, lengths, 1)
 
-    def _zeros(self, bits: Bits, positions: Integers) -> Integers:
+    def _zeros(self, bits: Bits, positions: Int64) -> Int64:
         """z of the codewords that start at `positions`, kept where a window reaches in streams that are corrupt."""
         return np.asarray(np.minimum(bits.next_one[positions + 1] - (positions + 1), WINDOW - 1))
 
-    def lengths_at(self, bits: Bits, positions: Integers) -> Integers:
+    def lengths_at(self, bits: Bits, positions: Int64) -> Int64:
         return np.where(bits.peek(positions, 1) > 0, 2 + 2 * self._zeros(bits, positions) + self.order, 1)
 
-    def symbols_at(self, bits: Bits, positions: Integers) -> Integers:
+    def symbols_at(self, bits: Bits, positions: Int64) -> Int64:
         zeros = self._zeros(bits, positions)
         u = bits.peek(positions + 1 + zeros, zeros + 1)
         low = bits.peek(positions + 2 + 2 * zeros, self.order)

@@ -1,4 +1,4 @@
-"""The default of `dqa convert`: coded maps of a hard size, all chosen together (dqa.quantization.coded.choose).
+"""The default of `dqa convert`: coded maps of a hard size, all chosen together (dqa.quantization.coded.bit_allocation).
 
 Steps, allocation and simulation are those of a conversion; the network around the maps stays float.
 """
@@ -16,15 +16,18 @@ from dqa.calibration.segments import Runner
 from dqa.conversion.request import subset
 from dqa.frontend import FloatModel
 from dqa.graph import Graph
-from dqa.lab.methods.base import SCALE_BITS, Calibration, Float32, Float64, Quantizer, Stored
+from dqa.lab.methods.base import SCALE_BITS, Calibration, Quantizer, Stored
 from dqa.lab.methods.evaluate import capture
 from dqa.program import Storage
 from dqa.program.layout import CODED_TABLE_BYTES
-from dqa.quantization.coded import choose as stored
+from dqa.quantization.calibrated import BorderFormat, Calibrated
+from dqa.quantization.coded import bit_allocation
 from dqa.quantization.coded.read_back import read_back
-from dqa.quantization.decide import EdgeChoice, FreeGroup, InputFormat, decide, free_groups
+from dqa.quantization.decide import decide, free_ranges
 from dqa.quantization.formats import TensorFormat
+from dqa.quantization.shared_range import FreeRange, StorageChoice
 from dqa.quantization.weights import bias_correction
+from dqa.support.arrays import Float32, Float64
 from dqa.support.settings import ConvertConfig
 
 
@@ -59,19 +62,19 @@ class CodedNetwork:
     """
 
     def __init__(self, runner: Runner, model: FloatModel, x: Float32) -> None:
-        graph, hooks, config = runner.graph, runner.hooks, ConvertConfig()
+        graph, hooks = runner.graph, runner.hooks
         self.graph, self.x = graph, x[subset(len(x), bias_correction.samples(graph))]
         statistics = collect(model, graph, x)
         inputs = {t: _eight_bits(statistics[t].minimum, statistics[t].maximum) for t in graph.inputs}
-        free = free_groups(graph, statistics, inputs, config)
-        plain = {t: EdgeChoice(Storage.MAP) for group in free for t in group.members}
-        formats = decide(graph, statistics, inputs, config, choices=plain)
+        network = Calibrated(graph, statistics, inputs, ConvertConfig())
+        free = free_ranges(network)
+        formats = decide(network, {t: StorageChoice(Storage.MAP) for group in free for t in group.members})
         groups = [group for group in (_among(group, hooks) for group in free) if group.members]
-        few = x[subset(len(x), stored.samples(groups, graph))]
+        few = x[subset(len(x), bit_allocation.sample_count(groups, graph))]
         self.free = [t for group in groups for t in group.members]
         self.shapes = {t: graph.tensors[t].hwc for t in hooks}
         self.plain = {t: formats[t] for t in hooks}
-        self.search = stored.Search(graph, groups, capture(runner, few, self.free), few)
+        self.search = bit_allocation.BitAllocator(graph, groups, capture(runner, few, self.free), few)
 
     def within(self, bits: float) -> dict[int, CodedQuantizer]:
         """A quantizer for every hooked tensor, together at most `bits` per value. Raises RecipeError where these are too few."""
@@ -100,7 +103,7 @@ class CodedQuantizer:
         return Stored(read_back(self.format, self.shape, x), 8.0 * self.format.capacity * len(x))
 
 
-def _among(group: FreeGroup, tensors: tuple[int, ...]) -> FreeGroup:
+def _among(group: FreeRange, tensors: tuple[int, ...]) -> FreeRange:
     """The group without the members, and the scale variables, that are not stored here."""
     members = tuple(t for t in group.members if t in tensors)
     used = sorted({int(v) for t in members for v in group.rows[t]})
@@ -108,10 +111,10 @@ def _among(group: FreeGroup, tensors: tuple[int, ...]) -> FreeGroup:
     return replace(group, members=members, rows=rows, finest=group.finest[used])
 
 
-def _eight_bits(low: Float64, high: Float64) -> InputFormat:
+def _eight_bits(low: Float64, high: Float64) -> BorderFormat:
     """The network's input, which is not among the tensors stored here."""
     top = max(float(np.abs(low).max()), float(np.abs(high).max())) or 1.0
-    return InputFormat("int8", np.full(len(low), top / 127), np.zeros(len(low)))
+    return BorderFormat("int8", np.full(len(low), top / 127), np.zeros(len(low)))
 
 
 def _flash(fmt: TensorFormat, shape: tuple[int, int, int], tables: bool) -> int:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dqa.calibration.segments import Change, Runner
-from dqa.lab.methods.base import CONSUMER_SAMPLES, Calibration, Float32, Method, Quantizer
+from dqa.lab.methods.base import CONSUMER_SAMPLES, Calibration, Method, Quantizer
+from dqa.support.arrays import Float32
 
-MAX_VALUES = 1 << 24
+CAPTURED_VALUES = 1 << 24
 """Values kept of one tensor for calibration: 64 MiB."""
 
 
@@ -46,7 +47,7 @@ class Outcome:
         return sum(t.bits for t in self.tensors.values()) / max(sum(t.values for t in self.tensors.values()), 1)
 
 
-def capture(runner: Runner, x: Float32, tensors: Sequence[int], limit: int = MAX_VALUES) -> dict[int, Float32]:
+def capture(runner: Runner, x: Float32, tensors: Sequence[int], limit: int = CAPTURED_VALUES) -> dict[int, Float32]:
     """The values of hooked tensors on the first samples of x, (n, ..., C), each with at most `limit` values or one sample."""
     shapes = {index: runner.graph.tensors[index].shape[1:] for index in tensors}
     room = {index: max(1, min(len(x), limit // int(np.prod(shape)))) for index, shape in shapes.items()}

@@ -14,16 +14,15 @@ stopping at "cannot win" would change it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.calibration.segments import Change, Runner, State
 from dqa.errors import DataError
-from dqa.lab.methods.base import Float32, rows
+from dqa.lab.methods.base import rows
 from dqa.lab.methods.loss import correct
 from dqa.lab.methods.paper import signed_codes
+from dqa.support.arrays import Array, Float32, Int64
 
 Result = tuple[dict[int, list[int]], int, float]
 Done = Callable[[int], None]
@@ -38,7 +37,7 @@ def direct_but(values: Float32, channel: int | None, bits: int) -> Float32:
     return out
 
 
-def literal(runner: Runner, x: Float32, y: npt.NDArray[Any] | None, bits: int, done: Done) -> Result:
+def literal(runner: Runner, x: Float32, y: Array | None, bits: int, done: Done) -> Result:
     """(orders, evaluations, runs) by one evaluation of the whole network per channel."""
     labels = _labels(x, y)
     path: dict[int, int] = {}
@@ -59,7 +58,7 @@ def literal(runner: Runner, x: Float32, y: npt.NDArray[Any] | None, bits: int, d
     return orders, evaluations, float(evaluations)
 
 
-def fast(runner: Runner, x: Float32, y: npt.NDArray[Any] | None, bits: int, done: Done) -> Result:
+def fast(runner: Runner, x: Float32, y: Array | None, bits: int, done: Done) -> Result:
     """What `literal` gives, with the work that decides nothing left out."""
     labels = _labels(x, y)
     batches = [slice(start, start + runner.batch) for start in range(0, len(x), runner.batch)]
@@ -83,7 +82,7 @@ def fast(runner: Runner, x: Float32, y: npt.NDArray[Any] | None, bits: int, done
     return orders, evaluations, work
 
 
-def _count(runner: Runner, states: list[State], labels: list[npt.NDArray[Any]], index: int, bits: int) -> tuple[list[int], int]:
+def _count(runner: Runner, states: list[State], labels: list[Array], index: int, bits: int) -> tuple[list[int], int]:
     """A number per channel that orders them as the labels they hit do, and the samples run through the rest of the network."""
     counts = np.zeros(runner.graph.tensors[index].shape[-1], np.int64)
     open_ones = list(range(len(counts)))
@@ -110,7 +109,7 @@ def _count(runner: Runner, states: list[State], labels: list[npt.NDArray[Any]], 
     return counts.tolist(), samples
 
 
-def _settled(counts: npt.NDArray[np.int64], channel: int, open_ones: list[int], left: int) -> bool:
+def _settled(counts: Int64, channel: int, open_ones: list[int], left: int) -> bool:
     """Whether no channel that still counts can come level with this one, whatever the `left` labels say.
 
     Ones that stopped before were out of reach of it then, and it of them.
@@ -132,7 +131,7 @@ def _change(channel: int, bits: int) -> Change:
     return lambda values: direct_but(values, channel, bits)
 
 
-def _labels(x: Float32, y: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
+def _labels(x: Float32, y: Array | None) -> Array:
     if y is None or len(y) != len(x):
         raise DataError("the greedy ranking needs a label for each sample", hint="choose the ranking energy, which needs none")
     return y

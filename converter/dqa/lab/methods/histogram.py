@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dqa.lab.methods.base import Float32, Float64
+from dqa.support.arrays import Float32, Float64
 
 BINS = 2048
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
+
+from dqa.support.arrays import Integer
 
 
 @dataclass(order=True)
@@ -41,7 +42,7 @@ def code_lengths(counts: Sequence[int], first: Sequence[int]) -> dict[int, int]:
     return lengths if len(lengths) > 1 else dict.fromkeys(lengths, 1)
 
 
-def inband_bits(symbols: npt.NDArray[np.integer], symbol_bits: int) -> int:
+def inband_bits(symbols: Integer, symbol_bits: int) -> int:
     """Bits of payload and table of one channel's errors, 1-D, each 0 .. 2^symbol_bits - 1."""
     size = 1 << symbol_bits
     counts = np.bincount(symbols, minlength=size).tolist()

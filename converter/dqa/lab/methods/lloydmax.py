@@ -8,11 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from dqa.lab.methods.base import SCALE_BITS, Calibration, Float32, Float64, Stored
+from dqa.lab.methods.base import SCALE_BITS, Calibration, Stored
 from dqa.lab.methods.checks import check_bits
 from dqa.lab.methods.histogram import histogram
 from dqa.lab.methods.uniform import Granularity, UniformMethod, per_granularity
 from dqa.quantization.clipping import levels
+from dqa.support.arrays import Float32, Float64
 
 ROUNDS = 200
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.errors import DataError
 from dqa.graph import Graph
-from dqa.lab.methods.base import Float32
+from dqa.support.arrays import Array, Float32, Int64
 
 
-def correct(outputs: Float32, y: npt.NDArray[Any]) -> int:
+def correct(outputs: Float32, y: Array) -> int:
     """How many labels the first output's highest class hits: outputs (N, ..., classes), y whole numbers (N, ...).
 
     Raises DataError if y holds no such labels.
@@ -26,7 +24,7 @@ def correct(outputs: Float32, y: npt.NDArray[Any]) -> int:
     return int((outputs.argmax(axis=-1) == y).sum())
 
 
-def loss_gradient(graph: Graph, values: Mapping[int, Float32], y: npt.NDArray[Any] | None) -> dict[int, Float32]:
+def loss_gradient(graph: Graph, values: Mapping[int, Float32], y: Array | None) -> dict[int, Float32]:
     """dLoss/dx of the tensor the loss reads, summed over samples.
 
     y: whole numbers, one per vector of the output: cross-entropy (after the network's softmax if it ends with one; labels past the last
@@ -46,7 +44,7 @@ def loss_gradient(graph: Graph, values: Mapping[int, Float32], y: npt.NDArray[An
     return {out: np.asarray(2 * (outputs - labels), np.float32)}
 
 
-def _cross_entropy(graph: Graph, values: Mapping[int, Float32], labels: npt.NDArray[np.int64]) -> dict[int, Float32]:
+def _cross_entropy(graph: Graph, values: Mapping[int, Float32], labels: Int64) -> dict[int, Float32]:
     out = graph.outputs[0]
     producer = graph.producer(out)
     if producer is not None and producer.kind == "SOFTMAX":

@@ -18,8 +18,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from dqa.lab.methods.base import CONSUMER_SAMPLES, SCALE_BITS, Calibration, Float32, Stored
+from dqa.lab.methods.base import CONSUMER_SAMPLES, SCALE_BITS, Calibration, Stored
 from dqa.lab.methods.checks import check_bits
+from dqa.support.arrays import Float32
 
 CLIPS = np.arange(100, 0, -1) / 100
 MEANS = np.arange(-50, 50) / 50

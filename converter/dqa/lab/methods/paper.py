@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from dqa.lab.methods.base import Calibration, Float32, Stored, rows
+from dqa.lab.methods.base import Calibration, Stored, rows
 from dqa.lab.methods.checks import check_bits, check_share
 from dqa.lab.methods.inband import inband_bits
-
-Int32 = npt.NDArray[np.int32]
+from dqa.support.arrays import Bool, Float32, Int32
 
 
 def signed_codes(x: Float32, bits: int | Int32) -> tuple[Float32, Float32]:
@@ -75,7 +73,7 @@ class PaperQuantizer:
 
     bits: int
     extra_bits: int
-    important: npt.NDArray[np.bool_]
+    important: Bool
 
     @property
     def table_bits(self) -> int:

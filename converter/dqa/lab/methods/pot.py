@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from dqa.lab.methods.base import Calibration, Float32, Stored
+from dqa.lab.methods.base import Calibration, Stored
 from dqa.lab.methods.checks import check_bits
+from dqa.support.arrays import Float32
 
 EPSILON = np.float32(1e-8)
 

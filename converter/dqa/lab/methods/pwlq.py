@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from dqa.lab.methods.base import SCALE_BITS, Calibration, Float32, Float64, Stored
+from dqa.lab.methods.base import SCALE_BITS, Calibration, Stored
 from dqa.lab.methods.checks import check_bits
 from dqa.lab.methods.histogram import histogram
 from dqa.lab.methods.uniform import Granularity, per_granularity
+from dqa.support.arrays import Float32, Float64, Floating
 
 Breakpoint = Literal["search", "normal", "laplace"]
-Floats = npt.NDArray[np.floating[Any]]
 Limit = Literal["top10", "max", "mse"]
 
 # The authors' grid: tenths, then hundredths around the best, then thousandths.
@@ -89,7 +88,7 @@ class PwlqQuantizer:
         return Stored(np.asarray(np.copysign(out, x) if self.signed else out, np.float32), float((self.bits + 1) * x.size))
 
 
-def _magnitudes(size: Floats, m: Floats, p: Floats, count: int) -> Floats:
+def _magnitudes(size: Floating, m: Floating, p: Floating, count: int) -> Floating:
     """Magnitudes in two pieces of `count` steps each: 0 .. p and p .. m, which broadcast against `size`."""
     near, far = p / count, (m - p) / count
     centre = np.rint(size / near) * near

@@ -19,10 +19,11 @@ from dqa.calibration.segments import Change, Runner
 from dqa.errors import ModelError, RecipeError
 from dqa.graph.execute import run
 from dqa.graph.gradient import gradients
-from dqa.lab.methods.base import Float32, Float64, rows
+from dqa.lab.methods.base import rows
 from dqa.lab.methods.greedy import fast, literal
 from dqa.lab.methods.loss import loss_gradient
 from dqa.lab.methods.paper import signed_codes
+from dqa.support.arrays import Float32, Float64
 
 Orders = dict[int, list[int]]
 Done = Callable[[int], None]

@@ -11,10 +11,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from dqa.lab.methods.base import SCALE_BITS, Calibration, Float32, Float64, Stored, rows
+from dqa.lab.methods.base import SCALE_BITS, Calibration, Stored, rows
 from dqa.lab.methods.checks import check_bits
 from dqa.lab.methods.histogram import histogram
 from dqa.quantization.clipping import levels, squared_error
+from dqa.support.arrays import Float32, Float64
 
 Granularity = Literal["channel", "tensor"]
 Clip = Literal["max", "percentile", "mse", "aciq"]

@@ -8,15 +8,13 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.evaluation.metrics import HIGHER_IS_BETTER
 from dqa.lab.study.grid import FLOAT, Job
 from dqa.lab.study.run import StudyRun
 from dqa.lab.study.statistics import Outcome, interval, mcnemar, resampled, wilson
 from dqa.lab.study.store import Record
-
-Float64 = npt.NDArray[np.float64]
+from dqa.support.arrays import Float64
 
 BUDGETS = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0)
 """Stored bits per activation at which methods are compared."""

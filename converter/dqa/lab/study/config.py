@@ -42,7 +42,7 @@ WHERE = ("block", "all")
 """Block outputs (the sums that end residual blocks), or every activation."""
 MAX_SEED = 2**32 - 1
 MAX_SAMPLES = 10**9
-MAX_VALUES = 1000
+MAX_ALTERNATIVES = 1000
 """Of one option of one entry."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 SECTIONS = ("dqa_study", "reference", "seeds", "tensors", "models", "grid")
@@ -187,8 +187,8 @@ def _seeds(where: str, value: object) -> tuple[int, ...]:
 
 def _list(where: str, value: object) -> list[Any]:
     values = value if isinstance(value, list) else [value]
-    if not 1 <= len(values) <= MAX_VALUES:
-        raise RecipeError(f"{where}: expected 1 to {MAX_VALUES} values, got {len(values)}")
+    if not 1 <= len(values) <= MAX_ALTERNATIVES:
+        raise RecipeError(f"{where}: expected 1 to {MAX_ALTERNATIVES} values, got {len(values)}")
     return values
 
 

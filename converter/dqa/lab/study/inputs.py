@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.data import dataset as datasets
 from dqa.errors import DataError
 from dqa.evaluation import metrics
 from dqa.frontend import FloatModel, load_model
 from dqa.lab.study.config import StudyModel
+from dqa.support.arrays import Float32, Int64
 from dqa.support.files import write_atomically
 from dqa.support.version import __version__
-
-Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def prepare(settings: StudyModel, directory: Path) -> ModelInputs:
     return ModelInputs(settings, tflite.resolve(), metric, tuple(fingerprint.items()), shapes)
 
 
-def pick(dataset: datasets.Dataset, chosen: npt.NDArray[np.int64]) -> datasets.Dataset:
+def pick(dataset: datasets.Dataset, chosen: Int64) -> datasets.Dataset:
     """The chosen samples of a dataset."""
     y = dataset.y if dataset.y is None or dataset.labels_are_per_group else dataset.y[chosen]
     return replace(dataset, x=dataset.x[chosen], y=y, group=None if dataset.group is None else dataset.group[chosen])

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.calibration.segments import Runner
 from dqa.errors import DqaError
@@ -25,9 +24,9 @@ from dqa.lab.methods.tensors import choose_tensors
 from dqa.lab.study.grid import FLOAT, Job, Ranking
 from dqa.lab.study.inputs import ModelInputs
 from dqa.lab.study.statistics import outcome
+from dqa.support.arrays import Float32, Int32
 from dqa.support.resources import PACKAGE
 
-Float32 = npt.NDArray[np.float32]
 Orders = Mapping[str, Sequence[int]]
 
 COUNTED = 512
@@ -124,7 +123,7 @@ class ErrorCounts:
     def watching(self, quantizer: Any) -> Any:
         return _Watched(quantizer, self) if hasattr(quantizer, "split") else quantizer
 
-    def add(self, errors: npt.NDArray[np.int32]) -> None:
+    def add(self, errors: Int32) -> None:
         found = np.bincount(errors.reshape(-1), minlength=len(self.counts))
         before = np.pad(self.counts, (0, len(found) - len(self.counts))) if self.counts else 0
         self.counts = [int(count) for count in found + before]

@@ -15,17 +15,13 @@ import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.data.dataset import Dataset
 from dqa.errors import DataError
 from dqa.evaluation import metrics
-
-Array = npt.NDArray[Any]
-Float64 = npt.NDArray[np.float64]
+from dqa.support.arrays import Array, Bool, Float64, Int32
 
 Z95 = 1.959963984540054
 RESAMPLES = 2000
@@ -136,7 +132,7 @@ def _draws(samples: int, resamples: int, seed: int) -> Iterator[Float64]:
         yield np.bincount(drawn.reshape(-1), minlength=size * samples).reshape(size, samples).astype(np.float64)
 
 
-def _confusion(out: Array, labels: Array) -> npt.NDArray[np.int32]:
+def _confusion(out: Array, labels: Array) -> Int32:
     """(K, K) pixels of one image, all 0 where it has no known label."""
     classes = metrics.pixel_labels(out)
     if not ((labels >= 0) & (labels < classes)).any():
@@ -144,7 +140,7 @@ def _confusion(out: Array, labels: Array) -> npt.NDArray[np.int32]:
     return metrics.confusion(out[None], labels[None]).astype(np.int32)
 
 
-def _weighted_auc(scores: Float64, positive: npt.NDArray[np.bool_], weights: Float64) -> Float64:
+def _weighted_auc(scores: Float64, positive: Bool, weights: Float64) -> Float64:
     """(B,) as dqa.evaluation.metrics.auc, every sample counted weights[b, i] times."""
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(scores[order]) > 0])  # of each distinct score

@@ -14,13 +14,7 @@ import numpy.typing as npt
 from dqa.coding.categories import bit_lengths, drop, joint, restore, row_bits, symbol_counts
 from dqa.coding.huffman import HuffmanTable
 from dqa.program import MAX_PAYLOAD_WORDS, Coding, Edge, base_row_bytes
-
-Int8 = npt.NDArray[np.int8]
-Int16 = npt.NDArray[np.int16]
-Float32 = npt.NDArray[np.float32]
-Int64 = npt.NDArray[np.int64]
-UInt8 = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float64]
+from dqa.support.arrays import Bool, Float32, Float64, Int8, Int16, Int64, Integer, UInt8, UInt16
 
 NEVER = 1 << 40
 """Bytes of a row that cannot be written at a level."""
@@ -34,12 +28,12 @@ class Codes:
     """
 
     magnitudes: UInt8
-    negative: npt.NDArray[np.bool_]
+    negative: Bool
     below: int
     above: int
 
     @classmethod
-    def of(cls, v: npt.NDArray[np.integer], below: int, above: int) -> Codes:
+    def of(cls, v: Integer, below: int, above: int) -> Codes:
         """v = value - zero_point, within -below..above."""
         return cls(np.abs(v.astype(np.int16)).astype(np.uint8), v < 0, below, above)
 
@@ -86,7 +80,7 @@ class Codes:
 class InContexts:
     """Values to be coded. joint: uint16 (B, height, width, channels), the symbol to the left * 256 + u."""
 
-    joint: npt.NDArray[np.uint16]
+    joint: UInt16
     signed: bool
 
     def counts(self) -> Int64:
@@ -104,7 +98,7 @@ def drops_of_levels(most_dropped: int, groups: int) -> Int64:
     return np.asarray(level // groups + (np.arange(groups) < level % groups))
 
 
-def by_level(per_drop: npt.NDArray[np.generic], groups: Int64) -> Floats:
+def by_level(per_drop: npt.NDArray[np.generic], groups: Int64) -> Float64:
     """Sums over the channels, (S * G + 1, B, height) for the levels but the raw one, of (S + 1, B, height, channels) for each drop."""
     members = np.eye(int(groups.max()) + 1, dtype=per_drop.dtype)[groups]  # (channels, G)
     grouped = np.moveaxis((per_drop @ members).astype(np.float64), -1, 1)  # (S + 1, G, B, height)
@@ -112,7 +106,7 @@ def by_level(per_drop: npt.NDArray[np.generic], groups: Int64) -> Floats:
     return np.concatenate([grouped[:1].sum(axis=1), grouped[0].sum(axis=0) + change.cumsum(axis=0)])
 
 
-def level_bytes(bits: Floats, raw_row: int) -> Int64:
+def level_bytes(bits: Float64, raw_row: int) -> Int64:
     """Bytes of the rows at each level, the raw one last: (levels, B, height), of bits (levels - 1, B, height)."""
     words = -(-np.rint(bits).astype(np.int64) // 16)
     coded = np.where(words <= MAX_PAYLOAD_WORDS, 2 + 2 * words, NEVER)
@@ -146,7 +140,7 @@ class Simulated:
     used: Int64
 
 
-def simulate(edge: Edge, coding: Coding, values: npt.NDArray[np.integer]) -> Simulated:
+def simulate(edge: Edge, coding: Coding, values: Integer) -> Simulated:
     """What the executor stores of int8 values (B, height, width, channels) in a coded edge, and reads back."""
     codes = Codes.of(values.astype(np.int16) - edge.zero_point, edge.zero_point - edge.low, edge.high - edge.zero_point)
     groups = np.array(coding.groups)

@@ -11,7 +11,7 @@ from dqa.coding.huffman import HuffmanTable
 from dqa.coding.tables import cluster
 from dqa.program import Storage
 from dqa.quantization.coded.maps import Costs, Layout, coding_of
-from dqa.quantization.coded.search import Candidate, CodedGroup
+from dqa.quantization.coded.search import CodedRange, StepCandidate
 from dqa.quantization.formats import Reason, TensorFormat, value_range
 
 TABLES = 8
@@ -19,19 +19,19 @@ TABLES = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Chosen:
-    """How a tensor of a group is stored."""
+class CodedMap:
+    """The coded map that a tensor becomes."""
 
-    group: CodedGroup
-    candidate: Candidate
+    coded: CodedRange
+    candidate: StepCandidate
     layout: Layout
 
 
-def coded_formats(chosen: Mapping[int, Chosen]) -> dict[int, TensorFormat]:
+def coded_formats(chosen: Mapping[int, CodedMap]) -> dict[int, TensorFormat]:
     """The formats by tensor number, with the tables that all share."""
     counts = []
     for tensor, one in chosen.items():
-        seen = one.group.costs(tensor, one.candidate).counts[: one.layout.extra_bits + 1] / len(one.group.maps[tensor])
+        seen = one.coded.costs(tensor, one.candidate).counts[: one.layout.extra_bits + 1] / len(one.coded.maps[tensor])
         counts.append((seen * (one.layout.drop_shares() + 0.02)[:, None, None]).reshape(-1, 16))
     tables, numbers = cluster(np.concatenate(counts), TABLES) if counts else ([], np.empty(0, np.int64))
     formats, at = {}, 0
@@ -42,14 +42,14 @@ def coded_formats(chosen: Mapping[int, Chosen]) -> dict[int, TensorFormat]:
     return formats
 
 
-def _format(one: Chosen, tensor: int, tables: tuple[HuffmanTable, ...], contexts: Sequence[Sequence[int]]) -> TensorFormat:
-    group, layout = one.group, one.layout
-    scales = one.candidate.steps[group.group.rows[tensor]]
+def _format(one: CodedMap, tensor: int, tables: tuple[HuffmanTable, ...], contexts: Sequence[Sequence[int]]) -> TensorFormat:
+    coded, layout = one.coded, one.layout
+    scales = one.candidate.steps[coded.free.rows[tensor]]
     shared = [[tables[i] for i in row] for row in contexts]
-    costs = Costs(group.grid, group.maps[tensor], scales, group.weights[tensor], shared)
+    costs = Costs(coded.grid, coded.maps[tensor], scales, coded.weights[tensor], shared)
     final = costs.layout(layout.capacity, layout.code_bits)
     assert final is not None
-    low, zero = value_range(group.grid.bits, group.grid.signed)
+    low, zero = value_range(coded.grid.bits, coded.grid.signed)
     return TensorFormat(
         Storage.CODED,
         final.code_bits,

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.calibration.segments import Change, Runner, State
 from dqa.graph import Graph
 from dqa.graph.answers import answers
 from dqa.graph.execute import run
 from dqa.graph.gradient import gradients
-
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
+from dqa.support.arrays import Float32, Float64
 
 _BATCH, _DRAWS = 16, 2
 

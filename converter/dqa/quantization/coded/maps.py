@@ -11,18 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.coding.huffman import HuffmanTable
 from dqa.coding.tables import table_of
 from dqa.program import MAX_PAYLOAD_WORDS, Coding, coded_row_bytes
 from dqa.quantization.coded.costs import Codes, by_level, drops_of_levels, level_bytes, pace
+from dqa.support.arrays import Float32, Float64, Int64
+from dqa.support.limits import MAX_DROP
 
-Floats = npt.NDArray[np.float64]
-Float32 = npt.NDArray[np.float32]
-Int64 = npt.NDArray[np.int64]
-
-MAX_DROP = 6
 GROUPS = 4
 RESERVE = 0.75
 """Bits per value between the capacity and the least that every row is sure of: what rows can lend each other."""
@@ -46,7 +42,7 @@ class Grid:
     def above(self) -> int:
         return 127
 
-    def code(self, maps: Float32, scales: Floats) -> Codes:
+    def code(self, maps: Float32, scales: Float64) -> Codes:
         """Sample maps (..., channels) as the operator writes them."""
         v = np.clip(np.rint(maps / scales.astype(np.float32)), -self.below, self.above)
         return Codes.of(v.astype(np.int16), self.below, self.above)
@@ -72,7 +68,7 @@ class Layout:
     def raw_level(self) -> int:
         return len(self.expected)
 
-    def drop_shares(self) -> Floats:
+    def drop_shares(self) -> Float64:
         """The share of the values that drop s bits, (S + 1,); raw rows left out."""
         groups = max(self.groups) + 1
         rows = np.bincount(self.levels.ravel(), minlength=self.raw_level + 1)[:-1] / self.levels.size
@@ -88,7 +84,7 @@ class Costs:
     """
 
     def __init__(
-        self, grid: Grid, maps: Float32, scales: Floats, weights: Floats, tables: Sequence[Sequence[HuffmanTable]] | None = None
+        self, grid: Grid, maps: Float32, scales: Float64, weights: Float64, tables: Sequence[Sequence[HuffmanTable]] | None = None
     ) -> None:
         self.grid, self.scales, self.shape = grid, scales, maps.shape[1:]
         self.codes = grid.code(maps, scales)

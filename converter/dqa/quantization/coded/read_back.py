@@ -9,7 +9,8 @@ import numpy as np
 from dqa.graph import Graph
 from dqa.quantization.coded.costs import simulate
 from dqa.quantization.formats import TensorFormat
-from dqa.quantization.weights.layer_by_layer import Float32, batches
+from dqa.quantization.weights.layer_by_layer import batches
+from dqa.support.arrays import Float32
 
 
 def read_back(fmt: TensorFormat, shape: tuple[int, int, int], values: Float32) -> Float32:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dqa.quantization.coded.maps import Costs, Float32, Floats, Grid, Layout
-from dqa.quantization.decide import FreeGroup
+from dqa.quantization.coded.maps import Costs, Grid, Layout
+from dqa.quantization.shared_range import FreeRange
+from dqa.support.arrays import Float32, Float64
 
 _STEP = 2 ** (2 / 3)
 _MOST_STEPS = 24
@@ -52,38 +53,38 @@ class Impact:
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
-    """steps: of each scale variable of the group. layouts: of each tensor at each number of stored bits where it can be coded."""
+class StepCandidate:
+    """steps: of each scale variable of the shared range. layouts: of each tensor at each number of stored bits where it can be coded."""
 
-    steps: Floats
+    steps: Float64
     layouts: Mapping[int, Mapping[float, Layout]]
 
 
-class CodedGroup:
-    """The candidates of a group.
+class CodedRange:
+    """The candidate steps of tensors that share a range.
 
     maps: sample maps float32 (B, height, width, channels) of each tensor. weights: (channels,) of each tensor, of the squared errors of its
     channels. bits: stored bits per value to look at.
     """
 
-    def __init__(self, group: FreeGroup, maps: Mapping[int, Float32], weights: Mapping[int, Floats], bits: Sequence[float]) -> None:
-        self.group, self.maps, self.grid = group, maps, Grid(group.signed)
+    def __init__(self, free: FreeRange, maps: Mapping[int, Float32], weights: Mapping[int, Float64], bits: Sequence[float]) -> None:
+        self.free, self.maps, self.grid = free, maps, Grid(free.signed)
         # Of maps of nothing but 0 there is no error to weigh; the largest weight is one that float32 holds.
-        self.weights = {t: np.minimum(weights[t] / max(float(self._energy(t, weights[t])), 1e-30), 1e30) for t in group.members}
+        self.weights = {t: np.minimum(weights[t] / max(float(self._energy(t, weights[t])), 1e-30), 1e30) for t in free.members}
         self.candidates = [self._candidate(steps, bits) for steps in self._steps()]
 
-    def _energy(self, tensor: int, weights: Floats) -> Floats:
+    def _energy(self, tensor: int, weights: Float64) -> Float64:
         """The mean weighted energy of a map, so that losses are relative to it."""
         squares = np.einsum("bhwc,bhwc->c", self.maps[tensor], self.maps[tensor], dtype=np.float64)
         return np.asarray((squares * weights).sum() / len(self.maps[tensor]))
 
-    def _steps(self) -> list[Floats]:
+    def _steps(self) -> list[Float64]:
         """Steps that weigh alike, from those that the range of the grid allows up to those of about a bit per value."""
-        weight = np.zeros(len(self.group.finest))
-        for tensor, rows in self.group.rows.items():
+        weight = np.zeros(len(self.free.finest))
+        for tensor, rows in self.free.rows.items():
             np.maximum.at(weight, rows, self.weights[tensor])
         alike = 1 / np.sqrt(np.maximum(weight, weight.max() * 1e-6))
-        finest = np.maximum(self.group.finest, self.group.finest.max() / _UNEVEN)
+        finest = np.maximum(self.free.finest, self.free.finest.max() / _UNEVEN)
         least = float((finest / alike).min())
         found, last = [finest], self._rate(finest)
         for number in range(1, _MOST_STEPS):
@@ -95,10 +96,10 @@ class CodedGroup:
                 found, last = [*found, steps], rate
         return found
 
-    def _rate(self, steps: Floats) -> float:
+    def _rate(self, steps: Float64) -> float:
         """About the bits per value of maps with these steps and nothing dropped: the entropy of the magnitudes and signs."""
         bits, values = 0.0, 0
-        for tensor, rows in self.group.rows.items():
+        for tensor, rows in self.free.rows.items():
             few = self.maps[tensor][::8]
             codes = self.grid.code(few, steps[rows])
             counts = np.bincount(codes.magnitudes.ravel(), minlength=256)
@@ -108,29 +109,29 @@ class CodedGroup:
             values += few.size
         return bits / values
 
-    def costs(self, tensor: int, candidate: Candidate) -> Costs:
-        return Costs(self.grid, self.maps[tensor], candidate.steps[self.group.rows[tensor]], self.weights[tensor])
+    def costs(self, tensor: int, candidate: StepCandidate) -> Costs:
+        return Costs(self.grid, self.maps[tensor], candidate.steps[self.free.rows[tensor]], self.weights[tensor])
 
-    def _candidate(self, steps: Floats, bits: Sequence[float]) -> Candidate:
-        bare = Candidate(steps, {})
+    def _candidate(self, steps: Float64, bits: Sequence[float]) -> StepCandidate:
+        bare = StepCandidate(steps, {})
         layouts = {}
-        for tensor in self.group.members:
+        for tensor in self.free.members:
             costs = self.costs(tensor, bare)
             values = self.maps[tensor][0].size
             found = {b: costs.layout(int(b * values / 8)) for b in bits}
             layouts[tensor] = {b: layout for b, layout in found.items() if layout is not None}
-        return Candidate(steps, layouts)
+        return StepCandidate(steps, layouts)
 
-    def best(self, bits: float, impact: Mapping[int, Impact] | None = None) -> tuple[Candidate, float] | None:
+    def best(self, bits: float, impact: Mapping[int, Impact] | None = None) -> tuple[StepCandidate, float] | None:
         """The candidate of least loss at a number of stored bits, and that loss; impact: by tensor, None: losses count as they are.
 
         None where a tensor cannot be coded with these bits.
         """
-        able = [c for c in self.candidates if all(bits in c.layouts[t] for t in self.group.members)]
+        able = [c for c in self.candidates if all(bits in c.layouts[t] for t in self.free.members)]
         if not able:
             return None
-        own = {t: [c.layouts[t][bits].loss for c in able] for t in self.group.members}
-        losses = [sum(impact[t](own[t][i]) if impact else own[t][i] for t in self.group.members) for i in range(len(able))]
+        own = {t: [c.layouts[t][bits].loss for c in able] for t in self.free.members}
+        losses = [sum(impact[t](own[t][i]) if impact else own[t][i] for t in self.free.members) for i in range(len(able))]
         place = int(np.argmin(losses))
         return able[place], losses[place]
 
@@ -138,9 +139,9 @@ class CodedGroup:
         """The loss if nothing but the rounding to the finest steps is lost, as in plain bytes."""
         finest = self.candidates[0]
         total = 0.0
-        for tensor in self.group.members:
+        for tensor in self.free.members:
             error = (
-                self.maps[tensor] - self.grid.code(self.maps[tensor], scales := finest.steps[self.group.rows[tensor]]).read_back(0) * scales
+                self.maps[tensor] - self.grid.code(self.maps[tensor], scales := finest.steps[self.free.rows[tensor]]).read_back(0) * scales
             )
             squares = np.einsum("bhwc,bhwc->c", error, error, dtype=np.float64)
             total += impact[tensor](float((squares * self.weights[tensor]).sum() / len(error)))

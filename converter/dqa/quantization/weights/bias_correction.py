@@ -17,9 +17,10 @@ from dqa.graph.edit import add_constant
 from dqa.graph.execute import run_op
 from dqa.quantization.coded.read_back import storing
 from dqa.quantization.formats import TensorFormat
-from dqa.quantization.weights.layer_by_layer import Float32, Floats, Replaced, batches, parameters, walk
+from dqa.quantization.weights.layer_by_layer import Replaced, batches, parameters, replace_layers
+from dqa.support.arrays import Float32, Float64
 
-MAX_VALUES = 24_000_000
+SAMPLE_VALUES = 24_000_000
 """Of all activations of all samples together: what the correction takes in time."""
 MOST_SAMPLES = 128
 
@@ -27,12 +28,12 @@ MOST_SAMPLES = 128
 def samples(graph: Graph) -> int:
     """How many samples the means are taken over."""
     values = sum(int(np.prod(tensor.shape)) for tensor in graph.activations())
-    return int(np.clip(MAX_VALUES // max(values, 1), 8, MOST_SAMPLES))
+    return int(np.clip(SAMPLE_VALUES // max(values, 1), 8, MOST_SAMPLES))
 
 
 def corrected_biases(
     graph: Graph, formats: Mapping[int, TensorFormat], given: Mapping[int, Float32], replaced: Mapping[int, Replaced] | None = None
-) -> dict[int, Floats]:
+) -> dict[int, Float64]:
     """The bias (O,) of each convolution and dense layer, by output tensor, in real units. None where the answers were nearer before:
     what a shift undoes in a layer's sums, its activation function and storage may make worse.
 
@@ -40,9 +41,9 @@ def corrected_biases(
     replaced: weights and biases with which layers will compute, by output tensor; the others have those of the graph.
     """
     own, store, judged = replaced or {}, storing(graph, formats), answers(graph)
-    before = walk(graph, given, lambda op, _kept, _real: own.get(op.outputs[0]), store, judged)
-    found: dict[int, Floats] = {}
-    after = walk(graph, given, Centered(graph, own, found), store, judged)
+    before = replace_layers(graph, given, lambda op, _kept, _real: own.get(op.outputs[0]), store, judged)
+    found: dict[int, Float64] = {}
+    after = replace_layers(graph, given, Centered(graph, own, found), store, judged)
     return found if _change(after) < _change(before) else {}
 
 
@@ -52,7 +53,7 @@ class Centered:
 
     graph: Graph
     replaced: Mapping[int, Replaced]
-    found: dict[int, Floats]
+    found: dict[int, Float64]
 
     def __call__(self, op: Op, kept: Float32, real: Float32) -> Replaced:
         weights, bias = parameters(self.graph, op)
@@ -71,7 +72,7 @@ def _change(values: Mapping[int, tuple[Float32, Float32]]) -> float:
     return float(sum(changes))
 
 
-def with_biases(graph: Graph, biases: Mapping[int, Floats]) -> Graph:
+def with_biases(graph: Graph, biases: Mapping[int, Float64]) -> Graph:
     """The graph with other biases (O,), by the output tensors of their layers."""
     changed = replace(graph, tensors=dict(graph.tensors), ops=list(graph.ops))
     for place, op in enumerate(graph.ops):
@@ -81,12 +82,12 @@ def with_biases(graph: Graph, biases: Mapping[int, Floats]) -> Graph:
     return changed
 
 
-def _short(values: Floats) -> Floats:
+def _short(values: Float64) -> Float64:
     """Values to the seven digits or so of float32, for a recipe to hold."""
     return np.array([float(str(value)) for value in values.astype(np.float32)])
 
 
-def _sums(graph: Graph, op: Op, weights: Floats, x: Float32) -> Floats:
+def _sums(graph: Graph, op: Op, weights: Float64, x: Float32) -> Float64:
     """The sums of a layer without its bias, for each sample the mean over the positions: (N, O)."""
     shapes = [graph.tensors[tensor].shape for tensor in op.inputs[1:3]]
     constants = {op.inputs[1]: weights.reshape(shapes[0]).astype(np.float32), op.inputs[2]: np.zeros(shapes[1], np.float32)}
@@ -96,7 +97,7 @@ def _sums(graph: Graph, op: Op, weights: Floats, x: Float32) -> Floats:
     return np.concatenate([part.reshape(len(part), -1, outputs).mean(axis=1, dtype=np.float64) for part in parts])
 
 
-def _certain(shifts: Floats) -> Floats:
+def _certain(shifts: Float64) -> Float64:
     """The mean (O,) of shifts (N, O), less what may be chance: shrunk by the share of its square that is its own error (James, Stein)."""
     mean = shifts.mean(axis=0)
     error = shifts.var(axis=0) / max(len(shifts) - 1, 1)

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from dqa.quantization.weights.levels import TINY, Floats, Levels, nearest
+from dqa.quantization.weights.levels import TINY, Levels, nearest
 from dqa.quantization.weights.moments import Moments
+from dqa.support.arrays import Float64
 
 SWEEPS = 8
 
 
-def target(weights: Floats, moments: Moments, covariance: Floats) -> Floats:
+def target(weights: Float64, moments: Moments, covariance: Float64) -> Float64:
     """The weights (O, K) that, on the inputs of the quantized network, give the sums of the float network as well as possible.
 
     The regression of the float network's sums on x, drawn to `weights` where calibration says little (covariance is damped).
@@ -24,7 +25,7 @@ def target(weights: Floats, moments: Moments, covariance: Floats) -> Floats:
     return weights + np.linalg.solve(covariance, (weights @ (moments.cross - moments.covariance)).T).T
 
 
-def compensate(weights: Floats, levels: Levels, covariance: Floats) -> Levels:
+def compensate(weights: Float64, levels: Levels, covariance: Float64) -> Levels:
     """Levels of the same book and scales, chosen to make weights (O, K) right in sum."""
     order = np.argsort(-np.diag(covariance), kind="stable")
     ordered = covariance[np.ix_(order, order)]
@@ -40,7 +41,7 @@ def compensate(weights: Floats, levels: Levels, covariance: Floats) -> Levels:
     return descend(weights, Levels(result.astype(np.int8), levels.scales, levels.book), covariance)
 
 
-def descend(weights: Floats, levels: Levels, covariance: Floats) -> Levels:
+def descend(weights: Float64, levels: Levels, covariance: Float64) -> Levels:
     """Coordinate descent from the given levels; the error never rises."""
     book, scales = levels.book.astype(np.float64), levels.scales[:, None]
     chosen, diagonal = levels.weights.astype(np.float64), np.maximum(np.diag(covariance), TINY)
@@ -58,7 +59,7 @@ def descend(weights: Floats, levels: Levels, covariance: Floats) -> Levels:
     return Levels(chosen.astype(np.int8), levels.scales, levels.book)
 
 
-def rescaled(weights: Floats, levels: Levels, covariance: Floats) -> Levels:
+def rescaled(weights: Float64, levels: Levels, covariance: Float64) -> Levels:
     """The same levels with the scale of each channel that gives the least error; as it was where that is not positive."""
     chosen = levels.weights.astype(np.float64)
     spread = chosen @ covariance
@@ -66,12 +67,12 @@ def rescaled(weights: Floats, levels: Levels, covariance: Floats) -> Levels:
     return Levels(levels.weights, np.where(found > TINY, found, levels.scales), levels.book)
 
 
-def error(weights: Floats, values: Floats, covariance: Floats) -> Floats:
+def error(weights: Float64, values: Float64, covariance: Float64) -> Float64:
     """Mean squared error of the sums of each output channel, (O,), the mean corrected."""
     difference = weights - values
     return np.asarray(((difference @ covariance) * difference).sum(axis=1))
 
 
-def corrected_bias(bias: Floats, weights: Floats, values: Floats, moments: Moments) -> Floats:
+def corrected_bias(bias: Float64, weights: Float64, values: Float64, moments: Moments) -> Float64:
     """The bias (O,) with which quantized weights give, on average, the sums that float weights give in the float network."""
     return np.asarray(bias + weights @ moments.float_mean - values @ moments.mean)

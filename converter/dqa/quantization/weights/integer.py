@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from dqa.graph import Graph, Op
+from dqa.operators.arithmetic import coarsest
+from dqa.operators.weighted import weighted_operator
 from dqa.program import BOOK
-from dqa.quantization.weights.levels import Levels, nearest
+from dqa.quantization.formats import TensorFormat
+from dqa.quantization.weights.levels import BITS, LayerWeights, Levels, nearest
 from dqa.quantization.weights.uniform import uniform
-
-Floats = npt.NDArray[np.float64]
+from dqa.support.arrays import Float64, Int8, Int32
 
 HIGH = 127
 """Largest weight of 8 bits; the range is symmetric."""
@@ -26,27 +29,56 @@ class FoldedWeights:
     book: int8 (16,), the values that weights of 4 bits have; None: any.
     """
 
-    weights: npt.NDArray[np.int8]
-    scales: Floats
-    bias: npt.NDArray[np.int32]
-    book: npt.NDArray[np.int8] | None = None
+    weights: Int8
+    scales: Float64
+    bias: Int32
+    book: Int8 | None = None
 
 
-def _least_scales(bias: Floats) -> Floats:
+def folded_weights(
+    graph: Graph,
+    op: Op,
+    formats: Mapping[int, TensorFormat],
+    weight_bits: int,
+    chosen: LayerWeights | None = None,
+    *,
+    limited: bool = True,
+) -> FoldedWeights:
+    """The integer weights of an operator with weights, arranged as its room says.
+
+    weight_bits: 8, or 4; kinds whose weights are few always have 8. chosen: None: the nearest levels.
+    limited: accumulators as fine as the requantization to the output's scales asks for (see `fold`).
+    """
+    room, source = weighted_operator(op.kind), formats[op.inputs[0]]
+    weights, bias = (graph.tensors[index].data for index in op.inputs[1:3])
+    assert weights is not None and bias is not None
+    real, channels = room.arranged(weights.astype(np.float64), len(source.scales))
+    scales, zeros = source.scales[channels], source.zero_points[channels]
+    if room.sums_differences:
+        zeros = np.zeros_like(zeros)
+    target = formats[op.outputs[0]].scales
+    most = coarsest(target) if limited else None
+    if chosen is not None:
+        return fold(real, chosen.bias, scales, zeros, bits=BITS, levels=chosen.levels, output_scales=target, most=most)
+    bits = weight_bits if room.few_bits else 8
+    return fold(real, bias.astype(np.float64).ravel(), scales, zeros, bits=bits, output_scales=target, most=most)
+
+
+def _least_scales(bias: Float64) -> Float64:
     """A channel of zero weights only gives its bias; the accumulator's step then just has to hold it."""
     return np.asarray(np.maximum(np.abs(bias), 1e-30) / (1 << 24))
 
 
 def fold(
-    weights: Floats,
-    bias: Floats,
-    input_scales: Floats,
-    input_zero_points: Floats,
+    weights: Float64,
+    bias: Float64,
+    input_scales: Float64,
+    input_zero_points: Float64,
     *,
     bits: int = 8,
     levels: Levels | None = None,
-    output_scales: Floats | None = None,
-    most: Floats | None = None,
+    output_scales: Float64 | None = None,
+    most: Float64 | None = None,
 ) -> FoldedWeights:
     """Quantizes weights (O, ..., I) that read an input of per-channel scales and zero points (I,), to 8 bits or to a code book of 4.
 

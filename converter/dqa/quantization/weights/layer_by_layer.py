@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from dqa.graph import Graph, Op
 from dqa.graph.execute import run_op
 from dqa.operators.registry import float_operator
+from dqa.operators.weighted import few_bits, weighted_operator
+from dqa.quantization.weights.moments import Moments, MomentSum
+from dqa.support.arrays import Float32, Float64
 
-Float32 = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float64]
 BATCH = 16
 
 
@@ -21,15 +21,15 @@ BATCH = 16
 class Replaced:
     """Real weights, in the order they had, and bias (O,) with which a layer computes."""
 
-    weights: Floats
-    bias: Floats
+    weights: Float64
+    bias: Float64
 
 
 Layer = Callable[[Op, Float32, Float32], Replaced | None]
 """(operator, its input in the replaced network, the same in the float network) -> what the layer computes with; None: what it had."""
 
 
-def walk(
+def replace_layers(
     graph: Graph,
     given: Mapping[int, Float32],
     layer: Layer,
@@ -58,7 +58,28 @@ def walk(
     return {tensor: (kept[tensor], real[tensor]) for tensor in keep}
 
 
-def parameters(graph: Graph, op: Op) -> tuple[Floats, Floats]:
+Quantizer = Callable[[Op, Float64, Float64, Moments], Replaced]
+"""(operator, weights (O, K), bias (O,), moments of its inputs) -> weights (O, K) and bias of the quantized layer."""
+
+
+def quantize_layers(
+    graph: Graph,
+    given: Mapping[int, Float32],
+    quantize: Quantizer,
+    store: Callable[[int, Float32], Float32] = lambda _tensor, values: values,
+) -> None:
+    """Calls `quantize` for each operator whose weights may have 4 bits, in order; given, store: as in `replace_layers`."""
+
+    def layer(op: Op, kept: Float32, real: Float32) -> Replaced | None:
+        if not few_bits(op.kind):
+            return None
+        weights, bias = parameters(graph, op)
+        return quantize(op, weights.reshape(len(weights), -1), bias, _moments(op, weights, kept, real))
+
+    replace_layers(graph, given, layer, store)
+
+
+def parameters(graph: Graph, op: Op) -> tuple[Float64, Float64]:
     """The weights of a layer as they are, and its bias (O,)."""
     weights, bias = (np.asarray(graph.tensors[t].data, np.float64) for t in op.inputs[1:3])
     return weights, bias.ravel()
@@ -72,3 +93,11 @@ def _run(graph: Graph, op: Op, values: Mapping[int, Float32], constants: Mapping
     data = [t for t in op.inputs if not graph.tensors[t].is_constant]
     samples = len(values[data[0]])
     return np.concatenate([run_op(graph, op, {t: values[t][part] for t in data} | dict(constants)) for part in batches(samples)])
+
+
+def _moments(op: Op, weights: Float64, kept: Float32, real: Float32) -> Moments:
+    room, shape = weighted_operator(op.kind), np.empty(weights.shape, np.float32)
+    total = MomentSum(weights[0].size, max(float(np.abs(kept).max()), float(np.abs(real).max())))
+    for part in batches(len(kept)):
+        total.add(room.patches(op, kept[part], shape), room.patches(op, real[part], shape))
+    return total.moments()

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from dqa.support.arrays import Float64, Int8
 
+BITS = 4
+"""Of the weights that have levels; all others have 8."""
 FULL = 127
 """Largest number of a code book; it is symmetric like 8-bit weights."""
 TINY = 1e-30
 LARGEST_SCALE = 2
-"""Of the scale of 8-bit weights: a method takes none larger, so that formats can be decided before weights are (dqa.lowering.scales)."""
+"""Of the scale of 8-bit weights: a method takes none larger, so that formats can be decided before weights are (useful_scales)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,22 +24,30 @@ class Levels:
     weights: int8 (O, K), every one of them a number of the book. scales: float64 (O,) > 0. book: int8 (L,), rising.
     """
 
-    weights: npt.NDArray[np.int8]
-    scales: Floats
-    book: npt.NDArray[np.int8]
+    weights: Int8
+    scales: Float64
+    book: Int8
 
     @property
-    def values(self) -> Floats:
+    def values(self) -> Float64:
         """The real weights, float64 (O, K)."""
         return self.weights * self.scales[:, None]
 
 
-def nearest(values: Floats, book: Floats) -> Floats:
+@dataclass(frozen=True, eq=False)
+class LayerWeights:
+    """levels: of the weights (O, K) times the scales of their inputs. bias: float64 (O,), real units."""
+
+    levels: Levels
+    bias: Float64
+
+
+def nearest(values: Float64, book: Float64) -> Float64:
     """The number of a rising book (L,) nearest to each of `values`, float64."""
     return np.asarray(book[np.searchsorted((book[1:] + book[:-1]) / 2, values)])
 
 
-def round_to(weights: Floats, scales: Floats, book: npt.NDArray[np.int8]) -> Levels:
+def round_to(weights: Float64, scales: Float64, book: Int8) -> Levels:
     """Each weight (O, K) becomes the level nearest to it."""
     return Levels(nearest(weights / scales[:, None], book.astype(np.float64)).astype(np.int8), scales, book)
 
@@ -49,6 +58,6 @@ def stored_bits(levels: Levels) -> float:
     return index + 8 * len(levels.book) / levels.weights.size
 
 
-def largest_scales(weights: Floats) -> Floats:
+def largest_scales(weights: Float64) -> Float64:
     """(O,): the largest scales for weights (O, K)."""
     return np.asarray(LARGEST_SCALE * np.maximum(np.abs(weights).max(axis=1), TINY) / FULL)

@@ -7,14 +7,14 @@ scale what fits its channel best.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from dqa.quantization.weights.levels import FULL, TINY, Floats, Levels, nearest, round_to
+from dqa.quantization.weights.levels import FULL, TINY, Levels, nearest, round_to
+from dqa.support.arrays import Float64, Int8
 
 ROUNDS = 30
 
 
-def fit(weights: Floats, bits: int = 4, importance: Floats | None = None) -> tuple[npt.NDArray[np.int8], Floats]:
+def fit(weights: Float64, bits: int = 4, importance: Float64 | None = None) -> tuple[Int8, Float64]:
     """Code book int8 (2^bits,), rising, and scales (O,) of weights (O, K). importance: (K,) weight of the error of each input."""
     share = np.broadcast_to(np.ones(1) if importance is None else importance, weights.shape)
     scales = np.maximum(np.sqrt(np.square(weights).mean(axis=1)), TINY)
@@ -33,13 +33,13 @@ def fit(weights: Floats, bits: int = 4, importance: Floats | None = None) -> tup
     return book, fit_scales(weights, round_to(weights, scales, book).weights.astype(np.float64), share, scales)
 
 
-def fit_scales(weights: Floats, chosen: Floats, share: Floats, scales: Floats) -> Floats:
+def fit_scales(weights: Float64, chosen: Float64, share: Float64, scales: Float64) -> Float64:
     """Least-squares scale of each channel for chosen levels (O, K); as it was where that is not positive."""
     found = (share * weights * chosen).sum(axis=1) / np.maximum((share * chosen * chosen).sum(axis=1), TINY)
     return np.where(found > TINY, found, scales)
 
 
-def lloydmax(weights: Floats, bits: int = 4) -> Levels:
+def lloydmax(weights: Float64, bits: int = 4) -> Levels:
     """The nearest level to each weight (O, K)."""
     book, scales = fit(weights, bits)
     return round_to(weights, scales, book)

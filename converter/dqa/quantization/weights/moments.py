@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from dqa.support.arrays import Float32, Float64
 
 TINY = 1e-30
 ROUNDING = 2.0**-20
@@ -24,17 +23,17 @@ class Moments:
     cross             (K, K) covariance of y (rows) and x (columns)
     """
 
-    mean: Floats
-    float_mean: Floats
-    covariance: Floats
-    cross: Floats
+    mean: Float64
+    float_mean: Float64
+    covariance: Float64
+    cross: Float64
 
-    def scaled(self, factor: Floats) -> Moments:
+    def scaled(self, factor: Float64) -> Moments:
         """Of the inputs times `factor` (K,)."""
         both = np.outer(factor, factor)
         return Moments(self.mean * factor, self.float_mean * factor, self.covariance * both, self.cross * both)
 
-    def damped(self, share: float) -> Floats:
+    def damped(self, share: float) -> Float64:
         """The covariance with `share` of its mean diagonal added to the diagonal: calibration has seen only so much.
 
         At least what float32 leaves uncertain is added, so that the result is positive definite where inputs are constant, too.
@@ -55,7 +54,7 @@ class MomentSum:
         self.x, self.y = np.zeros(inputs), np.zeros(inputs)
         self.xx, self.yx = np.zeros((inputs, inputs)), np.zeros((inputs, inputs))
 
-    def add(self, x: npt.NDArray[np.float32], y: npt.NDArray[np.float32]) -> None:
+    def add(self, x: Float32, y: Float32) -> None:
         self.rows += len(x)
         self.x += x.sum(axis=0, dtype=np.float64)
         self.y += y.sum(axis=0, dtype=np.float64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,26 +11,17 @@ from dqa.operators.weighted import few_bits
 from dqa.quantization.coded.read_back import storing
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.weights.compensated import compensate, corrected_bias, descend, rescaled, target
-from dqa.quantization.weights.layer_by_layer import Float32, Replaced
-from dqa.quantization.weights.layerwise import walk
-from dqa.quantization.weights.levels import Floats, Levels, largest_scales, round_to
+from dqa.quantization.weights.layer_by_layer import Replaced, quantize_layers
+from dqa.quantization.weights.levels import BITS, LayerWeights, Levels, largest_scales, round_to
 from dqa.quantization.weights.lloydmax import fit
 from dqa.quantization.weights.moments import Moments
+from dqa.support.arrays import Float32, Float64
 
-BITS = 4
 DAMPING = 0.2
 """Of `Moments.damped`. What calibration has not seen must not be sacrificed; 0.02 to 1 differ little on ic and kws."""
 REFITS = 2
 SMALL_SHARE = 0.01
 """Layers with at most this share of the weights of all layers keep 8 bits: they cost nothing and often carry the answer."""
-
-
-@dataclass(frozen=True, eq=False)
-class LayerWeights:
-    """levels: of the weights (O, K) times the scales of their inputs. bias: float64 (O,), real units."""
-
-    levels: Levels
-    bias: Floats
 
 
 def small_layers(graph: Graph) -> frozenset[int]:
@@ -40,7 +30,7 @@ def small_layers(graph: Graph) -> frozenset[int]:
     return frozenset(tensor for tensor, size in sizes.items() if size <= SMALL_SHARE * sum(sizes.values()))
 
 
-def compensated_codebook(weights: Floats, moments: Moments, damping: float = DAMPING, bits: int = BITS) -> Levels:
+def compensated_codebook(weights: Float64, moments: Moments, damping: float = DAMPING, bits: int = BITS) -> Levels:
     """Levels of weights (O, K), all inputs in steps of like size."""
     covariance = moments.damped(damping)
     wanted = target(weights, moments, covariance)
@@ -61,7 +51,7 @@ def choose_weights(graph: Graph, formats: Mapping[int, TensorFormat], given: Map
     small = small_layers(graph)
     found: dict[int, LayerWeights] = {}
 
-    def quantize(op: Op, weights: Floats, bias: Floats, moments: Moments) -> Replaced:
+    def quantize(op: Op, weights: Float64, bias: Float64, moments: Moments) -> Replaced:
         if op.outputs[0] in small:
             return Replaced(weights, bias)
         steps = _steps(formats[op.inputs[0]], weights.shape[1])
@@ -70,7 +60,7 @@ def choose_weights(graph: Graph, formats: Mapping[int, TensorFormat], given: Map
         found[op.outputs[0]] = LayerWeights(levels, corrected_bias(bias, weights, values, moments))
         return Replaced(values, found[op.outputs[0]].bias)
 
-    walk(graph, given, quantize, storing(graph, formats))
+    quantize_layers(graph, given, quantize, storing(graph, formats))
     return found
 
 
@@ -84,6 +74,6 @@ def in_real_units(graph: Graph, formats: Mapping[int, TensorFormat], weights: Ma
     return found
 
 
-def _steps(fmt: TensorFormat, inputs: int) -> Floats:
+def _steps(fmt: TensorFormat, inputs: int) -> Float64:
     """The step of each of the K inputs that an output of a layer weighs."""
     return np.tile(fmt.scales, inputs // len(fmt.scales))

@@ -10,7 +10,7 @@ from dqa.errors import RecipeError
 
 
 @dataclass(frozen=True)
-class Choice:
+class OperatingPoint:
     """One way to store something: its bytes and its predicted loss. key: the caller's."""
 
     size: int
@@ -18,7 +18,7 @@ class Choice:
     key: int
 
 
-def allocate(options: Sequence[Sequence[Choice]], budget: int) -> list[Choice]:
+def allocate(options: Sequence[Sequence[OperatingPoint]], budget: int) -> list[OperatingPoint]:
     """One choice of each sequence, together at most `budget` bytes.
 
     Greedy along the lower convex hulls, steepest step first (Everett 1963, Shoham and Gersho 1988): optimal but for the last step.
@@ -47,9 +47,9 @@ def allocate(options: Sequence[Sequence[Choice]], budget: int) -> list[Choice]:
     return [hull[place] for hull, place in zip(hulls, at, strict=True)]
 
 
-def _hull(options: Sequence[Choice]) -> list[Choice]:
+def _hull(options: Sequence[OperatingPoint]) -> list[OperatingPoint]:
     """The options on the lower convex hull of loss over size, smallest first."""
-    hull: list[Choice] = []
+    hull: list[OperatingPoint] = []
     for option in sorted(options, key=lambda o: (o.size, o.loss, o.key)):
         if hull and option.loss >= hull[-1].loss:
             continue
@@ -59,5 +59,5 @@ def _hull(options: Sequence[Choice]) -> list[Choice]:
     return hull
 
 
-def _slope(a: Choice, b: Choice) -> float:
+def _slope(a: OperatingPoint, b: OperatingPoint) -> float:
     return (b.loss - a.loss) / (b.size - a.size)

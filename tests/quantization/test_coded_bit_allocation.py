@@ -10,20 +10,20 @@ from dqa.errors import RecipeError
 from dqa.graph import Graph
 from dqa.graph.execute import run
 from dqa.lowering.build import build, edge_order
-from dqa.lowering.scales import raise_to_useful
 from dqa.program import Program, Storage, read, write
-from dqa.quantization.coded.allocation import Choice, allocate
-from dqa.quantization.coded.choose import Search
+from dqa.quantization.calibrated import BorderFormat, Calibrated
+from dqa.quantization.coded.bit_allocation import BitAllocator
 from dqa.quantization.coded.impact import Impacts, slopes
+from dqa.quantization.coded.operating_points import OperatingPoint, allocate
 from dqa.quantization.coded.search import Impact
-from dqa.quantization.decide import InputFormat, decide, free_groups
+from dqa.quantization.decide import decide, free_ranges
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.serialize import from_mapping, to_mapping
 from dqa.support.settings import ConvertConfig
 from reference import mirror
 
 CONFIG = ConvertConfig()
-GIVEN = {0: InputFormat("uint8", np.full(3, 1 / 255), np.zeros(3))}
+GIVEN = {0: BorderFormat("uint8", np.full(3, 1 / 255), np.zeros(3))}
 
 
 class Case:
@@ -32,11 +32,11 @@ class Case:
     def __init__(self) -> None:
         self.graph: Graph = residual(1)
         self.x = images(1, 24, self.graph)
-        self.statistics = statistics_of(self.graph, self.floats(self.x))
-        self.groups = free_groups(self.graph, self.statistics, GIVEN, CONFIG)
+        self.network = Calibrated(self.graph, statistics_of(self.graph, self.floats(self.x)), GIVEN, CONFIG)
+        self.groups = free_ranges(self.network)
         self.maps = run(self.graph, self.floats(self.x[:12]))
         self.values = sum(int(np.prod(self.graph.tensors[t].hwc)) for group in self.groups for t in group.members)
-        self.search = Search(self.graph, self.groups, self.maps, self.floats(self.x[:12]))
+        self.search = BitAllocator(self.graph, self.groups, self.maps, self.floats(self.x[:12]))
 
     @staticmethod
     def floats(x: np.ndarray) -> np.ndarray:
@@ -44,8 +44,7 @@ class Case:
 
     def convert(self, bits: float) -> tuple[Program, dict[int, TensorFormat], float]:
         found = self.search.within(int(bits * self.values / 8))
-        decided = decide(self.graph, self.statistics, GIVEN, CONFIG, None, found.choices, found.coded)
-        formats = raise_to_useful(self.graph, decided)
+        formats = decide(self.network, found.choices, found.coded)
         return build(self.graph, formats), formats, found.loss
 
 
@@ -100,7 +99,7 @@ def test_coded_programs_survive_bytes_and_recipe_and_the_search_repeats_itself(c
 
     assert write(read(data)) == data
     assert write(build(case.graph, from_mapping(case.graph, to_mapping(case.graph, formats)))) == data
-    again = Search(case.graph, case.groups, case.maps, case.floats(case.x[:12])).within(int(3.3 * case.values / 8))
+    again = BitAllocator(case.graph, case.groups, case.maps, case.floats(case.x[:12])).within(int(3.3 * case.values / 8))
     assert to_mapping(case.graph, again.coded) == to_mapping(case.graph, case.search.within(int(3.3 * case.values / 8)).coded)
 
 
@@ -154,8 +153,8 @@ def test_an_impact_follows_its_points_and_is_proportional_beyond() -> None:
 
 def test_a_budget_goes_where_it_lowers_the_losses_most() -> None:
     options = [
-        [Choice(10, 8.0, 0), Choice(20, 4.0, 1), Choice(30, 3.0, 2)],
-        [Choice(10, 2.0, 0), Choice(20, 1.9, 1), Choice(15, 5.0, 2)],
+        [OperatingPoint(10, 8.0, 0), OperatingPoint(20, 4.0, 1), OperatingPoint(30, 3.0, 2)],
+        [OperatingPoint(10, 2.0, 0), OperatingPoint(20, 1.9, 1), OperatingPoint(15, 5.0, 2)],
     ]
 
     assert [choice.key for choice in allocate(options, 30)] == [1, 0]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from dqa.graph import Graph
-from dqa.lowering.build import folded_weights
 from dqa.operators.arithmetic import finest_useful
 from dqa.operators.registry import float_operator
 from dqa.operators.weighted import few_bits
 from dqa.quantization.formats import Reason, TensorFormat
 from dqa.quantization.shared_scales import Ties
+from dqa.quantization.weights.integer import folded_weights
 from dqa.quantization.weights.levels import LARGEST_SCALE
 
 _FIXED = frozenset({Reason.INPUT, Reason.TABLE, Reason.BORDER})
@@ -26,14 +27,13 @@ LARGEST = 1e30
 _PASSES = 4
 
 
-def raise_to_useful(graph: Graph, formats: dict[int, TensorFormat], weight_bits: int = 8) -> dict[int, TensorFormat]:
+def raise_to_useful(graph: Graph, ties: Ties, formats: Mapping[int, TensorFormat], weight_bits: int = 8) -> dict[int, TensorFormat]:
     """Coarsens output scales finer than a quarter of the accumulator's step, where the requantization's factor would reach its limit.
 
     Such a scale only occurs for channels that are almost constant; the accumulator's own step is the finer limit there, so nothing is lost.
     With weights of 4 bits scales are brought together first. Tied channels are raised together; where that coarsens the input of an
     operator already seen, it is seen again. What then still is too fine (a format that the border of the model fixes) `fold` lives with.
     """
-    ties = Ties(graph)
     result = dict(formats) if weight_bits == 8 else _brought_together(graph, ties, formats)
     for _ in range(_PASSES):
         before = dict(result)
@@ -61,7 +61,7 @@ def _raise_outputs(graph: Graph, ties: Ties, result: dict[int, TensorFormat], we
         _raise(result, ties, wanted)
 
 
-def _brought_together(graph: Graph, ties: Ties, formats: dict[int, TensorFormat]) -> dict[int, TensorFormat]:
+def _brought_together(graph: Graph, ties: Ties, formats: Mapping[int, TensorFormat]) -> dict[int, TensorFormat]:
     """Scales are folded into weights: weights that read channels of very different scales are worse to round to few levels.
 
     An activation of 7 or 8 bits can spare one for them, one of fewer bits cannot, nor a coded map, whose steps say which channels matter.

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from dqa.errors import InputError
-from dqa.report.interface import Interface, Port, load_interface
+from dqa.program import Interface, Port
+from dqa.report.interface import load_interface
 
 WHOLE = Interface(
     (Port("x", (2, 3), "uint8", (0.5,), (0.0,)),),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import fsum
 
-from dqa.planning.problem import Option, PlanEdge, Problem
+from dqa.planning.problem import EdgeOption, PlanEdge, Problem
 
 ENCODE, DECODE = 14, 8
 """Instructions to pack a value and to unpack it, on Cortex-M4; they only order plans of equal loss and label the trade-off."""
@@ -22,7 +22,7 @@ class Held:
 
     index: int
     edge: PlanEdge
-    options: tuple[Option, ...]
+    options: tuple[EdgeOption, ...]
     first: int
     last: int
     readers: tuple[int, ...]
@@ -38,7 +38,7 @@ class Held:
         return phase == self.first and not self.options[option].plain
 
 
-class Candidate:
+class Phasing:
     """The phases that begin at operator 0 and at each of `cuts`.
 
     fixed[p], brief[p]: bytes alive through phase p, and at its worst moment, that no choice changes. held: the edges to choose for.
