@@ -12,7 +12,7 @@ import pytest
 from builders.borders import CONVOLUTIONS, bordered
 from builders.c_tools import flat
 from builders.comparisons import check
-from builders.programs import Builder, operator_program, place, random_inputs, random_program
+from builders.programs import GROWERS, Builder, operator_program, place, random_inputs, random_program
 from builders.streams import ladder, streamed
 from dqa import program as p
 from dqa.engine.host import HostModel
@@ -46,7 +46,7 @@ def wide_programs() -> Iterator[p.Program]:
         for channels in (31, 32, 33, 70):
             builder = Builder(channels)
             source = builder.input((5, 6, channels))
-            getattr(Builder, kind.name.lower())(builder, source)
+            GROWERS[kind](builder, source)
             yield builder.finish()
 
 
