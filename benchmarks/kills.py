@@ -190,7 +190,11 @@ def intact(command: Command, now: Files, earlier: Files, finished: Files) -> lis
 def attempt(row: Row, command: Command, start: Path, place: Path, moment: float, earlier: Files, finished: Files) -> Trial:
     """Ends the command at a moment and adds what is found to the row."""
     trial = Trial(command, start, place, terminal=row.signal == "SIGHUP")
-    time.sleep(moment)
+    try:
+        time.sleep(moment)
+    except KeyboardInterrupt:
+        trial.process.terminate()
+        raise
     trial.end(row.signal)
     sent = time.monotonic()
     try:

@@ -272,3 +272,13 @@ def test_a_second_signal_does_not_wait_for_the_clean_up_and_an_ignored_one_stays
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert (process.returncode, said) == (143, "terminated\n")
+
+
+def test_the_end_is_not_left_to_threads_of_libraries_and_the_clean_up_runs(tmp_path: Path) -> None:
+    body = "import atexit, threading; atexit.register(print, 'cleaned'); threading.Thread(target=time.sleep, args=(600,)).start()"
+    with python(SLEEPER.format(f"{body}; print('in'); time.sleep(600)"), scratch=tmp_path) as process:
+        assert process.stdout is not None and process.stdout.readline() == "on\n"
+        assert process.stdout.readline() == "in\n"
+        process.send_signal(signal.SIGTERM)
+        printed, said = process.communicate(timeout=15)  # sooner than what ends a clean-up that hangs
+    assert (process.returncode, printed, said) == (143, "cleaned\n", "terminated\n")

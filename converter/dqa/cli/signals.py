@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -24,7 +25,7 @@ class Ended(BaseException):
 
 @contextlib.contextmanager
 def ending() -> Iterator[None]:
-    """Meanwhile, a signal raises Ended in the main thread, and what is raised out of here after one is only the exit.
+    """Meanwhile, a signal raises Ended in the main thread, and what is raised out of here after one ends the process, cleaned up.
 
     A second signal, or one that comes later, ends the process at once. A signal that is ignored (nohup) stays ignored.
     """
@@ -55,8 +56,10 @@ def ending() -> Iterator[None]:
     except BaseException:
         if not _received:
             raise
-        _say(_received[0])
-        sys.exit(128 + _received[0])
+        atexit._run_exitfuncs()
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        _leave(_received[0])  # not by Python's own end, in which threads of libraries that still run may crash
     finally:
         sys.unraisablehook = before
         for number in caught:
