@@ -16,17 +16,27 @@ from dqa.support.version import __version__
 @board_option
 @runtime_options
 @click.option("--bare", is_flag=True, help="With the compiler alone, without PlatformIO: firmware.elf, .bin and .hex.")
+@click.option("--profile", is_flag=True, help="Firmware for dqa profile.")
 @click.option("-v", "--verbose", is_flag=True, help="Show PlatformIO's output.")
 @output_options
 def build(
-    out: Path, board: str, runtime: str | None, tflm: Path | None, bare: bool, verbose: bool, quiet: bool, json_path: Path | None
+    out: Path,
+    board: str,
+    runtime: str | None,
+    tflm: Path | None,
+    bare: bool,
+    profile: bool,
+    verbose: bool,
+    quiet: bool,
+    json_path: Path | None,
 ) -> None:
     """Build the firmware of OUT, a directory of `dqa convert`, with PlatformIO, or with the compiler alone."""
     from dqa.device.build import build as build_firmware
 
     runtime = firmware_runtime(runtime, tflm)
     with progress(quiet or verbose).task(f"Building for {board}", None):
-        result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=rows_pushed(out, board, runtime), bare=bare)
+        pushed = rows_pushed(out, board, runtime)
+        result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=pushed, bare=bare, profile=profile)
     data = {
         "dqa": __version__,
         "program_sha256": result.program_sha256,

@@ -20,7 +20,8 @@ from dqa.device.boards import Board, load_board
 from dqa.device.built import BuildResult, publish, result, variant
 from dqa.device.tflm_tree import Tflm
 from dqa.device.toolchain import compiler, overflow
-from dqa.errors import BoardError, DqaError, RecipeError, ToolError
+from dqa.errors import BoardError, DqaError, InputError, RecipeError, ToolError
+from dqa.program import read
 from dqa.report import record
 from dqa.support import manifest, processes
 from dqa.support.files import failure
@@ -38,11 +39,13 @@ def build(
     *,
     pushed: bool = False,
     bare: bool = False,
+    profile: bool = False,
 ) -> BuildResult:
     """Builds OUT/firmware for a board; a second build of the same model takes about a second.
 
     runtime "tflm" links TensorFlow Lite Micro from the tree `tflm` (or DQA_TFLM_DIR). quiet: PlatformIO's output goes to
     OUT/firmware/.pio/BOARD.log only, else to stderr as well. pushed: the model takes its input row by row, which runtime "standalone" can.
+    profile: firmware for dqa.device.profile, which the report does not speak of; runtime "standalone" only.
     bare: with the compiler alone, as is also done for a board that no official platform of PlatformIO knows, and where the platform is not
     installed and the registry cannot be reached; the notes say so.
     An earlier build stays until this one is complete. The report in `out` gets the figures. BoardError: unknown board, or the model does
@@ -50,21 +53,21 @@ def build(
     """
     chosen = load_board(board)
     why_bare = "" if bare or chosen.simulated else _why_bare(chosen)
-    built = _make(out, chosen, runtime, tflm, [], quiet, pushed, bare or bool(why_bare))
+    built = _make(out, chosen, runtime, tflm, [], quiet, pushed, bare or bool(why_bare), profile)
     entry = {"board": board, "runtime": runtime, "pushed": pushed, "program_sha256": built.program_sha256, **built.figures()}
-    why = record(out, "builds", entry)
+    why = "" if profile else record(out, "builds", entry)
     notes = (why_bare, *built.notes, f"the report was left as it is: {why}" if why else "")
     return replace(built, notes=tuple(filter(None, notes)))
 
 
-def upload(out: Path, board: Board, port: str | None, runtime: str, tflm: Path | None, quiet: bool, pushed: bool) -> None:
+def upload(out: Path, board: Board, port: str | None, runtime: str, tflm: Path | None, quiet: bool, pushed: bool, profile: bool) -> None:
     """Builds OUT/firmware with PlatformIO and writes it to a connected board with the board's upload tool."""
     if board.platformio is None:
         hint = "write the .hex or .bin that dqa build makes with the board's own tools"
         raise BoardError(f"no official platform of PlatformIO knows board {board.name}", hint=hint)
     if _why_bare(board):
         raise registry.unreachable(board.name)
-    _make(out, board, runtime, tflm, ["-t", "upload", *(["--upload-port", port] if port else [])], quiet, pushed, False)
+    _make(out, board, runtime, tflm, ["-t", "upload", *(["--upload-port", port] if port else [])], quiet, pushed, False, profile)
 
 
 def _why_bare(board: Board) -> str:
@@ -77,31 +80,53 @@ def _why_bare(board: Board) -> str:
 
 
 def _make(
-    out: Path, board: Board, runtime: str, tflm: Path | None, arguments: list[str], quiet: bool, pushed: bool, bare: bool
+    out: Path,
+    board: Board,
+    runtime: str,
+    tflm: Path | None,
+    arguments: list[str],
+    quiet: bool,
+    pushed: bool,
+    bare: bool,
+    profile: bool,
 ) -> BuildResult:
     firmware_runtime(runtime, tflm)
     if pushed and runtime != "standalone":
         raise RecipeError(f"runtime {runtime} takes no rows one by one", hint="build for runtime standalone, or with the input whole")
+    if profile and runtime != "standalone":
+        raise RecipeError(f"runtime {runtime} cannot be profiled", hint="profile runtime standalone: the operators are the same")
     tree = tflm_tree.find(board, tflm) if runtime == "tflm" else None
     manifest.settle(out)
     written = project.write(out)
+    operators = operator_count(out) if profile else 0
     try:
         inside, note = tflm_arena.sized(out, tree) if tree else (None, "")
         if bare:
-            made = direct.build(out, board.name, inside, pushed=pushed)
+            made = direct.build(out, board.name, inside, pushed=pushed, profile=operators)
         else:
-            made = _platformio(written.folder, board, inside, arguments, quiet, pushed)
+            made = _platformio(written.folder, board, inside, arguments, quiet, pushed, operators)
     except OSError as error:
         raise failure(written.folder, error) from error
-    built = publish(out, board.name, runtime, pushed, made)
+    built = publish(out, board.name, runtime, pushed, made, profile)
     edited = f"built as it was changed: {manifest.listed(written.edited)} in '{written.folder}'" if written.edited else ""
     return replace(built, notes=tuple(filter(None, (edited, note))))
 
 
-def _platformio(folder: Path, board: Board, inside: Tflm | None, arguments: list[str], quiet: bool, pushed: bool) -> BuildResult:
+def operator_count(out: Path) -> int:
+    """Of the program in OUT; InputError if there is none, ProgramError if it is broken."""
+    try:
+        return len(read((out / "model.dqa").read_bytes()).ops)
+    except OSError as error:
+        raise InputError(f"'{out / 'model.dqa'}': {error.strerror}", hint="make it with dqa convert ... -o OUT") from error
+
+
+def _platformio(
+    folder: Path, board: Board, inside: Tflm | None, arguments: list[str], quiet: bool, pushed: bool, operators: int
+) -> BuildResult:
     runtime = "tflm" if inside else "standalone"
-    work = folder.resolve() / ".pio" / variant(runtime, pushed)
-    environment = {"DQA_RUNTIME": runtime, "DQA_MODEL_PUSHED": str(int(pushed)), "PLATFORMIO_BUILD_DIR": str(work)}
+    work = folder.resolve() / ".pio" / variant(runtime, pushed, operators > 0)
+    environment = {"DQA_RUNTIME": runtime, "DQA_MODEL_PUSHED": str(int(pushed)), "DQA_PROFILE": str(operators)}
+    environment |= {"PLATFORMIO_BUILD_DIR": str(work)}
     environment |= tflm_tree.environment(inside, folder.resolve()) if inside else {}
     _run(folder, board, arguments, environment, quiet)
     return result(work / board.name / "firmware.elf")

@@ -59,14 +59,14 @@ def result(elf: Path, builder: str = PLATFORMIO) -> BuildResult:
     return BuildResult(elf, *figures, stack.bound(elf), elf.with_suffix(".map"), builder=builder)
 
 
-def variant(runtime: str, pushed: bool) -> str:
+def variant(runtime: str, pushed: bool, profile: bool = False) -> str:
     """The name of a kind of firmware."""
-    return f"{runtime}-pushed" if pushed else runtime
+    return runtime + "-pushed" * pushed + "-profile" * profile
 
 
-def elf_path(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = False) -> Path:
+def elf_path(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = False, profile: bool = False) -> Path:
     """Where `publish` puts the firmware."""
-    return out / "build" / board / variant(runtime, pushed) / "firmware.elf"
+    return out / "build" / board / variant(runtime, pushed, profile) / "firmware.elf"
 
 
 def found(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = False) -> BuildResult | None:
@@ -83,9 +83,9 @@ def found(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = 
         return None
 
 
-def publish(out: Path, board: str, runtime: str, pushed: bool, made: BuildResult) -> BuildResult:
+def publish(out: Path, board: str, runtime: str, pushed: bool, made: BuildResult, profile: bool = False) -> BuildResult:
     """Puts what was made, and what is known of it, in the place of an earlier build."""
-    elf, program = elf_path(out, board, runtime, pushed=pushed), program_sha256(out)
+    elf, program = elf_path(out, board, runtime, pushed=pushed, profile=profile), program_sha256(out)
     about: dict[str, Any] = {"dqa": __version__, "program_sha256": program, "board": board, "runtime": runtime, "pushed": pushed}
     about["builder"] = made.builder
     with staged(elf.parent, manifest.users) as new:

@@ -18,6 +18,7 @@ def flash(
     quiet: bool = True,
     *,
     pushed: bool = False,
+    profile: bool = False,
 ) -> None:
     """Builds OUT's firmware as dqa.device.build does and flashes it; port: the upload tool's port, None to let it find the board.
 
@@ -26,4 +27,4 @@ def flash(
     chosen = load_board(board)
     if chosen.simulated:
         raise BoardError(f"board {board} is simulated: there is nothing to flash", hint=f"run it with: dqa simulate {out} --board {board}")
-    upload(out, chosen, port, runtime, tflm, quiet, pushed)
+    upload(out, chosen, port, runtime, tflm, quiet, pushed, profile)

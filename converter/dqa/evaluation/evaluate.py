@@ -133,7 +133,7 @@ def evaluate(
     head = interface.place(output)
     measured = interface.output_names[head]
     mixed = mixed_sections(out)
-    program_bytes = _program(out) if mixed is None else b""
+    program_bytes = program_of(out) if mixed is None else b""
     identity = identify(out)
     source = datasets.DataFile(data)
     shapes = (1, *interface.inputs[0].shape), (1, *interface.outputs[head].shape)
@@ -256,7 +256,8 @@ def _details(metric: str, outputs: npt.NDArray[np.float32], floats: npt.NDArray[
     return {name: metrics.pixel_accuracy(metrics.confusion(values, dataset.y, dataset.name)) for name, values in pairs}
 
 
-def _program(out: Path) -> bytes:
+def program_of(out: Path) -> bytes:
+    """The program in OUT. Raises InputError where there is none, ProgramError where OUT is of two minds."""
     program_bytes = _read(out / "model.dqa")
     if read_tflite(_read(out / "model.tflite")) != program_bytes:
         raise ProgramError(f"model.tflite and model.dqa in '{out}' hold different programs", hint="run dqa convert again")

@@ -4,7 +4,7 @@ from dqa.report.content import build_report, stored_bits
 from dqa.report.interface import Interface, Port, load_interface, mixed_sections, refuse_mixed
 from dqa.report.mixed import build_mixed_report
 from dqa.report.plan import plan_section
-from dqa.report.record import Identity, identify, program_sha256, record, report_files
+from dqa.report.record import Identity, identify, layer_names, program_sha256, record, report_files
 
 __all__ = [
     "Identity",
@@ -13,6 +13,7 @@ __all__ = [
     "build_mixed_report",
     "build_report",
     "identify",
+    "layer_names",
     "load_interface",
     "mixed_sections",
     "plan_section",
