@@ -24,7 +24,6 @@ from dqa.support import manifest
 from dqa.support.progress import Progress, SilentProgress
 from dqa.support.version import __version__
 
-
 FAR_DB = 10.0
 """Below it a tenth of the energy of what an operator makes is error."""
 
