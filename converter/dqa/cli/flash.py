@@ -7,14 +7,17 @@ from pathlib import Path
 import click
 
 from dqa.cli.common import board_option, out_argument, output_options, progress, rows_pushed, runtime_options, talk, write_json
-from dqa.support.settings import firmware_runtime
+from dqa.support.settings import FLASH_TOOLS, firmware_runtime
 
 
 @click.command()
 @out_argument
 @board_option
 @runtime_options
-@click.option("--port", metavar="PORT", help="Of the programmer, where it has one.  [default: found by PlatformIO]")
+@click.option("--with", "tool", type=click.Choice(FLASH_TOOLS), default="pio", show_default=True, help="What writes it.")
+@click.option("--probe", metavar="SERIAL", help="Serial number of the probe, or its end.  [default: the only one]")
+@click.option("--port", metavar="PORT", help="Serial port (sam-ba) or drive (uf2) of the boot loader.  [default: the only one]")
+@click.option("--recover", is_flag=True, help="Erase all of a locked chip before (pyocd, probe-rs).")
 @click.option("--profile", is_flag=True, help="Firmware for dqa profile.")
 @click.option("-v", "--verbose", is_flag=True, help="Show PlatformIO's output.")
 @output_options
@@ -23,7 +26,10 @@ def flash(
     board: str,
     runtime: str | None,
     tflm: Path | None,
+    tool: str,
+    probe: str | None,
     port: str | None,
+    recover: bool,
     profile: bool,
     verbose: bool,
     quiet: bool,
@@ -35,7 +41,19 @@ def flash(
     runtime = firmware_runtime(runtime, tflm)
     with progress(quiet or verbose).task(f"Building for {board} and flashing", None):
         pushed = rows_pushed(out, board, runtime)
-        flash_firmware(out, board, port, runtime, tflm, quiet=not verbose, pushed=pushed, profile=profile)
-    write_json({"board": board, "runtime": runtime, "flashed": True}, json_path)
+        used = flash_firmware(
+            out,
+            board,
+            port,
+            runtime,
+            tflm,
+            quiet=not verbose,
+            pushed=pushed,
+            profile=profile,
+            tool=tool,
+            probe=probe,
+            recover=recover,
+        )
+    write_json({"board": board, "runtime": runtime, "flashed": True, "with": tool, "probe": used}, json_path)
     if talk(quiet, json_path):
         print(f"flashed {board}; next: dqa evaluate {out} --data TEST.npz --target serial:PORT")

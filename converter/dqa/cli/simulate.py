@@ -14,7 +14,7 @@ import click
 from dqa.cli.common import board_option, out_argument, output_options, progress, rows_pushed, runtime_options, talk, write_json
 from dqa.errors import InputError, RecipeError
 from dqa.support.files import failure
-from dqa.support.settings import firmware_runtime
+from dqa.support.settings import BACKENDS, firmware_runtime
 
 if TYPE_CHECKING:
     from dqa.device.boards import Board
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @out_argument
 @board_option
 @runtime_options
-@click.option("--backend", type=click.Choice(["qemu", "renode"]), default="qemu", show_default=True, help="The simulator.")
+@click.option("--backend", type=click.Choice(BACKENDS), default=BACKENDS[0], show_default=True, help="The simulator.")
 @click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="QEMU's TCP port for the serial port.  [default: a free one]")
 @click.option("--renode", type=click.Path(path_type=Path), metavar="FILE", help="Renode.  [default: $DQA_RENODE, PATH, PlatformIO's]")
 @click.option("--files", type=click.Path(path_type=Path), metavar="DIR", help="Write Renode's files of the board to DIR, and run nothing.")

@@ -10,9 +10,9 @@ from dqa.device.renode import platform
 from dqa.device.renode.simulator import RenodeSimulator
 from dqa.device.simulate import Simulator
 from dqa.errors import BoardError
+from dqa.support.settings import BACKENDS
 
-QEMU, RENODE = "qemu", "renode"
-BACKENDS = (QEMU, RENODE)
+QEMU, RENODE = BACKENDS
 
 
 class Backend(Protocol):

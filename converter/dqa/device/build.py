@@ -11,7 +11,8 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dqa.device import bare as direct
@@ -20,12 +21,19 @@ from dqa.device.boards import Board, load_board
 from dqa.device.built import BuildResult, publish, result, variant
 from dqa.device.tflm_tree import Tflm
 from dqa.device.toolchain import compiler, overflow
-from dqa.errors import BoardError, DqaError, InputError, RecipeError, ToolError
+from dqa.errors import DqaError, InputError, RecipeError, ToolError
 from dqa.program import read
 from dqa.report import record
 from dqa.support import manifest, processes
 from dqa.support.files import failure
 from dqa.support.settings import firmware_runtime
+
+
+@dataclass(frozen=True)
+class _Upload:
+    flags: str
+    explain: Callable[[str], DqaError]
+
 
 _QUIET = {"PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no", "PLATFORMIO_DISABLE_UPGRADE_CHECK": "true"}
 
@@ -60,14 +68,42 @@ def build(
     return replace(built, notes=tuple(filter(None, notes)))
 
 
-def upload(out: Path, board: Board, port: str | None, runtime: str, tflm: Path | None, quiet: bool, pushed: bool, profile: bool) -> None:
-    """Builds OUT/firmware with PlatformIO and writes it to a connected board with the board's upload tool."""
-    if board.platformio is None:
-        hint = "write the .hex or .bin that dqa build makes with the board's own tools"
-        raise BoardError(f"no official platform of PlatformIO knows board {board.name}", hint=hint)
+def upload(
+    out: Path,
+    board: Board,
+    port: str | None,
+    runtime: str,
+    tflm: Path | None,
+    quiet: bool,
+    pushed: bool,
+    profile: bool,
+    *,
+    flags: str,
+    explain: Callable[[str], DqaError],
+) -> None:
+    """Builds OUT/firmware with PlatformIO, whose official platforms know the board, and writes it to a connected one with its upload tool.
+
+    flags: the upload tool's, one a line. explain: what its log, once it failed, means.
+    """
+    check_reach(board)
+    _make(
+        out,
+        board,
+        runtime,
+        tflm,
+        ["-t", "upload", *(["--upload-port", port] if port else [])],
+        quiet,
+        pushed,
+        False,
+        profile,
+        _Upload(flags, explain),
+    )
+
+
+def check_reach(board: Board) -> None:
+    """ToolError where PlatformIO's platform for a board is not installed, and its registry cannot be reached."""
     if _why_bare(board):
         raise registry.unreachable(board.name)
-    _make(out, board, runtime, tflm, ["-t", "upload", *(["--upload-port", port] if port else [])], quiet, pushed, False, profile)
 
 
 def _why_bare(board: Board) -> str:
@@ -89,6 +125,7 @@ def _make(
     pushed: bool,
     bare: bool,
     profile: bool,
+    uploading: _Upload | None = None,
 ) -> BuildResult:
     firmware_runtime(runtime, tflm)
     if pushed and runtime != "standalone":
@@ -104,7 +141,7 @@ def _make(
         if bare:
             made = direct.build(out, board.name, inside, pushed=pushed, profile=operators)
         else:
-            made = _platformio(written.folder, board, inside, arguments, quiet, pushed, operators)
+            made = _platformio(written.folder, board, inside, arguments, quiet, pushed, operators, uploading)
     except OSError as error:
         raise failure(written.folder, error) from error
     built = publish(out, board.name, runtime, pushed, made, profile)
@@ -121,18 +158,28 @@ def operator_count(out: Path) -> int:
 
 
 def _platformio(
-    folder: Path, board: Board, inside: Tflm | None, arguments: list[str], quiet: bool, pushed: bool, operators: int
+    folder: Path,
+    board: Board,
+    inside: Tflm | None,
+    arguments: list[str],
+    quiet: bool,
+    pushed: bool,
+    operators: int,
+    uploading: _Upload | None,
 ) -> BuildResult:
     runtime = "tflm" if inside else "standalone"
     work = folder.resolve() / ".pio" / variant(runtime, pushed, operators > 0)
     environment = {"DQA_RUNTIME": runtime, "DQA_MODEL_PUSHED": str(int(pushed)), "DQA_PROFILE": str(operators)}
     environment |= {"PLATFORMIO_BUILD_DIR": str(work)}
     environment |= tflm_tree.environment(inside, folder.resolve()) if inside else {}
-    _run(folder, board, arguments, environment, quiet)
+    environment |= {"PLATFORMIO_UPLOAD_FLAGS": uploading.flags} if uploading and uploading.flags else {}
+    _run(folder, board, arguments, environment, quiet, uploading)
     return result(work / board.name / "firmware.elf")
 
 
-def _run(folder: Path, board: Board, arguments: list[str], environment: dict[str, str], quiet: bool) -> None:
+def _run(
+    folder: Path, board: Board, arguments: list[str], environment: dict[str, str], quiet: bool, uploading: _Upload | None = None
+) -> None:
     if importlib.util.find_spec("platformio") is None:
         raise ToolError("PlatformIO is not installed", hint="pip install platformio scons")
     state = folder.resolve() / ".pio"  # PlatformIO takes relative paths from the project
@@ -156,7 +203,8 @@ def _run(folder: Path, board: Board, arguments: list[str], environment: dict[str
     log_file = state / f"{board.name}.log"
     log_file.write_text(log, encoding="utf-8")
     if process.returncode != 0:
-        raise _failure(log, log_file, board)
+        # once there is firmware it was the upload that failed
+        raise uploading.explain(log) if uploading and "Configuring upload protocol" in log else _failure(log, log_file, board)
 
 
 def _failure(log: str, log_file: Path, board: Board) -> DqaError:

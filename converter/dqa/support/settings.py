@@ -19,6 +19,12 @@ METHODS: tuple[str, ...] = get_args(Method)
 CODINGS: tuple[str, ...] = get_args(Coding)
 LAYOUTS: tuple[str, ...] = get_args(MapLayout)
 RUNTIMES = ("standalone", "tflm")
+FLASH_TOOLS = ("pio", "pyocd", "probe-rs", "uf2", "sam-ba")
+"""What writes firmware to boards."""
+
+BACKENDS = ("qemu", "renode")
+"""What simulates boards."""
+
 METRICS = ("top1", "auc", "miou", "mse")
 RANKINGS = ("gain", "energy", "random")
 MAX_BITS = 8
