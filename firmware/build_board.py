@@ -5,6 +5,7 @@
 The model's sources are in model/ beside platformio.ini, or in the directory named by DQA_MODEL.
 With DQA_RUNTIME=tflm they run inside TensorFlow Lite Micro, which dqa build finds: DQA_TFLM_LIBRARY, DQA_TFLM_FLAGS.
 With DQA_MODEL_PUSHED=1 the model takes its input row by row. DQA_PROTOCOL_FLAGS: what dqa build --protocol adds (src/main.c).
+DQA_PROFILE=N, the number of its operators, makes profiling firmware.
 """
 
 import os
@@ -42,6 +43,9 @@ env.Replace(LDSCRIPT_PATH=str(project / "bsp" / env.GetProjectOption("custom_lin
 env.Append(LIBPATH=[str(project / "bsp")])  # where the linker script finds link.ld
 if os.environ.get("DQA_MODEL_PUSHED") == "1":
     env.Append(CPPDEFINES=[("DQA_MODEL_PUSHED", 1)])
+
+if os.environ.get("DQA_PROFILE", "0") != "0":
+    env.Append(CPPDEFINES=[("DQA_PROFILE", os.environ["DQA_PROFILE"])])
 
 if os.environ.get("DQA_RUNTIME") == "tflm":
     if "DQA_TFLM_FLAGS" not in os.environ:

@@ -27,7 +27,7 @@ ROOMS = (
     ("codegen", "engine", "report"),
     ("device",),
     ("conversion", "evaluation"),
-    ("sparsify", "lab", "api"),
+    ("sparsify", "lab", "api", "profiling"),
     ("cli",),
     ("__init__", "__main__"),
 )

@@ -43,6 +43,8 @@ enum { COUNTER_FPGAIO = 1, COUNTER_SYSTICK = 2 };
 /* The ticks between start and stop at counter_hz(core_hz). No interrupt but the counter's own runs in between. */
 void counter_start(void);
 uint64_t counter_stop(void);
+/* Those since start, while it counts on. */
+uint64_t counter_elapsed(void);
 uint32_t counter_hz(uint32_t core_hz);
 
 /* Sleeps until the interrupt is pending; call it with interrupts masked, and look at the device before and after. */

@@ -22,12 +22,14 @@ void counter_start(void) {
   fine_start = COUNTER;
 }
 
-uint64_t counter_stop(void) {
+uint64_t counter_elapsed(void) {
   uint32_t fine = COUNTER - fine_start;
   uint64_t coarse = (uint64_t)(CLOCK_100_HZ - coarse_start) * (DQA_COUNTER_HZ / 100);
   /* the multiple of 2^32 that brings fine nearest to coarse */
   uint64_t wraps = coarse > fine ? (coarse - fine + (1u << 31)) >> 32 : 0;
   return (wraps << 32) + fine;
 }
+
+uint64_t counter_stop(void) { return counter_elapsed(); }
 
 #endif

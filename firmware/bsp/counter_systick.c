@@ -31,6 +31,15 @@ void counter_start(void) {
   __asm volatile("cpsie i" ::: "memory");
 }
 
+uint64_t counter_elapsed(void) {
+  uint32_t before, value;
+  do { /* again if it wrapped meanwhile */
+    before = wraps;
+    value = VALUE;
+  } while (before != wraps);
+  return ((uint64_t)before << 24) + (LAST - value);
+}
+
 uint64_t counter_stop(void) {
   __asm volatile("cpsid i" ::: "memory");
   CONTROL = CORE_CLOCK;

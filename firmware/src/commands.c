@@ -7,6 +7,7 @@
 
 #include "board.h"
 #include "inference.h"
+#include "profile.h"
 #include "runtime.h"
 
 #define TEXT_OF(x) #x
@@ -130,6 +131,34 @@ static uint16_t stats(frame_buffer *reply, bool *ok) {
   return 12;
 }
 
+#ifdef DQA_PROFILE
+
+/* u32 run, u16 first operator. */
+static uint16_t profile(const uint8_t *payload, uint16_t length, frame_buffer *reply, bool *ok) {
+  enum { HEAD = 2, RECORD = 16 };
+  if (length != 6)
+    return refuse(reply, REFUSED_PAYLOAD, length);
+  if (!inference_is(frame_u32(payload)) || !inference_done())
+    return refuse(reply, REFUSED_NO_OUTPUT, 0);
+  uint16_t op = frame_u16(payload + 4);
+  if (op >= DQA_PROFILE)
+    return refuse(reply, REFUSED_RANGE, DQA_PROFILE);
+  uint16_t end = HEAD;
+  frame_put_u16(frame_payload(reply), DQA_PROFILE);
+  for (; op < DQA_PROFILE && end + RECORD <= DATA_MAX; op++, end = (uint16_t)(end + RECORD)) {
+    const profile_record *record = profile_of(op);
+    uint8_t *at = frame_payload(reply) + end;
+    frame_put_u32(at, (uint32_t)record->ticks);
+    frame_put_u32(at + 4, (uint32_t)(record->ticks >> 32));
+    frame_put_u32(at + 8, record->rows);
+    frame_put_u32(at + 12, record->crc);
+  }
+  *ok = true;
+  return end;
+}
+
+#endif
+
 static uint16_t answer(frame_buffer *request, frame_buffer *reply, bool *ok) {
   uint8_t *payload = frame_payload(request);
   uint16_t length = frame_length(request);
@@ -137,7 +166,7 @@ static uint16_t answer(frame_buffer *request, frame_buffer *reply, bool *ok) {
   if (fault)
     return refuse(reply, fault, fault_detail);
   bool takes_payload = type != COMMAND_HELLO && type != COMMAND_STATS;
-  if (type < COMMAND_HELLO || type > COMMAND_STATS)
+  if (type < COMMAND_HELLO || type > COMMAND_LAST)
     return refuse(reply, REFUSED_COMMAND, type);
   if (length && !takes_payload)
     return refuse(reply, REFUSED_PAYLOAD, length);
@@ -153,6 +182,10 @@ static uint16_t answer(frame_buffer *request, frame_buffer *reply, bool *ok) {
     return write_input(payload, length, reply, ok);
   if (type == COMMAND_RUN)
     return run(payload, length, reply, ok);
+#ifdef DQA_PROFILE
+  if (type == COMMAND_PROFILE)
+    return profile(payload, length, reply, ok);
+#endif
   return read_output(payload, length, reply, ok);
 }
 

@@ -18,6 +18,12 @@ enum {
   COMMAND_RUN = 0x03,
   COMMAND_READ_OUTPUT = 0x04,
   COMMAND_STATS = 0x05,
+  COMMAND_PROFILE = 0x06, /* of profiling firmware */
+#ifdef DQA_PROFILE
+  COMMAND_LAST = COMMAND_PROFILE,
+#else
+  COMMAND_LAST = COMMAND_STATS,
+#endif
   REPLY = 0x80,         /* a reply's type is its command's plus this */
   REPLY_STARTED = 0xFE, /* a RUN was understood; its reply comes when the inference has ended */
   REPLY_ERROR = 0xFF

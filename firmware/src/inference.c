@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "board.h"
+#include "profile.h"
 #include "runtime.h"
 
 static uint32_t input_size, output_size;
@@ -107,6 +108,7 @@ static int push_rows(uint32_t offset, const uint8_t *bytes, uint32_t count) {
 int inference_write(const uint8_t *bytes, uint32_t count) {
   if (written == 0) {
     ticks = 0;
+    profile_reset();
     input_crc = runtime_crc();
     dropped_before = runtime_dropped_rows();
   }

@@ -84,7 +84,7 @@ def test_boards_whose_arena_lies_in_a_bank_of_its_own() -> None:
 
 
 def test_a_serial_target_speaks_at_every_boards_rate() -> None:
-    assert {board.uart.baud for board in boards.list_boards()} == {evaluate._SERIAL_BAUD}
+    assert {board.uart.baud for board in boards.list_boards()} == {evaluate.SERIAL_BAUD}
 
 
 def test_an_unknown_board_is_refused_with_the_known_ones() -> None:

@@ -29,6 +29,7 @@ from dqa.support.version import __version__
 @runtime_options
 @protocol_option(DQA_ONLY)
 @click.option("--bare", is_flag=True, help="With the compiler alone, without PlatformIO: firmware.elf, .bin and .hex.")
+@click.option("--profile", is_flag=True, help="Firmware for dqa profile.")
 @click.option("-v", "--verbose", is_flag=True, help="Show PlatformIO's output.")
 @output_options
 def build(
@@ -38,6 +39,7 @@ def build(
     tflm: Path | None,
     protocol: str,
     bare: bool,
+    profile: bool,
     verbose: bool,
     quiet: bool,
     json_path: Path | None,
@@ -48,7 +50,7 @@ def build(
     runtime = firmware_runtime(runtime, tflm)
     with progress(quiet or verbose).task(f"Building for {board}", None):
         pushed = rows_pushed(out, board, runtime)
-        result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=pushed, bare=bare, protocol=protocol)
+        result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=pushed, bare=bare, protocol=protocol, profile=profile)
     data = {
         "dqa": __version__,
         "program_sha256": result.program_sha256,

@@ -10,6 +10,7 @@ from dqa.cli.convert import convert
 from dqa.cli.doctor import doctor
 from dqa.cli.evaluate import evaluate
 from dqa.cli.flash import flash
+from dqa.cli.profile import profile
 from dqa.cli.serve import serve
 from dqa.cli.simulate import simulate
 from dqa.cli.sparsify import sparsify
@@ -33,5 +34,5 @@ def cli(context: click.Context, /) -> None:
         click.echo(context.get_help())
 
 
-for command in (convert, evaluate, build, flash, simulate, serve, study, sparsify, boards, doctor):
+for command in (convert, evaluate, build, flash, simulate, serve, profile, study, sparsify, boards, doctor):
     cli.add_command(command)

@@ -23,20 +23,29 @@ _IMAGES = {".bin": "binary", ".hex": "ihex"}
 
 
 def build(
-    out: Path, board: str, tflm: Tflm | None = None, *, pushed: bool = False, portable: bool = False, protocol: str = DQA_ONLY
+    out: Path,
+    board: str,
+    tflm: Tflm | None = None,
+    *,
+    pushed: bool = False,
+    portable: bool = False,
+    protocol: str = DQA_ONLY,
+    profile: int = 0,
 ) -> BuildResult:
     """Builds OUT/firmware for a board, from nothing each time: firmware.elf, .bin and .hex; errors as dqa.device.build.build.
 
     tflm: what the model runs inside of. portable: without the variants that use instructions of the board's processor.
+    profile: the number of the program's operators for profiling firmware, else 0.
     """
     chosen = load_board(board)
     folder = project.write(out).folder.resolve()
-    kind = variant("tflm" if tflm else "standalone", pushed, protocol)
+    kind = variant("tflm" if tflm else "standalone", pushed, protocol, profile > 0)
     target = folder / ".pio" / (f"bare-{kind}-portable" if portable else f"bare-{kind}") / board
     target.mkdir(parents=True, exist_ok=True)
     elf = target / "firmware.elf"
     flags = [*_FLAGS, *chosen.cpu_flags, *chosen.defines(), *(f"-I{folder / name}" for name in _INCLUDES)]
     flags += ["-DDQA_MODEL_PUSHED=1"] if pushed else []
+    flags += [f"-DDQA_PROFILE={profile}"] if profile else []
     flags += ["-DDQA_PORTABLE"] if portable else []
     flags += mlperf.defines(out, protocol)
     flags += tflm_tree.flags(tflm, folder) if tflm else []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,9 @@ STACK_SIZE = 4096
 """Bytes reserved for the stack; its use is measured and reported apart from static RAM."""
 
 PROOFS = {"qemu": "run in QEMU", "renode": "run in Renode", "linked": "linked, not run"}
+
+CHIP_NAMES = {"pyocd", "probe-rs"}
+"""The tools that name chips."""
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
 _PINS = ((re.compile(r"P([A-K])(\d+)"), 16, "A"), (re.compile(r"P(\d)\.(\d+)"), 32, "0"), (re.compile(r"GP()(\d+)"), 0, ""))
@@ -73,7 +77,7 @@ class Board:
 
     `ram` holds stack and variables, `arena` the model's arena: the same region, or another bank. `qemu` is set if the board is simulated;
     of real ones `platformio` is set if an official platform knows the board. `proven`: how far its start-up code and drivers were tried,
-    one of PROOFS. `note`: what somebody who connects the board must know.
+    one of PROOFS. `chips`: names of its part with pyocd and probe-rs. `note`: what somebody who connects the board must know.
     """
 
     name: str
@@ -88,6 +92,7 @@ class Board:
     soc: str = "plain"
     proven: str = "linked"
     note: str = ""
+    chips: Mapping[str, str] = field(default_factory=dict)
     qemu: Qemu | None = None
     platformio: PlatformIO | None = None
 
@@ -193,6 +198,8 @@ def _board(name: str, data: dict[str, Any]) -> Board:
         qemu=Qemu(**data["qemu"]) if "qemu" in data else None,
         platformio=PlatformIO(**data["platformio"]) if "platformio" in data else None,
     )
+    if not isinstance(board.chips, dict) or set(board.chips) - CHIP_NAMES or not all(isinstance(v, str) for v in board.chips.values()):
+        raise ValueError(f"chips {board.chips!r}: names with {', '.join(sorted(CHIP_NAMES))}")
     if board.qemu and board.platformio:
         raise ValueError("has both qemu and platformio: a board is simulated or real")
     if board.proven not in PROOFS:

@@ -60,14 +60,16 @@ def result(elf: Path, builder: str = PLATFORMIO) -> BuildResult:
     return BuildResult(elf, *figures, stack.bound(elf), elf.with_suffix(".map"), builder=builder)
 
 
-def variant(runtime: str, pushed: bool, protocol: str = DQA_ONLY) -> str:
+def variant(runtime: str, pushed: bool, protocol: str = DQA_ONLY, profile: bool = False) -> str:
     """The name of a kind of firmware."""
-    return "-".join([runtime, *(["pushed"] if pushed else []), *([protocol] if protocol != DQA_ONLY else [])])
+    return runtime + "-pushed" * pushed + f"-{protocol}" * (protocol != DQA_ONLY) + "-profile" * profile
 
 
-def elf_path(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = False, protocol: str = DQA_ONLY) -> Path:
+def elf_path(
+    out: Path, board: str, runtime: str = "standalone", *, pushed: bool = False, protocol: str = DQA_ONLY, profile: bool = False
+) -> Path:
     """Where `publish` puts the firmware."""
-    return out / "build" / board / variant(runtime, pushed, protocol) / "firmware.elf"
+    return out / "build" / board / variant(runtime, pushed, protocol, profile) / "firmware.elf"
 
 
 def found(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = False) -> BuildResult | None:
@@ -84,9 +86,12 @@ def found(out: Path, board: str, runtime: str = "standalone", *, pushed: bool = 
         return None
 
 
-def publish(out: Path, board: str, runtime: str, pushed: bool, made: BuildResult, protocol: str = DQA_ONLY) -> BuildResult:
+def publish(
+    out: Path, board: str, runtime: str, pushed: bool, made: BuildResult, protocol: str = DQA_ONLY, profile: bool = False
+) -> BuildResult:
     """Puts what was made, and what is known of it, in the place of an earlier build."""
-    elf, program = elf_path(out, board, runtime, pushed=pushed, protocol=protocol), program_sha256(out)
+    elf = elf_path(out, board, runtime, pushed=pushed, protocol=protocol, profile=profile)
+    program = program_sha256(out)
     about: dict[str, Any] = {"dqa": __version__, "program_sha256": program, "board": board, "runtime": runtime, "pushed": pushed}
     about |= {"protocol": protocol, "builder": made.builder}
     with staged(elf.parent, manifest.users) as new:

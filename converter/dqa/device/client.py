@@ -11,7 +11,7 @@ from typing import TypeVar
 from dqa.device import protocol
 from dqa.device.exchange import Exchange, Numbers, RefusedError
 from dqa.device.link import Link, ReconnectedError
-from dqa.device.protocol import Command, Hello, Refusal, RunReply, Stats
+from dqa.device.protocol import Command, Hello, OperatorRecord, Refusal, RunReply, Stats
 from dqa.errors import DataError, InputError, ProgramError, ToolError
 from dqa.support import resources
 
@@ -74,7 +74,20 @@ class Device:
         """
         if len(data) != hello.input_size:
             raise DataError(f"a sample has {len(data)} bytes, the model on the board takes {hello.input_size}")
-        return self._steadily(lambda: self._infer(hello, data))
+        return self._steadily(lambda: self._infer(hello, data, self._runs.next()))
+
+    def profile(self, hello: Hello, data: bytes) -> tuple[bytes, RunReply, list[OperatorRecord]]:
+        """As `infer`, and what each operator did; ToolError also where the firmware is not a profiling one."""
+        if len(data) != hello.input_size:
+            raise DataError(f"a sample has {len(data)} bytes, the model on the board takes {hello.input_size}")
+        try:
+            return self._steadily(lambda: self._profile(hello, data))
+        except RefusedError as error:
+            if error.refusal == Refusal.COMMAND:
+                raise ToolError(
+                    "the firmware on the board is not a profiling one", hint="flash one: dqa flash OUT --board BOARD --profile"
+                ) from error
+            raise
 
     def stats(self) -> Stats:
         """Memory figures since the board started."""
@@ -112,8 +125,18 @@ class Device:
                     self.hello()
         raise ToolError("the connection breaks again and again", hint="check the cable")
 
-    def _infer(self, hello: Hello, data: bytes) -> tuple[bytes, RunReply]:
-        run, crc = self._runs.next(), protocol.input_crc(hello.program_crc, data)
+    def _profile(self, hello: Hello, data: bytes) -> tuple[bytes, RunReply, list[OperatorRecord]]:
+        run = self._runs.next()
+        output, reply = self._infer(hello, data, run)
+        records: list[OperatorRecord] = []
+        count = 1
+        while len(records) < count:
+            count, more = self._decode(OperatorRecord.decode, self._ask(Command.PROFILE, protocol.profile(run, len(records))))
+            records += more
+        return output, reply, records
+
+    def _infer(self, hello: Hello, data: bytes, run: int) -> tuple[bytes, RunReply]:
+        crc = protocol.input_crc(hello.program_crc, data)
         for at in range(0, len(data), hello.data_max):
             part = data[at : at + hello.data_max]
             written = self._ask(Command.WRITE_INPUT, protocol.write_input(run, at, part))

@@ -23,8 +23,8 @@ from dqa.device.simulate import Simulator
 from dqa.errors import BoardError, DataError, InputError, ToolError
 from dqa.support.arrays import UInt8
 
-_SERIAL_BAUD = 115200
-_SIMULATED_REPLY_TIMEOUT = 20.0
+SERIAL_BAUD = 115200
+SIMULATED_REPLY_TIMEOUT = 20.0
 """Seconds; a simulator that died is noticed at once, one on a busy host may be slow."""
 _CRC_AT = 12
 """Where a program keeps its checksum (docs/format.md)."""
@@ -163,12 +163,12 @@ class _Running:
 @contextmanager
 def _simulated(board: Board, elf: Path, out: Path, inputs: UInt8, *, icount: bool) -> Iterator[_Running]:
     with Simulator(board, elf, icount=icount) as simulator:
-        device = Device(simulator.link, reply_timeout=_SIMULATED_REPLY_TIMEOUT)
+        device = Device(simulator.link, reply_timeout=SIMULATED_REPLY_TIMEOUT)
         try:
             hello = device.hello()
         except ToolError as error:
             raise ToolError(f"{board.name} did not start: {error.message}", hint=simulator.messages()) from error
-        _check(hello, out, inputs)
+        check(hello, out, inputs)
         yield _Running(simulator, device, hello)
 
 
@@ -183,10 +183,10 @@ def _workers(count: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def _on_serial(port: str, out: Path, inputs: UInt8, step: Callable[[int], None], runtime: str) -> DeviceResult:
-    device = Device(SerialLink(port, _SERIAL_BAUD))
+    device = Device(SerialLink(port, SERIAL_BAUD))
     try:
         hello = device.hello()
-        _check(hello, out, inputs)
+        check(hello, out, inputs)
         replies = []
         for sample in inputs:
             replies.append(device.infer(hello, sample.tobytes()))
@@ -219,7 +219,8 @@ def _clock(board: Board, hello: Hello) -> tuple[str, ...]:
     return (f"{board.name} runs at {hello.clock_hz / 1e6:g} MHz, not at {board.clock_hz / 1e6:g}: its fast clock did not come up",)
 
 
-def _check(hello: Hello, out: Path, inputs: UInt8) -> None:
+def check(hello: Hello, out: Path, inputs: UInt8) -> None:
+    """Whether a device runs the program of OUT, and takes inputs (N, bytes) like these: ProgramError, InputError, DataError if not."""
     if hello.load_status != 0:
         raise refused_program(hello.load_status)
     try:

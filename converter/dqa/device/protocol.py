@@ -28,6 +28,8 @@ class Command(IntEnum):
     RUN = 0x03
     READ_OUTPUT = 0x04
     STATS = 0x05
+    PROFILE = 0x06
+    """Of profiling firmware."""
 
 
 class Refusal(IntEnum):
@@ -173,6 +175,25 @@ class Stats:
         return cls(*_unpack(struct.Struct("<III"), payload))
 
 
+@dataclass(frozen=True)
+class OperatorRecord:
+    """What an operator did in a run: counter ticks, rows it made, CRC-32 of their values before they are stored."""
+
+    ticks: int
+    rows: int
+    crc: int
+
+    _LAYOUT = struct.Struct("<QII")
+
+    @classmethod
+    def decode(cls, payload: bytes) -> tuple[int, list[OperatorRecord]]:
+        """The number of all operators, and the records, of a reply to PROFILE; ValueError if the payload is of another size."""
+        (count,) = _unpack(struct.Struct("<H"), payload)
+        if len(payload) < 2 + cls._LAYOUT.size or (len(payload) - 2) % cls._LAYOUT.size:
+            raise ValueError(f"payload of {len(payload)} bytes holds no whole records")
+        return count, [cls(*fields) for fields in cls._LAYOUT.iter_unpack(payload[2:])]
+
+
 def write_input(run: int, offset: int, data: bytes) -> bytes:
     """Payload of WRITE_INPUT: at most DATA_MAX bytes for the run of this number."""
     return struct.pack("<II", run, offset) + data
@@ -181,6 +202,11 @@ def write_input(run: int, offset: int, data: bytes) -> bytes:
 def run(number: int, crc: int) -> bytes:
     """Payload of RUN: the run's number and the `input_crc` that is meant."""
     return struct.pack("<II", number, crc)
+
+
+def profile(run: int, first: int) -> bytes:
+    """Payload of PROFILE: the run's number and the first operator that is meant."""
+    return struct.pack("<IH", run, first)
 
 
 def read_output(run: int, offset: int, count: int) -> bytes:

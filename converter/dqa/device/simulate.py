@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from dqa.device.boards import Board
 from dqa.device.link import SocketLink
@@ -17,6 +18,7 @@ from dqa.errors import BoardError, ToolError
 from dqa.support import processes
 
 _QEMU = "qemu-system-arm"
+_CONTROL_S = 30.0
 _QEMU_HINT = (
     "Debian/Ubuntu: apt-get install qemu-system-arm; macOS: brew install qemu; Windows: winget install SoftwareFreedomConservancy.QEMU"
 )
@@ -34,7 +36,7 @@ class Simulator:
     """A board in QEMU running `elf`; use it as a context manager, `link` is its serial port.
 
     icount: run one instruction per 2^shift ns of virtual time, so that the board's counter counts instructions exactly; slower.
-    port: instead of `link`, serve the serial port on this TCP port of 127.0.0.1.
+    port: instead of `link`, serve the serial port on this TCP port of 127.0.0.1, as `port` names it.
     """
 
     def __init__(self, board: Board, elf: Path, *, icount: bool = False, port: int | None = None) -> None:
@@ -45,7 +47,8 @@ class Simulator:
         self.board = board
         self._elf = elf
         self._icount = icount
-        self._port = port
+        self._tcp_port = port
+        self._control: socket.socket | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the simulator
         self._open = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,18 +66,48 @@ class Simulator:
             raise RuntimeError("the simulator is not running")
         return self._process.pid
 
+    @property
+    def port(self) -> str:
+        """Where the serial port is served, as pyserial names it."""
+        if self._tcp_port is None:
+            raise RuntimeError("the simulator serves no port")
+        return f"socket://127.0.0.1:{self._tcp_port}"
+
+    def available(self) -> str:
+        """Path of QEMU; ToolError with a hint if it is not installed."""
+        return qemu()
+
+    def instructions(self) -> int | None:
+        """Those executed since the start, waiting included; None without icount."""
+        if self._control is None:
+            return None
+        reply = self._ask("query-replay")
+        return int(reply["icount"])
+
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Until QEMU runs, not until the firmware does."""
         ours, theirs = socket.socketpair()
-        with theirs:
-            served = f"host=127.0.0.1,port={self._port},server=on,wait=off"
-            command = self._command(f"fd={theirs.fileno()}" if self._port is None else served)
-            fds = (theirs.fileno(),) if self._port is None else ()
+        control, their_control = socket.socketpair()
+        with theirs, their_control:
+            served = f"host=127.0.0.1,port={self._tcp_port},server=on,wait=off"
+            command = self._command(f"fd={theirs.fileno()}" if self._tcp_port is None else served)
+            fds: tuple[int, ...] = (theirs.fileno(),) if self._tcp_port is None else ()
+            if self._icount:
+                command += ["-chardev", f"socket,id=control,fd={their_control.fileno()}", "-mon", "chardev=control,mode=control"]
+                fds += (their_control.fileno(),)
             self._process = self._open.enter_context(processes.child(command, stdout=self._log, pass_fds=fds))
-        if self._port is None:
+        if self._tcp_port is None:
             self._link = SocketLink(ours, f"simulated {self.board.name}")
         else:
             ours.close()
-        return self
+        if self._icount:
+            self._control = control
+        else:
+            control.close()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
@@ -82,6 +115,9 @@ class Simulator:
     def stop(self) -> None:
         """Ends QEMU; may be called again."""
         self._open.close()
+        if self._control:
+            self._control.close()
+            self._control = None
         # after QEMU's end, which wakes whoever waits for a byte
         if self._link:
             self._link.close()
@@ -96,6 +132,22 @@ class Simulator:
         """The last lines QEMU wrote."""
         self._log.seek(0)
         return self._log.read().decode("utf-8", "replace")[-2000:].strip()
+
+    def _ask(self, command: str) -> dict[str, Any]:
+        """QEMU's answer to a command of its control protocol."""
+        assert self._control is not None
+        self._control.settimeout(_CONTROL_S)
+        try:
+            file = self._control.makefile("rw", encoding="utf-8")
+            file.write(json.dumps({"execute": "qmp_capabilities"}) + "\n" + json.dumps({"execute": command, "id": 1}) + "\n")
+            file.flush()
+            for line in file:
+                answer = json.loads(line)
+                if answer.get("id") == 1:
+                    return dict(answer["return"])
+        except (OSError, ValueError, KeyError) as error:
+            raise ToolError(f"QEMU does not answer: {error}", hint=self.messages()) from error
+        raise ToolError("QEMU closed its control connection", hint=self.messages())
 
     def _command(self, serial: str) -> list[str]:
         assert self.board.qemu is not None

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,11 @@ class _Model(ctypes.Structure):
 
 @cache
 def _library() -> ctypes.CDLL:
-    path = shared_library("dqa", executor_sources(), executor_includes())
+    return load_library(shared_library("dqa", executor_sources(), executor_includes()))
+
+
+def load_library(path: Path) -> ctypes.CDLL:
+    """The executor compiled at `path`; ToolError if it cannot be loaded."""
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
@@ -79,8 +84,9 @@ class HostModel:
     "pushed": the input's rows are handed over one by one. The answers are the same.
     """
 
-    def __init__(self, program: bytes, layout: LayoutName = "internal") -> None:
-        library = _library()
+    def __init__(self, program: bytes, layout: LayoutName = "internal", library: ctypes.CDLL | None = None) -> None:
+        """library: the executor, another than the usual one."""
+        self._library = library = library or _library()
         self._program = np.frombuffer(program, np.uint8).copy()
         self._model = _Model()
         operators = ctypes.addressof(ctypes.c_void_p.in_dll(library, "dqa_all_operators"))
@@ -137,7 +143,7 @@ class HostModel:
 
     def _run_sample(self, arena: UInt8, sample: UInt8, output: Int8, dropped: UInt32) -> int:
         """Copies inputs into the arena where they lie there, else passes their places; copies outputs out of the arena or their memory."""
-        library, base = _library(), arena.ctypes.data
+        library, base = self._library, arena.ctypes.data
         sources, targets = _addresses(sample, self.input_sizes), _addresses(output, self.output_sizes)
         own = [np.empty(-(-size // 8), np.uint64) for size in self.output_sizes if self._layout == "external"]
         for i, size in enumerate(self.input_sizes if self._layout == "internal" else ()):

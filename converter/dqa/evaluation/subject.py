@@ -68,7 +68,7 @@ def load(out: Path, data: Path, output: str | None, metric: str | None, limit: i
     interface = load_interface(out)
     head = interface.place(output)
     mixed = mixed_sections(out)
-    program = _program(out) if mixed is None else None
+    program = program_of(out) if mixed is None else None
     identity = identify(out)
     source, metric = datasets.DataFile(data), metric or interface.metric
     shapes = (1, *interface.inputs[0].shape), (1, *interface.outputs[head].shape)
@@ -106,7 +106,8 @@ def model_inputs(interface: Interface, dataset: datasets.Dataset) -> tuple[Float
     return real, port.to_bytes(real)
 
 
-def _program(out: Path) -> bytes:
+def program_of(out: Path) -> bytes:
+    """The program in OUT. Raises InputError where there is none, ProgramError where OUT is of two minds."""
     program_bytes = read_file(out / "model.dqa")
     if read_tflite(read_file(out / "model.tflite")) != program_bytes:
         raise ProgramError(f"model.tflite and model.dqa in '{out}' hold different programs", hint="run dqa convert again")

@@ -43,6 +43,7 @@ def render_html(report: Mapping[str, Any]) -> str:
         pictures=_pictures(plan) if plan else None,
         layouts=LAYOUTS,
         builds=[build for build in clean.get("builds", []) if build.get("program_sha256") == program],
+        profiles=[found for found in clean.get("profiles", []) if found.get("program_sha256") == program],
         evaluations=[_whole(found) for found in clean.get("evaluations", []) if found.get("program_sha256") == program],
     )
 

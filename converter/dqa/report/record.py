@@ -1,4 +1,4 @@
-"""What builds and evaluations add to the report: sections `builds` and `evaluations`, of the program that OUT holds and of no other."""
+"""What builds, profiles and evaluations add to the report: a section each, of the program that OUT holds and of no other."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dqa.support import manifest
 
 KEYS = {
     "builds": ("board", "runtime", "pushed", "protocol"),
+    "profiles": ("target",),
     "evaluations": ("target", "runtime", "metric", "output", "data_sha256", "samples"),
 }
 """What tells the entries of a section apart: one that has the same of these takes the other's place."""
@@ -45,6 +46,12 @@ def identify(out: Path) -> Identity:
     if program is not None and isinstance(reported, dict) and reported.get("sha256") != program:
         raise ProgramError(f"'{out / 'report.json'}' is the report of another program than the one beside it", hint="run dqa convert again")
     return Identity(program, str(model["sha256"]) if isinstance(model, dict) and "sha256" in model else None)
+
+
+def layer_names(out: Path) -> list[str]:
+    """The names of the program's operators, in order, as the report of OUT has them; empty where it has none."""
+    layers = _read(out).get("layers")
+    return [str(layer.get("name")) for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else []
 
 
 def record(out: Path, section: str, entry: Mapping[str, Any]) -> str:

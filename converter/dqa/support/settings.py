@@ -23,6 +23,13 @@ MAPS: tuple[str, ...] = get_args(Maps)
 RUNTIMES = ("standalone", "tflm")
 DQA_ONLY, MLPERF_ONLY, BOTH = PROTOCOLS = ("dqa", "mlperf", "both")
 """Of a firmware's serial port: dqa's own, that of MLPerf Tiny, or either, told apart by its first bytes."""
+
+FLASH_TOOLS = ("pio", "pyocd", "probe-rs", "uf2", "sam-ba")
+"""What writes firmware to boards."""
+
+BACKENDS = ("qemu", "renode")
+"""What simulates boards."""
+
 METRICS = ("top1", "auc", "miou", "mse")
 RANKINGS = ("gain", "energy", "random")
 MAX_BITS = 8

@@ -5,6 +5,7 @@
  *
  * What an operator may do it may also do later, so the order of the table is as good as any. */
 #include "schedule.h"
+#include "profile.h"
 
 void dqa_start_phase(struct dqa_run *run, uint32_t first_op) {
   dqa_find_phase(run, first_op);
@@ -28,6 +29,13 @@ static uint64_t rows_of_phase(const struct dqa_run *run) {
   return rows;
 }
 
+static enum dqa_progress step(const struct dqa_run *run, uint32_t number, uint32_t *rows) {
+  dqa_profile_enter(number);
+  const enum dqa_progress progress = dqa_step(run, number, rows);
+  dqa_profile_leave(number);
+  return progress;
+}
+
 /* Operators that wait for input rows wait for operators before them or for pushed rows: only room that others made
  * calls for another round. */
 enum dqa_progress dqa_run_phase(const struct dqa_run *run) {
@@ -36,7 +44,7 @@ enum dqa_progress dqa_run_phase(const struct dqa_run *run) {
     enum dqa_progress worst = DQA_COMPLETE;
     uint32_t rows = 0;
     for (uint32_t i = run->first_op; i < run->end_op && worst != DQA_BROKEN; ++i) {
-      const enum dqa_progress one = dqa_finished(run, i) ? DQA_COMPLETE : dqa_step(run, i, &rows);
+      const enum dqa_progress one = dqa_finished(run, i) ? DQA_COMPLETE : step(run, i, &rows);
       worst = one > worst ? one : worst;
     }
     if (worst != DQA_FULL || rows == 0) {

@@ -7,6 +7,7 @@
 #include "step.h"
 
 #include "../storage/coded.h"
+#include "profile.h"
 
 /* Copies the next row of an input into its slot, or skips it. */
 static void copy(const struct dqa_op *op, uint32_t number, const struct dqa_source *source,
@@ -87,6 +88,7 @@ static void produce(const struct dqa_op *op, struct dqa_writer *writer) {
   const bool packed = edge->storage == DQA_MAP || edge->storage == DQA_CODED;
   int8_t *const values = packed ? dqa_transient_at(op->memory, op->number) : (int8_t *)place;
   op->methods->row(op, writer->row, dqa_accumulates(op) ? dqa_accumulators_of(op) : NULL, values);
+  dqa_profile_row(op->number, values, edge->row_values);
   if (edge->storage == DQA_CODED) {
     dqa_coder_of(op->model)->write_row(op->model, writer, edge, data, values);
     return;
