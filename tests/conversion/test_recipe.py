@@ -208,7 +208,8 @@ def test_what_a_recipe_cannot_hold_is_not_written() -> None:
 
 
 def test_the_recipes_of_the_examples_are_valid(root: Path) -> None:
-    paths = sorted((root / "examples" / "mlperf_tiny").glob("*.yaml"))
+    folder = root / "examples" / "mlperf_tiny"
+    paths = sorted({*folder.glob("*.yaml")} - {folder / "devices.yaml"})  # the runner of MLPerf Tiny reads that one
     assert [path.stem for path in paths] == ["ad", "ic", "kws", "vww"]
     for path in paths:
         assert not recipes.load(path).edges

@@ -16,7 +16,7 @@ from dqa.support import resources
 
 PACKAGE = Path(dqa.__file__).parent
 ROOMS = [kind.name.lower() for kind in Kind]
-BELOW = ("dqa.operators", "dqa.coding", "dqa.errors", "dqa.support.resources")
+BELOW = ("dqa.operators", "dqa.coding", "dqa.errors", "dqa.support.resources", "dqa.support.arrays", "dqa.support.limits")
 
 
 def module_name(file: Path) -> str:
