@@ -351,7 +351,7 @@ def alive(pid: int) -> bool:
 
 
 def test_every_answer_comes_and_is_right_over_a_faulty_line(elf: Path, host: HostModel) -> None:
-    samples = random_samples(10, sum(host.input_sizes))
+    samples = random_samples(30, sum(host.input_sizes))
     with Emulated(BOARD, elf) as simulator:
         link = FaultyLink(simulator, 0.1, 1)
         device = Device(link)
