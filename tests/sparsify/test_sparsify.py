@@ -158,7 +158,9 @@ def test_the_task_follows_from_labels_and_shapes() -> None:
     assert (binary.loss, binary.metric) == ("binary", "auc") and binary.targets is not None and binary.targets.shape == (6, 1)
     rebuilt = choose(Dataset(x.reshape(6, -1), classes % 2), (1, 48), (1, 48))
     assert (rebuilt.loss, rebuilt.metric, rebuilt.targets) == ("squares", "mse", None)
-    for y, outputs in ((classes, 5), (classes + 0.5, 9), (classes, 1)):
+    number = choose(Dataset(x, classes), (1, 4, 4, 3), (1, 1))  # labels that two classes cannot be: a regression
+    assert (number.loss, number.metric) == ("squares", "mse") and number.targets is not None and number.targets.shape == (6, 1)
+    for y, outputs in ((classes, 5), (classes + 0.5, 9)):
         with pytest.raises(DataError):
             choose(Dataset(x, y), (1, 4, 4, 3), (1, outputs))
 
