@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,12 +40,13 @@ class FloatBinary(FloatOperator):
     def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
         writer.builtin(op.kind, inputs, [output], f"{op.kind.capitalize()}Options", fusedActivationFunction=op.attrs["activation"])
 
+    @abstractmethod
     def of(self, a: Float32, b: Float32) -> Float32:
-        raise NotImplementedError
+        """The function itself."""
 
+    @abstractmethod
     def slopes(self, a: Float32, b: Float32, gradient: Float32) -> tuple[Float32, Float32]:
         """dL/da and dL/db, broadcast as the result is."""
-        raise NotImplementedError
 
 
 class FloatSub(FloatBinary):
