@@ -55,6 +55,17 @@ def test_weights_that_the_file_does_not_hold_are_never_made(case: str, form: str
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # KiB; the least of them asks for 3.6 GB
 
 
+def test_weights_that_were_refused_are_not_made_with_those_of_the_next_model(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    from dqa.frontend.keras_load import load_keras
+
+    with pytest.raises(ModelError, match="holds 15"):
+        load_keras(write_h5(tmp_path / "greedy.h5", json.loads(json.dumps(GREEDY["dense"])), {"greedy": KERNEL}), "greedy.h5", tmp_path)
+    good = write_h5(tmp_path / "good.h5", net(keras_2_layer("Dense", "d", units=3)), {"d": KERNEL})
+    model, _ = load_keras(good, "good.h5", tmp_path)
+    assert [tuple(weight.shape) for weight in model.weights] == [(4, 3), (3,)]
+
+
 def test_more_layers_than_a_device_runs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dqa.frontend.keras_config.MAX_LAYERS", 5)
     check_config(net(*(keras_2_layer("ReLU", f"r{i}") for i in range(3))), "m.h5")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +44,9 @@ def load_keras(source: Path, name: str, workdir: Path, training: bool = False) -
     except ImportError as error:
         raise ToolError(f"TensorFlow cannot be imported: {reason(error)}", hint=INSTALL) from error
     try:
-        with keras.StatelessScope() as unmade:  # weights are made when it ends, all at once
-            try:
-                model = keras.saving.deserialize_keras_object(config, safe_mode=True)
-                _check_weights(model, held, name)
-            except BaseException:
-                unmade.initialize_variables = False
-                raise
+        with _weights_made_at_the_end(keras):
+            model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+            _check_weights(model, held, name)
         if model.weights:
             model.load_weights(weights)
     except ModelError:
@@ -58,6 +56,21 @@ def load_keras(source: Path, name: str, workdir: Path, training: bool = False) -
     except Exception as error:
         raise ModelError(f"{name}: Keras cannot load it: {reason(error)}", hint=OTHER_WAY) from error
     return model, layers
+
+
+@contextmanager
+def _weights_made_at_the_end(keras: Any) -> Iterator[None]:
+    """Models that are built inside get their weights when it ends; after an exception never, not even with the next model's."""
+    try:
+        with keras.StatelessScope() as scope:
+            try:
+                yield
+            except BaseException:
+                scope.initialize_variables = False
+                raise
+    except BaseException:
+        keras.utils.clear_session()  # Keras keeps a list of weights yet to be made
+        raise
 
 
 def _check_weights(model: Any, held: int, name: str) -> None:
