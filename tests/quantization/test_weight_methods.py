@@ -23,7 +23,7 @@ from dqa.quantization.calibrated import BorderFormat, Calibrated
 from dqa.quantization.decide import decide
 from dqa.quantization.formats import Reason, TensorFormat, whole
 from dqa.quantization.useful_scales import raise_to_useful
-from dqa.quantization.weights import codebook, compensated, lloydmax, uniform
+from dqa.quantization.weights import chosen, codebook, compensated, lloydmax, uniform
 from dqa.quantization.weights.layer_by_layer import Replaced, quantize_layers
 from dqa.quantization.weights.levels import Levels, largest_scales, stored_bits
 from dqa.quantization.weights.moments import Moments, MomentSum
@@ -255,7 +255,7 @@ def test_scales_are_brought_together_for_few_levels_but_not_those_of_coded_maps(
 def test_small_layers_keep_eight_bits() -> None:
     net = Net(0, 6, 6, 2)
     graph = net.finish(net.conv(net.conv(0, 2, kernel=1), 64), classes=40)
-    assert codebook.small_layers(graph) == {graph.ops[0].outputs[0]}
+    assert chosen.small_layers(graph) == {graph.ops[0].outputs[0]}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -265,7 +265,7 @@ def test_chosen_weights_follow_the_float_network_closer_than_the_nearest(seed: i
     real = scaled(x)
     given = BorderFormat("uint8", np.full(3, 1 / 255), np.zeros(3))
     formats = decide(Calibrated(graph, statistics_of(graph, real), {0: given}, replace(EIGHT, weight_bits=4)))
-    found = codebook.choose_weights(graph, formats, {0: real[:32]})
+    found = chosen.choose_weights(graph, formats, {0: real[:32]}, 4)
     logits = graph.ops[-1].inputs[0]
     expected, place = run(graph, real)[logits], edge_order(graph).index(logits)
 

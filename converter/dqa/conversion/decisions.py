@@ -29,11 +29,15 @@ from dqa.quantization.decide import decide, free_ranges
 from dqa.quantization.formats import Reason, TensorFormat, affine, raw
 from dqa.quantization.serialize import from_mapping
 from dqa.quantization.shared_range import FreeRange, StorageChoice
+from dqa.quantization.shared_scales import Ties
 from dqa.support.arrays import Float32, Float64
 from dqa.support.progress import Progress
 from dqa.support.settings import ConvertConfig
 
 Formats = dict[int, TensorFormat]
+
+UNLIKE = 2
+"""Ratio of the ranges of two features from which on each gets a scale of its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +71,10 @@ def _from_calibration(request: Request, progress: Progress) -> Decisions:
         entry = model.graph.inputs[0]
         given = cut.builtins.formats if cut.builtins is not None else {}
         inputs = {t: given[t] for t in cut.part.inputs if t in given}
-        inputs[entry] = _input_format(request.dtype, statistics[entry], model.graph.tensors[entry].hwc[2], config)
         outputs = {t: given[t] for t in cut.part.outputs if t in given}
-        network = Calibrated(cut.part, {t: statistics[source] for t, source in seen.items()}, inputs, config, outputs)
+        known = {t: statistics[source] for t, source in seen.items()}
+        inputs[entry] = _input_format(request.dtype, statistics[entry], model.graph.tensors[entry].hwc[2], config, _own_scales(cut, entry))
+        network = Calibrated(cut.part, known, inputs, config, outputs)
     sampled = _Sampled(model, cut, x)
     if config.ram is not None:
         return _planned(network, sampled, progress)
@@ -202,9 +207,26 @@ def _raw(cut: Split, tensor: int, given: BorderFormat) -> TensorFormat:
     return raw(given.reason, cut.graph.tensors[tensor].hwc, given.scales, given.zero_points)
 
 
-def _input_format(dtype: np.dtype[Any], statistics: ChannelStatistics, channels: int, config: ConvertConfig) -> BorderFormat:
-    """uint8 and int8 data are taken as they are; wider data get an int8 scale from calibration."""
+def _own_scales(cut: Split, entry: int) -> bool:
+    """Whether each channel of the input may have a scale of its own: weights take them in, and nothing ties one channel to another."""
+    if entry not in cut.part.inputs or entry in cut.part.outputs:
+        return False
+    channels = Ties(cut.part).channels(entry)
+    return len(set(channels.tolist())) == len(channels) > 1
+
+
+def _input_format(
+    dtype: np.dtype[Any], statistics: ChannelStatistics, channels: int, config: ConvertConfig, own_scales: bool
+) -> BorderFormat:
+    """uint8 and int8 data are taken as they are; wider data get an int8 scale from calibration, where possible (own_scales) each feature
+    one of its own if their ranges are unlike."""
     if dtype in (np.uint8, np.int8):
         return BorderFormat(dtype.name, *datasets.InputMapping.of(config.input_scale, config.input_zero_point).per_channel(channels))
-    scale, zero_point = affine(float(statistics.minimum.min()), float(statistics.maximum.max()))
-    return BorderFormat("int8", np.full(channels, scale), np.full(channels, zero_point))
+    room = 1 + 8 / np.sqrt(max(statistics.samples, 64)) if own_scales else 1.0
+    lows, highs = np.minimum(statistics.minimum * room, 0.0), np.maximum(statistics.maximum * room, 0.0)
+    widest = float((highs - lows).max())
+    if not own_scales or widest <= UNLIKE * float((highs - lows).min()):
+        lows, highs = np.full(channels, lows.min()), np.full(channels, highs.max())
+    never = highs - lows <= 1e-6 * widest  # a feature that calibration has not seen vary
+    pairs = [affine(float(low), float(high)) for low, high in zip(np.where(never, 0, lows), np.where(never, widest, highs), strict=True)]
+    return BorderFormat("int8", np.array([scale for scale, _ in pairs]), np.array([zero for _, zero in pairs]))

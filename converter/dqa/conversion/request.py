@@ -56,11 +56,14 @@ def read(model: Path, calibration: Path | None, config: ConvertConfig | None, re
     if saved is not None and config is not None:
         raise RecipeError("settings are given twice, by the recipe and beside it", hint="edit the recipe's config section instead")
     settings = saved.config if saved is not None else config or ConvertConfig()
-    if calibration is None and settings.weight_bits < 8:
-        raise InputError("weights of 4 bits are made from calibration data, with a recipe as well", hint="give --calibration X.npz")
     if calibration is None and (saved is None or not saved.edges):
         raise InputError(
             "calibration data is missing", hint="give --calibration X.npz with an array 'x', or a recipe that a conversion wrote"
+        )
+    if calibration is None and settings.weight_rounding == "compensated":
+        raise InputError(
+            "weights are rounded with calibration data, with a recipe as well",
+            hint="give --calibration X.npz, or weight_rounding: nearest in the recipe",
         )
     file = datasets.DataFile(calibration, labels=False) if calibration is not None else None
     with progress.task("Reading the model", None):

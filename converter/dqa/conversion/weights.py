@@ -11,18 +11,18 @@ from dqa.calibration import observe
 from dqa.conversion.decisions import Decisions
 from dqa.conversion.request import Request
 from dqa.quantization.weights import bias_correction
-from dqa.quantization.weights.codebook import choose_weights, in_real_units
+from dqa.quantization.weights.chosen import choose_weights, in_real_units
 from dqa.quantization.weights.levels import LayerWeights
 from dqa.support.arrays import Float32, Float64
 from dqa.support.progress import Progress
 
 SAMPLES = 256
-"""Calibration samples that suffice for the inputs of a layer: each gives as many as the layer has positions."""
+"""Calibration samples that suffice for the inputs of a layer of 4-bit weights: each gives as many as the layer has positions."""
 
 
 @dataclass(frozen=True, eq=False)
 class Weighed:
-    """By the output tensor of a layer. layers: integer weights of 4 bits; None: the nearest of 8. biases: float64 (O,), that replace the
+    """By the output tensor of a layer. layers: integer weights; None: the nearest. biases: float64 (O,), that replace the
     float network's."""
 
     layers: Mapping[int, LayerWeights] | None = None
@@ -33,9 +33,10 @@ def weigh(request: Request, decisions: Decisions, progress: Progress) -> Weighed
     """Deterministic: a recipe holds biases, but no weights. Raises DataError, ModelError."""
     settings, part, formats = request.settings, decisions.cut.part, decisions.formats
     layers, biases = None, decisions.biases
-    if settings.weight_bits < 8:
+    if settings.weight_rounding == "compensated":
         with progress.task("Choosing weights", None):
-            layers = choose_weights(part, formats, _given(request, decisions, SAMPLES))
+            count = SAMPLES if settings.weight_bits < 8 else bias_correction.samples(part)
+            layers = choose_weights(part, formats, _given(request, decisions, count), settings.weight_bits)
     if settings.bias_correction and request.recipe is None:
         with progress.task("Correcting biases", None):
             given = _given(request, decisions, bias_correction.samples(part))

@@ -14,7 +14,7 @@ from dqa.planning.layout import Ends, plan
 from dqa.program import Operator, Program
 from dqa.program.schedule import simulate
 from dqa.quantization.formats import TensorFormat
-from dqa.quantization.weights.codebook import small_layers
+from dqa.quantization.weights.chosen import small_layers
 from dqa.quantization.weights.integer import folded_weights
 from dqa.quantization.weights.levels import LayerWeights
 
@@ -35,7 +35,8 @@ def build(
 ) -> Program:
     """The program of a graph with the formats of `decide`; phases: of each operator, None: each by itself.
 
-    weights: the layers of 4 bits and their weights, by output tensor; None: all but small ones, the nearest equidistant levels.
+    weight_bits: 8, or 4, of all layers but small ones. weights: of layers, by output tensor; those left out, or all (None), have the nearest
+    equidistant levels.
 
     Raises ModelError naming the layer if an operator cannot be converted.
     """
@@ -46,7 +47,7 @@ def build(
     numbers = {tensor: i for i, tensor in enumerate(order)}
     names = graph.activation_names()
     edges = tuple(formats[t].edge(names[t], graph.tensors[t].hwc) for t in order)
-    wide = small_layers(graph) if weights is None else {op.outputs[0] for op in graph.ops}.difference(weights)
+    wide = small_layers(graph)
     ops = tuple(
         _lowered(graph, formats, numbers, op, 8 if op.outputs[0] in wide else weight_bits, (weights or {}).get(op.outputs[0]))
         for op in graph.ops

@@ -167,7 +167,7 @@ def _milp(phasing: Phasing, options: Sequence[tuple[int, int]], budget: int) -> 
     return milp(cost, constraints=constraints, integrality=whole, bounds=Bounds(low, high))
 
 
-NEGLIGIBLE = 0.01
+NEGLIGIBLE = 0.003
 """A predicted loss (noise against signal) that cost at most a percentage point of accuracy on the networks of benchmarks/ram.py."""
 
 

@@ -1,11 +1,9 @@
 """Predicted cost in accuracy of storing an activation with few bits.
 
-Rounding errors act as noise of known power on the sums that read them. With e[c] the mean squared rounding error of channel c, a[c] its
-mean
-square and g[c] the sum of the squared weights that multiply it, the ratio sum(e g) / sum(a g) is the noise that the edge adds to its
-consumers'
-sums, relative to their power. Noises of different edges are independent to first order, so the losses of the edges of a network add up; the
-planner compares sums, it does not predict percentages.
+Rounding errors act as noise of known power on the sums that read them. With e[c] the mean squared rounding error of channel c, v[c] its
+variance and g[c] the sum of the squared weights that multiply it, the ratio sum(e g) / sum(v g) is the noise that the edge adds to its
+consumers' sums, relative to what varies in them: an offset tells nothing apart. Noises of different edges are independent to first order,
+so the losses of the edges of a network add up; the planner compares sums, it does not predict percentages.
 """
 
 from __future__ import annotations
@@ -29,11 +27,12 @@ class EdgeLoss:
         self._total = np.maximum(self._counts.sum(axis=1), 1)
         self._weights = sensitivities(network.graph, tensor)
         self._signed = not non_negative(network.graph, tensor)
-        self._signal = float((self._power(self._centers) * self._weights).sum())
+        self._signal = float((self._variance() * self._weights).sum())
         self._noise: dict[int, Float64] = {}
 
-    def _power(self, values: Float64) -> Float64:
-        return np.asarray((self._counts * values * values).sum(axis=1) / self._total)
+    def _variance(self) -> Float64:
+        mean = (self._counts * self._centers).sum(axis=1) / self._total
+        return np.asarray((self._counts * (self._centers - mean[:, None]) ** 2).sum(axis=1) / self._total)
 
     def _of(self, bits: int) -> Float64:
         """Noise per channel at the consumers, for codes of that many bits."""

@@ -12,7 +12,7 @@ from dqa.operators.functions import CLAMPS
 from dqa.operators.registry import float_operator
 from dqa.program import ErrorCoding, Storage
 from dqa.quantization.calibrated import Calibrated
-from dqa.quantization.clipping import best_step, levels
+from dqa.quantization.clipping import best_step, levels, one_sided
 from dqa.quantization.formats import Reason, TensorFormat, affine, as_ring, packed, raw, value_range, whole
 from dqa.quantization.histogram import Histogram
 from dqa.quantization.ranking import most_important, scores
@@ -21,6 +21,9 @@ from dqa.support.arrays import Float64, Int64
 
 SMALL_SHARE = 0.01
 """Edges with at most this share of all activations keep 8 bits: they cost nothing and often carry the answer."""
+
+TINY_VALUES = 32
+"""Tensors of so few values are plain bytes: a code that adapts to its data has nothing to save there."""
 
 _NON_NEGATIVE = frozenset({"RELU", "RELU6"})
 
@@ -64,6 +67,7 @@ class SharedRange:
         self.graph, self.ties, self.statistics, self.config = network.graph, network.ties, network.statistics, network.config
         self.inputs, self.outputs, self.members = network.inputs, network.outputs, members
         self.small = max(int(np.prod(self.graph.tensors[t].hwc)) for t in members) <= SMALL_SHARE * network.values
+        self.tiny = max(int(np.prod(self.graph.tensors[t].hwc)) for t in members) <= TINY_VALUES
         self.producers = {t: self.graph.producer(t) for t in members}
         # Values come into being only here; the other members hold copies.
         self.roots = [t for t in members if (op := self.producers[t]) is None or not float_operator(op.kind).moves]
@@ -83,6 +87,8 @@ class SharedRange:
             return self._uniform(Reason.OUTPUT, *self._affine())
         if any(float_operator(op.kind).by_table for t in self.members for op in self.graph.consumers(t)):
             return self._uniform(Reason.TABLE_INPUT, *self._affine())
+        if self.tiny:
+            return self._chosen(dict.fromkeys(self.members, StorageChoice(Storage.RAW_INT8, reason=Reason.FEW)))
         return None
 
     def freedom(self) -> FreeRange:
@@ -117,8 +123,11 @@ class SharedRange:
         wide = any(c.storage is Storage.RAW_INT8 or (c.storage is Storage.MAP and c.code_bits == 8) for c in choices.values())
         bits = 8 if signed or wide else 7
         kept = min(min(c.code_bits for c in choices.values()), bits)
-        steps = self._steps(kept, signed) / (1 << (bits - kept))
         low, zero = value_range(bits, signed)
+        if signed and kept == 8:
+            steps, zero = self._one_sided()
+        else:
+            steps = self._steps(kept, signed) / (1 << (bits - kept))
         result = {}
         for tensor, choice in choices.items():
             scales = steps[self._rows[tensor]]
@@ -158,9 +167,17 @@ class SharedRange:
         return {t: raw(reason, self._shape(t), np.full(self._shape(t)[2], scale), np.full(self._shape(t)[2], zero)) for t in self.members}
 
     def _affine(self) -> tuple[float, float]:
-        """Scale and integer zero point that spread 8 bits over the calibrated range, 0 included."""
-        low = min(0.0, *(float(self.statistics[t].minimum.min()) for t in self.roots))
-        high = max(0.0, *(float(self.statistics[t].maximum.max()) for t in self.roots))
+        """Scale and integer zero point that spread 8 bits over the calibrated range, 0 included.
+
+        There is room for what a calibration of few values has not seen, a relative 8 / sqrt(values), but not where an activation ends.
+        """
+        low, high = 0.0, 0.0
+        for tensor in self.roots:
+            own, op = self.statistics[tensor], self.producers[tensor]
+            room = 1 + 8 / np.sqrt(max(own.samples * own.channels, 64))
+            least, most = CLAMPS.get(op.attrs.get("activation", "NONE") if op is not None else "NONE", (-np.inf, np.inf))
+            low = min(low, max(float(own.minimum.min()) * room, least))
+            high = max(high, min(float(own.maximum.max()) * room, most))
         return affine(low, high)
 
     def _signed(self) -> bool:
@@ -186,7 +203,11 @@ class SharedRange:
         place = {variable: i for i, variable in enumerate(order)}
         self._rows = {t: np.array([place[int(v)] for v in self.ties.channels(t)]) for t in self.members}
         self._counts, self._centers = Histogram.stack([histograms[v] for v in order])
-        self._limits = np.full(len(order), np.inf)
+        self._limits, self._widest = np.full(len(order), np.inf), np.zeros(len(order))
+        tops = np.where(self._counts > 0, np.abs(self._centers), 0.0).max(axis=1)
+        for tensor in self.members:
+            own = self._rows[tensor]
+            self._widest[own] = np.maximum(self._widest[own], tops[own].max())
         for tensor in self.roots:
             op = self.producers[tensor]
             limit = CLAMPS.get(op.attrs.get("activation", "NONE") if op is not None else "NONE", (0, np.inf))[1]
@@ -195,18 +216,27 @@ class SharedRange:
     def _steps(self, bits: int, signed: bool) -> Float64:
         """The best step of each scale variable for codes of that many bits."""
         self._prepare()
-        return best_step(self._counts, self._centers, bits, signed, self._limits)[0]
+        return best_step(self._counts, self._centers, bits, signed, self._limits, self._widest)[0]
+
+    def _one_sided(self) -> tuple[Float64, int]:
+        """The step of each scale variable and the zero point for signed codes of 8 bits."""
+        self._prepare()
+        return one_sided(self._counts, self._centers, self._limits, list(self._rows.values()))
 
     def _maps(self, *, code_bits: int, extra_bits: int, important: float, reason: Reason) -> dict[int, TensorFormat]:
         signed = self._signed()
         packing = self.config.packing
+        if signed and code_bits == 8:
+            steps, zero = self._one_sided()
+            zeros = {t: np.full(len(own), float(zero)) for t, own in self._rows.items()}
+            return {t: whole(self._shape(t), Storage.MAP, 8, 0, -128, zeros[t], steps[own], reason=reason) for t, own in self._rows.items()}
         self._prepare()
         counts, centers, rows = self._counts, self._centers, self._rows
-        fine_step, fine_error = best_step(counts, centers, code_bits + extra_bits, signed, self._limits)
+        fine_step, fine_error = best_step(counts, centers, code_bits + extra_bits, signed, self._limits, self._widest)
         coarse_step, coarse_error = fine_step, fine_error
         chosen: dict[int, tuple[int, ...]] = dict.fromkeys(self.members, ())
         if extra_bits:
-            coarse_step, coarse_error = best_step(counts, centers, code_bits, signed, self._limits)
+            coarse_step, coarse_error = best_step(counts, centers, code_bits, signed, self._limits, self._widest)
             energy = (counts * centers * centers).sum(axis=1) / np.maximum(counts.sum(axis=1), 1)
             gain = np.maximum(coarse_error - fine_error, 0)
             for tensor in self.members:

@@ -34,6 +34,7 @@ METRICS = ("top1", "auc", "miou", "mse")
 RANKINGS = ("gain", "energy", "random")
 MAX_BITS = 8
 WEIGHT_BITS = (4, 8)
+ROUNDINGS = ("compensated", "nearest")
 RENAMED = {"layout": "maps"}
 """Settings that had another name: the old one, the present one."""
 
@@ -81,6 +82,8 @@ class ConvertConfig:
     ranking            what orders the channels by importance: gain, energy or random; as important
     seed               of ranking random, 0..2^32 - 1
     weight_bits        bits of the weights of convolutions and dense layers, 8 or 4; depthwise convolutions and small layers keep 8
+    weight_rounding    compensated: the errors of a layer's weights make up for each other on the calibration samples, and biases keep the
+                       means of its sums; nearest: each weight by itself, which takes no samples
     bias_correction    biases take back what quantization shifts the sums of a layer by on average, if the answers come nearer by it
     input_scale        S of the model's float input (x - Z) * S, x as in the .npz; one number > 0, or one per channel
     input_zero_point   Z, one number or one per channel
@@ -109,6 +112,7 @@ class ConvertConfig:
     push_rows: bool = False
     runtime: str | None = None
     maps: Maps = "coded"
+    weight_rounding: str = "compensated"
     bias_correction: bool = False
 
     def __new__(cls, *_: object, **given: object) -> ConvertConfig:
@@ -148,6 +152,7 @@ class ConvertConfig:
             _whole("extra_bits", self.extra_bits, 0, MAX_EXTRA_BITS)
         if self.important is not None and (not _is_number(self.important) or not 0 <= self.important <= 1):
             raise RecipeError(f"important: expected a number from 0 to 1, got {self.important!r}")
+        _one_of("weight_rounding", self.weight_rounding, ROUNDINGS)
         if self.weight_bits not in WEIGHT_BITS or isinstance(self.weight_bits, bool):
             raise RecipeError(f"weight_bits: expected 4 or 8, got {self.weight_bits!r}")
         _whole("calibration_samples", self.calibration_samples, 1, 2**31 - 1)

@@ -74,9 +74,11 @@ class CodedRange:
         self.candidates = [self._candidate(steps, bits) for steps in self._steps()]
 
     def _energy(self, tensor: int, weights: Float64) -> Float64:
-        """The mean weighted energy of a map, so that losses are relative to it."""
-        squares = np.einsum("bhwc,bhwc->c", self.maps[tensor], self.maps[tensor], dtype=np.float64)
-        return np.asarray((squares * weights).sum() / len(self.maps[tensor]))
+        """The mean weighted energy of what varies in a map, so that losses are relative to it."""
+        maps = self.maps[tensor]
+        varying = maps - maps.mean(axis=(0, 1, 2), dtype=np.float64).astype(np.float32)
+        squares = np.einsum("bhwc,bhwc->c", varying, varying, dtype=np.float64)
+        return np.asarray((squares * weights).sum() / len(maps))
 
     def _steps(self) -> list[Float64]:
         """Steps that weigh alike, from those that the range of the grid allows up to those of about a bit per value."""

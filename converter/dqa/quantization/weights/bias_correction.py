@@ -14,10 +14,9 @@ import numpy as np
 from dqa.graph import Graph, Op
 from dqa.graph.answers import answers
 from dqa.graph.edit import add_constant
-from dqa.graph.execute import run_op
 from dqa.quantization.coded.read_back import storing
 from dqa.quantization.formats import TensorFormat
-from dqa.quantization.weights.layer_by_layer import Replaced, batches, parameters, replace_layers
+from dqa.quantization.weights.layer_by_layer import Replaced, mean_sums, parameters, replace_layers
 from dqa.support.arrays import Float32, Float64
 
 SAMPLE_VALUES = 24_000_000
@@ -59,9 +58,9 @@ class Centered:
         weights, bias = parameters(self.graph, op)
         own = self.replaced.get(op.outputs[0])
         if own is None:
-            shifts = _sums(self.graph, op, weights, kept - real)
+            shifts = mean_sums(self.graph, op, weights, kept - real)
         else:
-            shifts = _sums(self.graph, op, own.weights, kept) - _sums(self.graph, op, weights, real)
+            shifts = mean_sums(self.graph, op, own.weights, kept) - mean_sums(self.graph, op, weights, real)
         self.found[op.outputs[0]] = _short(bias - _certain(shifts))
         return Replaced(weights if own is None else own.weights, self.found[op.outputs[0]])
 
@@ -85,16 +84,6 @@ def with_biases(graph: Graph, biases: Mapping[int, Float64]) -> Graph:
 def _short(values: Float64) -> Float64:
     """Values to the seven digits or so of float32, for a recipe to hold."""
     return np.array([float(str(value)) for value in values.astype(np.float32)])
-
-
-def _sums(graph: Graph, op: Op, weights: Float64, x: Float32) -> Float64:
-    """The sums of a layer without its bias, for each sample the mean over the positions: (N, O)."""
-    shapes = [graph.tensors[tensor].shape for tensor in op.inputs[1:3]]
-    constants = {op.inputs[1]: weights.reshape(shapes[0]).astype(np.float32), op.inputs[2]: np.zeros(shapes[1], np.float32)}
-    plain = Op(op.kind, op.name, op.inputs, op.outputs, {**op.attrs, "activation": "NONE"})
-    parts = [run_op(graph, plain, {op.inputs[0]: x[part]} | constants) for part in batches(len(x))]
-    outputs = int(np.prod(shapes[1]))
-    return np.concatenate([part.reshape(len(part), -1, outputs).mean(axis=1, dtype=np.float64) for part in parts])
 
 
 def _certain(shifts: Float64) -> Float64:

@@ -12,7 +12,7 @@ from dqa.operators.arithmetic import coarsest
 from dqa.operators.weighted import weighted_operator
 from dqa.program import BOOK
 from dqa.quantization.formats import TensorFormat
-from dqa.quantization.weights.levels import BITS, LayerWeights, Levels, nearest
+from dqa.quantization.weights.levels import LayerWeights, Levels, nearest
 from dqa.quantization.weights.uniform import uniform
 from dqa.support.arrays import Float64, Int8, Int32
 
@@ -59,7 +59,7 @@ def folded_weights(
     target = formats[op.outputs[0]].scales
     most = coarsest(target) if limited else None
     if chosen is not None:
-        return fold(real, chosen.bias, scales, zeros, bits=BITS, levels=chosen.levels, output_scales=target, most=most)
+        return fold(real, chosen.bias, scales, zeros, bits=chosen.bits, levels=chosen.levels, output_scales=target, most=most)
     bits = weight_bits if room.few_bits else 8
     return fold(real, bias.astype(np.float64).ravel(), scales, zeros, bits=bits, output_scales=target, most=most)
 
@@ -82,7 +82,7 @@ def fold(
 ) -> FoldedWeights:
     """Quantizes weights (O, ..., I) that read an input of per-channel scales and zero points (I,), to 8 bits or to a code book of 4.
 
-    levels: of the weights times the scales, (O, K); None: nearest levels, equidistant ones.
+    levels: of the weights times the scales, (O, K); None: the nearest, equidistant ones.
     output_scales: (O,), of what the sums become: a bias that alone leaves the output's range need not be exact, and takes no precision
     from the weights. most: (O,), the largest scales of accumulators; where weights would need larger ones they are clipped, so that the
     bias, and with it what a constant input gives, stays right.
@@ -99,18 +99,20 @@ def fold(
         bias = np.clip(bias, -room, room)
     least = _least_scales(bias)
     shape = (outputs,) + (1,) * (weights.ndim - 1)
-    if bits == 4:
-        flat = folded.reshape(outputs, -1)
-        levels = levels or uniform(flat)
+    flat, book = folded.reshape(outputs, -1), None
+    if levels is None and bits == 4:
+        levels = uniform(flat)
+    if levels is not None:
         scales = np.maximum(levels.scales, least)
         scales = scales if most is None else np.minimum(scales, most)
         moved = scales != levels.scales
         integers = levels.weights.astype(np.float64)
         integers[moved] = nearest(flat[moved] / scales[moved, None], levels.book.astype(np.float64))
         integers = integers.reshape(weights.shape)
-        book = np.pad(levels.book, (0, BOOK - len(levels.book)), "edge")
+        if bits == 4:
+            book = np.pad(levels.book, (0, BOOK - len(levels.book)), "edge")
     else:
-        book, scales = None, np.maximum(top / HIGH, least)
+        scales = np.maximum(top / HIGH, least)
         scales = scales if most is None else np.minimum(scales, most)
         integers = np.clip(np.rint(folded / scales.reshape(shape)), -HIGH, HIGH)
     offset = (integers * input_zero_points).reshape(outputs, -1).sum(axis=1)

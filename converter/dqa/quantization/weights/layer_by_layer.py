@@ -15,6 +15,7 @@ from dqa.quantization.weights.moments import Moments, MomentSum
 from dqa.support.arrays import Float32, Float64
 
 BATCH = 16
+MOST_INPUTS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,7 @@ def quantize_layers(
         if not few_bits(op.kind):
             return None
         weights, bias = parameters(graph, op)
-        return quantize(op, weights.reshape(len(weights), -1), bias, _moments(op, weights, kept, real))
+        return quantize(op, weights.reshape(len(weights), -1), bias, moments_of(op, weights, kept, real))
 
     replace_layers(graph, given, layer, store)
 
@@ -89,15 +90,31 @@ def batches(samples: int) -> Iterator[slice]:
     return (slice(start, start + BATCH) for start in range(0, samples, BATCH))
 
 
+def mean_sums(graph: Graph, op: Op, weights: Float64, x: Float32) -> Float64:
+    """The sums of a layer without its bias, for each sample the mean over the positions: (N, O)."""
+    shapes = [graph.tensors[tensor].shape for tensor in op.inputs[1:3]]
+    constants = {op.inputs[1]: weights.reshape(shapes[0]).astype(np.float32), op.inputs[2]: np.zeros(shapes[1], np.float32)}
+    plain = Op(op.kind, op.name, op.inputs, op.outputs, {**op.attrs, "activation": "NONE"})
+    parts = [run_op(graph, plain, {op.inputs[0]: x[part]} | constants) for part in batches(len(x))]
+    outputs = int(np.prod(shapes[1]))
+    return np.concatenate([part.reshape(len(part), -1, outputs).mean(axis=1, dtype=np.float64) for part in parts])
+
+
 def _run(graph: Graph, op: Op, values: Mapping[int, Float32], constants: Mapping[int, Float32]) -> Float32:
     data = [t for t in op.inputs if not graph.tensors[t].is_constant]
     samples = len(values[data[0]])
     return np.concatenate([run_op(graph, op, {t: values[t][part] for t in data} | dict(constants)) for part in batches(samples)])
 
 
-def _moments(op: Op, weights: Float64, kept: Float32, real: Float32) -> Moments:
+def moments_of(op: Op, weights: Float64, kept: Float32, real: Float32, inputs: slice = slice(None)) -> Moments:
+    """Of the inputs that each output of a layer weighs, or of some of them."""
     room, shape = weighted_operator(op.kind), np.empty(weights.shape, np.float32)
-    total = MomentSum(weights[0].size, max(float(np.abs(kept).max()), float(np.abs(real).max())))
+    total = MomentSum(len(range(weights[0].size)[inputs]), max(float(np.abs(kept).max()), float(np.abs(real).max())))
     for part in batches(len(kept)):
-        total.add(room.patches(op, kept[part], shape), room.patches(op, real[part], shape))
+        total.add(room.patches(op, kept[part], shape)[:, inputs], room.patches(op, real[part], shape)[:, inputs])
     return total.moments()
+
+
+def blocks(inputs: int) -> Iterator[slice]:
+    """Inputs whose moments are looked at together: all, of a dense layer with very many as many as memory and time allow."""
+    return (slice(start, min(start + MOST_INPUTS, inputs)) for start in range(0, inputs, MOST_INPUTS))

@@ -13,6 +13,8 @@ BITS = 4
 FULL = 127
 """Largest number of a code book; it is symmetric like 8-bit weights."""
 TINY = 1e-30
+WHOLE = np.arange(-FULL, FULL + 1).astype(np.int8)
+"""The levels of weights of 8 bits."""
 LARGEST_SCALE = 2
 """Of the scale of 8-bit weights: a method takes none larger, so that formats can be decided before weights are (useful_scales)."""
 
@@ -36,10 +38,14 @@ class Levels:
 
 @dataclass(frozen=True, eq=False)
 class LayerWeights:
-    """levels: of the weights (O, K) times the scales of their inputs. bias: float64 (O,), real units."""
+    """levels: of the weights (O, K) times the scales of their inputs; None: the nearest of 8 bits. bias: float64 (O,), real units."""
 
-    levels: Levels
+    levels: Levels | None
     bias: Float64
+
+    @property
+    def bits(self) -> int:
+        return BITS if self.levels is not None and len(self.levels.book) <= 1 << BITS else 8
 
 
 def nearest(values: Float64, book: Float64) -> Float64:
