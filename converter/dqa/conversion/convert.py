@@ -8,7 +8,7 @@ from typing import Any
 
 from dqa.conversion import output
 from dqa.conversion.build import build
-from dqa.conversion.decisions import decide_all
+from dqa.conversion.guard import settled
 from dqa.conversion.request import read
 from dqa.conversion.weights import weigh
 from dqa.support.progress import Progress, SilentProgress
@@ -31,6 +31,7 @@ def convert(
     config: ConvertConfig | None = None,
     *,
     recipe: Path | str | None = None,
+    validation: Path | str | None = None,
     progress: Progress | None = None,
 ) -> ConvertResult:
     """Converts a float model and writes `out`, which is new, empty, or what an earlier conversion wrote: that stays unless all succeeded.
@@ -40,12 +41,12 @@ def convert(
     """
     progress, place = progress or SilentProgress(), Path(out)
     output.check(place)
-    request = read(Path(model), _path(calibration), config, _path(recipe), progress)
-    decisions = decide_all(request, progress)
+    request = read(Path(model), _path(calibration), config, _path(recipe), progress, _path(validation))
+    decisions, measured = settled(request, progress)
     weighed = weigh(request, decisions, progress)
     built = build(request, decisions, weighed, progress)
     with progress.task("Writing", None):
-        report = output.report_of(request, decisions, built)
+        report = output.report_of(request, decisions, built, measured)
         kept = output.write(place, built, request.model.tflite, output.recipe_of(request, decisions, weighed), report)
     return ConvertResult(place, report, tuple(kept))
 

@@ -25,7 +25,7 @@ from dqa.quantization.calibrated import BorderFormat, Calibrated
 from dqa.quantization.coded import bit_allocation
 from dqa.quantization.coded.bit_allocation import BitAllocation
 from dqa.quantization.coded.search import CodedRange
-from dqa.quantization.decide import decide, free_ranges
+from dqa.quantization.decide import decide, free_ranges, plain_int8
 from dqa.quantization.formats import Reason, TensorFormat, affine, raw
 from dqa.quantization.serialize import from_mapping
 from dqa.quantization.shared_range import FreeRange, StorageChoice
@@ -44,53 +44,26 @@ UNLIKE = 2
 class Decisions:
     """cut: how the network is split. formats: of each activation of cut.part. phases: of each operator, None: each by itself.
 
-    planned: the plan within a RAM budget, if one was made here. biases: corrected ones of layers, by output tensor; a recipe's, at first.
+    choices, coded: what the formats were made of, beside what calibration saw (`decide`). planned: the plan within a RAM budget, if one was
+    made here. biases: corrected ones of layers, by output tensor; a recipe's, at first.
     """
 
     cut: Split
     formats: Formats
     phases: tuple[int, ...] | None = None
+    choices: Mapping[int, StorageChoice] | None = None
+    coded: Mapping[int, TensorFormat] | None = None
     planned: Planned | None = None
     biases: Mapping[int, Float64] = field(default_factory=dict)
 
 
-def decide_all(request: Request, progress: Progress) -> Decisions:
-    """What the recipe holds, or else decided from what calibration sees.
-
-    Raises ModelError, DataError, RecipeError, ToolError, BoardError (a RAM budget that no plan fits).
-    """
-    return _from_calibration(request, progress) if request.recipe is None else _from_recipe(request.model, request.recipe)
-
-
-def _from_calibration(request: Request, progress: Progress) -> Decisions:
-    model, config, x = request.model, request.settings, request.samples()
-    cut = split(model, lambda tensors: tensor_ranges(model, x, tensors, progress))
-    seen = {tensor.index: cut.origin.get(tensor.index, tensor.index) for tensor in cut.part.activations()}
-    statistics = collect(model, model.graph, x, progress, tensors=list(dict.fromkeys(seen.values())))
-    with progress.task("Ranges of the ends", None):
-        entry = model.graph.inputs[0]
-        given = cut.builtins.formats if cut.builtins is not None else {}
-        inputs = {t: given[t] for t in cut.part.inputs if t in given}
-        outputs = {t: given[t] for t in cut.part.outputs if t in given}
-        known = {t: statistics[source] for t, source in seen.items()}
-        inputs[entry] = _input_format(request.dtype, statistics[entry], model.graph.tensors[entry].hwc[2], config, _own_scales(cut, entry))
-        network = Calibrated(cut.part, known, inputs, config, outputs)
-    sampled = _Sampled(model, cut, x)
-    if config.ram is not None:
-        return _planned(network, sampled, progress)
-    with progress.task("Choosing formats", None):
-        formats, phases = _coded(network, sampled) if config.maps == "coded" else (decide(network), None)
-    for tensor in set(cut.part.outputs).difference(cut.graph.outputs):
-        formats[tensor] = replace(formats[tensor], reason=Reason.BORDER)
-    return Decisions(cut, formats, phases)
-
-
 @dataclass(frozen=True, eq=False)
-class _Sampled:
-    """A model and its calibration samples, float32 (N, *shape)."""
+class Known:
+    """A network and what calibration saw of it. x: the calibration samples, float32 (N, *shape)."""
 
     model: FloatModel
     cut: Split
+    network: Calibrated
     x: Float32
 
     def maps(self, free: Sequence[FreeRange]) -> tuple[dict[int, Float32], Float32]:
@@ -101,19 +74,86 @@ class _Sampled:
         observe(self.model, few, list(parts), lambda tensor, values: parts[tensor].append(values))
         return {t: np.concatenate(parts[origin]) for t, origin in source.items()}, few
 
+    def with_bits(self, bits: float) -> Known:
+        """The same for another average of stored bits."""
+        config = replace(self.network.config, ram=None, bits=bits)
+        return replace(self, network=replace(self.network, config=config))
 
-def _coded(network: Calibrated, sampled: _Sampled) -> tuple[Formats, tuple[int, ...] | None]:
-    """Coded maps, and the phases in which rows pass instead; None where none do."""
-    graph, bits = network.graph, network.config.packing.bits
+
+def observed(request: Request, progress: Progress) -> Known:
+    """Looks at every calibration sample. Raises ModelError, DataError, ToolError."""
+    model, config, x = request.model, request.settings, request.samples()
+    cut = split(model, lambda tensors: tensor_ranges(model, x, tensors, progress))
+    seen = {tensor.index: cut.origin.get(tensor.index, tensor.index) for tensor in cut.part.activations()}
+    statistics = collect(model, model.graph, x, progress, tensors=list(dict.fromkeys(seen.values())))
+    entry = model.graph.inputs[0]
+    given = cut.builtins.formats if cut.builtins is not None else {}
+    inputs = {t: given[t] for t in cut.part.inputs if t in given}
+    inputs[entry] = _input_format(request.dtype, statistics[entry], model.graph.tensors[entry].hwc[2], config, _own_scales(cut, entry))
+    outputs = {t: given[t] for t in cut.part.outputs if t in given}
+    return Known(model, cut, Calibrated(cut.part, {t: statistics[source] for t, source in seen.items()}, inputs, config, outputs), x)
+
+
+def chosen(known: Known, progress: Progress) -> Decisions:
+    """Decisions within the average of stored bits, or the RAM budget, that the settings give.
+
+    Raises RecipeError, BoardError (a budget that no plan fits).
+    """
+    config = known.network.config
+    if isinstance(config.ram, int):
+        plans = planner(known, progress)
+        with progress.task("Planning", None):
+            return planned(known, plans.within(config.ram))
+    with progress.task("Choosing formats", None):
+        choices, coded, phases = _coded(known) if config.maps == "coded" else (None, None, None)
+        return made(known, choices, coded, phases)
+
+
+def made(
+    known: Known,
+    choices: Mapping[int, StorageChoice] | None = None,
+    coded: Mapping[int, TensorFormat] | None = None,
+    phases: tuple[int, ...] | None = None,
+    plan: Planned | None = None,
+) -> Decisions:
+    """What `choices` and `coded` come to with these ranges."""
+    formats = decide(known.network, choices, coded)
+    for tensor in set(known.cut.part.outputs).difference(known.cut.graph.outputs):
+        formats[tensor] = replace(formats[tensor], reason=Reason.BORDER)
+    return Decisions(known.cut, formats, phases, choices, coded, plan)
+
+
+def planned(known: Known, plan: Planned) -> Decisions:
+    """The decisions of a plan."""
+    return made(known, plan.choices, plan.coded, plan.phases, plan)
+
+
+def eight_bits(known: Known) -> Decisions:
+    """Every activation in plain bytes: what fewer bits are measured against."""
+    free = free_ranges(known.network)
+    return made(known, {t: StorageChoice(Storage.RAW_INT8, reason=Reason.FEW) for one in free for t in one.members})
+
+
+def int8(known: Known, dtype: np.dtype[Any]) -> Decisions:
+    """int8 as TensorFlow Lite has it. dtype: of the calibration data."""
+    network, entry = known.network, known.model.graph.inputs[0]
+    channels = known.model.graph.tensors[entry].hwc[2]
+    inputs = dict(network.inputs) | {entry: _input_format(dtype, network.statistics[entry], channels, network.config, own_scales=False)}
+    return Decisions(known.cut, plain_int8(replace(network, inputs=inputs)))
+
+
+def _coded(known: Known) -> tuple[Mapping[int, StorageChoice], Mapping[int, TensorFormat], tuple[int, ...] | None]:
+    """Plain bytes and rings, coded maps, and the phases in which rows pass; None where none do."""
+    network, graph, bits = known.network, known.network.graph, known.network.config.packing.bits
     free, phases, rings = free_ranges(network), None, set[int]()
-    if free and sampled.cut.builtins is None:
+    if free and known.cut.builtins is None:
         phases, rings = _passing(network, free)
     left = [one for one in free if not rings.issuperset(one.members)]
     few = {t for one in left if bit_allocation.few(one, graph, bits) for t in one.members}
     kept = [one for one in left if not few.issuperset(one.members)]
-    found = _stored(network, sampled, kept) if kept else BitAllocation({}, {})
+    found = _stored(known, kept) if kept else BitAllocation({}, {})
     plain, ring = StorageChoice(Storage.RAW_INT8, reason=Reason.FEW), StorageChoice(Storage.RING, ring_rows=1, reason=Reason.PASSING)
-    return decide(network, {**found.choices, **dict.fromkeys(few, plain), **dict.fromkeys(rings, ring)}, found.coded), phases
+    return {**found.choices, **dict.fromkeys(few, plain), **dict.fromkeys(rings, ring)}, found.coded, phases
 
 
 def _passing(network: Calibrated, free: Sequence[FreeRange]) -> tuple[tuple[int, ...] | None, set[int]]:
@@ -126,36 +166,35 @@ def _passing(network: Calibrated, free: Sequence[FreeRange]) -> tuple[tuple[int,
     return (found.phases if found.edges else None), {order[number] for number in found.edges}
 
 
-def _stored(network: Calibrated, sampled: _Sampled, free: Sequence[FreeRange]) -> BitAllocation:
+def _stored(known: Known, free: Sequence[FreeRange]) -> BitAllocation:
     """Coded maps within the average of stored bits."""
-    graph, bits = network.graph, network.config.packing.bits
-    maps, few = sampled.maps(free)
+    graph, bits = known.network.graph, known.network.config.packing.bits
+    maps, few = known.maps(free)
     values = sum(int(np.prod(graph.tensors[t].hwc)) for t in maps)
     # What only the float network as a whole can tell is not known of a network of several parts.
-    search = bit_allocation.BitAllocator(graph, free, maps, few if sampled.cut.builtins is None else None)
+    search = bit_allocation.BitAllocator(graph, free, maps, few if known.cut.builtins is None else None)
     if search.least > (budget := int(bits * values / 8)):
         least = np.ceil(search.least * 800 / values) / 100
         raise RecipeError(f"bits: this model takes at least {least:g}, got {bits:g}", hint="or choose maps planes")
     return search.within(budget)
 
 
-def _planned(network: Calibrated, sampled: _Sampled, progress: Progress) -> Decisions:
-    config, cut = network.config, sampled.cut
-    if cut.builtins is not None:
+def planner(known: Known, progress: Progress) -> Planner:
+    """Plans for any RAM budget. Raises RecipeError for a network with TFLite builtins."""
+    config = known.network.config
+    if known.cut.builtins is not None:
         raise RecipeError("ram: a model with operators that stay TFLite builtins cannot be planned", hint="convert it without --ram")
     coded: Sequence[CodedRange] = ()
     if config.maps == "coded":
         with progress.task("Pricing coded maps", None):
-            free = [one for one in free_ranges(network) if len(one.members) == 1]
-            coded = bit_allocation.coded_ranges(network.graph, free, *sampled.maps(free)) if free else ()
-    with progress.task("Planning", None):
+            free = [one for one in free_ranges(known.network) if len(one.members) == 1]
+            coded = bit_allocation.coded_ranges(known.network.graph, free, *known.maps(free)) if free else ()
+    with progress.task("Looking at ways to plan", None):
         layout: LayoutName = "external" if config.runtime == "tflm" else "pushed" if config.push_rows else "internal"
-        planner = Planner(network, layout=layout, coded=coded)
-        planned = planner.auto() if config.ram == "auto" else planner.within(int(config.ram or 0))
-    return Decisions(cut, planned.formats, planned.phases, planned)
+        return Planner(known.network, layout=layout, coded=coded)
 
 
-def _from_recipe(model: FloatModel, recipe: Recipe) -> Decisions:
+def from_recipe(model: FloatModel, recipe: Recipe) -> Decisions:
     """Raises RecipeError where the recipe does not fit the network."""
 
     def ranges_of(tensors: Sequence[int]) -> Ranges:

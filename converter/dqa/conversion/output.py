@@ -12,6 +12,7 @@ from dqa.codegen.render import render
 from dqa.conversion import recipe as recipes
 from dqa.conversion.build import Built
 from dqa.conversion.decisions import Decisions
+from dqa.conversion.measured import Measured
 from dqa.conversion.request import Request
 from dqa.conversion.weights import Weighed
 from dqa.device import project
@@ -56,7 +57,7 @@ def write(out: Path, built: Built, float_tflite: bytes, recipe: recipes.Recipe, 
     return kept
 
 
-def report_of(request: Request, decisions: Decisions, built: Built) -> dict[str, Any]:
+def report_of(request: Request, decisions: Decisions, built: Built, measured: Measured | None) -> dict[str, Any]:
     """The content of report.json (docs/report.md)."""
     cut, alone = decisions.cut, built.alone
     if alone is None:
@@ -71,6 +72,7 @@ def report_of(request: Request, decisions: Decisions, built: Built) -> dict[str,
         "config": recipes.as_mapping(request.settings),
         "interface": built.interface.to_json(),
         **content,
+        "measured": measured.to_json() if measured is not None else None,
         "program": {"sha256": hashlib.sha256(built.tflite if alone is None else alone.program_bytes).hexdigest()},
     }
 

@@ -18,11 +18,15 @@ from dqa.support.manifest import sha256
 from dqa.support.progress import Progress
 from dqa.support.settings import ConvertConfig
 
+APART, FEWEST, MOST_APART = 4, 12, 128
+"""Every fourth calibration sample is set aside to measure on, of twelve or more; of many a part is enough."""
+
 
 @dataclass(frozen=True, eq=False)
 class Request:
     """settings: the recipe's, where there is one. dataset: the calibration data; None: the recipe holds what was decided from them.
 
+    validation: other data, to measure the program on.
     recipe: a recipe that holds decisions; None: they are to be made. calibration_sha256: of the data decisions are made from.
     """
 
@@ -31,13 +35,29 @@ class Request:
     dataset: datasets.Dataset | None
     recipe: Recipe | None
     calibration_sha256: str | None
+    validation: datasets.Dataset | None = None
+
+    def apart(self) -> tuple[Request, datasets.Dataset | None]:
+        """The request without every `APART`-th calibration sample, and these, evenly spread; None where there are too few to do without."""
+        assert self.dataset is not None
+        chosen = subset(len(self.dataset), self.settings.calibration_samples)
+        if len(chosen) < FEWEST:
+            return self, None
+        away = chosen[APART - 1 :: APART]
+        left = self.dataset.pick(np.setdiff1d(chosen, away))
+        return replace(self, dataset=left), self.dataset.pick(away[subset(len(away), MOST_APART)])
 
     def samples(self, most: int | None = None) -> Float32:
         """At most `most` of the calibration samples (None: as many as the settings allow) as the model takes them, evenly spread."""
         assert self.dataset is not None
         limit = self.settings.calibration_samples
         chosen = subset(len(self.dataset.x), limit if most is None else min(limit, most))
-        return self._mapping.to_float(self.dataset.x[chosen])
+        return self.mapping.to_float(self.dataset.x[chosen])
+
+    @property
+    def calibration(self) -> datasets.Dataset:
+        assert self.dataset is not None
+        return self.dataset.pick(subset(len(self.dataset), min(self.settings.calibration_samples, MOST_APART)))
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -46,11 +66,18 @@ class Request:
         return self.dataset.x.dtype
 
     @property
-    def _mapping(self) -> datasets.InputMapping:
+    def mapping(self) -> datasets.InputMapping:
         return datasets.InputMapping.of(self.settings.input_scale, self.settings.input_zero_point)
 
 
-def read(model: Path, calibration: Path | None, config: ConvertConfig | None, recipe: Path | None, progress: Progress) -> Request:
+def read(
+    model: Path,
+    calibration: Path | None,
+    config: ConvertConfig | None,
+    recipe: Path | None,
+    progress: Progress,
+    validation: Path | None = None,
+) -> Request:
     """Raises ModelError, DataError, RecipeError, ToolError, and InputError where something is missing."""
     saved = recipes.load(recipe) if recipe is not None else None
     if saved is not None and config is not None:
@@ -72,9 +99,14 @@ def read(model: Path, calibration: Path | None, config: ConvertConfig | None, re
         raise ModelError(f"the model has {len(found.graph.inputs)} inputs; models with one input are supported")
     request = Request(found, settings, None, None, sha256(calibration) if calibration is not None else None)
     if file is not None:
+        assert calibration is not None
         file.check_shape(found.input.shape)
-        request = replace(request, dataset=file.load())
-        request._mapping.check_channels(found.input.shape[-1])
+        request = replace(request, dataset=datasets.with_labels(file.load(), calibration))
+        request.mapping.check_channels(found.input.shape[-1])
+    if validation is not None:
+        other = datasets.DataFile(validation)
+        other.check_shape(found.input.shape)
+        request = replace(request, validation=other.load())
     if saved is None or not saved.edges:
         return request
     saved.check_inputs(found.sha256, request.calibration_sha256)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,11 @@ class Dataset:
         """All but the first `count` samples."""
         return self._slice(slice(max(count, 0), None))
 
-    def _slice(self, part: slice) -> Dataset:
+    def pick(self, numbers: Int64) -> Dataset:
+        """The samples of these numbers."""
+        return self._slice(numbers)
+
+    def _slice(self, part: slice | Int64) -> Dataset:
         y = self.y if self.y is None or self.labels_are_per_group else self.y[part]
         return replace(self, x=self.x[part], y=y, group=None if self.group is None else self.group[part])
 
@@ -138,10 +142,22 @@ class DataFile:
     def load(self) -> Dataset:
         """The dataset. Raises DataError for NaN, infinity and labels that do not fit."""
         given = {key: self._npz.read(key) for key in self._npz.headers}
-        listed = next((given[key] for key in CLASS_LISTS if key in given), None)
-        y, classes = class_numbers(given.get("y"), listed, self.name)
-        group = _group_numbers(given.get("group"), self.name)
-        return Dataset(given["x"], y, group, self.name, classes, listed is None and classes is not None)
+        return _dataset(self.name, given.pop("x"), given)
+
+
+def with_labels(dataset: Dataset, path: Path | str) -> Dataset:
+    """The dataset with the labels that its file holds; as it is where they are damaged or do not fit."""
+    try:
+        file = Npz(Path(path), KEYS[1:])
+        return _dataset(dataset.name, dataset.x, {key: file.read(key) for key in file.headers})
+    except DataError:
+        return dataset
+
+
+def _dataset(name: str, x: Array, labels: Mapping[str, Array]) -> Dataset:
+    listed = next((labels[key] for key in CLASS_LISTS if key in labels), None)
+    y, classes = class_numbers(labels.get("y"), listed, name)
+    return Dataset(x, y, _group_numbers(labels.get("group"), name), name, classes, listed is None and classes is not None)
 
 
 def load(path: Path | str, *, labels: bool = True) -> Dataset:

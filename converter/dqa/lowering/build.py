@@ -35,8 +35,8 @@ def build(
 ) -> Program:
     """The program of a graph with the formats of `decide`; phases: of each operator, None: each by itself.
 
-    weight_bits: 8, or 4, of all layers but small ones. weights: of layers, by output tensor; those left out, or all (None), have the nearest
-    equidistant levels.
+    weight_bits: 8, or 4, of all layers but small ones. weights: of layers, by output tensor; those left out, or all (None), have the
+    nearest equidistant levels.
 
     Raises ModelError naming the layer if an operator cannot be converted.
     """

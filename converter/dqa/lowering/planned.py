@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from dqa.errors import BoardError
 from dqa.lowering.build import build, edge_order
@@ -27,7 +28,8 @@ _ATTEMPTS = 6
 
 @dataclass(frozen=True, eq=False)
 class Planned:
-    """formats and phases: what `build` takes. solution: the plan. front: plans from the smallest budget up, if they were asked for.
+    """formats and phases: what `build` takes. choices, coded: what `decide` made the formats of. solution: the plan.
+    front: plans from the smallest budget up, if they were asked for.
 
     smallest: the phases of the smallest feasible budget. layout: the one that was planned. budget: bytes, None if the planner chose.
     beside: bytes of the budget that the search does not see, those of the interpreter.
@@ -36,6 +38,8 @@ class Planned:
     formats: dict[int, TensorFormat]
     phases: tuple[int, ...]
     program: Program
+    choices: dict[int, StorageChoice]
+    coded: dict[int, TensorFormat]
     solution: Solution
     smallest: Phasing
     layout: LayoutName = "internal"
@@ -131,10 +135,14 @@ class Planner:
             f"a budget of {budget:,} B of RAM is too small: the least is {smallest:,} B", hint=self.search.limit(self.search.smallest)
         )
 
+    @cached_property
+    def front(self) -> tuple[Solution, ...]:
+        """Plans from the smallest budget up, each of less predicted loss than the one before it."""
+        return tuple(self.search.front())
+
     def auto(self) -> Planned:
         """The plan at the knee of the front of RAM against predicted loss."""
-        front = self.search.front()
-        return replace(self.realize(knee(front)), front=tuple(front))
+        return replace(self.realize(knee(self.front)), front=self.front)
 
     def ram(self, program: Program) -> int:
         """Bytes of what the budget is of."""
@@ -153,7 +161,8 @@ class Planner:
         coded = coded_formats({tensor: self.coded[tensor][bits][0] for tensor, bits in stored_bits.items()})
         formats = decide(self.network, choices, coded)
         phases = tuple(phasing.phases)
-        return Planned(formats, phases, self._build(formats, phases), solution, self.search.smallest, self.layout, beside=self.beside)
+        program = self._build(formats, phases)
+        return Planned(formats, phases, program, choices, coded, solution, self.search.smallest, self.layout, beside=self.beside)
 
 
 def _coded_maps(coded: CodedRange) -> dict[float, tuple[CodedMap, float]]:

@@ -28,6 +28,14 @@ def decide(
     return raise_to_useful(network.graph, network.ties, formats, network.config.weight_bits)
 
 
+def plain_int8(network: Calibrated) -> dict[int, TensorFormat]:
+    """The formats of int8 as TensorFlow Lite has them: bytes with one scale and zero point per tensor, from the calibrated extremes."""
+    formats: dict[int, TensorFormat] = {}
+    for members in network.ties.ranges().values():
+        formats.update(SharedRange(network, members).plain())
+    return raise_to_useful(network.graph, network.ties, formats)
+
+
 def free_ranges(network: Calibrated) -> list[FreeRange]:
     """The shared ranges of tensors whose formats nothing asks for: those that `decide` makes packed maps of."""
     ranges = (SharedRange(network, members) for members in network.ties.ranges().values())

@@ -74,15 +74,12 @@ class SharedRange:
 
     def fixed(self) -> dict[int, TensorFormat] | None:
         """The formats that the borders of the model and tables ask for; None if they ask for none."""
-        given = [t for t in self.members if t in self.graph.inputs]
-        if given:
+        if any(t in self.graph.inputs for t in self.members):
             return self._from_input()
         if wanted := next((self.outputs[t] for t in self.members if t in self.outputs), None):
             return self._uniform(wanted.reason, float(wanted.scales[0]), float(wanted.zero_points[0]))
-        for tensor in self.roots:
-            op = self.producers[tensor]
-            if op is not None and (fixed := float_operator(op.kind).fixed_output) is not None:
-                return self._uniform(Reason.TABLE, *fixed)
+        if (table := self._table_output()) is not None:
+            return self._uniform(Reason.TABLE, *table)
         if any(t in self.graph.outputs for t in self.members):
             return self._uniform(Reason.OUTPUT, *self._affine())
         if any(float_operator(op.kind).by_table for t in self.members for op in self.graph.consumers(t)):
@@ -90,6 +87,17 @@ class SharedRange:
         if self.tiny:
             return self._chosen(dict.fromkeys(self.members, StorageChoice(Storage.RAW_INT8, reason=Reason.FEW)))
         return None
+
+    def plain(self) -> dict[int, TensorFormat]:
+        """Bytes with one scale and zero point, spread over the calibrated extremes; inputs and tables keep theirs."""
+        if any(t in self.graph.inputs for t in self.members):
+            return self._from_input()
+        return self._uniform(Reason.PLANNED, *(self._table_output() or self._affine(room=False)))
+
+    def _table_output(self) -> tuple[float, float] | None:
+        """Scale and zero point where a table gives the values."""
+        kinds = [op.kind for t in self.roots if (op := self.producers[t]) is not None]
+        return next((fixed for kind in kinds if (fixed := float_operator(kind).fixed_output) is not None), None)
 
     def freedom(self) -> FreeRange:
         signed = self._signed()
@@ -166,18 +174,18 @@ class SharedRange:
         """One scale and zero point for all channels, plain bytes."""
         return {t: raw(reason, self._shape(t), np.full(self._shape(t)[2], scale), np.full(self._shape(t)[2], zero)) for t in self.members}
 
-    def _affine(self) -> tuple[float, float]:
+    def _affine(self, *, room: bool = True) -> tuple[float, float]:
         """Scale and integer zero point that spread 8 bits over the calibrated range, 0 included.
 
-        There is room for what a calibration of few values has not seen, a relative 8 / sqrt(values), but not where an activation ends.
+        room: for what a calibration of few values has not seen, a relative 8 / sqrt(values), but not where an activation ends.
         """
         low, high = 0.0, 0.0
         for tensor in self.roots:
             own, op = self.statistics[tensor], self.producers[tensor]
-            room = 1 + 8 / np.sqrt(max(own.samples * own.channels, 64))
+            wider = 1 + 8 / np.sqrt(max(own.samples * own.channels, 64)) if room else 1.0
             least, most = CLAMPS.get(op.attrs.get("activation", "NONE") if op is not None else "NONE", (-np.inf, np.inf))
-            low = min(low, max(float(own.minimum.min()) * room, least))
-            high = max(high, min(float(own.maximum.max()) * room, most))
+            low = min(low, max(float(own.minimum.min()) * wider, least))
+            high = max(high, min(float(own.maximum.max()) * wider, most))
         return affine(low, high)
 
     def _signed(self) -> bool:

@@ -109,6 +109,7 @@ class ConvertConfig:
     seed: int | None = None
     metric: str | None = None
     ram: int | Literal["auto"] | None = None
+    tolerance: float = 6.0
     push_rows: bool = False
     runtime: str | None = None
     maps: Maps = "coded"

@@ -16,6 +16,8 @@ from dqa.support.arrays import Float32, Float64
 
 BATCH = 16
 MOST_INPUTS = 1024
+MOST_ROWS = 16384
+"""What positions of all samples together give; more tell nothing new."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +113,9 @@ def moments_of(op: Op, weights: Float64, kept: Float32, real: Float32, inputs: s
     room, shape = weighted_operator(op.kind), np.empty(weights.shape, np.float32)
     total = MomentSum(len(range(weights[0].size)[inputs]), max(float(np.abs(kept).max()), float(np.abs(real).max())))
     for part in batches(len(kept)):
-        total.add(room.patches(op, kept[part], shape)[:, inputs], room.patches(op, real[part], shape)[:, inputs])
+        pair = [room.patches(op, values[part], shape) for values in (kept, real)]
+        every = max(len(pair[0]) * len(kept) // (BATCH * MOST_ROWS), 1)
+        total.add(*(rows[::every, inputs] for rows in pair))
     return total.moments()
 
 

@@ -1,0 +1,172 @@
+"""Measures a conversion before it is believed: the program, plain int8 and the float network on samples set aside.
+
+Where the planner may choose, the smallest plan is taken whose measured answers hold: within `tolerance` of those of the program that keeps
+8 bits everywhere, and above a floor. What is predicted orders the plans; it does not decide. Then ranges and weights are made of all
+samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from dqa.conversion import decisions as decide
+from dqa.conversion.decisions import Decisions, Known
+from dqa.conversion.measured import Measured, Source
+from dqa.conversion.request import Request
+from dqa.conversion.trial import Judge, Trial
+from dqa.errors import ToolError
+from dqa.lowering.planned import Planned, Planner
+from dqa.planning.search import Solution, knee
+from dqa.support.progress import Progress
+
+FLOOR = 10.0
+"""dB. Below it answers are not those of the network, whatever 8 bits give."""
+CLOSE = 0.05
+"""Share of RAM that is not worth another trial."""
+MORE_BITS = (0.5, 1.0, 2.0, 3.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Guard:
+    """known: what the samples that are not set aside say. reference: the program that keeps 8 bits everywhere. int8: as TensorFlow Lite."""
+
+    judge: Judge
+    known: Known
+    reference: Trial
+    int8: Trial
+    source: Source
+
+    @property
+    def least(self) -> float:
+        """dB that answers must reach; where 8 bits themselves stay below the floor, as many as they do."""
+        return max(self.reference.snr - self.judge.request.settings.tolerance, min(FLOOR, self.reference.snr))
+
+    def measured(self, trial: Trial, tried: int, *, nearest: str = "") -> Measured:
+        judge = self.judge
+        names = trial.built.interface.output_names
+        return Measured(
+            len(judge.samples),
+            self.source,
+            judge.metric,
+            judge.value(judge.expected[0]),
+            dict(zip(names, zip(self.int8.comparisons, trial.comparisons, strict=True), strict=True)),
+            self.reference.snr,
+            self.least,
+            trial.snr,
+            tried,
+            nearest,
+        )
+
+
+def settled(request: Request, progress: Progress) -> tuple[Decisions, Measured | None]:
+    """The decisions, from all samples, and what those from a part of them measured on the others; None where nothing can be measured.
+
+    Raises ModelError, DataError, RecipeError, ToolError, BoardError (a RAM budget that no plan fits).
+    """
+    if request.recipe is not None:
+        return decide.from_recipe(request.model, request.recipe), None
+    guard, everything = _guard(request, progress)
+    if guard is None:
+        return _unmeasured(everything, progress), None
+    if request.settings.ram == "auto":
+        plan, measured = _smallest(guard, progress)
+        found = decide.planned(guard.known, plan) if plan is not None else decide.eight_bits(guard.known)
+    else:
+        found = decide.chosen(guard.known, progress)
+        with progress.task("Measuring", None):
+            trial = guard.judge.try_out(found)
+        measured = guard.measured(trial, 1, nearest="" if trial.snr >= guard.least else _nearest(guard, found, progress))
+    return decide.made(everything, found.choices, found.coded, found.phases, found.planned), measured
+
+
+def _guard(request: Request, progress: Progress) -> tuple[Guard | None, Known]:
+    """The guard, and what all samples say."""
+    everything = decide.observed(request, progress)
+    if everything.cut.builtins is not None:
+        return None, everything
+    if request.validation is not None:
+        part, samples, source = request, request.validation, Source.VALIDATION
+    else:
+        part, apart = request.apart()
+        samples, source = (apart, Source.APART) if apart is not None else (request.calibration, Source.CALIBRATION)
+    known = everything if part is request else decide.observed(part, progress)
+    judge = Judge(part, samples)
+    with progress.task("Measuring int8", None):
+        try:
+            int8 = judge.try_out(decide.int8(known, part.dtype), nearest=True)
+        except ToolError:  # no compiler for the host's executor
+            return None, everything
+        return Guard(judge, known, judge.try_out(decide.eight_bits(known)), int8, source), everything
+
+
+def _unmeasured(known: Known, progress: Progress) -> Decisions:
+    if known.network.config.ram != "auto" or known.cut.builtins is not None:
+        return decide.chosen(known, progress)
+    plans = decide.planner(known, progress)
+    with progress.task("Planning", None):
+        return decide.planned(known, plans.auto())
+
+
+def _smallest(guard: Guard, progress: Progress) -> tuple[Planned | None, Measured]:
+    """The smallest plan whose answers hold; None where only 8 bits everywhere do."""
+    plans = decide.planner(guard.known, progress)
+    with progress.task("Planning", None):
+        front = plans.front
+    tried: dict[int, tuple[Planned, Trial]] = {}
+
+    def attempt(solution: Solution) -> bool:
+        if solution.arena not in tried:
+            plan = replace(plans.realize(solution), front=front)
+            tried[solution.arena] = plan, guard.judge.try_out(decide.planned(guard.known, plan))
+        return tried[solution.arena][1].snr >= guard.least
+
+    with progress.task("Measuring plans", None):
+        found = _first(front, attempt, front.index(knee(front)))
+        if found is None:
+            return None, guard.measured(guard.reference, len(tried))
+        smallest = _between(plans, front[found - 1], front[found], attempt) if found else front[0]
+    plan, trial = tried[smallest.arena]
+    return plan, guard.measured(trial, len(tried))
+
+
+def _first(front: Sequence[Solution], holds: Callable[[Solution], bool], start: int) -> int | None:
+    """The place of the first plan that holds, if all after one that does hold, too; None if the last does not. Tries `start` first."""
+    low, high, place = 0, len(front), start
+    while low < high:
+        if holds(front[place]):
+            high = place
+        else:
+            low = place + 1
+        place = (low + high) // 2
+    return low if low < len(front) else None
+
+
+def _between(plans: Planner, fails: Solution, holds: Solution, attempt: Callable[[Solution], bool]) -> Solution:
+    """A smaller plan that holds, between one that does and the next smaller of the front, which does not."""
+    while holds.arena > fails.arena * (1 + CLOSE):
+        middle = plans.search.within((holds.arena + fails.arena) // 2)
+        if not fails.arena < middle.arena < holds.arena:
+            break
+        if attempt(middle):
+            holds = middle
+        else:
+            fails = middle
+    return holds
+
+
+def _nearest(guard: Guard, found: Decisions, progress: Progress) -> str:
+    """The budget nearest to the one that was given whose answers hold, as an option; empty where there is none."""
+    config = guard.known.network.config
+    with progress.task("Looking for a budget that holds", None):
+        if found.planned is not None:
+            plans = decide.planner(guard.known, progress)
+            front = [solution for solution in plans.front if solution.arena > found.planned.solution.arena]
+            place = _first(front, lambda one: guard.judge.try_out(decide.planned(guard.known, plans.realize(one))).snr >= guard.least, 0)
+            return "" if place is None else f"--ram {plans.ram(plans.realize(front[place]).program)}"
+        if config.maps == "coded":
+            for more in MORE_BITS:
+                bits = config.packing.bits + more
+                if bits <= 8 and guard.judge.try_out(decide.chosen(guard.known.with_bits(bits), progress)).snr >= guard.least:
+                    return f"--bits {bits:g}"
+    return ""

@@ -1,0 +1,82 @@
+"""Runs what was decided on samples that nothing was decided from, beside the float network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from dqa.calibration import float_outputs
+from dqa.conversion.build import Built, build
+from dqa.conversion.decisions import Decisions
+from dqa.conversion.request import Request
+from dqa.conversion.weights import Weighed, weigh
+from dqa.data.dataset import Dataset
+from dqa.engine.host import HostModel
+from dqa.errors import DataError
+from dqa.evaluation import metrics
+from dqa.evaluation.comparison import Comparison, compare
+from dqa.evaluation.subject import model_inputs
+from dqa.support.arrays import Float32
+from dqa.support.progress import SilentProgress
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """built: a program. comparisons: of each output with the float network's."""
+
+    built: Built
+    comparisons: Sequence[Comparison]
+
+    @property
+    def snr(self) -> float:
+        """dB, of the output that is worst."""
+        return min(found.snr for found in self.comparisons)
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """request: what programs are made from. samples: what they are run on."""
+
+    request: Request
+    samples: Dataset
+
+    @cached_property
+    def expected(self) -> list[Float32]:
+        """Of each output, what the float network answers, (N, *shape)."""
+        mapping, model = self.request.mapping, self.request.model
+        return [float_outputs(model, mapping.to_float(self.samples.x), output=i) for i in range(len(model.graph.outputs))]
+
+    @cached_property
+    def metric(self) -> str | None:
+        """That of the first output; None where no labels, or none that fit, say what is right."""
+        shapes = self.request.model.input.shape, (1, *self.expected[0].shape[1:])
+        try:
+            return metrics.choose(self._labelled, *shapes, self.request.settings.metric) if self.samples.y is not None else None
+        except DataError:
+            return None
+
+    @cached_property
+    def _labelled(self) -> Dataset:
+        shapes = self.request.model.input.shape, (1, *self.expected[0].shape[1:])
+        return metrics.with_class_numbers(self.samples, *shapes, self.request.settings.metric)
+
+    def value(self, outputs: Float32) -> float | None:
+        """The metric of answers of the first output."""
+        if self.metric is None:
+            return None
+        try:
+            return metrics.evaluate(self.metric, outputs, self._labelled, self.request.mapping.to_float(self.samples.x))
+        except DataError:
+            return None
+
+    def try_out(self, decisions: Decisions, *, nearest: bool = False) -> Trial:
+        """nearest: with weights rounded each by itself, and the float network's biases."""
+        weighed = Weighed() if nearest else weigh(self.request, decisions, SilentProgress())
+        built = build(self.request, decisions, weighed, SilentProgress())
+        assert built.alone is not None
+        inputs = model_inputs(built.interface, self.samples)[1]
+        found = HostModel(built.alone.program_bytes).run(inputs).outputs
+        answers = [built.interface.answers(found, i) for i in range(len(self.expected))]
+        values = [self.value(answers[0]), *(None for _ in answers[1:])]
+        return Trial(built, [compare(*row) for row in zip(self.expected, answers, values, strict=True)])

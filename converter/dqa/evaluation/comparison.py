@@ -1,0 +1,63 @@
+"""How near the answers of a program are to those of the float network on the same samples."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from dqa.support.arrays import Float64, Floating
+
+MOST_SNR = 99.0
+"""dB; answers without any error get this, so that figures stay numbers."""
+SURE = 1.96
+"""Standard deviations of an interval of 95 %."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Of one output, over all samples.
+
+    snr: dB, the variance of the float answers over the mean squared error, at most 99. largest: the largest error, in the output's units.
+    agreement: share of the samples (of the pixels, where each has an answer) whose largest entry is the float network's; None for outputs
+    of one entry. interval: 95 % of the agreement (Wilson 1927). metric: its value where there are labels.
+    """
+
+    snr: float
+    largest: float
+    agreement: float | None = None
+    interval: tuple[float, float] | None = None
+    metric: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def compare(expected: Floating, answers: Floating, metric: float | None = None) -> Comparison:
+    """expected, answers: real numbers (N, ..., classes) of the float network and of the program."""
+    e, a = (np.asarray(values, np.float64).reshape(len(expected), -1) for values in (expected, answers))
+    error = np.square(a - e)
+    share, interval = None, None
+    if expected.shape[-1] > 1:
+        equal = np.argmax(expected, axis=-1) == np.argmax(answers.reshape(expected.shape), axis=-1)
+        share = float(equal.mean())
+        interval = _wilson(share, len(expected))  # the pixels of one image are no independent samples
+    return Comparison(round(_snr(e, error), 2), float(np.sqrt(error.max(initial=0.0))), share, interval, metric)
+
+
+def _snr(expected: Float64, error: Float64) -> float:
+    """dB. Answers that never vary have no signal: then the error counts against their mean square."""
+    signal = float(np.square(expected - expected.mean(axis=0)).mean()) or float(np.square(expected).mean())
+    noise = float(error.mean())
+    if noise <= 0 or signal <= 0:
+        return MOST_SNR if noise <= 0 else 0.0
+    return min(10 * math.log10(signal / noise), MOST_SNR)
+
+
+def _wilson(share: float, samples: int) -> tuple[float, float]:
+    scale = 1 + SURE**2 / samples
+    middle = (share + SURE**2 / (2 * samples)) / scale
+    spread = SURE / scale * math.sqrt(share * (1 - share) / samples + SURE**2 / (4 * samples**2))
+    return max(middle - spread, 0.0), min(middle + spread, 1.0)
