@@ -45,3 +45,7 @@ class BoardError(InputError):
 
 class ToolError(DqaError):
     """A tool dqa needs is missing or failed (compiler, PlatformIO, QEMU, TensorFlow)."""
+
+
+class UnmetError(DqaError):
+    """What was asked of the answers, they do not reach."""

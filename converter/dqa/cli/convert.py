@@ -18,10 +18,12 @@ from dqa.support.settings import (
     DEFAULTS,
     MAPS,
     MAX_BITS,
+    MAX_TOLERANCE,
     METHODS,
     METRICS,
     RANKINGS,
     RENAMED,
+    ROUNDINGS,
     RUNTIMES,
     ConvertConfig,
     numbers,
@@ -72,6 +74,7 @@ def _numbers(_context: click.Context, parameter: click.Parameter, value: str) ->
 @_setting("--extra-bits", type=click.IntRange(0, MAX_EXTRA_BITS), metavar="M", help="Planes: bits of a shifting error of method dqa.")
 @_setting("--important", type=click.FloatRange(0, 1), metavar="R", help="Of method dqa: share of the channels that keep their errors.")
 @_setting("--error-coding", type=click.Choice(CODINGS), help="Of method dqa: how the errors are written.")
+@_setting("--weight-rounding", type=click.Choice(ROUNDINGS), help="Whether the errors of weights make up for each other.")
 @_setting("--weight-bits", type=int, metavar="4|8", help="Bits of a weight of a convolution or dense layer.")
 @click.option("--bias-correction/--no-bias-correction", default=False, show_default=True, help="Take the mean of errors out of the biases.")
 @_setting("--input-scale", type=str, metavar="S", callback=_numbers, help="The model's input is (x - Z) * S; a number, or one per channel.")
@@ -79,8 +82,17 @@ def _numbers(_context: click.Context, parameter: click.Parameter, value: str) ->
 @_setting("--calibration-samples", type=click.IntRange(1), metavar="N", help="Samples to use at most.")
 @_setting("--ranking", type=click.Choice(RANKINGS), help="Of method dqa: what makes a channel important.")
 @_setting("--seed", type=click.IntRange(0), metavar="N", help="Of --ranking random.")
-@click.option("--ram", metavar="SIZE", callback=lambda _c, _p, value: ram_budget(value), help="RAM for activations, e.g. 16k, or auto.")
+@click.option(
+    "--ram",
+    metavar="SIZE",
+    callback=lambda _c, _p, value: ram_budget(value),
+    help="RAM for activations, e.g. 16k, or auto, the default without --bits.",
+)
 @_setting("--runtime", type=click.Choice(RUNTIMES), help="What --ram is of: the program's arena, or that of TensorFlow Lite Micro.")
+@_setting("--tolerance", type=click.FloatRange(0, MAX_TOLERANCE), metavar="DB", help="What answers may lose to those of 8 bits everywhere.")
+@click.option("--validation", type=click.Path(path_type=Path), metavar="X.npz", help="Measure on these.  [default: some of --calibration]")
+@click.option("--require-agreement", type=click.FloatRange(0, 1), metavar="A", help="Write nothing below this share of float's answers.")
+@click.option("--require-metric", type=float, metavar="M", help="Write nothing where the metric is worse.")
 @click.option("--push-rows", is_flag=True, help="The caller hands over the input row by row.")
 @click.option("--metric", type=click.Choice(METRICS), help="Of `dqa evaluate`.  [default: by the kind of task]")
 @click.option("--recipe", type=click.Path(path_type=Path), metavar="recipe.yaml", help="Settings and decisions, instead of options.")
@@ -94,6 +106,9 @@ def convert(
     model: Path,
     calibration: Path | None,
     recipe: Path | None,
+    validation: Path | None,
+    require_agreement: float | None,
+    require_metric: float | None,
     out: Path | None,
     quiet: bool,
     json_path: Path | None,
@@ -104,12 +119,26 @@ def convert(
     Writes model.tflite, recipe.yaml, report.json, the C sources and the firmware project to OUT.
     """
     from dqa import api
+    from dqa.cli.measured import print_measured
+    from dqa.conversion.measured import Required
 
     out = out or Path("out") / (model.stem or "model")
-    result = api.convert(model, calibration, out, _config(context, recipe, settings), recipe=recipe, progress=progress(quiet))
+    result = api.convert(
+        model,
+        calibration,
+        out,
+        _config(context, recipe, settings),
+        recipe=recipe,
+        validation=validation,
+        required=Required(require_agreement, require_metric),
+        progress=progress(quiet),
+    )
     write_json(result.report, json_path)
     warn([f"not dqa's, left alone in '{result.out}': {listed(result.kept)}"] if result.kept else [])
+    warn(result.notes)
     if talk(quiet, json_path):
+        if result.measured is not None:
+            print_measured(result.measured)
         print(f"wrote {result.out}")
         print(f"next: dqa evaluate {result.out} --data TEST.npz")
 

@@ -9,6 +9,8 @@ from typing import Any
 from dqa.conversion import output
 from dqa.conversion.build import build
 from dqa.conversion.guard import settled
+from dqa.conversion.measured import Measured, Required
+from dqa.conversion.notes import notes_of
 from dqa.conversion.request import read
 from dqa.conversion.weights import weigh
 from dqa.support.progress import Progress, SilentProgress
@@ -17,11 +19,17 @@ from dqa.support.settings import ConvertConfig
 
 @dataclass(frozen=True)
 class ConvertResult:
-    """out: the directory written. report: the content of out/report.json. kept: names of files in `out` that are not dqa's, left alone."""
+    """out: the directory written. report: the content of out/report.json. kept: names of files in `out` that are not dqa's, left alone.
+
+    measured: float, int8 and the program on samples that nothing was decided from; None where nothing could be measured. notes: what a
+    user should know.
+    """
 
     out: Path
     report: dict[str, Any]
     kept: tuple[str, ...] = ()
+    measured: Measured | None = None
+    notes: tuple[str, ...] = ()
 
 
 def convert(
@@ -32,23 +40,28 @@ def convert(
     *,
     recipe: Path | str | None = None,
     validation: Path | str | None = None,
+    required: Required | None = None,
     progress: Progress | None = None,
 ) -> ConvertResult:
     """Converts a float model and writes `out`, which is new, empty, or what an earlier conversion wrote: that stays unless all succeeded.
 
     model: .h5, .keras, SavedModel directory or float .tflite. calibration: .npz with `x`; not needed if the recipe holds the decisions.
-    config: settings; with a recipe they must be None, the recipe's hold. Raises ModelError, DataError, RecipeError, ToolError.
+    config: settings; with a recipe they must be None, the recipe's hold. validation: .npz to measure on; None: every fourth calibration
+    sample is set aside for it, and joins the others once the decisions are made. required: of what is measured there.
+    Raises ModelError, DataError, RecipeError, ToolError, BoardError (a RAM budget that no plan fits), UnmetError.
     """
     progress, place = progress or SilentProgress(), Path(out)
     output.check(place)
     request = read(Path(model), _path(calibration), config, _path(recipe), progress, _path(validation))
     decisions, measured = settled(request, progress)
+    (required or Required()).check(measured)
+    notes = notes_of(request, decisions, measured)
     weighed = weigh(request, decisions, progress)
     built = build(request, decisions, weighed, progress)
     with progress.task("Writing", None):
-        report = output.report_of(request, decisions, built, measured)
+        report = output.report_of(request, decisions, built, measured, notes)
         kept = output.write(place, built, request.model.tflite, output.recipe_of(request, decisions, weighed), report)
-    return ConvertResult(place, report, tuple(kept))
+    return ConvertResult(place, report, tuple(kept), measured, tuple(notes))
 
 
 def _path(place: Path | str | None) -> Path | None:

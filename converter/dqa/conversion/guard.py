@@ -56,6 +56,7 @@ class Guard:
             trial.snr,
             tried,
             nearest,
+            judge.varies,
         )
 
 
@@ -127,7 +128,8 @@ def _smallest(guard: Guard, progress: Progress) -> tuple[Planned | None, Measure
             return None, guard.measured(guard.reference, len(tried))
         smallest = _between(plans, front[found - 1], front[found], attempt) if found else front[0]
     plan, trial = tried[smallest.arena]
-    return plan, guard.measured(trial, len(tried))
+    reason = f"the smallest of {len(tried)} measured whose answers hold: {trial.snr:.1f} dB, 8 bits everywhere {guard.reference.snr:.1f} dB"
+    return replace(plan, reason=reason), guard.measured(trial, len(tried))
 
 
 def _first(front: Sequence[Solution], holds: Callable[[Solution], bool], start: int) -> int | None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from dqa.errors import InputError, UnmetError
 from dqa.evaluation.comparison import Comparison
+from dqa.evaluation.metrics import HIGHER_IS_BETTER
 
 
 class Source(StrEnum):
@@ -24,6 +26,7 @@ class Measured:
 
     reference: dB of the program that keeps 8 bits everywhere; least: dB that answers must reach; snr: dB of the program, of its worst
     output. tried: plans that were measured. nearest: the option whose answers hold, where those of the budget that was given do not.
+    varies: whether the float network's answers do.
     """
 
     samples: int
@@ -36,10 +39,16 @@ class Measured:
     snr: float
     tried: int
     nearest: str = ""
+    varies: bool = True
 
     @property
     def holds(self) -> bool:
         return self.snr >= self.least
+
+    @property
+    def program(self) -> Comparison:
+        """Of the first output."""
+        return next(iter(self.outputs.values()))[1]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -54,3 +63,32 @@ class Measured:
             "tried": self.tried,
             "nearest": self.nearest or None,
         }
+
+
+@dataclass(frozen=True)
+class Required:
+    """What the answers must reach on the samples that are measured on, or nothing is written. agreement: 0..1, with the float network."""
+
+    agreement: float | None = None
+    metric: float | None = None
+
+    def check(self, measured: Measured | None) -> None:
+        """Raises UnmetError where they do not, InputError where that cannot be told."""
+        for name, wanted in (("agreement", self.agreement), ("metric", self.metric)):
+            if wanted is None:
+                continue
+            found = getattr(measured.program, name) if measured is not None else None
+            if measured is None or found is None:
+                hint = (
+                    "give validation data with labels"
+                    if name == "metric"
+                    else "it is of networks that DQA runs whole, of outputs of classes"
+                )
+                raise InputError(f"require_{name}: the {name} of this conversion cannot be measured", hint=hint)
+            higher = name == "agreement" or HIGHER_IS_BETTER[measured.metric or ""]
+            if found < wanted if higher else found > wanted:
+                what = "agreement with the float network" if name == "agreement" else f"{measured.metric}"
+                raise UnmetError(
+                    f"{what} {found:.4g} on {measured.samples} {measured.source.value}, {wanted:.4g} is required",
+                    hint="nothing was written; give more RAM or bits, more calibration samples, or ask for less",
+                )

@@ -57,7 +57,7 @@ def write(out: Path, built: Built, float_tflite: bytes, recipe: recipes.Recipe, 
     return kept
 
 
-def report_of(request: Request, decisions: Decisions, built: Built, measured: Measured | None) -> dict[str, Any]:
+def report_of(request: Request, decisions: Decisions, built: Built, measured: Measured | None, notes: list[str]) -> dict[str, Any]:
     """The content of report.json (docs/report.md)."""
     cut, alone = decisions.cut, built.alone
     if alone is None:
@@ -72,7 +72,8 @@ def report_of(request: Request, decisions: Decisions, built: Built, measured: Me
         "config": recipes.as_mapping(request.settings),
         "interface": built.interface.to_json(),
         **content,
-        "measured": measured.to_json() if measured is not None else None,
+        **({"measured": measured.to_json()} if measured is not None else {}),
+        "notes": notes,
         "program": {"sha256": hashlib.sha256(built.tflite if alone is None else alone.program_bytes).hexdigest()},
     }
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from dqa.calibration import float_outputs
 from dqa.conversion.build import Built, build
 from dqa.conversion.decisions import Decisions
@@ -19,6 +21,9 @@ from dqa.evaluation.comparison import Comparison, compare
 from dqa.evaluation.subject import model_inputs
 from dqa.support.arrays import Float32
 from dqa.support.progress import SilentProgress
+
+SAME = 1e-6
+"""Relative difference of answers that float32 may make of equal ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +51,11 @@ class Judge:
         """Of each output, what the float network answers, (N, *shape)."""
         mapping, model = self.request.mapping, self.request.model
         return [float_outputs(model, mapping.to_float(self.samples.x), output=i) for i in range(len(model.graph.outputs))]
+
+    @property
+    def varies(self) -> bool:
+        """Whether the float network does not answer the same to all samples."""
+        return len(self.samples) == 1 or any(bool(np.any(np.ptp(e, axis=0) > SAME * np.abs(e).max())) for e in self.expected)
 
     @cached_property
     def metric(self) -> str | None:

@@ -32,7 +32,7 @@ class Planned:
     front: plans from the smallest budget up, if they were asked for.
 
     smallest: the phases of the smallest feasible budget. layout: the one that was planned. budget: bytes, None if the planner chose.
-    beside: bytes of the budget that the search does not see, those of the interpreter.
+    beside: bytes of the budget that the search does not see, those of the interpreter. reason: why this one, where no budget was named.
     """
 
     formats: dict[int, TensorFormat]
@@ -46,6 +46,7 @@ class Planned:
     budget: int | None = None
     beside: int = 0
     front: tuple[Solution, ...] = ()
+    reason: str = "the knee of the front: beyond it, more RAM buys little"
 
     @property
     def limit(self) -> int:

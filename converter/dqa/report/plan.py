@@ -133,10 +133,7 @@ def _same(a: Solution, b: Solution) -> bool:
 
 
 def _choice(planned: Planned) -> dict[str, Any]:
-    if planned.budget is None:
-        reason = "the knee of the front: beyond it, more RAM buys little"
-    else:
-        reason = f"the least predicted loss within {planned.budget:,} B"
+    reason = planned.reason if planned.budget is None else f"the least predicted loss within {planned.budget:,} B"
     return {**_point(planned.solution, planned.beside), "reason": reason}
 
 

@@ -34,6 +34,7 @@ METRICS = ("top1", "auc", "miou", "mse")
 RANKINGS = ("gain", "energy", "random")
 MAX_BITS = 8
 WEIGHT_BITS = (4, 8)
+MAX_TOLERANCE = 60
 ROUNDINGS = ("compensated", "nearest")
 RENAMED = {"layout": "maps"}
 """Settings that had another name: the old one, the present one."""
@@ -72,6 +73,8 @@ class ConvertConfig:
     """How a model is converted. Raises RecipeError, naming the setting, if a value is not allowed, or, naming both, if a setting that is
     given has no effect with another.
 
+    Without `ram`, `bits` and any setting of planes, ram is "auto".
+
     maps               how maps are stored: coded, entropy-coded within a hard average of stored bits; planes, planes of fixed width
     bits               coded: stored bits per value, an average over the maps, 1..8, also a fraction; planes: bits of a code, 1..8;
                        not with ram
@@ -88,7 +91,9 @@ class ConvertConfig:
     input_scale        S of the model's float input (x - Z) * S, x as in the .npz; one number > 0, or one per channel
     input_zero_point   Z, one number or one per channel
     calibration_samples  at most so many samples of the calibration file are used, >= 1
-    ram                bytes that the plan must fit; "auto": where more RAM stops paying; None: activations are stored as `bits` says
+    ram                bytes that the plan must fit; "auto": the smallest plan whose measured answers hold (dqa.conversion.guard); None:
+                       activations are stored as `bits` says
+    tolerance          dB that the answers may lose to those of 8 bits everywhere, 0..60
     runtime            what `ram` is of: standalone, the program's arena; tflm, the arena of TensorFlow Lite Micro, all in it; only with ram
     push_rows          the caller hands over the input row by row, so that it takes no room in the arena
     metric             top1, auc, miou or mse; None: by the kind of task
@@ -122,6 +127,8 @@ class ConvertConfig:
 
     def __post_init__(self) -> None:
         self._check_each()
+        if self.ram is None and self.bits is None and self.maps == "coded" and all(getattr(self, name) is None for name in _PACKED):
+            object.__setattr__(self, "ram", "auto")
         for name, default in DEFAULTS.items():  # in this order: whether one has an effect may depend on those before it
             if getattr(self, name) is None and name not in self._idle():
                 object.__setattr__(self, name, min(default, MAX_BITS - int(self.bits or 0)) if name == "extra_bits" else default)
@@ -164,6 +171,9 @@ class ConvertConfig:
             if getattr(self, name) is not None:
                 _one_of(name, getattr(self, name), allowed)
         object.__setattr__(self, "ram", ram_budget(self.ram))
+        if not _is_number(self.tolerance) or not 0 <= self.tolerance <= MAX_TOLERANCE:
+            raise RecipeError(f"tolerance: expected a number from 0 to {MAX_TOLERANCE}, got {self.tolerance!r}")
+        object.__setattr__(self, "tolerance", float(self.tolerance))
         _flag("push_rows", self.push_rows)
         _flag("bias_correction", self.bias_correction)
         if self.push_rows and self.runtime == "tflm":

@@ -1,0 +1,33 @@
+"""The table at the end of `dqa convert`: float, int8 and the program on samples that nothing was decided from."""
+
+from __future__ import annotations
+
+from dqa.cli.common import table
+from dqa.conversion.measured import Measured
+from dqa.evaluation.comparison import Comparison
+
+
+def print_measured(measured: Measured) -> None:
+    """To standard output."""
+    rows: list[list[str]] = []
+    several = len(measured.outputs) > 1
+    for name, pair in measured.outputs.items():
+        head = f"{name}: " if several else ""
+        if pair[1].metric is not None and measured.metric is not None:
+            rows.append([head + measured.metric, _digits(measured.float_value), *(_digits(found.metric) for found in pair)])
+        if pair[1].agreement is not None:
+            rows.append([head + "same answer as float", "", *map(_agreement, pair)])
+        rows.append([head + "answers against float, dB", "", *(f"{found.snr:.1f}" for found in pair)])
+        rows.append([head + "largest error", "", *(f"{found.largest:.3g}" for found in pair)])
+    what = f"{measured.samples} {measured.source.value}"
+    plans = f"; {measured.tried} plans tried" if measured.tried > 1 else ""
+    table(f"measured on {what}{plans}", ["", "float", "int8", "dqa"], rows)
+
+
+def _agreement(found: Comparison) -> str:
+    low, high = found.interval or (0.0, 1.0)
+    return f"{found.agreement:.1%} ({low:.1%} .. {high:.1%})" if found.agreement is not None else ""
+
+
+def _digits(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

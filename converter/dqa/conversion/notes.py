@@ -1,0 +1,76 @@
+"""What a user should know of a conversion that succeeded: what it costs, and what of the data looks wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dqa.conversion.decisions import Decisions
+from dqa.conversion.measured import Measured
+from dqa.conversion.request import Request
+from dqa.support.arrays import Array
+
+FEW = 10
+"""Calibration samples that are too few to know ranges from."""
+ENOUGH = 20
+"""Samples from which on a metric at the level of chance means something."""
+UNLIKE = 16
+"""Ratio of the ranges of two features from which on a scale for both costs one of them four bits."""
+MOST_NAMED = 4
+
+
+def notes_of(request: Request, decisions: Decisions, measured: Measured | None) -> list[str]:
+    """One line each; none for what is as it should be."""
+    found = list(_of_data(request, decisions)) if request.dataset is not None and request.recipe is None else []
+    return [*found, *(_of_answers(decisions, measured) if measured is not None else [])]
+
+
+def _of_data(request: Request, decisions: Decisions) -> Iterator[str]:
+    dataset = request.calibration
+    if len(dataset) <= FEW:
+        yield f"only {len(dataset)} calibration samples: what others do can only be guessed; give a hundred or more"
+    y = dataset.y
+    if y is not None and not dataset.labels_are_per_group and y.dtype.kind in "iu" and y.size == len(y) > 1 and np.all(y == y.flat[0]):
+        yield f"all calibration samples are of class {y.flat[0]}: give samples of every class"
+    x = dataset.x
+    if x.dtype in (np.uint8, np.int8) and (reach := int(x.max()) - int(x.min())) < 32:
+        yield f"x takes only values from {x.min()} to {x.max()}, {reach + 1} of 256: is it scaled right?"
+    scales = decisions.formats[entry].scales if (entry := decisions.cut.graph.inputs[0]) in decisions.formats else np.ones(1)
+    if x.dtype.kind == "f" and np.all(scales == scales[0]):
+        yield from _unlike(x)
+
+
+def _unlike(x: Array) -> Iterator[str]:
+    """Features that share a scale with much wider ones."""
+    ends = tuple(range(x.ndim - 1))
+    ranges = np.asarray(x.max(axis=ends), np.float64) - np.asarray(x.min(axis=ends), np.float64)
+    narrow = np.flatnonzero((ranges > 0) & (ranges * UNLIKE < ranges.max()))
+    if len(narrow):
+        names = ", ".join(map(str, narrow[:MOST_NAMED])) + (", ..." if len(narrow) > MOST_NAMED else "")
+        yield (
+            f"channels {names} of x have less than 1/{UNLIKE} of the range of channel {int(ranges.argmax())}, and this model's input needs "
+            "one scale for all: scale the features alike before training"
+        )
+
+
+def _of_answers(decisions: Decisions, measured: Measured) -> Iterator[str]:
+    program, int8 = next(iter(measured.outputs.values()))[::-1]
+    if not measured.varies:
+        yield "the float network answers the same to all samples: check --input-scale and x"
+    elif measured.float_value is not None and measured.samples >= ENOUGH:
+        classes = int(np.prod(decisions.cut.graph.tensors[decisions.cut.graph.outputs[0]].shape[1:]))
+        chance = {"top1": 1.5 / max(classes, 1), "auc": 0.55}.get(measured.metric or "", -1.0)
+        if measured.float_value <= chance:
+            yield (
+                f"the float network itself reaches a {measured.metric} of {measured.float_value:.4g}, about chance: is the input what it "
+                "was trained on? (--input-scale, --input-zero-point)"
+            )
+    if measured.varies and not measured.holds:
+        same = (
+            f", same answer {program.agreement:.1%}, int8 {int8.agreement:.1%}" if program.agreement is not None and int8.agreement else ""
+        )
+        remedy = f"; {measured.nearest} holds" if measured.nearest else ""
+        yield (
+            f"the answers lose more than the tolerance: {measured.snr:.1f} dB, 8 bits everywhere {measured.reference:.1f} dB{same}{remedy}"
+        )
