@@ -23,7 +23,7 @@ from dqa.partition.split import Ranges, Split, split
 from dqa.program import LayoutName, Storage
 from dqa.quantization.calibrated import BorderFormat, Calibrated
 from dqa.quantization.coded import bit_allocation
-from dqa.quantization.coded.bit_allocation import BitAllocation
+from dqa.quantization.coded.bit_allocation import BitAllocation, BitAllocator
 from dqa.quantization.coded.search import CodedRange
 from dqa.quantization.decide import decide, free_ranges, plain_int8
 from dqa.quantization.formats import Reason, TensorFormat, affine, raw
@@ -59,12 +59,16 @@ class Decisions:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """A network and what calibration saw of it. x: the calibration samples, float32 (N, *shape)."""
+    """A network and what calibration saw of it. x: the calibration samples, float32 (N, *shape).
+
+    allocators: what was found out of coded maps, by the tensors that may be coded; it holds for any bits.
+    """
 
     model: FloatModel
     cut: Split
     network: Calibrated
     x: Float32
+    allocators: dict[tuple[int, ...], BitAllocator] = field(default_factory=dict)
 
     def maps(self, free: Sequence[FreeRange]) -> tuple[dict[int, Float32], Float32]:
         """Sample maps of the tensors of `free`, and the inputs that made them."""
@@ -169,10 +173,13 @@ def _passing(network: Calibrated, free: Sequence[FreeRange]) -> tuple[tuple[int,
 def _stored(known: Known, free: Sequence[FreeRange]) -> BitAllocation:
     """Coded maps within the average of stored bits."""
     graph, bits = known.network.graph, known.network.config.packing.bits
-    maps, few = known.maps(free)
-    values = sum(int(np.prod(graph.tensors[t].hwc)) for t in maps)
-    # What only the float network as a whole can tell is not known of a network of several parts.
-    search = bit_allocation.BitAllocator(graph, free, maps, few if known.cut.builtins is None else None)
+    tensors = tuple(t for one in free for t in one.members)
+    if tensors not in known.allocators:
+        maps, few = known.maps(free)
+        # What only the float network as a whole can tell is not known of a network of several parts.
+        known.allocators[tensors] = BitAllocator(graph, free, maps, few if known.cut.builtins is None else None)
+    search = known.allocators[tensors]
+    values = sum(int(np.prod(graph.tensors[t].hwc)) for t in tensors)
     if search.least > (budget := int(bits * values / 8)):
         least = np.ceil(search.least * 800 / values) / 100
         raise RecipeError(f"bits: this model takes at least {least:g}, got {bits:g}", hint="or choose maps planes")

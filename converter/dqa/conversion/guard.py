@@ -18,7 +18,7 @@ from dqa.conversion.trial import Judge, Trial
 from dqa.errors import ToolError
 from dqa.lowering.planned import Planned, Planner
 from dqa.planning.search import Solution, knee
-from dqa.support.progress import Progress
+from dqa.support.progress import Progress, SilentProgress
 
 FLOOR = 10.0
 """dB. Below it answers are not those of the network, whatever 8 bits give."""
@@ -169,6 +169,6 @@ def _nearest(guard: Guard, found: Decisions, progress: Progress) -> str:
         if config.maps == "coded":
             for more in MORE_BITS:
                 bits = config.packing.bits + more
-                if bits <= 8 and guard.judge.try_out(decide.chosen(guard.known.with_bits(bits), progress)).snr >= guard.least:
+                if bits <= 8 and guard.judge.try_out(decide.chosen(guard.known.with_bits(bits), SilentProgress())).snr >= guard.least:
                     return f"--bits {bits:g}"
     return ""
