@@ -1,8 +1,8 @@
 """Measures a conversion before it is believed: the program, plain int8 and the float network on samples set aside.
 
 Where the planner may choose, the smallest plan is taken whose measured answers hold: within `tolerance` of those of the program that keeps
-8 bits everywhere, and above a floor. What is predicted orders the plans; it does not decide. Then ranges and weights are made of all
-samples.
+8 bits everywhere, and above a floor, which few samples make it harder to be sure of. What is predicted orders the plans; it does not
+decide. Then ranges and weights are made of all samples.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ class Guard:
 
     @property
     def least(self) -> float:
-        """dB that answers must reach; where 8 bits themselves stay below the floor, as many as they do."""
-        return max(self.reference.snr - self.judge.request.settings.tolerance, min(FLOOR, self.reference.snr))
+        """dB that answers must be sure of; never more than those of 8 bits everywhere are."""
+        wanted = max(self.reference.snr - self.judge.request.settings.tolerance, FLOOR)
+        return min(wanted, self.reference.sure)
 
     def measured(self, trial: Trial, tried: int, *, nearest: str = "") -> Measured:
         judge = self.judge
@@ -54,6 +55,7 @@ class Guard:
             self.reference.snr,
             self.least,
             trial.snr,
+            trial.sure,
             tried,
             nearest,
             judge.varies,
@@ -67,7 +69,7 @@ def settled(request: Request, progress: Progress) -> tuple[Decisions, Measured |
     """
     if request.recipe is not None:
         return decide.from_recipe(request.model, request.recipe), None
-    guard, everything = _guard(request, progress)
+    guard, everything = prepared(request, progress)
     if guard is None:
         return _unmeasured(everything, progress), None
     if request.settings.ram == "auto":
@@ -77,11 +79,11 @@ def settled(request: Request, progress: Progress) -> tuple[Decisions, Measured |
         found = decide.chosen(guard.known, progress)
         with progress.task("Measuring", None):
             trial = guard.judge.try_out(found)
-        measured = guard.measured(trial, 1, nearest="" if trial.snr >= guard.least else _nearest(guard, found, progress))
+        measured = guard.measured(trial, 1, nearest="" if trial.sure >= guard.least else _nearest(guard, found, progress))
     return decide.made(everything, found.choices, found.coded, found.phases, found.planned), measured
 
 
-def _guard(request: Request, progress: Progress) -> tuple[Guard | None, Known]:
+def prepared(request: Request, progress: Progress) -> tuple[Guard | None, Known]:
     """The guard, and what all samples say."""
     everything = decide.observed(request, progress)
     if everything.cut.builtins is not None:
@@ -120,7 +122,7 @@ def _smallest(guard: Guard, progress: Progress) -> tuple[Planned | None, Measure
         if solution.arena not in tried:
             plan = replace(plans.realize(solution), front=front)
             tried[solution.arena] = plan, guard.judge.try_out(decide.planned(guard.known, plan))
-        return tried[solution.arena][1].snr >= guard.least
+        return tried[solution.arena][1].sure >= guard.least
 
     with progress.task("Measuring plans", None):
         found = _first(front, attempt, front.index(knee(front)))
@@ -164,11 +166,11 @@ def _nearest(guard: Guard, found: Decisions, progress: Progress) -> str:
         if found.planned is not None:
             plans = decide.planner(guard.known, progress)
             front = [solution for solution in plans.front if solution.arena > found.planned.solution.arena]
-            place = _first(front, lambda one: guard.judge.try_out(decide.planned(guard.known, plans.realize(one))).snr >= guard.least, 0)
+            place = _first(front, lambda one: guard.judge.try_out(decide.planned(guard.known, plans.realize(one))).sure >= guard.least, 0)
             return "" if place is None else f"--ram {plans.ram(plans.realize(front[place]).program)}"
         if config.maps == "coded":
             for more in MORE_BITS:
                 bits = config.packing.bits + more
-                if bits <= 8 and guard.judge.try_out(decide.chosen(guard.known.with_bits(bits), SilentProgress())).snr >= guard.least:
+                if bits <= 8 and guard.judge.try_out(decide.chosen(guard.known.with_bits(bits), SilentProgress())).sure >= guard.least:
                     return f"--bits {bits:g}"
     return ""

@@ -71,6 +71,5 @@ def _of_answers(decisions: Decisions, measured: Measured) -> Iterator[str]:
             f", same answer {program.agreement:.1%}, int8 {int8.agreement:.1%}" if program.agreement is not None and int8.agreement else ""
         )
         remedy = f"{measured.nearest} holds" if measured.nearest else "the plan without --bits and --ram holds"
-        yield (
-            f"the answers lose more than the tolerance: {measured.snr:.1f} dB, 8 bits everywhere {measured.reference:.1f} dB{same}; {remedy}"
-        )
+        losses = f"{measured.snr:.1f} dB, 8 bits everywhere {measured.reference:.1f} dB{same}"
+        yield f"the answers lose more than the tolerance: {losses}; {remedy}"

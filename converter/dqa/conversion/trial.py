@@ -38,6 +38,11 @@ class Trial:
         """dB, of the output that is worst."""
         return min(found.snr for found in self.comparisons)
 
+    @property
+    def sure(self) -> float:
+        """dB that are 95 % sure, of the output that is worst."""
+        return min(found.sure for found in self.comparisons)
+
 
 @dataclass(frozen=True, eq=False)
 class Judge:

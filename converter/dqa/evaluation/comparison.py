@@ -12,20 +12,22 @@ from dqa.support.arrays import Float64, Floating
 
 MOST_SNR = 99.0
 """dB; answers without any error get this, so that figures stay numbers."""
-SURE = 1.96
-"""Standard deviations of an interval of 95 %."""
+SURE, ONE_SIDED = 1.96, 1.645
+"""Standard deviations of an interval of 95 %, of two ends and of one."""
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Of one output, over all samples.
 
-    snr: dB, the variance of the float answers over the mean squared error, at most 99. largest: the largest error, in the output's units.
+    snr: dB, the variance of the float answers over the mean squared error, at most 99. sure: dB that the samples' spread lets one be 95 %
+    sure of. largest: the largest error, in the output's units.
     agreement: share of the samples (of the pixels, where each has an answer) whose largest entry is the float network's; None for outputs
     of one entry. interval: 95 % of the agreement (Wilson 1927). metric: its value where there are labels.
     """
 
     snr: float
+    sure: float
     largest: float
     agreement: float | None = None
     interval: tuple[float, float] | None = None
@@ -44,13 +46,18 @@ def compare(expected: Floating, answers: Floating, metric: float | None = None) 
         equal = np.argmax(expected, axis=-1) == np.argmax(answers.reshape(expected.shape), axis=-1)
         share = float(equal.mean())
         interval = _wilson(share, len(expected))  # the pixels of one image are no independent samples
-    return Comparison(round(_snr(e, error), 2), float(np.sqrt(error.max(initial=0.0))), share, interval, metric)
+    each = error.mean(axis=1)
+    doubt = ONE_SIDED * float(each.std(ddof=1)) / math.sqrt(len(each)) if len(each) > 1 else float(each.mean())
+    snr, sure = (round(_decibels(_signal(e), float(each.mean()) + more), 2) for more in (0.0, doubt))
+    return Comparison(snr, sure, float(np.sqrt(error.max(initial=0.0))), share, interval, metric)
 
 
-def _snr(expected: Float64, error: Float64) -> float:
-    """dB. Answers that never vary have no signal: then the error counts against their mean square."""
-    signal = float(np.square(expected - expected.mean(axis=0)).mean()) or float(np.square(expected).mean())
-    noise = float(error.mean())
+def _signal(expected: Float64) -> float:
+    """The variance of answers; of answers that never vary their mean square."""
+    return float(np.square(expected - expected.mean(axis=0)).mean()) or float(np.square(expected).mean())
+
+
+def _decibels(signal: float, noise: float) -> float:
     if noise <= 0 or signal <= 0:
         return MOST_SNR if noise <= 0 else 0.0
     return min(10 * math.log10(signal / noise), MOST_SNR)
