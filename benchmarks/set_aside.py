@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import MODELS, Row, main, table
+from common import Row, main, table
+from models import MODELS
 from scipy.stats import spearmanr
 from zoo import PIXEL, ZOO, paths
 

@@ -1,0 +1,117 @@
+"""What is measured before a conversion is believed, and which plan is taken by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dqa import DqaError, convert, evaluate
+from dqa.calibration import float_outputs
+from dqa.conversion.measured import Required
+from dqa.errors import InputError, UnmetError
+from dqa.evaluation.comparison import compare
+from dqa.frontend import load_model
+from dqa.support.settings import ConvertConfig
+from tflite_builder import Net
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network and its data."""
+    folder = tmp_path_factory.mktemp("guard")
+    net = Net(1, 12, 12, 3)
+    x = net.conv(net.conv(net.conv(net.input, 8, activation="RELU"), 12, activation="RELU", stride=2), 4)
+    (folder / "m.tflite").write_bytes(net.build(x))
+    random = np.random.default_rng(0)
+    np.savez(folder / "c.npz", x=random.normal(size=(48, 12, 12, 3)).astype(np.float32))
+    np.savez(folder / "t.npz", x=random.normal(size=(64, 12, 12, 3)).astype(np.float32))
+    return folder
+
+
+def run(place: Path, out: str, config: ConvertConfig | None = None, **given: Any) -> Any:
+    return convert(place / "m.tflite", place / "c.npz", place / out, config, **given)
+
+
+def test_the_default_is_the_smallest_plan_whose_answers_hold(place: Path) -> None:
+    found = run(place, "default")
+    measured, plan = found.measured, found.report["plan"]
+    assert measured.holds and measured.samples == 12 and measured.sure >= measured.least
+    assert found.report["config"]["ram"] == "auto" and "whose answers hold" in plan["choice"]["reason"]
+    smaller = [point for point in plan["front"] if point["arena"] < plan["choice"]["arena"]]
+    if smaller:
+        tight = run(place, "tight", ConvertConfig(ram=max(point["arena"] for point in smaller)))
+        assert tight.measured.sure < measured.least or tight.report["ram"]["arena"] >= 0.95 * found.report["ram"]["arena"]
+
+
+def test_a_tolerance_of_nothing_takes_more_ram_than_a_wide_one(place: Path) -> None:
+    wide, none = (run(place, f"tolerance-{t}", ConvertConfig(tolerance=t)) for t in (40, 0))
+    assert wide.report["ram"]["arena"] < none.report["ram"]["arena"]
+    assert wide.measured.snr < none.measured.snr
+    assert wide.measured.sure >= 10  # the floor holds with any tolerance
+
+
+def test_all_samples_make_the_program_in_the_end(place: Path) -> None:
+    """The recipe holds the decisions: with it the same bytes come from the same data, none of them set aside."""
+    first = run(place, "first")
+    again = convert(place / "m.tflite", place / "c.npz", place / "again", recipe=first.out / "recipe.yaml")
+    assert (again.out / "model.dqa").read_bytes() == (first.out / "model.dqa").read_bytes()
+    assert again.measured is None
+
+
+def test_validation_data_are_measured_on_instead(place: Path) -> None:
+    found = run(place, "validated", validation=place / "t.npz")
+    assert found.measured.samples == 64 and found.report["measured"]["source"] == "validation samples"
+
+
+def test_few_samples_are_told(place: Path) -> None:
+    x = np.load(place / "c.npz")["x"]
+    np.savez(place / "few.npz", x=x[:5])
+    found = convert(place / "m.tflite", place / "few.npz", place / "few")
+    assert found.measured.samples == 5 and "too few" in found.report["measured"]["source"]
+    assert any("only 5 calibration samples" in note for note in found.notes)
+
+
+def test_bits_that_cost_too_much_are_kept_and_told(place: Path) -> None:
+    found = run(place, "two", ConvertConfig(bits=2))
+    assert not found.measured.holds and found.report["config"]["bits"] == 2
+    (note,) = [note for note in found.notes if "lose more than the tolerance" in note]
+    assert "8 bits everywhere" in note and "holds" in note
+    if found.measured.nearest:
+        option, bits = found.measured.nearest.split()
+        assert option == "--bits" and run(place, "nearest", ConvertConfig(bits=float(bits))).measured.holds
+
+
+def test_what_is_required_is_met_or_nothing_is_written(place: Path) -> None:
+    np.savez(place / "v.npz", x=np.load(place / "t.npz")["x"], y=np.zeros(64, np.int64))
+    out = run(place, "kept").out
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    with pytest.raises(UnmetError, match="agreement with the float network"):
+        run(place, "kept", ConvertConfig(bits=1.5), required=Required(agreement=1.0))
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+    assert UnmetError.exit_code == 1
+    with pytest.raises(InputError, match="require_metric: the metric of this conversion cannot be measured"):
+        run(place, "kept", required=Required(metric=0.5))
+
+
+def test_the_int8_column_is_what_tensorflow_lite_gives(place: Path) -> None:
+    """Within a few dB of the same rules: one scale per tensor, plain rounding."""
+    found = run(place, "column")
+    int8 = next(iter(found.measured.outputs.values()))[0]
+    assert 15 < int8.snr < found.measured.reference + 3
+
+
+def test_evaluation_sees_what_was_measured(place: Path) -> None:
+    """The test samples come from where the calibration samples come from: SNR differs by little."""
+    out = run(place, "seen")
+    answers = evaluate(out.out, place / "t.npz", metric="mse").outputs
+    expected = float_outputs(load_model(place / "m.tflite"), np.load(place / "t.npz")["x"])
+    assert abs(compare(expected, answers).snr - out.measured.snr) < 4
+
+
+def test_a_wrong_tolerance_is_refused() -> None:
+    for wrong in (-1, 61, True, "6"):
+        with pytest.raises(DqaError, match="tolerance: expected a number from 0 to 60"):
+            ConvertConfig(tolerance=wrong)  # type: ignore[arg-type]
