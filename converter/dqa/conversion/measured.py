@@ -25,7 +25,7 @@ class Measured:
     """metric, float_value: of the first output, where there are labels. outputs: by name, int8 as TensorFlow Lite has it, and the program.
 
     reference: dB of the program that keeps 8 bits everywhere; least: dB that answers must reach; snr: dB of the program, of its worst
-    output; sure: of that, 95 % sure. tried: plans that were measured. nearest: the option whose answers hold, where those of the budget that
+    output; sure: of that, 95 % sure. tried: plans that were measured. nearest: an option whose answers hold, where those of the budget that
     was given do not. varies: whether the float network's answers do.
     """
 
