@@ -70,6 +70,7 @@ def test_few_samples_are_told(place: Path) -> None:
     x = np.load(place / "c.npz")["x"]
     np.savez(place / "few.npz", x=x[:5])
     found = convert(place / "m.tflite", place / "few.npz", place / "few")
+    assert found.measured is not None
     assert found.measured.samples == 5 and "too few" in found.report["measured"]["source"]
     assert any("only 5 calibration samples" in note for note in found.notes)
 

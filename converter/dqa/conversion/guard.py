@@ -1,8 +1,9 @@
 """Measures a conversion before it is believed: the program, plain int8 and the float network on samples set aside.
 
-Where the planner may choose, the smallest plan is taken whose measured answers hold: within `tolerance` of what 8 bits everywhere give (by
-these rules, or by TensorFlow Lite's, whichever is worse), and above a floor; of few samples one is less sure. What is predicted orders the
-plans; it does not decide. Then ranges and weights are made of all samples.
+Where the planner may choose, the smallest plan is taken whose measured answers hold: as near to the float network's as those of TensorFlow
+Lite's int8, or, where that is nearer than it need be, within `tolerance` of those of the program that keeps 8 bits everywhere; above a floor
+in any case. Of few samples one is less sure. What is predicted orders the plans; it does not decide. Then ranges and weights are made of
+all samples.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Guard:
     @property
     def least(self) -> float:
         """dB that answers must be sure of; never more than those of 8 bits everywhere are."""
-        wanted = max(min(self.reference.snr, self.int8.snr) - self.judge.request.settings.tolerance, FLOOR)
+        wanted = max(min(self.reference.snr - self.judge.request.settings.tolerance, self.int8.snr), FLOOR)
         return min(wanted, self.reference.sure)
 
     def measured(self, trial: Trial, tried: int, *, nearest: str = "") -> Measured:

@@ -178,4 +178,5 @@ def _coded_maps(coded: CodedRange) -> dict[float, tuple[CodedMap, float]]:
 def _choice(option: EdgeOption) -> StorageChoice:
     if not option.plain:
         return StorageChoice(Storage.MAP, option.code_bits, option.extra_bits, option.important, option.ring_rows)
-    return StorageChoice(Storage.RING if option.ring_rows else Storage.RAW_INT8, ring_rows=option.ring_rows)
+    storage = Storage.RING if option.ring_rows else Storage.RAW_INT8
+    return StorageChoice(storage, option.code_bits, ring_rows=option.ring_rows)

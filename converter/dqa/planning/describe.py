@@ -70,10 +70,13 @@ def describe(
         border = is_input or number < program.input_count + program.output_count
         options: list[EdgeOption] = []
         flows: list[EdgeOption] = []
-        ring_loss = 0.0
+        ring_loss = least = 0.0
         if number in losses:
             ring_loss = losses[number].direct(7 if edge.low == 0 else 8)
             flows = [own.ring(ring_rows[number], ring_loss)]
+            least = losses[number].direct(8)
+            if edge.low == 0 and number not in tied:
+                flows.append(own.wide_ring(ring_rows[number], least))
             packed = own.packed(losses[number], tied.get(number), config)
             # Of values that are always 0 none is worse than the ring; packed ones still may be all there is.
             options = [o for o in packed if o.loss > ring_loss] or packed
@@ -81,8 +84,7 @@ def describe(
             if number not in brief:
                 flows += [*own.packed_rings(ring_rows[number], options), *options]
         if number not in tied or edge.low != 0:
-            # Bytes are as good as the ring's codes: choosing between the two is a matter of RAM and work, not of accuracy.
-            options.append(own.plain(align(edge.values) if inputs_inside or not is_input else 0, ring_loss))
+            options.append(own.plain(align(edge.values) if inputs_inside or not is_input else 0, least))
         edges.append(
             PlanEdge(
                 name=edge.name,
@@ -127,6 +129,11 @@ class _Reading:
         """Values; operators read them in place."""
         variant = value_ring(self.edge, rows)
         return EdgeOption(align(variant.capacity), loss, 7 if self.edge.low == 0 else 8, self._decode(variant), plain=True, ring_rows=rows)
+
+    def wide_ring(self, rows: int, loss: float) -> EdgeOption:
+        """Values of 8 bits that are never negative: readers with padding take their rows into their own memory."""
+        variant = replace(value_ring(self.edge, rows), low=-128, zero_point=-128)
+        return EdgeOption(align(variant.capacity), loss, 8, self._decode(variant), plain=True, ring_rows=rows)
 
     def packed_rings(self, rows: int, options: Sequence[EdgeOption]) -> list[EdgeOption]:
         """Rings of the codes of `options`; those with shifting errors and coded maps are only stored whole."""

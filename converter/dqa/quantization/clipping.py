@@ -86,11 +86,11 @@ def reach(counts: Float64, centers: Float64, widest: Float64) -> Float64:
     return found
 
 
-def one_sided(counts: Float64, centers: Float64, limits: Float64 | float, rows: Sequence[Int64]) -> tuple[Float64, int]:
+def one_sided(counts: Float64, centers: Float64, limits: Float64 | float, rows: Sequence[Int64], worth: float = 1.0) -> tuple[Float64, int]:
     """Steps (V,) of 8-bit codes from -128 to 127 for channels that reach further to one side than to the other, and the code of zero.
 
     limits: the largest value (V,). rows: the channels of each tensor. The zero is one for all channels: the one with the least sum of
-    squared steps, each relative to what it is with zero in the middle.
+    squared steps, each relative to what it is with zero in the middle, which must be below `worth` of those with zero in the middle.
     """
     sides = []
     for side in (centers, -centers):
@@ -103,5 +103,7 @@ def one_sided(counts: Float64, centers: Float64, limits: Float64 | float, rows: 
     high, low = np.minimum(sides[0], limits), sides[1]
     symmetric = np.maximum(np.maximum(high / 127, low / 128), 1e-30)
     steps = {zero: np.maximum(high / (127 - zero), low / (128 + zero) if zero > -128 else np.where(low > 0, np.inf, 0)) for zero in _ZEROS}
-    zero = min(_ZEROS, key=lambda z: (float(np.square(steps[z] / symmetric).sum()), abs(z)))
+    sums = {zero: float(np.square(steps[zero] / symmetric).sum()) for zero in _ZEROS}
+    zero = min(_ZEROS, key=lambda z: (sums[z], abs(z)))
+    zero = zero if sums[zero] <= worth * sums[0] else 0
     return np.where(steps[zero] > 0, steps[zero], 1 / 127), zero

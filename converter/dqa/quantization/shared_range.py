@@ -25,6 +25,10 @@ SMALL_SHARE = 0.01
 TINY_VALUES = 32
 """Tensors of so few values are plain bytes: a code that adapts to its data has nothing to save there."""
 
+PADDED = 0.6
+"""Share of the squared steps that a zero off the middle must get by with where readers pad: zeros in the middle cost them nothing."""
+_PADS = ("pad_top", "pad_left", "pad_bottom", "pad_right")
+
 _NON_NEGATIVE = frozenset({"RELU", "RELU6"})
 
 
@@ -128,7 +132,7 @@ class SharedRange:
                 return self._maps(
                     code_bits=choice.code_bits, extra_bits=choice.extra_bits, important=choice.important, reason=choice.reason
                 )
-        wide = any(c.storage is Storage.RAW_INT8 or (c.storage is Storage.MAP and c.code_bits == 8) for c in choices.values())
+        wide = any(c.storage is Storage.RAW_INT8 or c.code_bits == 8 for c in choices.values())
         bits = 8 if signed or wide else 7
         kept = min(min(c.code_bits for c in choices.values()), bits)
         low, zero = value_range(bits, signed)
@@ -229,7 +233,9 @@ class SharedRange:
     def _one_sided(self) -> tuple[Float64, int]:
         """The step of each scale variable and the zero point for signed codes of 8 bits."""
         self._prepare()
-        return one_sided(self._counts, self._centers, self._limits, list(self._rows.values()))
+        readers = [op for tensor in self.members for op in self.graph.consumers(tensor)]
+        pads = any(op.attrs.get(side) for op in readers for side in _PADS)
+        return one_sided(self._counts, self._centers, self._limits, list(self._rows.values()), PADDED if pads else 1.0)
 
     def _maps(self, *, code_bits: int, extra_bits: int, important: float, reason: Reason) -> dict[int, TensorFormat]:
         signed = self._signed()
