@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from builders.graphs import read_graph
 from dqa.errors import ModelError
 from dqa.frontend import load_model
 from dqa.frontend.names import layer_name
 from dqa.frontend.passes import simplify
-from dqa.frontend.tflite import read_graph
 from dqa.tflite.flatbuffer import Budget, FlatbufferError, Table
 from tflite_builder import Net, options
 

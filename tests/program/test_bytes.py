@@ -15,6 +15,10 @@ from builders.programs import finish, operator_program, random_program, same
 from dqa import program as p
 from dqa.coding import HuffmanTable
 from dqa.errors import ProgramError
+from dqa.operators.conv_2d import Conv2D
+from dqa.operators.fully_connected import FullyConnected
+from dqa.operators.lut import Lut
+from dqa.operators.reshape import Reshape
 from dqa.program.layout import EDGE, HEADER, OPERATOR
 
 
@@ -164,7 +168,7 @@ def stored(**changes: object) -> p.Program:
     table = HuffmanTable((1, 2, 3, 3))
     edge = p.Edge("map", 2, 5, 3, p.Storage.MAP, 2, 2, -8, 0, 40, None, (0, 2), p.ErrorCoding.HUFFMAN, 2, table)
     edge = replace(edge, **changes)  # type: ignore[arg-type]
-    ops = [p.Lut("a", (0,), 2, np.zeros(256, np.int8)), p.Lut("b", (2,), 1, np.zeros(256, np.int8))]
+    ops = [Lut("a", (0,), 2, np.zeros(256, np.int8)), Lut("b", (2,), 1, np.zeros(256, np.int8))]
     return finish([*ends, edge], list(ops), [0], [1])
 
 
@@ -208,7 +212,7 @@ def with_op(program: p.Program, number: int, op: p.Operator) -> p.Program:
     return replace(program, ops=(*program.ops[:number], op, *program.ops[number + 1 :]))
 
 
-def requantized(**changes: object) -> Callable[[p.Conv2D], p.Conv2D]:
+def requantized(**changes: object) -> Callable[[Conv2D], Conv2D]:
     return lambda op: replace(op, requantization=replace(op.requantization, **changes))  # type: ignore[arg-type]
 
 
@@ -230,11 +234,11 @@ def requantized(**changes: object) -> Callable[[p.Conv2D], p.Conv2D]:
         lambda op: requantized(bias=op.requantization.bias.astype(np.int64))(op),
     ],
 )
-def test_a_convolution_that_breaks_the_format_is_not_written(change: Callable[[p.Conv2D], p.Conv2D]) -> None:
+def test_a_convolution_that_breaks_the_format_is_not_written(change: Callable[[Conv2D], Conv2D]) -> None:
     program = operator_program(p.Kind.CONV_2D)
-    number = first(program, p.Conv2D)
+    number = first(program, Conv2D)
     op = program.ops[number]
-    assert isinstance(op, p.Conv2D)
+    assert isinstance(op, Conv2D)
     with pytest.raises(ProgramError):
         p.write(with_op(program, number, change(op)))
 
@@ -264,10 +268,10 @@ def test_scratch_follows_the_table_of_the_format() -> None:
     edges = (edge(9, 7, 3), edge(9, 7, 5), edge(1, 1, 5), edge(3, 3, 21))
     zeros = p.Requantization(np.zeros(5, np.int32), np.zeros(5, np.int32), np.ones(5, np.uint8))
     same_padding = p.Window(3, 3, pad_top=1, pad_left=1)
-    conv = p.Conv2D("", (0,), 1, same_padding, np.zeros((5, 3, 3, 3), np.int8), zeros)
+    conv = Conv2D("", (0,), 1, same_padding, np.zeros((5, 3, 3, 3), np.int8), zeros)
     assert p.scratch_bytes(edges, conv) == 16 + 8 + 64  # state; 3 rows of 7 pixels of 3 channels
     padded = (replace(edges[0], zero_point=1), *edges[1:])
     assert p.scratch_bytes(padded, conv) == 16 + 8 + 84 + 28  # 9 pixels, and a row of them above and below
-    dense = p.FullyConnected("", (0,), 2, np.zeros((5, 189), np.int8), zeros)
+    dense = FullyConnected("", (0,), 2, np.zeros((5, 189), np.int8), zeros)
     assert p.scratch_bytes(edges, dense) == 16 + 8 + 20  # rows are read where they lie
-    assert p.scratch_bytes(edges, p.Reshape("", (0,), 3)) == 16 + 8 + 64  # 3 rows of 21
+    assert p.scratch_bytes(edges, Reshape("", (0,), 3)) == 16 + 8 + 64  # 3 rows of 21

@@ -50,11 +50,6 @@ class Refusal(IntEnum):
     STACK = 13
 
 
-class CounterKind(IntEnum):
-    FPGAIO = 1
-    SYSTICK = 2
-
-
 @dataclass(frozen=True)
 class Frame:
     """`type` 0..255, `sequence` 0..2^32 - 1: the number a reply repeats of its request; at most PAYLOAD_MAX bytes of payload."""

@@ -25,7 +25,8 @@ import numpy.typing as npt
 from dqa.engine.compile import executor_includes, executor_sources, shared_library
 from dqa.engine.tflm_worker import FRAME, MODEL
 from dqa.errors import DataError, DqaError, ProgramError, ToolError
-from dqa.program import Edge, Layout, Lut, Port, Program, Storage, scratch_bytes, write
+from dqa.operators.lut import Lut
+from dqa.program import Edge, Layout, Port, Program, Storage, scratch_bytes, write
 from dqa.support import processes, resources
 from dqa.support.arrays import Int8, UInt8
 from dqa.tflite.reader import Contents, read_contents

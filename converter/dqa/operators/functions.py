@@ -73,7 +73,6 @@ UNARY: dict[str, Function] = {
     "SQUARE": Function(lambda x, _: x * x, positive=True),
 }
 """The functions by TFLite's name; SWISH, x * LOGISTIC(x), is ours. Each is an operator, run by the program's LUT."""
-UNARY_KINDS = frozenset(UNARY)
 
 
 def unary(kind: str, attrs: dict[str, Any], x: Floating) -> Floating:
