@@ -243,6 +243,16 @@ def random_program(seed: int) -> p.Program:
     return builder.finish()
 
 
+def program_of_every_kind(seed: int = 0) -> p.Program:
+    """Every operator, in at most 8 chains behind one input."""
+    builder = Builder(seed)
+    first = builder.lut(builder.input((6, 5, 4)))
+    ends = [first] * min(8, len(GROWERS))
+    for number, grow in enumerate(GROWERS.values()):
+        ends[number % len(ends)] = grow(builder, ends[number % len(ends)])
+    return builder.finish()
+
+
 def random_inputs(program: p.Program, seed: int) -> list[npt.NDArray[np.generic]]:
     """An array (height, width, channels), int8 or uint8, for each input: noise, smooth, or an extreme."""
     rng = np.random.default_rng(seed)
