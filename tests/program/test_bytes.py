@@ -19,7 +19,7 @@ from dqa.operators.conv_2d import Conv2D
 from dqa.operators.fully_connected import FullyConnected
 from dqa.operators.lut import Lut
 from dqa.operators.reshape import Reshape
-from dqa.program.layout import EDGE, HEADER, OPERATOR
+from dqa.program.structs import EDGE, HEADER, OPERATOR
 
 
 @pytest.mark.parametrize("seed", range(60))

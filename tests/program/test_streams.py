@@ -17,8 +17,8 @@ from dqa.errors import ProgramError
 from dqa.operators.conv_2d import Conv2D
 from dqa.operators.lut import Lut
 from dqa.operators.reshape import Reshape
-from dqa.program.layout import EDGE, HEADER, OPERATOR
 from dqa.program.rows import input_view, span
+from dqa.program.structs import EDGE, HEADER, OPERATOR
 
 ABSENT = 0xFFFFFFFF
 

@@ -19,7 +19,7 @@ from dqa.graph import Graph
 from dqa.lab.methods.base import SCALE_BITS, Calibration, Quantizer, Stored
 from dqa.lab.methods.evaluate import capture
 from dqa.program import Storage
-from dqa.program.layout import CODED_TABLE_BYTES
+from dqa.program.structs import CODED_TABLE_BYTES
 from dqa.quantization.calibrated import BorderFormat, Calibrated
 from dqa.quantization.coded import bit_allocation
 from dqa.quantization.coded.read_back import read_back
