@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from builders.cli import Shell
+from builders.objects import reusing
+from dqa.device import bare
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,6 +27,15 @@ def _no_power_cut() -> Iterator[None]:
     """What tests write in this process need not outlive the machine: waiting for the disk is a good part of a small conversion."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _executor_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bare, "_call", reusing(bare._call, shared / "objects"))
         yield
 
 
