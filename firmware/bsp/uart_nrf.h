@@ -10,8 +10,6 @@
 #error "Nordic's drivers know 115200 baud only"
 #endif
 
-enum { BAUD_115200 = 0x01D7E000 };
-
 #define START_RX REGISTER(DQA_UART_BASE + 0x000)
 #define START_TX REGISTER(DQA_UART_BASE + 0x008)
 #define INTERRUPT_SET REGISTER(DQA_UART_BASE + 0x304)
@@ -19,5 +17,14 @@ enum { BAUD_115200 = 0x01D7E000 };
 #define SELECT_TX REGISTER(DQA_UART_BASE + 0x50C)
 #define SELECT_RX REGISTER(DQA_UART_BASE + 0x514)
 #define BAUD_RATE REGISTER(DQA_UART_BASE + 0x524)
+
+/* Connects the pins and enables the peripheral, whose number says which, and one interrupt. */
+static inline void nrf_open_uart(uint32_t peripheral, uint32_t interrupt) {
+  SELECT_TX = DQA_UART_TX_PIN;
+  SELECT_RX = DQA_UART_RX_PIN;
+  BAUD_RATE = 0x01D7E000; /* 115200 */
+  ENABLE = peripheral;
+  INTERRUPT_SET = interrupt;
+}
 
 #endif

@@ -16,11 +16,7 @@ enum { ENABLED = 4, RX_READY_INTERRUPT = 1 << 2 };
 
 void uart_open(uint32_t core_hz) {
   (void)core_hz;
-  SELECT_TX = DQA_UART_TX_PIN;
-  SELECT_RX = DQA_UART_RX_PIN;
-  BAUD_RATE = BAUD_115200;
-  ENABLE = ENABLED;
-  INTERRUPT_SET = RX_READY_INTERRUPT;
+  nrf_open_uart(ENABLED, RX_READY_INTERRUPT);
   START_RX = 1;
   START_TX = 1;
 }

@@ -31,11 +31,7 @@ static void receive(void) {
 
 void uart_open(uint32_t core_hz) {
   (void)core_hz;
-  SELECT_TX = DQA_UART_TX_PIN;
-  SELECT_RX = DQA_UART_RX_PIN;
-  BAUD_RATE = BAUD_115200;
-  ENABLE = ENABLED;
-  INTERRUPT_SET = RX_END_INTERRUPT;
+  nrf_open_uart(ENABLED, RX_END_INTERRUPT);
   receive();
 }
 
