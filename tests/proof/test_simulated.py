@@ -15,14 +15,13 @@ import pytest
 
 from builders.faulty import Emulated, FaultyLink
 from builders.firmware import Raw, insert, needs_compiler, needs_qemu, random_samples, write_out
-from builders.programs import program_of_every_kind, random_program
+from builders.programs import random_program
 from dqa.device import bare, boards, evaluate, protocol
 from dqa.device.client import Device
 from dqa.device.protocol import ERROR, Command, Frame, Refusal
 from dqa.device.simulate import Simulator
 from dqa.engine.host import HostModel
 from dqa.errors import BoardError, DataError, InputError, ProgramError, ToolError
-from dqa.program import Kind, kind_of
 
 pytestmark = [needs_compiler, needs_qemu]
 
@@ -80,20 +79,6 @@ def test_every_simulated_board_answers_the_same(name: str, out: Path, host: Host
     samples = random_samples(4, sum(host.input_sizes))
     found = evaluate.run_samples(f"sim:{name}", out, samples)
     assert np.array_equal(found.outputs.view(np.int8), host.run(samples).outputs)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SIMULATED)
-@pytest.mark.usefixtures("bare_build")
-def test_every_operator_answers_the_same_on_every_core(name: str, tmp_path: Path) -> None:
-    program = program_of_every_kind()
-    assert {kind_of(op) for op in program.ops} == set(Kind)
-    host = HostModel(write_out(tmp_path / "out", program))
-    samples = random_samples(6, sum(host.input_sizes))
-    expected = host.run(samples)
-    assert len(np.unique(expected.outputs, axis=0)) == len(samples)
-    found = evaluate.run_samples(f"sim:{name}", tmp_path / "out", samples)
-    assert np.array_equal(found.outputs.view(np.int8), expected.outputs)
 
 
 @pytest.mark.slow

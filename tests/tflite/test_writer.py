@@ -14,7 +14,7 @@ from builders.programs import operator_program, random_program
 from dqa import program as p
 from dqa.errors import ProgramError
 from dqa.tflite.custom_options import custom_options
-from dqa.tflite.reader import read_contents, read_tflite
+from dqa.tflite.reader import read_groups, read_tflite
 from dqa.tflite.writer import TfliteBuilder, write_tflite
 
 
@@ -121,7 +121,7 @@ def test_a_model_may_hold_several_groups() -> None:
         builder.dqa(p.write(program), program, ends[:1], ends[1:])
         tensors.append(ends)
     data = builder.finish([tensors[0][0], tensors[1][0]], [tensors[0][1], tensors[1][1]], "")
-    assert [group.program_bytes for group in read_contents(data).groups] == [p.write(program) for program in programs]
+    assert [group.program_bytes for group in read_groups(data)] == [p.write(program) for program in programs]
     with pytest.raises(ProgramError, match="2 DQA operators"):
         read_tflite(data)
 

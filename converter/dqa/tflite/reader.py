@@ -133,6 +133,11 @@ def read_contents(data: bytes) -> Contents:
         raise ProgramError(f"corrupt .tflite: {error.message}", hint=HINT) from None
 
 
+def read_groups(data: bytes) -> list[Group]:
+    """The DQA operators of a .tflite, in order. Raises ProgramError as read_contents."""
+    return list(read_contents(data).groups)
+
+
 def read_tflite(data: bytes) -> bytes:
     """The program of a .tflite of one DQA operator. Raises ProgramError as read_contents, or where there are other operators."""
     contents = read_contents(data)
