@@ -13,6 +13,7 @@ from builders.ports import ports_of
 from builders.programs import Builder, finish
 from dqa import program as p
 from dqa.device.link import Link
+from dqa.operators.lut import Lut
 from dqa.program import Interface
 from dqa.report import load_interface
 
@@ -35,7 +36,7 @@ def rebuilder(values: int = 640) -> p.Program:
     """Gives back its input, but for every byte above 100, which becomes 100."""
     ends = [p.Edge(name, 1, 1, values, p.Storage.RAW_INT8, 8, 0, -128, 0, values) for name in ("input 0", "output 0")]
     table = np.minimum(np.arange(-128, 128), 100).astype(np.int8)
-    return finish(ends, [p.Lut("lut", (0,), 1, table)], [0], [1])
+    return finish(ends, [Lut("lut", (0,), 1, table)], [0], [1])
 
 
 def write_model(out: Path, program: p.Program, scales: tuple[float, float] = (0.25, 1 / 256)) -> Interface:

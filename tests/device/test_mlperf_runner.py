@@ -75,6 +75,7 @@ def test_anomalies_are_scored_by_the_mean_over_a_clip_s_windows(runner: ModuleTy
     assert found["metric"] == "auc" and found["value"] == metrics.auc(clips, y)
 
 
+@pytest.mark.slow
 @needs_compiler
 @needs_qemu
 def test_a_simulated_board_is_as_accurate_as_the_host(runner: ModuleType, root: Path, tmp_path: Path) -> None:
@@ -179,6 +180,7 @@ def test_a_fault_on_a_board_is_told_in_text_and_so_is_every_later_command(tmp_pa
         assert words.ask("name") == [told]
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_the_protocol_takes_no_ram_of_the_model(tmp_path: Path) -> None:
     write_model(tmp_path, classifier("generic"))
