@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -13,6 +12,7 @@ from queue import SimpleQueue
 
 import numpy as np
 
+from dqa.device import interpreted
 from dqa.device.boards import Board, list_boards, load_board
 from dqa.device.build import build
 from dqa.device.built import BuildResult, found
@@ -26,8 +26,6 @@ from dqa.support.arrays import UInt8
 SERIAL_BAUD = 115200
 SIMULATED_REPLY_TIMEOUT = 20.0
 """Seconds; a simulator that died is noticed at once, one on a busy host may be slow."""
-_CRC_AT = 12
-"""Where a program keeps its checksum (docs/format.md)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,10 +221,7 @@ def check(hello: Hello, out: Path, inputs: UInt8) -> None:
     """Whether a device runs the program of OUT, and takes inputs (N, bytes) like these: ProgramError, InputError, DataError if not."""
     if hello.load_status != 0:
         raise refused_program(hello.load_status)
-    try:
-        crc = struct.unpack_from("<I", (out / "model.dqa").read_bytes(), _CRC_AT)[0]
-    except (OSError, struct.error) as error:
-        raise InputError(f"{out / 'model.dqa'} cannot be read: {error}", hint="run dqa convert again") from error
+    crc = interpreted.crc(out)
     if hello.program_crc != crc:
         message = f"the board runs another model (program {hello.program_crc:#010x}, {out} is {crc:#010x})"
         raise InputError(message, hint=f"build {out} again; a real board takes: dqa flash {out} --board {hello.board}")

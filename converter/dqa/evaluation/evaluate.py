@@ -55,7 +55,7 @@ def evaluate(
     with subjects.labels_of(subject.interface, subject.head):
         chosen = subject.chosen_metric()
         float_value = subject.value(chosen, floats)
-    reference = targets.on_host(subject, jobs, progress)
+    reference = targets.on_host(place, subject, jobs, progress)
     run = reference if place.kind == "host" and reference is not None else targets.on_target(place, subject, jobs, progress)
     if program_sha256(subject.out) != subject.identity.program:
         raise ProgramError(f"'{out}' was converted again while it was evaluated", hint="evaluate it again")

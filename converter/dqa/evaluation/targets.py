@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dqa.engine.host import HostModel
-from dqa.errors import DataError, InputError, RecipeError
+from dqa.errors import DataError, InputError, RecipeError, ToolError
 from dqa.evaluation.subject import Subject, read_file
 from dqa.report import refuse_mixed
 from dqa.support.arrays import UInt8
@@ -57,18 +57,25 @@ def parse(name: str, runtime: str | None, tflm: Path | None) -> Target:
 
 def check(target: Target, subject: Subject) -> None:
     """Raises InputError where the target cannot run the model."""
-    if subject.program is None and target.kind != "tflm-host":
+    if subject.program is None and target.kind != "tflm-host" and target.runtime != "tflm":
         refuse_mixed(subject.out, f"target {target.name}")
 
 
-def on_host(subject: Subject, jobs: int | None, progress: Progress) -> Run | None:
-    """What every target must answer; None for a model with TFLite builtins, which the host engine cannot run."""
+def on_host(target: Target, subject: Subject, jobs: int | None, progress: Progress) -> Run | None:
+    """What every target must answer. Of a model with TFLite builtins what a board must: the interpreter's answers, None without it."""
     if subject.program is None:
-        return None
+        return _on_interpreter(subject, progress) if target.on_board else None
     host = HostModel(subject.program, "pushed" if subject.interface.push_rows else "internal")
     with progress.task("Host", len(subject.inputs)) as step:
         result = host.run(subject.inputs, jobs=jobs, progress=step)
     return Run(result.outputs.view(np.uint8), int(result.dropped.sum()))
+
+
+def _on_interpreter(subject: Subject, progress: Progress) -> Run | None:
+    try:
+        return _on_tflm(subject, progress)
+    except ToolError:
+        return None  # the package is an extra, and not for every system
 
 
 def on_target(target: Target, subject: Subject, jobs: int | None, progress: Progress) -> Run:
