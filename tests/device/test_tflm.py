@@ -5,17 +5,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from builders.c_tools import SOURCES
 from builders.firmware import needs_compiler, needs_qemu, random_samples, write_out
 from builders.ports import ports_of
 from builders.programs import random_program
+from builders.tflm_double import add_library, make_tree
 from dqa.device import bare, boards, build, built, evaluate, project, simulate, tflm_tree
 from dqa.device.client import Device
 from dqa.device.protocol import ERROR, Receiver, Refusal
@@ -30,38 +29,12 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("arm-none-eabi-g++") is None, reason="arm-none-eabi-g++ is not installed"),
 ]
 
-DOUBLE = SOURCES / "tflm"
 BOARD = boards.load_board("mps2_an386")
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tree that looks like a built TFLM tree, with the double in it."""
-    root = tmp_path_factory.mktemp("tflm")
-    for name in (
-        *(f"micro/{name}.h" for name in ("micro_common", "micro_context", "micro_log", "micro_interpreter", "micro_mutable_op_resolver")),
-        "micro/debug_log.h",
-        "micro/micro_time.h",
-        "schema/schema_generated.h",
-        "micro/tools/make/downloads/flatbuffers/include/flatbuffers/flatbuffers.h",
-    ):
-        header = root / "tensorflow" / "lite" / name
-        header.parent.mkdir(parents=True, exist_ok=True)
-        # as it is, for dqa looks into the resolver's
-        header.write_text((DOUBLE / "interpreter.h").read_text().replace("interface.h", str(DOUBLE / "interface.h")))
-    add_library(root, "cortex-m4+fp", BOARD)
-    return root
-
-
-def add_library(root: Path, name: str, board: boards.Board) -> Path:
-    """The double as a library for a board's core."""
-    library = root / "gen" / f"cortex_m_generic_{name}_default" / "lib" / "libtensorflow-microlite.a"
-    library.parent.mkdir(parents=True)
-    flags = ["-std=c++17", "-O2", "-mthumb", "-fno-rtti", "-fno-exceptions", *board.cpu_flags]
-    member = library.with_name("interpreter.o")
-    subprocess.run(["arm-none-eabi-g++", *flags, "-c", DOUBLE / "interpreter.cc", "-o", member], check=True)
-    subprocess.run(["arm-none-eabi-gcc-ar", "rc", library, member], check=True)
-    return library
+    return make_tree(tmp_path_factory.mktemp("tflm"))
 
 
 def write_model(out: Path) -> HostModel:

@@ -16,10 +16,14 @@ from dqa.support.arrays import UInt8
 from dqa.support.progress import Progress
 from dqa.support.settings import firmware_runtime
 
+_BUILT = {"sim", "renode"}
+"""Kinds of targets whose firmware is built for the evaluation."""
+_ON_BOARD = {*_BUILT, "serial"}
+
 
 @dataclass(frozen=True)
 class Target:
-    """name: as the user wrote it. kind: host, tflm-host, sim or serial. runtime, tflm: of a board's firmware."""
+    """name: as the user wrote it. kind: host, tflm-host, or one of _ON_BOARD. runtime, tflm: of a board's firmware."""
 
     name: str
     kind: str
@@ -28,7 +32,7 @@ class Target:
 
     @property
     def on_board(self) -> bool:
-        return self.kind in {"sim", "serial"}
+        return self.kind in _ON_BOARD
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +47,15 @@ class Run:
 def parse(name: str, runtime: str | None, tflm: Path | None) -> Target:
     """Raises InputError for an unknown target, RecipeError for an option that has no effect with it."""
     kind, _, place = name.partition(":")
-    on_board = kind in {"sim", "serial"}
+    on_board = kind in _ON_BOARD
     if (kind not in {"host", "tflm-host"} and not on_board) or bool(place) != on_board:
-        raise InputError(f"target: expected host, tflm-host, sim:BOARD or serial:PORT, got '{name}'")
-    for option, value, used in (("runtime", runtime, on_board), ("tflm", tflm, kind == "sim")):
+        raise InputError(f"target: expected host, tflm-host, sim:BOARD, renode:BOARD or serial:PORT, got '{name}'")
+    for option, value, used in (("runtime", runtime, on_board), ("tflm", tflm, kind in _BUILT)):
         if value is not None and not used:
             hint = (
-                "runtime is of a board's firmware: sim:BOARD or serial:PORT" if option == "runtime" else "firmware is built for sim:BOARD"
+                "runtime is of a board's firmware: sim:BOARD, renode:BOARD or serial:PORT"
+                if option == "runtime"
+                else "firmware is built for sim:BOARD and renode:BOARD"
             )
             raise RecipeError(f"{option} has no effect with target {name}", hint=hint)
     return Target(name, kind, firmware_runtime(runtime, tflm), tflm)
