@@ -55,6 +55,7 @@ def flash(
     if tool in ("pyocd", "probe-rs"):
         debugger = tools.DebugTool(tool, chosen, verbose=not quiet)
         found = debugger.probe(probe)
+        debugger.check_name()
         if recover:
             debugger.recover(found)
         debugger.check_chip(found)
