@@ -73,7 +73,7 @@ _KNOWN = tuple(
                 "timed? ?out",
             ),
             "the probe does not reach the processor of {board}",
-            "is the board powered? hold its reset button while it is flashed; a locked nRF: --with pyocd --recover, or --with probe-rs --recover",
+            "is the board powered? hold its reset button while it is flashed; a locked nRF takes --with pyocd --recover",
         ),
     )
 )
