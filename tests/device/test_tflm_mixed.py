@@ -13,9 +13,11 @@ from elftools.elf.elffile import ELFFile
 
 from builders.firmware import needs_compiler, needs_qemu
 from builders.mixed_models import convert_bytes, gates, shared_scale
+from builders.mlperf_models import Words
 from builders.tflm_double import make_tree
 from dqa import evaluate
-from dqa.device import boards, build, interpreted, project, tflm_tree
+from dqa.device import bare, boards, build, interpreted, project, tflm_tree
+from dqa.device.simulate import Simulator
 from dqa.engine.host import HostModel
 from dqa.errors import InputError, RecipeError
 from dqa.report import load_interface
@@ -102,6 +104,16 @@ def by_hand(out: Path, x: np.ndarray) -> np.ndarray:
         known[int(op.outputs[0])] = np.clip(rounded, -128, 127).astype(np.int8)
     joint = np.maximum(*(known[int(op.outputs[0])] for op in quantize))
     return last.run(joint.view(np.uint8)).outputs
+
+
+@needs_qemu
+def test_it_speaks_the_benchmark_s_protocol(converted: Path, tree: Path) -> None:
+    sample = np.load(converted.parent / "x.npz")["x"][:1]
+    made = bare.build(converted, BOARD, tflm_tree.Tflm(tflm_tree.find(boards.load_board(BOARD), tree)), protocol="both")
+    with Simulator(boards.load_board(BOARD), made.elf) as board:
+        found = Words(board.link).infer(sample.tobytes())
+    reals = load_interface(converted).outputs[0].to_real(by_hand(converted, sample))
+    assert np.allclose(found, reals.ravel(), atol=0.0006)
 
 
 def test_it_links_for_a_real_board_bare(converted: Path, tree: Path) -> None:
