@@ -230,14 +230,20 @@ def test_the_benchmark_s_own_networks_are_as_accurate_as_on_the_host(
     board = load_board("mps2_an386")
     built = bare.build(out, board.name, pushed=load_interface(out).push_rows, protocol="mlperf")
     with Simulator(board, built.elf) as simulator, Server(simulator.link) as server:
-        threading.Thread(target=serve_until_closed, args=(server,), daemon=True).start()
-        target = runner.Target(SerialLink(server.terminal, 115200))
-        found = runner.accuracy(target, list(runner.samples(files)))
+        thread = threading.Thread(target=serve_until_the_board_ends, args=(server,))
+        thread.start()
+        try:
+            target = runner.Target(SerialLink(server.terminal, 115200))
+            found = runner.accuracy(target, list(runner.samples(files)))
+        finally:
+            simulator.stop()
+            thread.join(20)
+    assert not thread.is_alive()
     assert target.model == name
     assert found["answers"] == outputs.argmax(axis=1).tolist()
     assert found["value"] == metrics.top1(outputs, data.y)
 
 
-def serve_until_closed(server: Server) -> None:
+def serve_until_the_board_ends(server: Server) -> None:
     with contextlib.suppress(ToolError, OSError, ValueError):
         server.run()
