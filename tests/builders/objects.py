@@ -23,10 +23,11 @@ def reusing(call: Call, place: Path) -> Call:
     """`call`, which compiles, but for what lies in `place` already: by the command, the source and all headers of the library."""
 
     def compile_or_copy(command: list[str], board: Board) -> None:
-        if "-c" not in command or LIBRARY.as_posix() not in (source := Path(command[-3])).as_posix():
+        top = _library(source := Path(command[-3])) if "-c" in command else None
+        if top is None:
             call(command, board)
             return
-        target, kept = Path(command[-1]), place / _key(command, source)
+        target, kept = Path(command[-1]), place / _key(command, source, top)
         if not kept.is_dir():
             call(command, board)
             _keep([path for path in target.parent.glob(f"{target.stem}.*") if path.stem == target.stem], kept)
@@ -37,8 +38,12 @@ def reusing(call: Call, place: Path) -> Call:
     return compile_or_copy
 
 
-def _key(command: list[str], source: Path) -> str:
-    top = next(folder for folder in source.parents if folder.parts[-2:] == LIBRARY.parts)
+def _library(source: Path) -> Path | None:
+    """The library that a source is of; None of another."""
+    return next((folder for folder in source.parents if folder.parts[-2:] == LIBRARY.parts), None)
+
+
+def _key(command: list[str], source: Path, top: Path) -> str:
     text, headers = _texts(top)
     own = [word for word in command[:-4] if not word.startswith("-I") and (not word.startswith("-D") or _name(word) in text)]
     return hashlib.sha256(b"\0".join([*map(os.fsencode, own), headers, source.read_bytes()])).hexdigest()
