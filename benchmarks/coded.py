@@ -27,6 +27,7 @@ from dqa.device import bare
 from dqa.device.boards import load_board
 from dqa.device.client import Device
 from dqa.device.simulate import Simulator
+from dqa.operators.lut import Lut
 from dqa.quantization.coded.costs import Codes, by_level, level_bytes
 
 sys.path.insert(0, str(ROOT / "tests"))
@@ -88,8 +89,8 @@ def instructions(edge: p.Edge, readers: int, values: npt.NDArray[np.int8], out: 
     edges = (*ends, edge)
     number = len(edges) - 1
     table = np.clip(np.arange(-128, 128), edge.low, edge.high).astype(np.int8)
-    ops: list[p.Operator] = [p.Lut("write", (0,), number, table)]
-    ops += [p.Lut("read", (number,), 1 + i, np.arange(-128, 128, dtype=np.int8)) for i in range(readers)]
+    ops: list[p.Operator] = [Lut("write", (0,), number, table)]
+    ops += [Lut("read", (number,), 1 + i, np.arange(-128, 128, dtype=np.int8)) for i in range(readers)]
     program = p.Program(edges, tuple(ops), 1, readers, place(list(edges), ops, 0), place(list(edges), ops, 1 + readers))
     data = p.write(program)
     out.mkdir(parents=True, exist_ok=True)

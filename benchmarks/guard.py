@@ -1,11 +1,12 @@
 """Whether a commit and the working tree convert alike, byte for byte.
 
-    python benchmarks/guard.py [--against COMMIT] [--data ../shared/data] [--jobs 2]
+    python benchmarks/guard.py [--against COMMIT] [--now COMMIT] [--data ../shared/data] [--only NAME,...] [--jobs 2]
 
 Both convert a fixed set: the Fashion-MNIST demo's network and small random ones of every operator, storage, layout and weight encoding;
-with --data the MLPerf networks and the U-Net as well. Compared are the SHA-256 of model.dqa, model.tflite and model.c (without the lines
-of its license), and of programs of every operator, stored and streamed, as the tests' builders make them. Prints a table; ends with 1 if
-anything differs. What only the working tree can convert is shown as new.
+with --data the MLPerf networks and the U-Net as well, each in the ways of LARGE; with --only just those that are named. Compared are the
+SHA-256 of model.dqa, model.tflite and model.c (without the lines of its license), and of programs of every operator, stored and streamed,
+as the tests' builders make them. Prints a table; ends with 1 if anything differs. What only the working tree (or the commit given by --now)
+can convert is shown as new.
 """
 
 from __future__ import annotations
@@ -42,6 +43,13 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 """Of the small networks, in turn."""
 MIXED = {"maps": "planes", "bits": 8, "extra_bits": 0}
 DEMO: dict[str, dict[str, Any]] = {"demo": {}, "demo, RAM auto, 4-bit weights": {"ram": "auto", "weight_bits": 4}}
+LARGE: dict[str, dict[str, Any]] = {
+    "default": {},
+    "3.05 bits": {"bits": 3.05},
+    "4-bit weights": {"weight_bits": 4},
+    "RAM auto": {"ram": "auto"},
+}
+"""Of each network of MODELS."""
 
 Task = tuple[str, str, str, dict[str, Any]]
 """Name, model and calibration file (beside the list of tasks, or anywhere), settings."""
@@ -51,6 +59,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", default="HEAD", metavar="COMMIT", help="the commit to compare with [HEAD]")
     parser.add_argument("--data", type=Path, metavar="DIR", help="../shared/data: convert the MLPerf networks and the U-Net as well")
+    parser.add_argument("--now", metavar="COMMIT", help="compare this commit instead of the working tree")
+    parser.add_argument("--only", default="", metavar="NAME,...", help=f"just these networks of --data, of {', '.join(MODELS)}")
     parser.add_argument("--jobs", type=int, default=2, help="conversions at a time [2]")
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -59,13 +69,17 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="dqa-guard-") as folder:
         work = Path(folder)
-        prepare(work, options.data)
+        only = options.only.split(",") if options.only else []
+        tasks = [] if only else small(work)
+        tasks += large(work, only or list(MODELS)) if options.data is not None else []
+        (work / "tasks.json").write_text(json.dumps(tasks), encoding="utf-8")
         before = hashes_of_commit(options.against, work, options.jobs)
-        return 1 if report(before, hashes_of(ROOT, work, options.jobs)) else 0
+        now = hashes_of_commit(options.now, work, options.jobs) if options.now else hashes_of(ROOT, work, options.jobs)
+        return 1 if report(before, now) else 0
 
 
-def prepare(work: Path, data: Path | None) -> None:
-    """Writes models, calibration data and the list of tasks."""
+def small(work: Path) -> list[Task]:
+    """The demo and the small random networks: writes models and calibration data."""
     from guard_networks import networks
 
     tasks: list[Task] = []
@@ -78,13 +92,19 @@ def prepare(work: Path, data: Path | None) -> None:
         tasks.append((name, path.name, f"{number}.npz", {"input_scale": 1 / 255, **settings}))
     np.savez(work / "demo.npz", x=images(random, 64))
     demo = str(ROOT / "examples" / "fashion_mnist" / "model.h5")
-    tasks += [(name, demo, "demo.npz", {"input_scale": 1 / 255, **settings}) for name, settings in DEMO.items()]
-    for name, entry in MODELS.items() if data is not None else ():
+    return tasks + [(name, demo, "demo.npz", {"input_scale": 1 / 255, **settings}) for name, settings in DEMO.items()]
+
+
+def large(work: Path, names: list[str]) -> list[Task]:
+    """Networks of MODELS, their data prepared; data that `work` does not hold is named by its place."""
+    tasks: list[Task] = []
+    for name in names:
+        entry = MODELS[name]
         calibration = entry.data(work / "data")[0]
+        calibration = calibration.relative_to(work) if calibration.is_relative_to(work) else calibration
         own = {"input_scale": entry.input_scale, "input_zero_point": entry.input_zero_point, "metric": entry.metric}
-        tasks += [(name, str(entry.path), str(calibration), own)]
-        tasks += [(f"{name}, 4-bit weights", str(entry.path), str(calibration), {**own, "weight_bits": 4})]
-    (work / "tasks.json").write_text(json.dumps(tasks), encoding="utf-8")
+        tasks += [(f"{name}, {way}", str(entry.path), str(calibration), {**own, **settings}) for way, settings in LARGE.items()]
+    return tasks
 
 
 def input_shape(model: bytes) -> tuple[int, ...]:
@@ -135,7 +155,7 @@ def convert_all(work: Path, jobs: int) -> None:
 
     assert Path(dqa.__file__).is_relative_to(os.environ["GUARD_TREE"]), dqa.__file__
     tasks: list[Task] = json.loads((work / "tasks.json").read_text(encoding="utf-8"))
-    found = programs()
+    found = programs() if any(model.endswith(".tflite") for _, model, _, _ in tasks) else {}
     with ProcessPoolExecutor(jobs) as pool:
         for hashes in pool.map(partial(convert_one, work), tasks):
             found |= hashes

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,12 +12,31 @@ import numpy as np
 import pytest
 
 from builders.cli import Shell
+from builders.objects import reusing
+from dqa.device import bare
 
 ROOT = Path(__file__).resolve().parents[1]
 
 # A job in the background may ignore Ctrl-C, and so would the commands that tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_power_cut() -> Iterator[None]:
+    """What tests write in this process need not outlive the machine: waiting for the disk is a good part of a small conversion."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _executor_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bare, "_call", reusing(bare._call, shared / "objects"))
+        yield
 
 
 @pytest.fixture(scope="session")

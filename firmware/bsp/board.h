@@ -37,6 +37,8 @@ void uart_open(uint32_t core_hz);
 uint8_t uart_read(void);
 /* Sends bytes, which must lie in RAM (DMA reads them on some boards); false if the port does not take them. */
 bool uart_write(const uint8_t *bytes, size_t size);
+/* How often uart_write looks whether the port takes a byte. */
+enum { UART_PATIENCE = 10000000 };
 
 /* How a counter counts: DQA_COUNTER_KIND of the board. */
 enum { COUNTER_FPGAIO = 1, COUNTER_SYSTICK = 2 };

@@ -8,7 +8,6 @@
 enum { TX_FULL = 1 << 0, RX_FULL = 1 << 1, RX_OVERRUN = 1 << 3 };
 enum { TX_ENABLE = 1 << 0, RX_ENABLE = 1 << 1, RX_INTERRUPT_ENABLE = 1 << 3 };
 enum { RX_INTERRUPT = 1 << 1 };
-enum { PATIENCE = 10000000 };
 
 #define DATA REGISTER(DQA_UART_BASE + 0x00)
 #define STATE REGISTER(DQA_UART_BASE + 0x04)
@@ -36,7 +35,7 @@ uint8_t uart_read(void) {
 
 bool uart_write(const uint8_t *bytes, size_t size) {
   for (size_t i = 0; i < size; i++) {
-    for (uint32_t patience = PATIENCE; STATE & TX_FULL;) {
+    for (uint32_t patience = UART_PATIENCE; STATE & TX_FULL;) {
       if (--patience == 0)
         return false;
     }

@@ -5,32 +5,18 @@
 
 #ifdef DQA_UART_NRF51
 
-enum { ENABLED = 4, RX_READY_INTERRUPT = 1 << 2, BAUD_115200 = 0x01D7E000 };
-enum { PATIENCE = 10000000 };
+#include "uart_nrf.h"
 
-#if DQA_UART_BAUD != 115200
-#error "the nRF51 driver knows 115200 baud only"
-#endif
+enum { ENABLED = 4, RX_READY_INTERRUPT = 1 << 2 };
 
-#define START_RX REGISTER(DQA_UART_BASE + 0x000)
-#define START_TX REGISTER(DQA_UART_BASE + 0x008)
 #define RX_READY REGISTER(DQA_UART_BASE + 0x108)
 #define TX_READY REGISTER(DQA_UART_BASE + 0x11C)
-#define INTERRUPT_SET REGISTER(DQA_UART_BASE + 0x304)
-#define ENABLE REGISTER(DQA_UART_BASE + 0x500)
-#define SELECT_TX REGISTER(DQA_UART_BASE + 0x50C)
-#define SELECT_RX REGISTER(DQA_UART_BASE + 0x514)
 #define RX_DATA REGISTER(DQA_UART_BASE + 0x518)
 #define TX_DATA REGISTER(DQA_UART_BASE + 0x51C)
-#define BAUD_RATE REGISTER(DQA_UART_BASE + 0x524)
 
 void uart_open(uint32_t core_hz) {
   (void)core_hz;
-  SELECT_TX = DQA_UART_TX_PIN;
-  SELECT_RX = DQA_UART_RX_PIN;
-  BAUD_RATE = BAUD_115200;
-  ENABLE = ENABLED;
-  INTERRUPT_SET = RX_READY_INTERRUPT;
+  nrf_open_uart(ENABLED, RX_READY_INTERRUPT);
   START_RX = 1;
   START_TX = 1;
 }
@@ -50,7 +36,7 @@ bool uart_write(const uint8_t *bytes, size_t size) {
   for (size_t i = 0; i < size; i++) {
     TX_READY = 0;
     TX_DATA = bytes[i];
-    for (uint32_t patience = PATIENCE; !TX_READY;) {
+    for (uint32_t patience = UART_PATIENCE; !TX_READY;) {
       if (--patience == 0)
         return false;
     }

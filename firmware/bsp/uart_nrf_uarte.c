@@ -6,24 +6,14 @@
 
 #ifdef DQA_UART_NRF_UARTE
 
-enum { ENABLED = 8, RX_END_INTERRUPT = 1 << 4, BAUD_115200 = 0x01D7E000 };
-enum { PATIENCE = 10000000 };
+#include "uart_nrf.h"
 
-#if DQA_UART_BAUD != 115200
-#error "the UARTE driver knows 115200 baud only"
-#endif
+enum { ENABLED = 8, RX_END_INTERRUPT = 1 << 4 };
 
-#define START_RX REGISTER(DQA_UART_BASE + 0x000)
-#define START_TX REGISTER(DQA_UART_BASE + 0x008)
 #define STOP_TX REGISTER(DQA_UART_BASE + 0x00C)
 #define RX_END REGISTER(DQA_UART_BASE + 0x110)
 #define TX_END REGISTER(DQA_UART_BASE + 0x120)
-#define INTERRUPT_SET REGISTER(DQA_UART_BASE + 0x304)
 #define ERROR_SOURCE REGISTER(DQA_UART_BASE + 0x480)
-#define ENABLE REGISTER(DQA_UART_BASE + 0x500)
-#define SELECT_TX REGISTER(DQA_UART_BASE + 0x50C)
-#define SELECT_RX REGISTER(DQA_UART_BASE + 0x514)
-#define BAUD_RATE REGISTER(DQA_UART_BASE + 0x524)
 #define RX_POINTER REGISTER(DQA_UART_BASE + 0x534)
 #define RX_MAX REGISTER(DQA_UART_BASE + 0x538)
 #define TX_POINTER REGISTER(DQA_UART_BASE + 0x544)
@@ -41,11 +31,7 @@ static void receive(void) {
 
 void uart_open(uint32_t core_hz) {
   (void)core_hz;
-  SELECT_TX = DQA_UART_TX_PIN;
-  SELECT_RX = DQA_UART_RX_PIN;
-  BAUD_RATE = BAUD_115200;
-  ENABLE = ENABLED;
-  INTERRUPT_SET = RX_END_INTERRUPT;
+  nrf_open_uart(ENABLED, RX_END_INTERRUPT);
   receive();
 }
 
@@ -68,7 +54,7 @@ bool uart_write(const uint8_t *bytes, size_t size) {
   TX_MAX = (uint32_t)size;
   BARRIER();
   START_TX = 1;
-  for (uint32_t patience = PATIENCE; !TX_END;) {
+  for (uint32_t patience = UART_PATIENCE; !TX_END;) {
     if (--patience == 0)
       return false;
   }

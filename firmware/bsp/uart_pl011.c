@@ -9,7 +9,6 @@ enum { RX_EMPTY = 1 << 4, TX_FULL = 1 << 5 };
 enum { WORDS_OF_8 = 3 << 5, FIFOS = 1 << 4 };
 enum { UART_ENABLE = 1 << 0, TX_ENABLE = 1 << 8, RX_ENABLE = 1 << 9 };
 enum { RX_INTERRUPT = 1 << 4, RX_IDLE_INTERRUPT = 1 << 6 };
-enum { PATIENCE = 10000000 };
 
 #define DATA REGISTER(DQA_UART_BASE + 0x00)
 #define FLAGS REGISTER(DQA_UART_BASE + 0x18)
@@ -44,7 +43,7 @@ uint8_t uart_read(void) {
 
 bool uart_write(const uint8_t *bytes, size_t size) {
   for (size_t i = 0; i < size; i++) {
-    for (uint32_t patience = PATIENCE; FLAGS & TX_FULL;) {
+    for (uint32_t patience = UART_PATIENCE; FLAGS & TX_FULL;) {
       if (--patience == 0)
         return false;
     }

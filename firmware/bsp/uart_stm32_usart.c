@@ -8,7 +8,6 @@
 
 enum { OVERRUN = 1 << 3, RX_NOT_EMPTY = 1 << 5, TX_EMPTY = 1 << 7 };
 enum { RX_ENABLE = 1 << 2, TX_ENABLE = 1 << 3, RX_INTERRUPT_ENABLE = 1 << 5 };
-enum { PATIENCE = 10000000 };
 
 #ifdef DQA_UART_STM32_USART
 enum { UART_ENABLE = 1 << 13, ARRIVED = RX_NOT_EMPTY | OVERRUN, STEPS = 1 };
@@ -54,7 +53,7 @@ uint8_t uart_read(void) {
 
 bool uart_write(const uint8_t *bytes, size_t size) {
   for (size_t i = 0; i < size; i++) {
-    for (uint32_t patience = PATIENCE; !(STATUS & TX_EMPTY);) {
+    for (uint32_t patience = UART_PATIENCE; !(STATUS & TX_EMPTY);) {
       if (--patience == 0)
         return false;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The dqa authors */
-// Runs model.tflite in TensorFlow Lite Micro, the DQA operator among its own.
+// Runs model.tflite in TensorFlow Lite Micro, with the DQA operator and of its own those that the model uses.
 #include "runtime.h"
 
 #ifdef DQA_RUNTIME_TFLM
@@ -12,6 +12,7 @@
 
 #include "dqa_tflm.h"
 #include "model.h"
+#include "resolver.h"
 #include "tensorflow/lite/micro/debug_log.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
@@ -57,15 +58,16 @@ constexpr size_t kArenaBytes = DQA_MODEL_ARENA_SIZE + DQA_MODEL_INPUT_SIZE + DQA
 
 alignas(16) __attribute__((section(".bss.dqa_arena"))) uint8_t arena[kArenaBytes];
 alignas(MicroInterpreter) uint8_t interpreter_memory[sizeof(MicroInterpreter)];
-MicroMutableOpResolver<1> resolver;
+MicroMutableOpResolver<DQA_TFLM_OPERATORS> resolver;
 TFLMRegistration registration;
 MicroInterpreter *interpreter;
 
 } // namespace
 
 int runtime_load(void) {
-  registration = RegisterDqa();
-  if (resolver.AddCustom("DQA", &registration) != kTfLiteOk) {
+  registration = RegisterDqa(dqa_tflm_operators);
+#define ADD(Name) &&resolver.Add##Name() == kTfLiteOk
+  if (!(resolver.AddCustom("DQA", &registration) == kTfLiteOk DQA_TFLM_BUILTINS(ADD))) {
     return RUNTIME_REFUSED;
   }
   auto *created = new (interpreter_memory) MicroInterpreter(GetModel(dqa_model_tflite), resolver, arena, sizeof arena);

@@ -18,8 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from builders.programs import same
 from dqa import program as p
 from dqa.engine.compile import build, executor_includes, executor_sources, shared_library
+from dqa.errors import ProgramError
 
 SOURCES = Path(__file__).resolve().parents[1] / "c"
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion")
@@ -110,6 +112,22 @@ def flat(arrays: Sequence[npt.NDArray[np.generic]]) -> npt.NDArray[np.uint8]:
 def sealed(data: bytes) -> bytes:
     """The same program with the CRC of its present bytes."""
     return data[:12] + struct.pack("<I", zlib.crc32(data[16:])) + data[16:]
+
+
+def check_corrupt(program: p.Program, seed: int) -> None:
+    """Of a program with a few bytes changed and a right checksum: it is refused, or it is a program that is written and read."""
+    data = p.write(program)
+    rng = np.random.default_rng(seed)
+    for _ in range(60):
+        changed = bytearray(data)
+        for at in rng.integers(16, len(data), rng.integers(1, 4)):
+            changed[at] = rng.choice([0, 1, 127, 128, 255, int(rng.integers(256))])
+        try:
+            found = p.read(sealed(bytes(changed)))
+        except ProgramError as error:
+            assert error.message and error.hint
+        else:
+            assert same(p.read(p.write(found)), found)
 
 
 def patched(data: bytes, at: int, form: str, *values: int) -> bytes:

@@ -14,6 +14,7 @@ from builders.programs import place, random_inputs
 from builders.streams import streamed
 from dqa import program as p
 from dqa.engine.host import HostModel
+from dqa.operators.lut import Lut
 from dqa.program import LayoutName
 from reference import maps as mirror_map
 from reference import mirror
@@ -57,7 +58,7 @@ def program_with_map(edge: p.Edge) -> bytes:
     """A program whose edge 2 is `edge`."""
     raw = [p.Edge(name, edge.height, edge.width, edge.channels, p.Storage.RAW_INT8, 8, 0, -128, 0, edge.values) for name in ("in", "out")]
     table = np.full(256, edge.low, np.int8)
-    ops = (p.Lut("to", (0,), 2, table), p.Lut("from", (2,), 1, table))
+    ops = (Lut("to", (0,), 2, table), Lut("from", (2,), 1, table))
     edges = (*raw, edge)
     return p.write(p.Program(edges, ops, 1, 1, place(list(edges), list(ops), 0), place(list(edges), list(ops), 2)))
 

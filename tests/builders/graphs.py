@@ -6,8 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from dqa.frontend.tflite import read_model
 from dqa.graph import Graph, Op, Tensor
 from dqa.graph.shapes import output_shape
+
+
+def read_graph(data: bytes, source: str) -> Graph:
+    """The network of a .tflite, as the front end reads it."""
+    return read_model(data, source)[0]
 
 
 class Build:

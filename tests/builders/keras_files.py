@@ -22,13 +22,16 @@ Weights = Mapping[str, Sequence[npt.NDArray[np.float32]]]
 
 
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """load_model converts Keras files in this process: TensorFlow is imported once for all of them."""
-    from dqa.frontend import keras, load
+    """load_model converts Keras files, and tries .tflite files, in this process: libraries are imported once for all of them."""
+    from dqa.frontend import keras, load, probe
     from dqa.frontend.worker import run_worker
 
     def run(module: str, source: Path, name: str, workdir: Path, seconds: int) -> Config:
         if module == "dqa.frontend.keras":
             return dict(keras.convert(source, name, workdir))
+        if module == "dqa.frontend.probe":
+            assert probe.probe(source.read_bytes()) is None
+            return {}
         return run_worker(module, source, name, workdir, seconds)
 
     monkeypatch.setattr(load, "run_worker", run)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from builders.graphs import read_graph
 from dqa import ConvertConfig, convert
-from dqa.frontend.tflite import read_graph
 from tflite_builder import Net, options
 
 SCALE = 1 / 255

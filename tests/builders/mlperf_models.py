@@ -13,10 +13,12 @@ from builders.ports import ports_of
 from builders.programs import Builder, finish
 from dqa import program as p
 from dqa.device.link import Link
+from dqa.operators.lut import Lut
 from dqa.program import Interface
 from dqa.report import load_interface
+from dqa.support.limits import MAX_WINDOW_ROWS
 
-SHAPES = {"ic01": ((32, 32, 3), 10), "kws01": ((49, 10, 1), 12), "generic": ((5, 4, 2), 3)}
+SHAPES = {"ic01": ((32, 32, 3), 10), "kws01": ((49, 10, 1), 12), "vww01": ((96, 96, 3), 2), "generic": ((5, 4, 2), 3)}
 """Input and number of classes."""
 
 
@@ -24,10 +26,12 @@ def classifier(name: str, seed: int = 1) -> p.Program:
     """One convolution over the whole input of a model of SHAPES."""
     (height, width, channels), classes = SHAPES[name]
     builder = Builder(seed)
-    storage = p.Storage.RAW_UINT8 if name == "ic01" else p.Storage.RAW_INT8
+    storage = p.Storage.RAW_UINT8 if name in ("ic01", "vww01") else p.Storage.RAW_INT8
     builder.edges.append(p.Edge("input 0", height, width, channels, storage, 8, 0, -128, 3, height * width * channels))
-    weights = builder.rng.integers(-128, 128, (classes, height, width, channels)).astype(np.int8)
-    builder.convolve(0, p.Window(height, width, 1, 1, 1, 1, 0, 0), weights, (1, 1))
+    kernel = min(height, MAX_WINDOW_ROWS), min(width, MAX_WINDOW_ROWS)
+    weights = builder.rng.integers(-128, 128, (classes, *kernel, channels)).astype(np.int8)
+    stride = height if height > MAX_WINDOW_ROWS else 1  # then a corner of the picture
+    builder.convolve(0, p.Window(*kernel, stride, stride, 1, 1, 0, 0), weights, (1, 1))
     return builder.finish()
 
 
@@ -35,7 +39,7 @@ def rebuilder(values: int = 640) -> p.Program:
     """Gives back its input, but for every byte above 100, which becomes 100."""
     ends = [p.Edge(name, 1, 1, values, p.Storage.RAW_INT8, 8, 0, -128, 0, values) for name in ("input 0", "output 0")]
     table = np.minimum(np.arange(-128, 128), 100).astype(np.int8)
-    return finish(ends, [p.Lut("lut", (0,), 1, table)], [0], [1])
+    return finish(ends, [Lut("lut", (0,), 1, table)], [0], [1])
 
 
 def write_model(out: Path, program: p.Program, scales: tuple[float, float] = (0.25, 1 / 256)) -> Interface:

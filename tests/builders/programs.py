@@ -10,6 +10,10 @@ import numpy.typing as npt
 
 from dqa import program as p
 from dqa.coding import HuffmanTable
+from dqa.operators.add import Add
+from dqa.operators.conv_2d import Conv2D
+from dqa.operators.depthwise_conv_2d import DepthwiseConv2D
+from dqa.operators.lut import Lut
 
 Rng = np.random.Generator
 
@@ -192,18 +196,18 @@ class Builder:
 
     def convolve(self, source: int, window: p.Window, weights: npt.NDArray[np.int8], size: tuple[int, int]) -> int:
         """A convolution with these weights (O, kernel_h, kernel_w, I); `size` of the output in rows and columns."""
-        return p.Conv2D.grow_as(self, source, window, weights, size)
+        return Conv2D.grow_as(self, source, window, weights, size)
 
     def convolve_depthwise(self, source: int, window: p.Window, weights: npt.NDArray[np.int8], size: tuple[int, int]) -> int:
         """A depthwise convolution with these weights (kernel_h, kernel_w, O); `size` of the output in rows and columns."""
-        return p.DepthwiseConv2D.grow_as(self, source, window, weights, size)
+        return DepthwiseConv2D.grow_as(self, source, window, weights, size)
 
     def join(self, source: int, other: int) -> int:
         """The sum of two edges of one shape."""
-        return p.Add.grow_as(self, source, other)
+        return Add.grow_as(self, source, other)
 
     def lut(self, source: int) -> int:
-        return p.Lut.grow(self, source)
+        return Lut.grow(self, source)
 
     def finish(self) -> p.Program:
         """Copies every edge nobody reads to a raw output; at most 8 of them may be unread."""
@@ -212,7 +216,7 @@ class Builder:
         outputs = []
         for source in [i for i in range(len(self.edges)) if i not in read and i not in inputs]:
             self.edges.append(p.Edge(f"output {source}", *self.shape(source), p.Storage.RAW_INT8, 8, 0, -128, 0, self.edges[source].values))
-            self.ops.append(p.Lut("output", (source,), len(self.edges) - 1, np.arange(-128, 128, dtype=np.int8)))
+            self.ops.append(Lut("output", (source,), len(self.edges) - 1, np.arange(-128, 128, dtype=np.int8)))
             outputs.append(len(self.edges) - 1)
         return finish(self.edges, self.ops, inputs, outputs)
 
@@ -236,6 +240,16 @@ def random_program(seed: int) -> p.Program:
         fit = [i for i in ready if builder.edges[i].values <= 2000]
         kind = p.Kind(builder.between(1, len(p.Kind)))
         ready.append(GROWERS[kind](builder, int(builder.rng.choice(fit[-3:]))))
+    return builder.finish()
+
+
+def program_of_every_kind(seed: int = 0) -> p.Program:
+    """Every operator, in at most 8 chains behind one input."""
+    builder = Builder(seed)
+    first = builder.lut(builder.input((6, 5, 4)))
+    ends = [first] * min(8, len(GROWERS))
+    for number, grow in enumerate(GROWERS.values()):
+        ends[number % len(ends)] = grow(builder, ends[number % len(ends)])
     return builder.finish()
 
 

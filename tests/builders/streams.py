@@ -8,6 +8,14 @@ import numpy as np
 
 from builders.programs import GROWERS, Builder, place
 from dqa import program as p
+from dqa.operators.lut import Lut
+from dqa.operators.max_pool_2d import MaxPool2D
+
+
+def packed_ring(edge: p.Edge, rows: int) -> p.Edge:
+    """The edge, a map, as a ring of `rows` packed rows without errors: with extra bits all channels are rounded."""
+    ring = replace(edge, important=(), error_coding=p.ErrorCoding.NONE, expected_extra=0, huffman=None, ring_rows=rows)
+    return replace(ring, capacity=p.minimum_capacity(ring))
 
 
 def streamed(program: p.Program, seed: int, *, cut: float | None = None) -> p.Program:
@@ -50,7 +58,7 @@ def _random_ring(rng: np.random.Generator, edge: p.Edge) -> p.Edge:
     if chance < 0.65 and edge.extra_bits == 0 and edge.zero_points is None:
         return p.value_ring(edge, 1)
     if chance < 0.9 and edge.storage is p.Storage.MAP and not edge.important:
-        return p.packed_ring(edge, 1)
+        return packed_ring(edge, 1)
     return edge
 
 
@@ -92,11 +100,11 @@ def chain() -> p.Program:
     """Raw input 6 x 4 x 2, LUT into a ring of values, max pool into a ring of packed rows of 3 + 1 bits, LUT to the output; one phase."""
     ends = [p.Edge(name, 6, 4, 2, p.Storage.RAW_INT8, 8, 0, -128, 0, 48) for name in ("in", "out")]
     whole = p.Edge("map", 6, 4, 2, p.Storage.MAP, 3, 1, -8, 0, 6 * 4)
-    edges = [*ends, p.value_ring(whole, 3), p.packed_ring(whole, 1)]
+    edges = [*ends, p.value_ring(whole, 3), packed_ring(whole, 1)]
     ops: list[p.Operator] = [
-        p.Lut("a", (0,), 2, np.zeros(256, np.int8)),
-        p.MaxPool2D("b", (2,), 3, p.Window(3, 3, 1, 1, 1, 1, 1, 1)),
-        p.Lut("c", (3,), 1, np.zeros(256, np.int8)),
+        Lut("a", (0,), 2, np.zeros(256, np.int8)),
+        MaxPool2D("b", (2,), 3, p.Window(3, 3, 1, 1, 1, 1, 1, 1)),
+        Lut("c", (3,), 1, np.zeros(256, np.int8)),
     ]
     layouts = [place(edges, ops, skip) for skip in (0, 2, 1)]
     return p.Program(tuple(edges), tuple(ops), 1, 1, layouts[0], layouts[1], phases=(0, 0, 0), pushed=layouts[2])

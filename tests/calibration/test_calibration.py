@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from builders.graphs import read_graph
 from dqa.calibration import collect, float_outputs, observe
 from dqa.calibration.observe import BATCH, _Runner
 from dqa.data.dataset import InputMapping, load
@@ -16,7 +17,6 @@ from dqa.errors import DataError
 from dqa.evaluation import metrics
 from dqa.frontend import FloatModel
 from dqa.frontend.passes import simplify
-from dqa.frontend.tflite import read_graph
 from dqa.graph.execute import run
 from tflite_builder import Net
 

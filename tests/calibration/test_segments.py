@@ -13,7 +13,7 @@ from dqa.errors import DataError, ModelError
 from dqa.graph import Graph
 from dqa.graph.execute import run
 from dqa.lab.methods.tensors import choose_tensors
-from dqa.operators.functions import UNARY_KINDS
+from dqa.operators.functions import UNARY
 
 
 @pytest.mark.parametrize("count", [1, 5, 8])
@@ -36,7 +36,7 @@ def test_the_runner_agrees_with_numpy_on_every_operator(count: int) -> None:
     np.testing.assert_allclose(Runner(graph, batch=4).run(x), out, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", sorted(UNARY_KINDS))
+@pytest.mark.parametrize("kind", sorted(UNARY))
 def test_the_runner_agrees_with_numpy_on_unary_operators(kind: str) -> None:
     net = Build(1, 3, 4, 2)
     graph = net.done(net.op(kind, [0], alpha=0.3, approximate=True))

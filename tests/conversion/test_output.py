@@ -164,7 +164,7 @@ def test_the_license_lies_beside_each_copy_of_the_library(out: Path, root: Path)
     for folder in ("firmware", "firmware/lib/dqa", "firmware/lib/dqa_tflm"):
         assert (out / folder / "LICENSE").read_text() == text
     sources = [*(out / "src").iterdir(), *(out / "firmware" / "model").iterdir()]
-    assert len(sources) == 4
+    assert len(sources) == 5
     for source in sources:
         assert source.read_text().splitlines()[:2] == ["/* SPDX-License-Identifier: Apache-2.0 */", "/* Copyright 2026 The dqa authors */"]
 

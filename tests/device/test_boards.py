@@ -32,9 +32,10 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A board table of one valid board, to be spoiled."""
-    source = resources.path("boards") / "mps2_an386.json"
+    places = resources.path
+    source = places("boards") / "mps2_an386.json"
     (tmp_path / "one.json").write_text(source.read_text())
-    monkeypatch.setattr(resources, "path", lambda name: tmp_path)
+    monkeypatch.setattr(resources, "path", lambda name: tmp_path if name == "boards" else places(name))
     boards.list_boards.cache_clear()
     yield tmp_path / "one.json"
     boards.list_boards.cache_clear()
@@ -112,6 +113,62 @@ def test_an_unknown_board_is_refused_with_the_known_ones() -> None:
 def test_a_broken_board_file_is_named(table: Path, change: dict[str, object]) -> None:
     table.write_text(json.dumps(json.loads(table.read_text()) | change))
     with pytest.raises(BoardError, match=r"one\.json is broken"):
+        boards.list_boards()
+
+
+FLASH, RAM = {"origin": "0x0", "size": "1M"}, {"origin": "0x20000000", "size": "64K"}
+CMSDK = {"driver": "cmsdk", "base": "0x40004000", "irq": 0, "baud": 115200}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cpu_flags": ["-mcpu=cortex-a53"]}, "-mcpu: 'cortex-a53' is not known; one of cortex-m0, "),
+        ({"cpu_flags": ["-mthumb"]}, "expected one -mcpu="),
+        ({"cpu_flags": "-mcpu=cortex-m4"}, "cpu_flags: expected a list"),
+        ({"clock_hz": -1}, "clock_hz: expected a whole number of at least 1"),
+        ({"clock_hz": "16 MHz"}, "clock_hz"),
+        ({"memory": {"flash": {"origin": "0x0", "size": "-1M"}, "ram": RAM}}, "memory.flash.size: expected a number of bytes"),
+        ({"memory": {"flash": {"origin": "0x0", "size": -4096}, "ram": RAM}}, "memory.flash.size: .* got -4096"),
+        ({"memory": {"flash": {"origin": "0x0", "size": "0K"}, "ram": RAM}}, "memory.flash.size"),
+        ({"memory": {"flash": {"origin": "here", "size": "1M"}, "ram": RAM}}, "memory.flash.origin: expected an address"),
+        ({"memory": {"flash": FLASH}}, "memory.ram is missing"),
+        ({"memory": {"flash": FLASH, "ram": {"origin": "0x000FF000", "size": "64K"}}}, "memory.flash and memory.ram overlap"),
+        ({"memory": {"flash": FLASH, "ram": RAM, "arena": {"origin": "0x20008000", "size": "64K"}}}, "memory.ram and memory.arena overlap"),
+        ({"memory": {"flash": FLASH, "ram": {"origin": "0x20000000", "size": "4K"}}}, "hold no stack"),
+        ({"memory": {"flash": FLASH, "ram": {"origin": "0xFFFFF000", "size": "64K"}}}, "beyond the last address"),
+        ({"memory": []}, "memory: expected an object"),
+        ({"uart": None}, "uart: expected an object"),
+        ({"uart": CMSDK | {"driver": "vhf"}}, "uart.driver: 'vhf' is not known; one of cmsdk, "),
+        ({"uart": CMSDK | {"baud": 0}}, "uart.baud"),
+        ({"soc": "stm32f4", "uart": CMSDK | {"driver": "stm32_usart"}}, "uart.alternate is missing"),
+        ({"uart": CMSDK | {"bits": 8}}, "uart.bits: no such field"),
+        ({"counter": {"driver": "fpgaio"}}, "counter.base is missing"),
+        ({"counter": {"driver": "sundial"}}, "counter.driver: 'sundial' is not known; one of fpgaio, systick"),
+        ({"soc": "stm32f9"}, "soc: 'stm32f9' is not known; one of nrf52, "),
+        ({"qemu": {"machine": 7, "icount_shift": 7}}, "qemu.machine"),
+        ({"qemu": {"machine": "x", "icount_shift": True}}, "qemu.icount_shift"),
+    ],
+)
+def test_what_is_wrong_in_a_board_file_is_said(table: Path, change: dict[str, object], message: str) -> None:
+    table.write_text(json.dumps(json.loads(table.read_text()) | change))
+    with pytest.raises(BoardError, match=message) as caught:
+        boards.list_boards()
+    assert "one.json" in caught.value.message and caught.value.exit_code == 2
+
+
+def test_a_board_without_a_port_or_with_a_name_that_is_none_is_refused(table: Path) -> None:
+    data = json.loads(table.read_text())
+    table.write_text(json.dumps({name: value for name, value in data.items() if name != "uart"}))
+    with pytest.raises(BoardError, match=r"one\.json is broken: uart is missing"):
+        boards.list_boards()
+    table.unlink()
+    table.with_name("my board.json").write_text(json.dumps(data))
+    boards.list_boards.cache_clear()
+    with pytest.raises(BoardError, match="its name is the board's"):
+        boards.list_boards()
+    table.with_name("my board.json").write_text("[]")
+    with pytest.raises(BoardError, match=r"my board\.json is broken"):
         boards.list_boards()
 
 

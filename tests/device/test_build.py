@@ -32,6 +32,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.usefixtures("offline")
 def test_platformio_builds_a_simulated_board_without_the_registry(out: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -141,6 +142,7 @@ def test_a_simulated_board_is_not_flashed(out: Path) -> None:
         flash.flash(out, "mps2_an386")
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.usefixtures("offline")
 def test_a_real_board_is_built_bare_where_the_registry_does_not_answer_and_it_is_said(

@@ -76,9 +76,9 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pyocd_list(*serials: str) -> str:
-    return json.dumps(
-        {"status": 0, "boards": [{"unique_id": serial, "info": "ST-Link V2-1", "target": "stm32f446re"} for serial in serials]}
-    )
+    """Of probes, and of chips, which is the same command."""
+    known = [{"name": board.chips["pyocd"]} for board in (F446, NRF)]
+    return json.dumps({"status": 0, "targets": known, "boards": [{"unique_id": serial, "info": "ST-Link V2-1"} for serial in serials]})
 
 
 def probe_rs_list(*serials: str) -> str:
@@ -92,17 +92,25 @@ M4, M7 = "e000ed00:  410fc241   |A...|", "e000ed00:  411fc271   |A...|"
 def test_pyocd_writes_with_the_only_probe_after_a_look_at_its_processor(tool: Tools, image: Path, tmp_path: Path) -> None:
     tool.make("pyocd", (["json"], (0, pyocd_list(ONE))), (["commander"], (0, M4)), (["load"], (0, "")))
     assert flash.flash(tmp_path, F446.name, tool="pyocd") == ONE
-    assert [call[0] for call in tool.calls] == ["json", "commander", "load"]
-    assert tool.calls[-1] == ["load", "--target", "stm32f446retx", "--uid", ONE, str(image.with_suffix(".hex"))]
+    assert [call[:2] for call in tool.calls[:2]] == [["json", "--probes"], ["json", "--targets"]]
+    assert [call[0] for call in tool.calls[2:]] == ["commander", "load"]
+    at = ["--no-wait", "-O", "auto_unlock=false", "--target", "stm32f446retx", "--uid", ONE]
+    assert tool.calls[-1] == ["load", *at, str(image.with_suffix(".hex"))]
 
 
 def test_probe_rs_writes_verifies_and_resets(tool: Tools, image: Path, tmp_path: Path) -> None:
     tool.make(
-        "probe-rs", (["list"], (0, probe_rs_list(ONE, TWO))), (["read"], (0, "410fc241")), (["download"], (0, "")), (["reset"], (0, ""))
+        "probe-rs",
+        (["list"], (0, probe_rs_list(ONE, TWO))),
+        (["chip", "info"], (0, "Cores (1)")),
+        (["read"], (0, "410fc241")),
+        (["download"], (0, "")),
+        (["reset"], (0, "")),
     )
     assert flash.flash(tmp_path, F446.name, tool="probe-rs", probe=TWO[-6:]) == TWO
     at = ["--chip", "STM32F446RETx", "--probe", f"0483:374b:{TWO}"]
-    assert tool.calls[1:] == [["read", *at, "b32", "0xe000ed00", "1"], ["download", *at, "--verify", str(image)], ["reset", *at]]
+    assert tool.calls[1] == ["chip", "info", "STM32F446RETx"]
+    assert tool.calls[2:] == [["read", *at, "b32", "0xe000ed00", "1"], ["download", *at, "--verify", str(image)], ["reset", *at]]
 
 
 @pytest.mark.parametrize("name", ["pyocd", "probe-rs"])
@@ -140,7 +148,21 @@ def test_a_locked_chip_is_said_and_recovered(tool: Tools, image: Path, tmp_path:
         seen = len(tool.calls)
         tool.make(name, (["json"], (0, listing(ONE))), (["list"], (0, listing(ONE))), (["commander"], (0, M4)), (["read"], (0, "410fc241")))
         flash.flash(tmp_path, NRF.name, tool=name, recover=True)
-        assert tool.calls[seen + 1][0] == "erase"
+        assert tool.calls[seen + 2][0] == "erase"
+        if name == "pyocd":  # which unlocks what it may
+            assert "auto_unlock=true" in tool.calls[seen + 2]
+
+
+def test_a_chip_that_the_tool_does_not_know_is_said_before_anything_is_written(tool: Tools, tmp_path: Path) -> None:
+    tool.make("pyocd", (["json"], (0, pyocd_list(ONE).replace("stm32f446retx", "stm32f446re"))))
+    with pytest.raises(ToolError, match="does not know the chip of nucleo_f446re") as caught:
+        flash.flash(tmp_path, F446.name, tool="pyocd")
+    assert "pyocd pack install stm32f446retx" in caught.value.hint
+    said = "Error: The chip 'STM32F446RETx' was not found in the database"
+    tool.make("probe-rs", (["list"], (0, probe_rs_list(ONE))), (["chip"], (1, said)))
+    with pytest.raises(ToolError, match="does not know the chip of nucleo_f446re"):
+        flash.flash(tmp_path, F446.name, tool="probe-rs")
+    assert {call[0] for call in tool.calls} == {"json", "list", "chip"}
 
 
 @pytest.mark.parametrize(
@@ -153,6 +175,8 @@ def test_a_locked_chip_is_said_and_recovered(tool: Tools, image: Path, tmp_path:
         ("Error: LIBUSB_ERROR_BUSY", "in use", "monitor"),
         ("** Verify Failed **", "does not read back", "again"),
         ("Error: init mode failed (unable to connect to the target)", "does not reach", "powered"),
+        ("0000741 C No cores were discovered! [__main__]", "does not reach", "--recover"),
+        ("No connected debug probe matches unique ID '123'", "no probe", "cable"),
         ("0001234 C Target type stm32f446retx not recognized. Use 'pyocd list --targets'", "does not know the chip", "pack install"),
         ("Info: x\nError: something new happened\nbye", "something new happened", "-v"),
         ("", "says nothing", "-v"),
@@ -185,7 +209,7 @@ def uploads(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     monkeypatch.setattr(build, "_run", run)
     monkeypatch.setattr(build, "_why_bare", lambda board: "")
-    monkeypatch.setattr(project, "write", lambda out: SimpleNamespace(folder=out, edited=()))
+    monkeypatch.setattr(project, "write", lambda out, **_options: SimpleNamespace(folder=out, edited=()))
     return calls
 
 

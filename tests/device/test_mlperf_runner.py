@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 
@@ -13,13 +15,19 @@ import pytest
 
 from builders.faulty import Native, host_firmware
 from builders.firmware import insert, needs_compiler, needs_qemu, random_samples
-from builders.mlperf_models import Words, classifier, rebuilder, write_model
+from builders.mlperf_models import SHAPES, Words, classifier, rebuilder, write_model
+from dqa import ConvertConfig, convert
+from dqa.data import dataset as datasets
 from dqa.device import bare
 from dqa.device.boards import load_board
+from dqa.device.link import SerialLink
+from dqa.device.serve import Server
 from dqa.device.simulate import Simulator
 from dqa.engine.host import HostModel
 from dqa.errors import DataError, InputError, ToolError
 from dqa.evaluation import metrics
+from dqa.evaluation.subject import model_inputs
+from dqa.report import load_interface
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +53,24 @@ def keywords(count: int) -> tuple[np.ndarray, np.ndarray]:
     return random_samples(count, 490).view(np.int8).reshape(-1, 49, 10, 1), np.random.default_rng(9).integers(0, 12, count)
 
 
-def test_accuracy_is_that_of_the_host(runner: ModuleType, root: Path, tmp_path: Path) -> None:
-    x, y = keywords(20)
-    write_model(tmp_path, classifier("kws01"))
-    outputs = HostModel((tmp_path / "model.dqa").read_bytes()).run(x.reshape(20, -1), jobs=1).outputs
-    files = exported(root, "kws", tmp_path, x=x, y=y)
-    with Native(host_firmware(tmp_path, protocol="mlperf")) as board:
+@pytest.mark.parametrize(
+    ("name", "task", "count", "protocol"),
+    [("kws01", "kws", 20, "mlperf"), ("kws01", "kws", 4, "both"), ("ic01", "ic", 8, "mlperf"), ("vww01", "vww", 2, "both")],
+)
+def test_accuracy_is_that_of_the_host(
+    name: str, task: str, count: int, protocol: str, runner: ModuleType, root: Path, tmp_path: Path
+) -> None:
+    shape, classes = SHAPES[name]
+    x = random_samples(count, int(np.prod(shape))).reshape(-1, *shape)
+    x = x.view(np.int8) if task == "kws" else x
+    y = np.random.default_rng(9).integers(0, classes, count)
+    write_model(tmp_path, classifier(name))
+    outputs = HostModel((tmp_path / "model.dqa").read_bytes()).run(x.reshape(count, -1), jobs=1).outputs
+    files = exported(root, task, tmp_path, x=x, y=y)
+    with Native(host_firmware(tmp_path, protocol=protocol)) as board:
         target = runner.Target(board.link)
         found = runner.accuracy(target, list(runner.samples(files)))
-    assert target.model == "kws01"
+    assert target.model == name
     assert found["answers"] == outputs.argmax(axis=1).tolist()
     assert found["value"] == metrics.top1(outputs, y)
 
@@ -75,6 +92,7 @@ def test_anomalies_are_scored_by_the_mean_over_a_clip_s_windows(runner: ModuleTy
     assert found["metric"] == "auc" and found["value"] == metrics.auc(clips, y)
 
 
+@pytest.mark.slow
 @needs_compiler
 @needs_qemu
 def test_a_simulated_board_is_as_accurate_as_the_host(runner: ModuleType, root: Path, tmp_path: Path) -> None:
@@ -179,6 +197,7 @@ def test_a_fault_on_a_board_is_told_in_text_and_so_is_every_later_command(tmp_pa
         assert words.ask("name") == [told]
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_the_protocol_takes_no_ram_of_the_model(tmp_path: Path) -> None:
     write_model(tmp_path, classifier("generic"))
@@ -187,3 +206,46 @@ def test_the_protocol_takes_no_ram_of_the_model(tmp_path: Path) -> None:
         assert frames.ram_model == text.ram_model == both.ram_model
         assert both.ram_static > text.ram_static and both.flash_code > text.flash_code
         assert both.stack is not None
+
+
+@pytest.mark.slow
+@needs_compiler
+@needs_qemu
+@pytest.mark.parametrize(("task", "name", "count"), [("ic", "ic01", 5), ("vww", "vww01", 2)])
+def test_the_benchmark_s_own_networks_are_as_accurate_as_on_the_host(
+    task: str, name: str, count: int, runner: ModuleType, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a user would: converted, built, served as a port, and asked by the runner."""
+    monkeypatch.syspath_prepend(str(root / "benchmarks"))
+    from models import MODELS
+
+    entry = MODELS[task]
+    if not entry.path.is_file():
+        pytest.skip(f"the network of {name} and its data are not beside the checkout")
+    calibration, test = entry.data(tmp_path / "data")
+    out = tmp_path / "out"
+    convert(entry.path, calibration, out, ConvertConfig(input_scale=entry.input_scale, input_zero_point=entry.input_zero_point))
+    data = datasets.load(test).take(count)
+    assert data.y is not None
+    outputs = HostModel((out / "model.dqa").read_bytes()).run(model_inputs(load_interface(out), data)[1]).outputs
+    files = exported(root, task, tmp_path, x=data.x, y=data.y)
+    board = load_board("mps2_an386")
+    built = bare.build(out, board.name, pushed=load_interface(out).push_rows, protocol="mlperf")
+    with Simulator(board, built.elf) as simulator, Server(simulator.link) as server:
+        thread = threading.Thread(target=serve_until_the_board_ends, args=(server,))
+        thread.start()
+        try:
+            target = runner.Target(SerialLink(server.terminal, 115200))
+            found = runner.accuracy(target, list(runner.samples(files)))
+        finally:
+            simulator.stop()
+            thread.join(20)
+    assert not thread.is_alive()
+    assert target.model == name
+    assert found["answers"] == outputs.argmax(axis=1).tolist()
+    assert found["value"] == metrics.top1(outputs, data.y)
+
+
+def serve_until_the_board_ends(server: Server) -> None:
+    with contextlib.suppress(ToolError, OSError, ValueError):
+        server.run()

@@ -62,6 +62,7 @@ def test_the_host_s_last_operators_make_the_outputs() -> None:
     assert all(one.microseconds > 0 for one in found.operators)
 
 
+@pytest.mark.slow
 @needs_compiler
 @needs_qemu
 @on_board
@@ -142,6 +143,7 @@ def test_other_firmware_refuses_and_has_nothing_of_it(tmp_path: Path) -> None:
     assert "--profile" in caught.value.hint
 
 
+@pytest.mark.slow
 @needs_compiler
 @needs_qemu
 @on_board

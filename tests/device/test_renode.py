@@ -6,17 +6,20 @@ import os
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from builders.cli import Shell
-from builders.firmware import needs_compiler, needs_qemu, write_out
+from builders.firmware import needs_compiler, needs_qemu, random_samples, write_out
 from builders.programs import random_program
-from dqa.device import boards
+from dqa.device import boards, evaluate, host_board
 from dqa.device.renode import find, platform
 from dqa.device.renode.find import HINT
 from dqa.device.renode.simulator import RenodeSimulator, script
+from dqa.engine.host import HostModel
 from dqa.errors import BoardError, InputError, ToolError
 
 GOLDEN = ("nucleo_f446re", "nrf52840_dk", "mps2_an386", "disco_f407vg")
@@ -61,7 +64,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 FAKE = """
     #!{python}
-    import os, re, sys, time
+    import atexit, os, pty, re, subprocess, sys, time, tty
     mode = {mode!r}
     if "--version" in sys.argv:
         print("Renode, version {version}.5511 (4d9e4a3f-202602111002)")
@@ -80,7 +83,15 @@ FAKE = """
         elif line.startswith("machine Load") and mode == "refuses":
             reply = "There was an error executing command 'machine LoadPlatformDescription $repl'\\nError E39: no such type\\n"
         elif line.startswith("emulation CreateUart") and mode != "no pty":
-            open(values["pty"], "w").close()
+            firmware = os.environ.get("FAKE_FIRMWARE")
+            if firmware:  # a program that speaks at the port
+                near, far = pty.openpty()
+                tty.setraw(far)
+                os.symlink(os.ttyname(far), values["pty"])
+                board = subprocess.Popen([firmware], stdin=near, stdout=near)
+                atexit.register(board.kill)
+            else:
+                open(values["pty"], "w").close()
         elif line == "start" and mode == "unmapped":
             print("[WARNING] sysbus: [cpu: 0x8000100] ReadDoubleWord from non existing peripheral at 0x2001FFFC.", file=log, flush=True)
         elif line == "start" and mode == "aborts":
@@ -89,6 +100,9 @@ FAKE = """
             sys.exit(3)
         elif line == "start" and mode == "hangs":
             time.sleep(600)
+        elif line == "start" and mode == "later":
+            time.sleep(0.5)
+            print("[WARNING] sysbus: [cpu: 0x8000100] WriteByte to non existing peripheral at 0x20020000.", file=log, flush=True)
         elif line == "cpu ExecutedInstructions":
             reply = "" if mode == "no end" else "0x0000000000BC614E\\n"
         print("\\x1b[0m" + line + "\\r\\n" + reply + "\\x1b[33;1m" + prompt + "\\x1b[0m", end="", flush=True)
@@ -179,6 +193,48 @@ def test_a_port_or_a_reply_that_does_not_come_is_an_error(tmp_path: Path, elf: P
     with pytest.raises(ToolError, match="did not answer"):
         RenodeSimulator(BOARD, elf, renode=fake(tmp_path / "renode", "hangs")).start()
     assert start < time.monotonic()
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Path], None]:
+    """Makes a Renode the one that is found, with firmware of this machine at its port."""
+
+    def install(mode: str, out: Path) -> None:
+        monkeypatch.setenv(find.VARIABLE, str(fake(tmp_path / "renode", mode)))
+        monkeypatch.setenv("FAKE_FIRMWARE", str(host_board.firmware(out)))
+
+    return install
+
+
+@needs_compiler
+def test_a_model_is_evaluated_in_it(installed: Callable[[str, Path], None], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_out(out, random_program(3))
+    host = HostModel((out / "model.dqa").read_bytes())
+    samples = random_samples(4, sum(host.input_sizes))
+    installed("", out)
+    found = evaluate.run_samples(f"renode:{BOARD.name}", out, samples)
+    assert np.array_equal(found.outputs.view(np.int8), host.run(samples).outputs)
+    assert found.instructions is not None and found.flash_code is not None and found.microseconds is None
+    assert any("Renode's time" in note for note in found.notes)
+
+
+@needs_compiler
+@pytest.mark.parametrize(("mode", "message"), [("later", "non existing peripheral at 0x20020000"), ("no end", "does not tell")])
+def test_an_evaluation_fails_with_the_run(mode: str, message: str, installed: Callable[[str, Path], None], tmp_path: Path) -> None:
+    """Though every answer is right: the firmware touched what is not there, or Renode did not come to its end."""
+    out = tmp_path / "out"
+    write_out(out, random_program(3))
+    installed(mode, out)
+    with pytest.raises(ToolError, match=message):
+        evaluate.run_samples(f"renode:{BOARD.name}", out, random_samples(4, sum(HostModel((out / "model.dqa").read_bytes()).input_sizes)))
+
+
+def test_an_evaluation_in_none_says_so_before_it_builds(nowhere: Path, tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="Renode is not installed"):
+        evaluate.run_samples("renode:nucleo_f446re", tmp_path, random_samples(1, 4))
+    with pytest.raises(BoardError, match="cannot be simulated in Renode"):
+        evaluate.run_samples("renode:pico2", tmp_path, random_samples(1, 4))
 
 
 def test_the_script_s_defaults_are_left_to_its_reader() -> None:

@@ -5,25 +5,23 @@ from __future__ import annotations
 
 import os
 import shutil
-import struct
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from builders.c_tools import SOURCES
 from builders.firmware import needs_compiler, needs_qemu, random_samples, write_out
+from builders.ports import ports_of
 from builders.programs import random_program
-from dqa import program as p
+from builders.tflm_double import add_library, make_tree
 from dqa.device import bare, boards, build, built, evaluate, project, simulate, tflm_tree
 from dqa.device.client import Device
 from dqa.device.protocol import ERROR, Receiver, Refusal
 from dqa.device.simulate import Simulator
 from dqa.engine.host import HostModel
 from dqa.errors import ProgramError
-from dqa.tflite.custom_options import custom_options
+from dqa.tflite.writer import write_tflite
 
 pytestmark = [
     needs_compiler,
@@ -31,45 +29,20 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("arm-none-eabi-g++") is None, reason="arm-none-eabi-g++ is not installed"),
 ]
 
-DOUBLE = SOURCES / "tflm"
 BOARD = boards.load_board("mps2_an386")
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tree that looks like a built TFLM tree, with the double in it."""
-    root = tmp_path_factory.mktemp("tflm")
-    for name in (
-        *(f"micro/{name}.h" for name in ("micro_common", "micro_context", "micro_log", "micro_interpreter", "micro_mutable_op_resolver")),
-        "micro/debug_log.h",
-        "micro/micro_time.h",
-        "schema/schema_generated.h",
-        "micro/tools/make/downloads/flatbuffers/include/flatbuffers/flatbuffers.h",
-    ):
-        header = root / "tensorflow" / "lite" / name
-        header.parent.mkdir(parents=True, exist_ok=True)
-        header.write_text(f'#include "{DOUBLE / "interpreter.h"}"\n')
-    add_library(root, "cortex-m4+fp", BOARD)
-    return root
-
-
-def add_library(root: Path, name: str, board: boards.Board) -> Path:
-    """The double as a library for a board's core."""
-    library = root / "gen" / f"cortex_m_generic_{name}_default" / "lib" / "libtensorflow-microlite.a"
-    library.parent.mkdir(parents=True)
-    flags = ["-std=c++17", "-O2", "-mthumb", "-fno-rtti", "-fno-exceptions", *board.cpu_flags]
-    member = library.with_name("interpreter.o")
-    subprocess.run(["arm-none-eabi-g++", *flags, "-c", DOUBLE / "interpreter.cc", "-o", member], check=True)
-    subprocess.run(["arm-none-eabi-gcc-ar", "rc", library, member], check=True)
-    return library
+    return make_tree(tmp_path_factory.mktemp("tflm"))
 
 
 def write_model(out: Path) -> HostModel:
-    """A model with one input and one output, and what the double takes for its .tflite."""
+    """A model with one input and one output, alone in its .tflite."""
     program = next(q for q in map(random_program, range(100)) if (q.input_count, q.output_count) == (1, 1) and q.edges[0].values > 100)
     data = write_out(out, program)
-    sizes = struct.pack("<III", program.inputs[0].values, program.outputs[0].values, len(data))
-    (out / "model.tflite").write_bytes(sizes + custom_options(data, program) + data)
+    ports = ports_of(program)
+    (out / "model.tflite").write_bytes(write_tflite(data, program, ports.inputs, ports.outputs))
     return HostModel(data)
 
 
@@ -149,9 +122,9 @@ def assert_fault(simulator: Simulator) -> None:
 
 def test_a_model_the_interpreter_refuses_is_reported_over_serial(tree: Path, tmp_path: Path) -> None:
     host = write_model(tmp_path)
-    spoiled = bytearray((tmp_path / "model.tflite").read_bytes())
-    spoiled[-1] ^= 1
-    (tmp_path / "model.tflite").write_bytes(spoiled)
+    project.write(tmp_path)
+    model = tmp_path / "firmware" / "model.tflite"
+    model.write_bytes(model.read_bytes().replace(b"DQAP", b"DQAQ"))
     with pytest.raises(ProgramError, match="status 255 \\(refused by the interpreter\\)"):
         evaluate.run_samples(f"sim:{BOARD.name}", tmp_path, random_samples(1, sum(host.input_sizes)), runtime="tflm", tflm=tree)
 
@@ -159,14 +132,7 @@ def test_a_model_the_interpreter_refuses_is_reported_over_serial(tree: Path, tmp
 @pytest.mark.tflm
 @pytest.mark.skipif("DQA_TFLM_DIR" not in os.environ, reason="needs DQA_TFLM_DIR, a tree in which TFLM's microlite target was made")
 def test_the_firmware_answers_the_same_inside_the_real_interpreter(tmp_path: Path) -> None:
-    from builders.ports import ports_of
-    from dqa.tflite.writer import write_tflite
-
     host = write_model(tmp_path)
-    data = (tmp_path / "model.dqa").read_bytes()
-    program = p.read(data)
-    ports = ports_of(program)
-    (tmp_path / "model.tflite").write_bytes(write_tflite(data, program, ports.inputs, ports.outputs))
     samples = random_samples(3, sum(host.input_sizes))
     found = evaluate.run_samples(f"sim:{BOARD.name}", tmp_path, samples, runtime="tflm")
     assert np.array_equal(found.outputs.view(np.int8), host.run(samples).outputs)

@@ -24,7 +24,7 @@ def test_a_tflm_tree_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """The outline of a TFLM tree, its library to be filled in."""
-    for name in ("tensorflow/lite/micro/micro_interpreter.h", tflm_tree._FLATBUFFERS):
+    for name in (tflm_tree._HEADER, tflm_tree._RESOLVER, tflm_tree._FLATBUFFERS):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     return tmp_path

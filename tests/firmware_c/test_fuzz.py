@@ -14,6 +14,8 @@ from builders.programs import operator_program, random_program
 from builders.streams import ladder, streamed
 from dqa import program as p
 from dqa.errors import ProgramError
+from dqa.operators.conv_2d import Conv2D
+from dqa.operators.depthwise_conv_2d import DepthwiseConv2D
 
 
 def corrupt(count: int, seed: int, programs: list[bytes], directory: Path, variant: str = "readable") -> dict[str, int]:
@@ -80,7 +82,7 @@ def coded_program() -> p.Program:
     """Convolutions between coded maps."""
     for seed in range(100):
         program = random_program(seed)
-        convolutions = sum(isinstance(op, p.Conv2D | p.DepthwiseConv2D) for op in program.ops)
+        convolutions = sum(isinstance(op, Conv2D | DepthwiseConv2D) for op in program.ops)
         if convolutions and sum(edge.coding is not None for edge in program.edges) >= 3:
             return program
     raise AssertionError("no such program")

@@ -13,6 +13,8 @@ from builders.c_tools import ARENA, ARGUMENT, OK, STALLED, exports, flat
 from builders.programs import place, random_inputs
 from builders.streams import ladder, streamed
 from dqa import program as p
+from dqa.operators.lut import Lut
+from dqa.operators.max_pool_2d import MaxPool2D
 from reference import mirror
 
 
@@ -138,8 +140,8 @@ def test_rows_that_cannot_be_taken_stall_and_so_do_rings_too_small() -> None:
     ends[1] = replace(ends[1], height=4, capacity=16)
     ring = p.value_ring(ends[0], 2)
     ops: list[p.Operator] = [
-        p.Lut("copy", (0,), 2, np.arange(-128, 128, dtype=np.int8)),
-        p.MaxPool2D("largest", (2,), 1, p.Window(3, 1)),
+        Lut("copy", (0,), 2, np.arange(-128, 128, dtype=np.int8)),
+        MaxPool2D("largest", (2,), 1, p.Window(3, 1)),
     ]
     for rows, fits in ((2, False), (3, True)):
         edges = [*ends, replace(ring, ring_rows=rows, capacity=4 * rows)]

@@ -38,6 +38,7 @@ from builders.c_tools import (
 from builders.programs import operator_program, place
 from dqa import program as p
 from dqa.coding import HuffmanTable
+from dqa.operators.lut import Lut
 
 K = p.Kind
 WINDOWED = [K.CONV_2D, K.DEPTHWISE_CONV_2D, K.AVERAGE_POOL_2D, K.MAX_POOL_2D]
@@ -63,7 +64,7 @@ def coded() -> bytes:
     )  # fmt: skip
     raw = [replace(shape, storage=p.Storage.RAW_INT8, name=name) for name in ("in", "out")]
     edges = (*raw, edge)
-    ops = (p.Lut("a", (0,), 2, np.zeros(256, np.int8)), p.Lut("b", (2,), 1, np.zeros(256, np.int8)))
+    ops = (Lut("a", (0,), 2, np.zeros(256, np.int8)), Lut("b", (2,), 1, np.zeros(256, np.int8)))
     return p.write(p.Program(edges, ops, 1, 1, place(list(edges), list(ops), 0), place(list(edges), list(ops), 2)))
 
 

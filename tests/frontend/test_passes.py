@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from builders.graphs import read_graph
 from dqa.frontend.passes import simplify
-from dqa.frontend.tflite import read_graph
 from dqa.graph.execute import run
 from dqa.graph.model import Graph
 from tflite_builder import Net, options, run_litert

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from builders.graphs import read_graph
 from dqa.errors import ModelError
 from dqa.frontend import load_model
 from dqa.frontend.names import layer_name
 from dqa.frontend.passes import simplify
-from dqa.frontend.tflite import read_graph
 from dqa.tflite.flatbuffer import Budget, FlatbufferError, Table
 from tflite_builder import Net, options
 
@@ -234,6 +234,8 @@ def test_a_directory_without_a_saved_model_is_one_error(tmp_path: Path) -> None:
     [
         ("m_1/relu_1/Relu;m_1/bn_1/batchnorm/add_1;m_1/conv_1/convolution;m_1/bn_1/batchnorm/sub1", ["relu", "bn", "conv"], "conv"),
         ("f_1/m_1/conv2d_1_2/BiasAdd;f_1/m_1/conv2d_1_2/convolution", ["conv2d", "conv2d_1"], "conv2d_1"),
+        ("f_1/m_1/dense_1/MatMul;f_1/m_1/dense_1/BiasAdd", ["dense", "dense_1"], "dense"),
+        ("f_1/m_1/inner_1/dense/MatMul", ["inner", "dense"], "dense"),
         ("f_1/m_1/up_1/Repeat/Tile", ["up"], "up"),
         ("f_1/m_1/up_1/Tile", [], "up_1"),
         ("StatefulPartitionedCall_1:0", ["dense"], None),

@@ -53,7 +53,7 @@ def test_a_format_that_cannot_be_raised_keeps_what_a_constant_input_gives() -> N
     formats = raise_to_useful(net.graph, Ties(net.graph), {0: coarse, y: fixed})
     assert formats[y] is fixed
     folded = weights.folded_weights(net.graph, net.graph.ops[0], formats, 8)
-    requantization = arithmetic.requantize_sum(folded, fixed.scales, np.zeros(3, bool))
+    requantization = arithmetic.requantize_sum(folded, fixed)
     nothing = folded.weights.reshape(3, -1).astype(np.int64).sum(axis=1) * -128
     codes = apply(nothing + requantization.bias, requantization.multiplier, requantization.shift)
     np.testing.assert_allclose(codes * fixed.scales, bias, atol=1e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from importlib import import_module
@@ -40,6 +41,13 @@ def test_a_kind_has_its_room_in_python_and_in_c(room: str) -> None:
     assert (resources.path("firmware") / "lib" / "dqa" / "src" / "operators" / f"op_{room}.c").is_file()
     assert all(FLOATS[one.kind] is one for one in module.FLOATS)
     assert module.PROGRAM.parameter_bytes % 4 == 0
+
+
+def test_the_page_of_the_format_has_each_kind_with_its_number_and_size(root: Path) -> None:
+    rows = re.findall(r"^\| (\d+) \| ([A-Z0-9_]+) \| [^|]*\((\d+)(?: bytes)?\) \|", (root / "docs" / "format.md").read_text(), re.MULTILINE)
+    assert [(int(number), name, int(size)) for number, name, size in rows] == [
+        (kind.value, kind.name, operator.parameter_bytes) for kind, operator in CLASSES.items()
+    ]
 
 
 def test_numbers_follow_each_other() -> None:

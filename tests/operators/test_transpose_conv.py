@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from builders.graphs import samples
+from builders.graphs import read_graph, samples
 from dqa import ConvertConfig, convert
 from dqa.calibration.segments import Runner
 from dqa.engine.host import HostModel
 from dqa.frontend import load_model
-from dqa.frontend.tflite import read_graph
 from dqa.graph import Graph
 from dqa.graph.execute import run
 from dqa.graph.gradient import gradients

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from builders.graphs import read_graph
 from builders.mixed_models import concatenation, maximum, softmax
-from dqa.frontend.tflite import read_graph
 from dqa.graph import Graph, Op, Tensor
 from dqa.partition.copies import CopiedGraph
 from dqa.partition.partition import builtins, groups, joined

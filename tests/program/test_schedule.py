@@ -10,6 +10,9 @@ import pytest
 from builders.programs import operator_program, random_program
 from builders.streams import ladder, streamed
 from dqa import program as p
+from dqa.operators.add import Add
+from dqa.operators.conv_2d import Conv2D
+from dqa.operators.max_pool_2d import MaxPool2D
 
 
 class Sweeps:
@@ -125,30 +128,30 @@ def chain(*operators: tuple[type[p.Operator], int], height: int = 12) -> tuple[l
     for kind, stride in operators:
         source = len(edges) - 1
         edges.append(p.value_ring(replace(edges[-1], height=-(-edges[-1].height // stride)), 1))
-        ops.append(kind("", (source,), source + 1, p.Window(3, 1, stride, 1, 1, 1, 1, 0), *[None] * (kind is p.Conv2D) * 2))  # type: ignore[call-arg]
+        ops.append(kind("", (source,), source + 1, p.Window(3, 1, stride, 1, 1, 1, 1, 0), *[None] * (kind is Conv2D) * 2))  # type: ignore[call-arg]
     return edges, ops
 
 
 def test_a_chain_keeps_what_its_kernels_span() -> None:
-    edges, ops = chain((p.Conv2D, 1), (p.Conv2D, 2), (p.MaxPool2D, 1), (p.Conv2D, 1))
+    edges, ops = chain((Conv2D, 1), (Conv2D, 2), (MaxPool2D, 1), (Conv2D, 1))
     for pushed in (False, True):
         plan = p.simulate(edges, ops, [0] * 4, {1: None, 2: None, 3: None}, pushed=pushed)
         assert plan == p.Schedule(True, {1: 3, 2: 3, 3: 3})
 
 
 def test_a_skip_waits_for_the_rows_of_the_longer_way() -> None:
-    edges, ops = chain((p.MaxPool2D, 1), (p.Conv2D, 1), (p.Conv2D, 1))
+    edges, ops = chain((MaxPool2D, 1), (Conv2D, 1), (Conv2D, 1))
     edges.append(replace(edges[3]))
-    ops.append(p.Add("", (1, 3), 4, None, None, None))  # type: ignore[arg-type]
+    ops.append(Add("", (1, 3), 4, None, None, None))  # type: ignore[arg-type]
     plan = p.simulate(edges, ops, [0] * 4, {1: None, 2: None, 3: None}, pushed=True)
     # Row y of the sum needs row y + 1 of edge 2 and row y + 2 of edge 1, of which row y waits.
     assert plan == p.Schedule(True, {1: 3, 2: 3, 3: 1})
 
 
 def test_a_pushed_row_that_must_wait_cannot_be_pushed() -> None:
-    edges, ops = chain((p.Conv2D, 1))
+    edges, ops = chain((Conv2D, 1))
     edges.append(edges[1])
-    ops.append(p.Add("", (0, 1), 2, None, None, None))  # type: ignore[arg-type]
+    ops.append(Add("", (0, 1), 2, None, None, None))  # type: ignore[arg-type]
     assert p.simulate(edges, ops, [0, 0], {1: None}).complete
     assert not p.simulate(edges, ops, [0, 0], {1: None}, pushed=True).complete
     assert not p.simulate(edges, ops, [0, 1], {}, pushed=True).complete

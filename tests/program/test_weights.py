@@ -17,18 +17,22 @@ from dqa.codegen.render import render
 from dqa.engine.host import HostModel
 from dqa.errors import ProgramError
 from dqa.operators.books import pack_indices, unpack_indices
+from dqa.operators.conv_2d import Conv2D
+from dqa.operators.depthwise_conv_2d import DepthwiseConv2D
+from dqa.operators.fully_connected import FullyConnected
+from dqa.operators.lut import Lut
 from reference import mirror
 
 BOOK = np.array([0, 1, -1, 3, -3, 5, -5, 9, -9, 20, -20, 50, -50, 127, -128, 7], np.int8)
 
 
-def finish(op: p.Conv2D | p.FullyConnected | p.DepthwiseConv2D, source: tuple[int, int, int], out: tuple[int, int, int]) -> p.Program:
+def finish(op: Conv2D | FullyConnected | DepthwiseConv2D, source: tuple[int, int, int], out: tuple[int, int, int]) -> p.Program:
     """One operator between a raw input and a packed map, and a copy to a raw output."""
     edges = [p.Edge("in", *source, p.Storage.RAW_INT8, 8, 0, -128, 3, int(np.prod(source)))]
     edges += [p.Edge("out", *out, p.Storage.RAW_INT8, 8, 0, -128, 0, int(np.prod(out)))]
     stored = p.Edge("map", *out, p.Storage.MAP, 8, 0, -128, 0, 0)
     edges += [replace(stored, capacity=p.minimum_capacity(stored))]
-    ops: list[p.Operator] = [replace(op, inputs=(0,), output=2), p.Lut("copy", (2,), 1, np.arange(-128, 128).astype(np.int8))]
+    ops: list[p.Operator] = [replace(op, inputs=(0,), output=2), Lut("copy", (2,), 1, np.arange(-128, 128).astype(np.int8))]
     return p.Program(tuple(edges), tuple(ops), 1, 1, place(edges, ops, 0), place(edges, ops, 2))
 
 
@@ -41,7 +45,7 @@ def convolution(book: np.ndarray | None, channels: int = 5, seed: int = 0) -> p.
     rng = np.random.default_rng(seed)
     books = np.broadcast_to(BOOK if book is None else book, (channels, p.BOOK))
     weights = np.take_along_axis(books, rng.integers(0, p.BOOK, (channels, 27)), axis=1).reshape(channels, 3, 3, 3)
-    conv = p.Conv2D("conv", (), 0, p.Window(3, 3, 1, 1, 1, 1, 1, 1), weights, requantization(channels), book)
+    conv = Conv2D("conv", (), 0, p.Window(3, 3, 1, 1, 1, 1, 1, 1), weights, requantization(channels), book)
     return finish(conv, (6, 7, 3), (6, 7, channels))
 
 
@@ -50,7 +54,7 @@ def dense(book: np.ndarray | None, shape: tuple[int, int, int], channels: int = 
     count = int(np.prod(shape))
     books = np.broadcast_to(BOOK if book is None else book, (channels, p.BOOK))
     weights = np.take_along_axis(books, np.random.default_rng(count).integers(0, p.BOOK, (channels, count)), axis=1)
-    return finish(p.FullyConnected("dense", (), 0, weights, requantization(channels), book), shape, (1, 1, channels))
+    return finish(FullyConnected("dense", (), 0, weights, requantization(channels), book), shape, (1, 1, channels))
 
 
 def books(channels: int) -> np.ndarray:
@@ -183,7 +187,7 @@ def test_one_book_may_lie_where_books_of_all_channels_do_not_fit() -> None:
 
 def test_a_depthwise_convolution_has_weights_of_8_bits() -> None:
     weights = np.zeros((1, 1, 3), np.int8)
-    data = p.write(finish(p.DepthwiseConv2D("depthwise", (), 0, p.Window(1, 1), weights, requantization(3)), (2, 2, 3), (2, 2, 3)))
+    data = p.write(finish(DepthwiseConv2D("depthwise", (), 0, p.Window(1, 1), weights, requantization(3)), (2, 2, 3), (2, 2, 3)))
     refused(patched(data, operator_at(data, 0) + ENCODING, "<H", 1))
 
 

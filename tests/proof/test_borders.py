@@ -9,11 +9,13 @@ import pytest
 from builders.borders import CONVOLUTIONS, bordered
 from builders.comparisons import assert_streams
 from dqa import program as p
+from dqa.operators.conv_2d import Conv2D
+from dqa.operators.depthwise_conv_2d import DepthwiseConv2D
 
 
 def borders(program: p.Program) -> Counter[str]:
     """Output columns of the convolution by where its kernel has columns beside the row."""
-    conv = next(op for op in program.ops if isinstance(op, p.Conv2D | p.DepthwiseConv2D))
+    conv = next(op for op in program.ops if isinstance(op, Conv2D | DepthwiseConv2D))
     source, window, found = program.edges[conv.inputs[0]], conv.window, Counter[str]()
     for x in range(program.edges[conv.output].width if source.pads_with_zeros else 0):
         first = x * window.stride_w - window.pad_left

@@ -16,6 +16,8 @@ from builders.programs import GROWERS, Builder, operator_program, place, random_
 from builders.streams import ladder, streamed
 from dqa import program as p
 from dqa.engine.host import HostModel
+from dqa.operators.concatenation import Concatenation
+from dqa.operators.conv_2d import Conv2D
 
 
 @pytest.mark.parametrize("kind", p.Kind, ids=lambda kind: kind.name.lower())
@@ -69,7 +71,7 @@ def identity_conv(window: p.Window, source: p.Edge, out: tuple[int, int]) -> p.P
     output = p.Edge("out", *out, 1, p.Storage.RAW_INT8, 8, 0, -128, 0, out[0] * out[1])
     weights = np.full((1, window.kernel_h, window.kernel_w, 1), 1, np.int8)
     one = p.Requantization(np.zeros(1, np.int32), np.array([2**30], np.int32), np.array([1], np.uint8))
-    op = p.Conv2D("sum", (0,), 1, window, weights * 8, one)  # 8 * 2^30 / 2^33 = 1
+    op = Conv2D("sum", (0,), 1, window, weights * 8, one)  # 8 * 2^30 / 2^33 = 1
     edges = (source, output)
     return p.Program(edges, (op,), 1, 1, place(list(edges), [op], 0), place(list(edges), [op], 2))
 
@@ -89,7 +91,7 @@ def test_two_inputs_come_one_after_the_other() -> None:
         builder.edges[end] = replace(builder.edges[end], storage=p.Storage.RAW_INT8)
     out = builder.edge((1, 1, 5), like=ends[0])
     builder.edges[out] = p.Edge("out", 1, 1, 5, p.Storage.RAW_INT8, 8, 0, -128, 0, 5)
-    builder.ops.append(p.Concatenation("both", (ends[0], ends[1]), out, 2))
+    builder.ops.append(Concatenation("both", (ends[0], ends[1]), out, 2))
     model = HostModel(p.write(builder.finish()))
     assert model.input_sizes == (2, 3)
     np.testing.assert_array_equal(model.run(np.array([[1, 2, 3, 4, 5]], np.int8)).outputs, [[1, 2, 3, 4, 5]])

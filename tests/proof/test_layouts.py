@@ -13,6 +13,8 @@ from builders.programs import operator_program, place, random_program
 from builders.streams import ladder, streamed
 from dqa import program as p
 from dqa.errors import ProgramError
+from dqa.operators.lut import Lut
+from dqa.operators.max_pool_2d import MaxPool2D
 from dqa.planning.layout import Ends, plan
 from dqa.program.lifetimes import span
 
@@ -49,7 +51,7 @@ def pointwise_chain(length: int) -> p.Program:
     for end in (0, 1):
         edges[end] = replace(edges[end], storage=p.Storage.RAW_INT8, capacity=240, ring_rows=0)
     order = [0, *range(2, length + 1), 1]
-    ops: list[p.Operator] = [p.Lut(f"t{i}", (order[i],), order[i + 1], np.arange(-128, 128, dtype=np.int8)) for i in range(length)]
+    ops: list[p.Operator] = [Lut(f"t{i}", (order[i],), order[i + 1], np.arange(-128, 128, dtype=np.int8)) for i in range(length)]
     layouts = [place(edges, ops, skip) for skip in (0, 2, 1)]
     return p.Program(tuple(edges), tuple(ops), 1, 1, layouts[0], layouts[1], phases=(0,) * length, pushed=layouts[2])
 
@@ -85,8 +87,8 @@ def test_a_program_that_stalls_has_no_lifetimes() -> None:
     edges[2] = p.Edge("ring", 4, 4, 1, p.Storage.RING, 8, 0, -128, 0, 4, ring_rows=1)
     window = p.Window(2, 1, 1, 1, 1, 1, 0, 0)
     ops: list[p.Operator] = [
-        p.Lut("t", (0,), 2, np.arange(-128, 128, dtype=np.int8)),
-        p.MaxPool2D("pool", (2,), 1, replace(window, kernel_h=2)),
+        Lut("t", (0,), 2, np.arange(-128, 128, dtype=np.int8)),
+        MaxPool2D("pool", (2,), 1, replace(window, kernel_h=2)),
     ]
     edges[1] = replace(edges[1], height=3, capacity=12)
     with pytest.raises(ProgramError, match="stalls"):

@@ -14,6 +14,7 @@ from dqa import program as p
 from dqa.device import bare, boards
 from dqa.device.client import Device
 from dqa.device.simulate import Simulator
+from dqa.operators.fully_connected import FullyConnected
 from reference import mirror
 
 pytestmark = [needs_compiler, needs_qemu]
@@ -45,7 +46,7 @@ def products() -> p.Program:
     builder.convolve(odd, p.Window(3, 2, 1, 1, 2, 3, 2, 2), weights(5, 3, 2, 9), (6, 8))
     deep = builder.convolve_depthwise(wide, same, weights(3, 3, 22), (6, 7))
     builder.convolve_depthwise(odd, p.Window(3, 3, 2, 2, 1, 1, 1, 0), weights(3, 3, 45), (3, 3))
-    p.FullyConnected.grow(builder, p.FullyConnected.grow(builder, deep))
+    FullyConnected.grow(builder, FullyConnected.grow(builder, deep))
     return builder.finish()
 
 

@@ -15,7 +15,8 @@ from builders.studies import write_model
 from dqa.errors import RecipeError
 from dqa.graph import Graph, Op
 from dqa.graph.execute import run
-from dqa.program import Conv2D, Storage, read
+from dqa.operators.conv_2d import Conv2D
+from dqa.program import Storage, read
 from dqa.quantization.coded.read_back import storing
 from dqa.quantization.formats import Reason, TensorFormat
 from dqa.quantization.weights.bias_correction import Centered, corrected_biases, with_biases

@@ -18,7 +18,9 @@ from dqa.errors import InputError
 from dqa.graph.execute import run
 from dqa.lab import weights_pwlq as pwlq
 from dqa.lowering.build import build, edge_order
-from dqa.program import Coding, Conv2D, FullyConnected, Program, Storage
+from dqa.operators.conv_2d import Conv2D
+from dqa.operators.fully_connected import FullyConnected
+from dqa.program import Coding, Program, Storage
 from dqa.quantization.calibrated import BorderFormat, Calibrated
 from dqa.quantization.decide import decide
 from dqa.quantization.formats import Reason, TensorFormat, whole

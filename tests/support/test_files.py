@@ -240,3 +240,19 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def test_a_directory_is_on_the_disk_before_it_takes_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut leaves the old one or the whole new one."""
+    out, early = tmp_path / "out", set[int]()
+    monkeypatch.setattr(os, "fsync", lambda handle: None if out.exists() else early.add(os.fstat(handle).st_ino))
+    with staged(out) as new:
+        fill(new, {"a": "1", "sub/b": "2"})
+    assert {path.stat().st_ino for path in (out, out / "a", out / "sub", out / "sub" / "b")} <= early
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, early = tmp_path / "file", set[int]()
+    monkeypatch.setattr(os, "fsync", lambda handle: None if path.exists() else early.add(os.fstat(handle).st_ino))
+    files.write_atomically(path, "3")
+    assert path.stat().st_ino in early

@@ -51,11 +51,11 @@ def cut(graph: Graph, hooks: Sequence[int]) -> list[Stage]:
         for index in op.outputs:
             ready[index] = number[place] + (index in hooks)
     count = max(number.values(), default=0) + 1
-    groups = [tuple(op for place, op in enumerate(graph.ops) if number[place] == stage) for stage in range(count)]
-    own = [{index for op in ops for index in op.outputs} for ops in groups]
-    read = [{index for op in ops for index in op.inputs if not graph.tensors[index].is_constant} for ops in groups]
+    parts = [tuple(op for place, op in enumerate(graph.ops) if number[place] == stage) for stage in range(count)]
+    own = [{index for op in ops for index in op.outputs} for ops in parts]
+    read = [{index for op in ops for index in op.inputs if not graph.tensors[index].is_constant} for ops in parts]
     stages = []
-    for stage, ops in enumerate(groups):
+    for stage, ops in enumerate(parts):
         later = set(graph.outputs).union(*read[stage + 1 :])
         writes = tuple(index for op in ops for index in op.outputs if index in later or index in hooks)
         reads = tuple(sorted(read[stage] - own[stage]))

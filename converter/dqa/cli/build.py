@@ -3,60 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Unpack
 
 import click
 
-from dqa.cli.common import (
-    board_option,
-    out_argument,
-    output_options,
-    progress,
-    protocol_option,
-    rows_pushed,
-    runtime_options,
-    table,
-    talk,
-    warn,
-    write_json,
-)
-from dqa.support.settings import DQA_ONLY, firmware_runtime
+from dqa.cli.common import output_options, progress, table, talk, warn, write_json
+from dqa.cli.firmware import FirmwareOptions, firmware_options, settings, verbose_option
 from dqa.support.version import __version__
 
 
 @click.command()
-@out_argument
-@board_option
-@runtime_options
-@protocol_option(DQA_ONLY)
+@firmware_options
 @click.option("--bare", is_flag=True, help="With the compiler alone, without PlatformIO: firmware.elf, .bin and .hex.")
-@click.option("--profile", is_flag=True, help="Firmware for dqa profile.")
-@click.option("-v", "--verbose", is_flag=True, help="Show PlatformIO's output.")
+@verbose_option
 @output_options
-def build(
-    out: Path,
-    board: str,
-    runtime: str | None,
-    tflm: Path | None,
-    protocol: str,
-    bare: bool,
-    profile: bool,
-    verbose: bool,
-    quiet: bool,
-    json_path: Path | None,
-) -> None:
+def build(bare: bool, verbose: bool, quiet: bool, json_path: Path | None, **asked: Unpack[FirmwareOptions]) -> None:
     """Build the firmware of OUT, a directory of `dqa convert`, with PlatformIO, or with the compiler alone."""
     from dqa.device.build import build as build_firmware
 
-    runtime = firmware_runtime(runtime, tflm)
-    with progress(quiet or verbose).task(f"Building for {board}", None):
-        pushed = rows_pushed(out, board, runtime)
-        result = build_firmware(out, board, runtime, tflm, quiet=not verbose, pushed=pushed, bare=bare, protocol=protocol, profile=profile)
+    with progress(quiet or verbose).task(f"Building for {asked['board']}", None):
+        firmware = settings(asked)
+        result = build_firmware(**firmware, quiet=not verbose, bare=bare)
     data = {
         "dqa": __version__,
         "program_sha256": result.program_sha256,
-        "board": board,
-        "runtime": runtime,
-        "protocol": protocol,
+        "board": firmware["board"],
+        "runtime": firmware["runtime"],
+        "protocol": firmware["protocol"],
         "builder": result.builder,
         "elf": str(result.elf),
         "map": str(result.map_file),
@@ -75,4 +48,4 @@ def build(
         ]
         if result.stack is not None:
             rows.append(["stack, at most", f"{result.stack:,}"])
-        table("\n".join(map(str, (result.elf, *result.images()))), ["bytes of", board], rows)
+        table("\n".join(map(str, (result.elf, *result.images()))), ["bytes of", firmware["board"]], rows)

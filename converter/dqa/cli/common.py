@@ -165,15 +165,3 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     if title:
         print(title)
     console.print(drawn)
-
-
-def rows_pushed(out: Path, board: str, runtime: str) -> bool:
-    """Whether the firmware of OUT takes its input row by row.
-
-    Raises BoardError for an unknown board, InputError where OUT holds no model.
-    """
-    from dqa.device.boards import load_board
-    from dqa.report import load_interface
-
-    load_board(board)
-    return load_interface(out).pushed_on(runtime)

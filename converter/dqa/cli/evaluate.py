@@ -14,7 +14,7 @@ from dqa.support.settings import METRICS
 @click.command()
 @out_argument
 @click.option("--data", type=click.Path(path_type=Path), required=True, metavar="X.npz", help="Samples `x`, answers `y`, clips `group`.")
-@click.option("--target", default="host", show_default=True, metavar="TARGET", help="host, tflm-host, sim:BOARD or serial:PORT.")
+@click.option("--target", default="host", metavar="TARGET", help="host, tflm-host, sim:BOARD, renode:BOARD, serial:PORT.  [default: host]")
 @runtime_options
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Use the first N samples.")
 @click.option("--metric", type=click.Choice(METRICS), help="Of the answers.  [default: by the kind of task]")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from dqa.cli.common import out_argument, output_options, progress, protocol_option, rows_pushed, runtime_options, talk, warn, write_json
+from dqa.cli.common import out_argument, output_options, progress, protocol_option, runtime_options, talk, warn, write_json
+from dqa.cli.firmware import rows_pushed
 from dqa.errors import BoardError, InputError, RecipeError
 from dqa.support.settings import BOTH, firmware_runtime
 

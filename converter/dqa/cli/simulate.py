@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dqa.cli.common import board_option, out_argument, output_options, progress, rows_pushed, runtime_options, talk, write_json
+from dqa.cli.common import board_option, out_argument, output_options, progress, runtime_options, talk, write_json
+from dqa.cli.firmware import rows_pushed
 from dqa.errors import InputError, RecipeError
 from dqa.support.files import failure
 from dqa.support.settings import BACKENDS, firmware_runtime

@@ -9,7 +9,7 @@ import numpy as np
 
 from dqa.codegen.comments import comment, edge_comment, huffman_comment, operator_comment, values_comment
 from dqa.program import BOOK, Image, Program, Section
-from dqa.program.layout import EDGE, HEADER, OPERATOR
+from dqa.program.structs import EDGE, HEADER, OPERATOR
 
 LINE_BYTES = 16
 

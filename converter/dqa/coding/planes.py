@@ -1,4 +1,9 @@
-"""The code plane of a row: `n` bits per value in sub-planes of 8, 4, 2 and 1 bits (docs/format.md, section 2)."""
+"""The code plane of a row: `n` bits per value in sub-planes of 8, 4, 2 and 1 bits (docs/format.md, section 2, "Code plane").
+
+n is the sum of the sub-planes' widths: 7 bits are a plane of 4 (the highest bits), one of 2 and one of 1, one after the other, each of
+whole 32-bit words. In a word of width w the even values fill the low half and the odd ones the high half, w bits each, from bit 0 and bit
+16 up, so that a shift and a mask give two neighbours.
+"""
 
 from __future__ import annotations
 

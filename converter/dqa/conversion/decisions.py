@@ -15,7 +15,7 @@ from dqa.data import dataset as datasets
 from dqa.errors import RecipeError
 from dqa.frontend import FloatModel
 from dqa.lowering.build import build, edge_order
-from dqa.lowering.passing import passing
+from dqa.lowering.flow import flowing
 from dqa.lowering.planned import Planned, Planner
 from dqa.operators.registry import float_operator
 from dqa.partition.extract import tensor_name
@@ -166,7 +166,7 @@ def _passing(network: Calibrated, free: Sequence[FreeRange]) -> tuple[tuple[int,
     order = edge_order(network.graph)
     alone = {one.members[0] for one in free if len(one.members) == 1}
     program = build(network.graph, whole, weight_bits=network.config.weight_bits)
-    found = passing(program, {number for number, tensor in enumerate(order) if tensor in alone}, network.config.packing.bits)
+    found = flowing(program, {number for number, tensor in enumerate(order) if tensor in alone}, network.config.packing.bits)
     return (found.phases if found.edges else None), {order[number] for number in found.edges}
 
 

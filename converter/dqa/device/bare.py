@@ -38,7 +38,7 @@ def build(
     profile: the number of the program's operators for profiling firmware, else 0.
     """
     chosen = load_board(board)
-    folder = project.write(out).folder.resolve()
+    folder = project.write(out, interpreter=tflm is not None).folder.resolve()
     kind = variant("tflm" if tflm else "standalone", pushed, protocol, profile > 0)
     target = folder / ".pio" / (f"bare-{kind}-portable" if portable else f"bare-{kind}") / board
     target.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from dqa.device import board_file
 from dqa.errors import BoardError
 from dqa.support import resources
 
@@ -20,7 +21,6 @@ PROOFS = {"qemu": "run in QEMU", "renode": "run in Renode", "linked": "linked, n
 CHIP_NAMES = {"pyocd", "probe-rs"}
 """The tools that name chips."""
 
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
 _PINS = ((re.compile(r"P([A-K])(\d+)"), 16, "A"), (re.compile(r"P(\d)\.(\d+)"), 32, "0"), (re.compile(r"GP()(\d+)"), 0, ""))
 """How pins are written: STM32's PG7, Nordic's P1.03, Raspberry Pi's GP0; pins per port, and the first port."""
 
@@ -158,15 +158,8 @@ class Board:
         return tuple(f"-Wl,--defsym={name}={value:#x}" for name, value in values.items())
 
 
-def _size(text: str) -> int:
-    match = re.fullmatch(r"(\d+)([KM]?)", text)
-    if not match:
-        raise ValueError(f"size {text!r}")
-    return int(match[1]) * _UNITS[match[2]]
-
-
 def _region(data: dict[str, str]) -> Region:
-    return Region(int(data["origin"], 0), _size(data["size"]))
+    return Region(board_file.address("origin", data["origin"]), board_file.size("size", data["size"]))
 
 
 def _pin(text: str) -> int:
@@ -174,7 +167,7 @@ def _pin(text: str) -> int:
         if match := pattern.fullmatch(text):
             port = ord(match[1]) - ord(first) if match[1] else 0
             return port * pins + int(match[2])
-    raise ValueError(f"pin {text!r}")
+    raise ValueError(f"pin {text!r}: expected one as PG7, P1.03 or GP0")
 
 
 def _numbers(data: dict[str, Any]) -> dict[str, Any]:
@@ -184,6 +177,7 @@ def _numbers(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _board(name: str, data: dict[str, Any]) -> Board:
+    board_file.check(name, data, STACK_SIZE)
     parsed = ("memory", "uart", "counter", "qemu", "platformio", "cpu_flags")
     fields = {key: data[key] for key in data if key not in parsed}
     memory = {key: _region(region) for key, region in data["memory"].items()}
@@ -214,7 +208,7 @@ def list_boards() -> tuple[Board, ...]:
     for file in resources.path("boards").glob("*.json"):
         try:
             boards.append(_board(file.stem, json.loads(file.read_text(encoding="utf-8"))))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise BoardError(f"board file {file} is broken: {error}", hint="see docs/boards.md for its fields") from error
     return tuple(sorted(boards, key=lambda board: (not board.simulated, board.name)))
 

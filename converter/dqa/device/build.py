@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dqa.device import bare as direct
-from dqa.device import mlperf, project, registry, tflm_arena, tflm_tree
+from dqa.device import interpreted, mlperf, project, registry, tflm_arena, tflm_tree
 from dqa.device.boards import Board, load_board
 from dqa.device.built import BuildResult, publish, result, variant
 from dqa.device.tflm_tree import Tflm
@@ -139,8 +139,10 @@ def _make(
     if profile:
         check_profile(runtime, protocol)
     tree = tflm_tree.find(board, tflm) if runtime == "tflm" else None
+    if tree:
+        tflm_tree.check_builtins(tree, interpreted.load(out).builtins)
     manifest.settle(out)
-    written = project.write(out)
+    written = project.write(out, interpreter=tree is not None)
     operators = operator_count(out) if profile else 0
     try:
         inside, note = tflm_arena.sized(out, tree) if tree else (None, "")

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 
 import numpy as np
 
+from dqa.device import backends, interpreted
 from dqa.device.boards import Board, list_boards, load_board
 from dqa.device.build import build
 from dqa.device.built import BuildResult, found
 from dqa.device.client import Device, refused_program
 from dqa.device.link import SerialLink
 from dqa.device.protocol import NOT_KNOWN, Hello, RunReply, Stats
+from dqa.device.renode.find import find
+from dqa.device.renode.simulator import RenodeSimulator
 from dqa.device.simulate import Simulator
 from dqa.errors import BoardError, DataError, InputError, ToolError
 from dqa.support.arrays import UInt8
@@ -26,15 +28,14 @@ from dqa.support.arrays import UInt8
 SERIAL_BAUD = 115200
 SIMULATED_REPLY_TIMEOUT = 20.0
 """Seconds; a simulator that died is noticed at once, one on a busy host may be slow."""
-_CRC_AT = 12
-"""Where a program keeps its checksum (docs/format.md)."""
 
 
 @dataclass(frozen=True, eq=False)
 class DeviceResult:
     """outputs (N, output bytes); sizes in bytes; None where the target cannot tell.
 
-    instructions: exact, of the first sample's inference (simulated boards); where rows are pushed, the sum over its calls, each rounded.
+    instructions: of the first sample's inference (simulated boards; exact in QEMU); where rows are pushed, the sum over its calls, each
+    rounded.
     microseconds: mean of an inference (real boards). stack: most taken by loading or an inference; stack_bound: the most it can be.
     link: what happened on the way and was mended, by kind: requests repeated (repeats), inferences begun again (restarts), starts of the
     board (boots), connections that came back (reconnects).
@@ -68,7 +69,7 @@ def run_samples(
     *,
     pushed: bool = False,
 ) -> DeviceResult:
-    """Runs `inputs` (N, input bytes) of the model OUT on "sim:BOARD" (built first) or on "serial:PORT" (flashed before).
+    """Runs `inputs` (N, input bytes) of the model OUT on "sim:BOARD" or "renode:BOARD" (built first), or on "serial:PORT" (flashed before).
 
     pushed: build for input row by row; a board that was flashed tells which it takes.
 
@@ -84,9 +85,14 @@ def run_samples(
         if not board.simulated:
             raise BoardError(f"board {place} is not simulated", hint="flash it and use --target serial:PORT")
         return run_simulated(board, out, build(out, place, runtime, tflm, pushed=pushed), inputs, jobs, measure, step)
+    if kind == "renode" and place:
+        board = load_board(place)
+        backends.check(board, backends.RENODE)
+        find()  # before the build
+        return _in_renode(board, out, build(out, place, runtime, tflm, pushed=pushed), inputs, step)
     if kind == "serial" and place:
         return _on_serial(place, out, inputs, step, runtime)
-    raise InputError(f"unknown target {target!r}", hint="sim:BOARD or serial:PORT")
+    raise InputError(f"unknown target {target!r}", hint="sim:BOARD, renode:BOARD or serial:PORT")
 
 
 def run_simulated(
@@ -182,22 +188,56 @@ def _workers(count: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+def _in_renode(board: Board, out: Path, built: BuildResult, inputs: UInt8, step: Callable[[int], None]) -> DeviceResult:
+    """A run fails, too, where the firmware touches what the board does not have, and where Renode does not come to an end."""
+    with RenodeSimulator(board, built.elf) as simulator:
+        try:
+            hello, ticks, result = _through_port(simulator.port, out, inputs, step, built, SIMULATED_REPLY_TIMEOUT, simulator.check)
+        except ToolError:
+            simulator.check()  # says why nothing came
+            raise
+    # the counter of the processor runs at its clock, of which Renode makes one tick for each instruction
+    counted = round(ticks[0] * hello.clock_hz / hello.counter_hz) if ticks[0] else None
+    note = "instructions are those of Renode's time, to within some ten"
+    return replace(result, instructions=counted, notes=(*built.notes, *result.notes, *([note] if counted else [])))
+
+
 def _on_serial(port: str, out: Path, inputs: UInt8, step: Callable[[int], None], runtime: str) -> DeviceResult:
-    device = Device(SerialLink(port, SERIAL_BAUD))
+    hello, ticks, result = _through_port(port, out, inputs, step, runtime)
+    real = next((board for board in list_boards() if board.name == hello.board and not board.simulated), None)
+    if real is None:
+        return result
+    return replace(result, microseconds=float(np.mean(ticks)) * 1e6 / hello.counter_hz, notes=_clock(real, hello))
+
+
+def _through_port(
+    port: str,
+    out: Path,
+    inputs: UInt8,
+    step: Callable[[int], None],
+    firmware: BuildResult | str,
+    reply_timeout: float | None = None,
+    look: Callable[[], None] = lambda: None,
+) -> tuple[Hello, list[int], DeviceResult]:
+    """What a board at a serial port answers, with the ticks of each inference; look: called after each, may raise ToolError.
+
+    firmware: what runs there or, where it was flashed before, its runtime.
+    """
+    link = SerialLink(port, SERIAL_BAUD)
+    device = Device(link) if reply_timeout is None else Device(link, reply_timeout=reply_timeout)
     try:
         hello = device.hello()
         check(hello, out, inputs)
         replies = []
         for sample in inputs:
             replies.append(device.infer(hello, sample.tobytes()))
+            look()
             step(1)
         stats = device.stats()
     finally:
         device.close()
-    built = found(out, hello.board, runtime, pushed=hello.row_size > 0)
-    ticks = float(np.mean([reply.ticks for _, reply in replies]))
-    real = next((board for board in list_boards() if board.name == hello.board and not board.simulated), None)
-    return DeviceResult(
+    built = found(out, hello.board, firmware, pushed=hello.row_size > 0) if isinstance(firmware, str) else firmware
+    result = DeviceResult(
         outputs=_rows(replies),
         ram_static=stats.static_ram,
         stack=_stack(replies, [stats]),
@@ -207,9 +247,8 @@ def _on_serial(port: str, out: Path, inputs: UInt8, step: Callable[[int], None],
         stack_bound=built.stack if built else None,
         flash_code=built.flash_code if built else None,
         flash_model=built.flash_model if built else None,
-        microseconds=ticks * 1e6 / hello.counter_hz if real else None,
-        notes=_clock(real, hello) if real else (),
     )
+    return hello, [reply.ticks for _, reply in replies], result
 
 
 def _clock(board: Board, hello: Hello) -> tuple[str, ...]:
@@ -223,10 +262,7 @@ def check(hello: Hello, out: Path, inputs: UInt8) -> None:
     """Whether a device runs the program of OUT, and takes inputs (N, bytes) like these: ProgramError, InputError, DataError if not."""
     if hello.load_status != 0:
         raise refused_program(hello.load_status)
-    try:
-        crc = struct.unpack_from("<I", (out / "model.dqa").read_bytes(), _CRC_AT)[0]
-    except (OSError, struct.error) as error:
-        raise InputError(f"{out / 'model.dqa'} cannot be read: {error}", hint="run dqa convert again") from error
+    crc = interpreted.crc(out)
     if hello.program_crc != crc:
         message = f"the board runs another model (program {hello.program_crc:#010x}, {out} is {crc:#010x})"
         raise InputError(message, hint=f"build {out} again; a real board takes: dqa flash {out} --board {hello.board}")

@@ -46,7 +46,7 @@ def flash(
     _check_options(tool, port, probe, recover)
     if profile:
         check_profile(runtime, protocol)
-    project.check(out)  # before a chip is erased
+    project.check(out, interpreter=runtime == "tflm")  # before a chip is erased
     mlperf.defines(out, protocol)
 
     def built() -> Path:
@@ -55,6 +55,7 @@ def flash(
     if tool in ("pyocd", "probe-rs"):
         debugger = tools.DebugTool(tool, chosen, verbose=not quiet)
         found = debugger.probe(probe)
+        debugger.check_name()
         if recover:
             debugger.recover(found)
         debugger.check_chip(found)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from dqa.device import interpreted
 from dqa.device.boards import list_boards
 from dqa.errors import InputError
-from dqa.report import program_sha256, refuse_mixed
+from dqa.report import mixed_sections, program_sha256, refuse_mixed
 from dqa.support import manifest, resources
 from dqa.support.files import write_atomically
 
@@ -50,21 +51,23 @@ def create(out: Path, program: str) -> None:
     manifest.create(folder, KIND, program)
 
 
-def check(out: Path) -> None:
-    """Raises InputError if OUT holds no model that DQA runs alone."""
+def check(out: Path, *, interpreter: bool = False) -> None:
+    """Raises InputError if OUT holds no model, or one with builtins, which takes an interpreter."""
     if not (out / "src" / "model.h").is_file():
         if (out / "report.json").is_file():
-            refuse_mixed(out, "the firmware of dqa")
+            if interpreter and mixed_sections(out) is not None:
+                return
+            refuse_mixed(out, "firmware without TensorFlow Lite Micro")
         raise InputError(f"{out} holds no converted model", hint="run dqa convert first and give its output directory")
 
 
-def write(out: Path) -> Project:
-    """Writes OUT/firmware for the model in OUT/src, or brings it up to date.
+def write(out: Path, *, interpreter: bool = False) -> Project:
+    """Writes OUT/firmware for the model in OUT, or brings it up to date. interpreter: for firmware with TensorFlow Lite Micro.
 
     Files that did not change are left alone, so that a rebuild is quick; what someone changed is left alone, too. Raises InputError if OUT
-    holds no model that DQA runs alone, or something else has the name of a file of the project.
+    holds no model that such firmware runs, or something else has the name of a file of the project.
     """
-    check(out)
+    check(out, interpreter=interpreter)
     edited = manifest.refresh(out / FOLDER, _files(out), KIND, program_sha256(out), whole=True)
     return Project(out / FOLDER, tuple(edited))
 
@@ -75,9 +78,11 @@ def _files(out: Path) -> dict[str, bytes]:
     found = {"platformio.ini": platformio_ini().encode()}
     for name in _COPIED:
         found |= {path.relative_to(sources).as_posix(): path.read_bytes() for path in _sources(sources / name)}
-    found |= {f"model/{path.name}": path.read_bytes() for path in _sources(out / "src")}
     if (out / "model.tflite").is_file():
         found["model.tflite"] = (out / "model.tflite").read_bytes()
+        found |= {f"model/{name}": content for name, content in interpreted.files(interpreted.load(out)).items()}
+    if (out / "src").is_dir():
+        found |= {f"model/{path.name}": path.read_bytes() for path in _sources(out / "src")}
     text = resources.path("LICENSE").read_bytes()
     libraries = {"/".join(name.split("/")[:2]) for name in found if name.startswith("lib/")}
     return found | {f"{folder}LICENSE": text for folder in ("", *(f"{library}/" for library in sorted(libraries)))}

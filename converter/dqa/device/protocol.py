@@ -50,11 +50,6 @@ class Refusal(IntEnum):
     STACK = 13
 
 
-class CounterKind(IntEnum):
-    FPGAIO = 1
-    SYSTICK = 2
-
-
 @dataclass(frozen=True)
 class Frame:
     """`type` 0..255, `sequence` 0..2^32 - 1: the number a reply repeats of its request; at most PAYLOAD_MAX bytes of payload."""
@@ -107,10 +102,10 @@ class Receiver:
             del held[: len(SYNC)]  # a real frame may begin right after a false sync
 
 
-def _unpack(layout: struct.Struct, payload: bytes) -> tuple[int, ...]:
-    if len(payload) < layout.size:
-        raise ValueError(f"payload of {len(payload)} bytes, at least {layout.size} expected")
-    return layout.unpack_from(payload)
+def _unpack(fields: struct.Struct, payload: bytes) -> tuple[int, ...]:
+    if len(payload) < fields.size:
+        raise ValueError(f"payload of {len(payload)} bytes, at least {fields.size} expected")
+    return fields.unpack_from(payload)
 
 
 @dataclass(frozen=True)
@@ -134,13 +129,13 @@ class Hello:
     row_size: int
     boot: int
 
-    _LAYOUT = struct.Struct("<HBBIIIIIIHII")
+    _FIELDS = struct.Struct("<HBBIIIIIIHII")
 
     @classmethod
     def decode(cls, payload: bytes) -> Hello:
         """ValueError if the payload is too short."""
-        name = payload[cls._LAYOUT.size :].decode("ascii", "replace")
-        return cls(name, *_unpack(cls._LAYOUT, payload))
+        name = payload[cls._FIELDS.size :].decode("ascii", "replace")
+        return cls(name, *_unpack(cls._FIELDS, payload))
 
 
 @dataclass(frozen=True)
@@ -183,15 +178,15 @@ class OperatorRecord:
     rows: int
     crc: int
 
-    _LAYOUT = struct.Struct("<QII")
+    _FIELDS = struct.Struct("<QII")
 
     @classmethod
     def decode(cls, payload: bytes) -> tuple[int, list[OperatorRecord]]:
         """The number of all operators, and the records, of a reply to PROFILE; ValueError if the payload is of another size."""
         (count,) = _unpack(struct.Struct("<H"), payload)
-        if len(payload) < 2 + cls._LAYOUT.size or (len(payload) - 2) % cls._LAYOUT.size:
+        if len(payload) < 2 + cls._FIELDS.size or (len(payload) - 2) % cls._FIELDS.size:
             raise ValueError(f"payload of {len(payload)} bytes holds no whole records")
-        return count, [cls(*fields) for fields in cls._LAYOUT.iter_unpack(payload[2:])]
+        return count, [cls(*fields) for fields in cls._FIELDS.iter_unpack(payload[2:])]
 
 
 def write_input(run: int, offset: int, data: bytes) -> bytes:

@@ -62,6 +62,8 @@ def _known(cache: Path) -> dict[str, int]:
 
 def _measured(out: Path, board: Board, tree: TflmTree) -> int | None:
     loaded, size = _run(out, board, tree, None)
+    if not loaded:  # builtins may keep more than was estimated
+        loaded, size = _run(out, board, tree, board.arena.size // 2)
     more = 0
     while loaded:
         try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -19,6 +20,7 @@ from dqa.support import processes
 
 VARIABLE = "DQA_TFLM_DIR"
 _HEADER = Path("tensorflow/lite/micro/micro_interpreter.h")
+_RESOLVER = Path("tensorflow/lite/micro/micro_mutable_op_resolver.h")
 _DOWNLOADS = Path("tensorflow/lite/micro/tools/make/downloads")
 _FLATBUFFERS = _DOWNLOADS / "flatbuffers/include/flatbuffers/flatbuffers.h"
 _INCLUDES = (Path(), _DOWNLOADS / "flatbuffers/include", _DOWNLOADS / "gemmlowp", _DOWNLOADS / "ruy")
@@ -54,7 +56,7 @@ def find(board: Board, directory: Path | None) -> TflmTree:
     if named is None:
         raise InputError("runtime tflm needs a TensorFlow Lite Micro tree", hint=f"give it with --tflm DIR or {VARIABLE}")
     root = named.resolve()
-    for file in (_HEADER, _FLATBUFFERS):
+    for file in (_HEADER, _RESOLVER, _FLATBUFFERS):
         if not (root / file).is_file():
             raise InputError(f"{root} is no built TensorFlow Lite Micro tree: {file} is missing", hint=_make_hint(board))
     libraries = sorted(root.glob(f"gen/*/lib/{_LIBRARY}"))
@@ -68,6 +70,17 @@ def find(board: Board, directory: Path | None) -> TflmTree:
         return TflmTree(root, library, usable[library], _version(root))
     others = "; ".join(f"{library.parent.parent.name}: {is_for}" for library, is_for in found.items())
     raise InputError(f"no {_LIBRARY} for {board.core} ({wanted}) in {root / 'gen'}; found {others}", hint=_make_hint(board))
+
+
+def check_builtins(tree: TflmTree, names: Sequence[str]) -> None:
+    """InputError where the tree's resolver does not know a builtin by its name: Conv2D for AddConv2D."""
+    text = (tree.root / _RESOLVER).read_text(encoding="utf-8", errors="replace")
+    lacking = [name for name in names if not re.search(rf"\bAdd{name}\(", text)]
+    if lacking:
+        raise InputError(
+            f"TensorFlow Lite Micro in {tree.root} (version {tree.version}) does not have {', '.join(lacking)}, which the model uses",
+            hint="take a newer TensorFlow Lite Micro, or replace these operators in the model",
+        )
 
 
 def environment(tflm: Tflm, project: Path) -> dict[str, str]:

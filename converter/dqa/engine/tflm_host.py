@@ -25,14 +25,15 @@ import numpy.typing as npt
 from dqa.engine.compile import executor_includes, executor_sources, shared_library
 from dqa.engine.tflm_worker import FRAME, MODEL
 from dqa.errors import DataError, DqaError, ProgramError, ToolError
-from dqa.program import Edge, Layout, Lut, Port, Program, Storage, scratch_bytes, write
+from dqa.operators.lut import Lut
+from dqa.program import Edge, Layout, Port, Program, Storage, scratch_bytes, write
 from dqa.support import processes, resources
 from dqa.support.arrays import Int8, UInt8
 from dqa.tflite.reader import Contents, read_contents
 from dqa.tflite.writer import write_tflite
 
 WHEEL = "0.dev20260925222358"
-"""The version of tflite-micro whose memory layout tflm_shim.c knows."""
+"""The version of tflite-micro whose structures tflm_shim.c knows."""
 
 HINT = f"pip install tflite-micro=={WHEEL}; its wheels are for Linux on x86-64"
 _OVERHEAD = 1 << 18
@@ -40,12 +41,12 @@ _OVERHEAD = 1 << 18
 _BATCH = 16
 """Samples in a request."""
 _TIMEOUT_S = 600
-"""For a request; an interpreter that is wrong about the layout may also hang."""
+"""For a request; an interpreter that is wrong about them may also hang."""
 
 
 @cache
 def _library() -> Path:
-    """The compiled DQA operator. Raises ToolError where the wheel is missing or not the one whose layout is known."""
+    """The compiled DQA operator. Raises ToolError where the wheel is missing or not the one whose structures are known."""
     if not sys.platform.startswith("linux") or platform.machine() != "x86_64":
         raise ToolError("TensorFlow Lite Micro's interpreter runs on Linux on x86-64 only", hint="use --target host")
     try:

@@ -37,8 +37,8 @@ def evaluate(
 ) -> EvaluateResult:
     """Evaluates OUT on the samples of an .npz and brings the report in OUT up to date with the result.
 
-    target: "host", "tflm-host", "sim:BOARD" or "serial:PORT". limit: the first so many samples. metric: top1, auc, miou, mse or None for
-    the model's own or the task's usual one. runtime: of a board's firmware, "standalone" (None: this) or "tflm"; tflm: see
+    target: "host", "tflm-host", "sim:BOARD", "renode:BOARD" or "serial:PORT". limit: the first so many samples. metric: top1, auc, miou,
+    mse or None for the model's own or the task's usual one. runtime: of a board's firmware, "standalone" (None: this) or "tflm"; tflm: see
     dqa.device.build, for simulated boards, whose firmware is built here.
     output: the name of the output whose answers `y` holds, of a model with several; the first without it.
     Raises InputError, DataError, RecipeError (options of which one has no effect), ProgramError, BoardError, ToolError.
@@ -55,7 +55,7 @@ def evaluate(
     with subjects.labels_of(subject.interface, subject.head):
         chosen = subject.chosen_metric()
         float_value = subject.value(chosen, floats)
-    reference = targets.on_host(subject, jobs, progress)
+    reference = targets.on_host(place, subject, jobs, progress)
     run = reference if place.kind == "host" and reference is not None else targets.on_target(place, subject, jobs, progress)
     if program_sha256(subject.out) != subject.identity.program:
         raise ProgramError(f"'{out}' was converted again while it was evaluated", hint="evaluate it again")

@@ -9,17 +9,21 @@ from typing import Any
 import numpy as np
 
 from dqa.engine.host import HostModel
-from dqa.errors import DataError, InputError, RecipeError
+from dqa.errors import DataError, InputError, RecipeError, ToolError
 from dqa.evaluation.subject import Subject, read_file
 from dqa.report import refuse_mixed
 from dqa.support.arrays import UInt8
 from dqa.support.progress import Progress
 from dqa.support.settings import firmware_runtime
 
+_BUILT = {"sim", "renode"}
+"""Kinds of targets whose firmware is built for the evaluation."""
+_ON_BOARD = {*_BUILT, "serial"}
+
 
 @dataclass(frozen=True)
 class Target:
-    """name: as the user wrote it. kind: host, tflm-host, sim or serial. runtime, tflm: of a board's firmware."""
+    """name: as the user wrote it. kind: host, tflm-host, or one of _ON_BOARD. runtime, tflm: of a board's firmware."""
 
     name: str
     kind: str
@@ -28,7 +32,7 @@ class Target:
 
     @property
     def on_board(self) -> bool:
-        return self.kind in {"sim", "serial"}
+        return self.kind in _ON_BOARD
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +47,15 @@ class Run:
 def parse(name: str, runtime: str | None, tflm: Path | None) -> Target:
     """Raises InputError for an unknown target, RecipeError for an option that has no effect with it."""
     kind, _, place = name.partition(":")
-    on_board = kind in {"sim", "serial"}
+    on_board = kind in _ON_BOARD
     if (kind not in {"host", "tflm-host"} and not on_board) or bool(place) != on_board:
-        raise InputError(f"target: expected host, tflm-host, sim:BOARD or serial:PORT, got '{name}'")
-    for option, value, used in (("runtime", runtime, on_board), ("tflm", tflm, kind == "sim")):
+        raise InputError(f"target: expected host, tflm-host, sim:BOARD, renode:BOARD or serial:PORT, got '{name}'")
+    for option, value, used in (("runtime", runtime, on_board), ("tflm", tflm, kind in _BUILT)):
         if value is not None and not used:
             hint = (
-                "runtime is of a board's firmware: sim:BOARD or serial:PORT" if option == "runtime" else "firmware is built for sim:BOARD"
+                "runtime is of a board's firmware: sim:BOARD, renode:BOARD or serial:PORT"
+                if option == "runtime"
+                else "firmware is built for sim:BOARD and renode:BOARD"
             )
             raise RecipeError(f"{option} has no effect with target {name}", hint=hint)
     return Target(name, kind, firmware_runtime(runtime, tflm), tflm)
@@ -57,18 +63,25 @@ def parse(name: str, runtime: str | None, tflm: Path | None) -> Target:
 
 def check(target: Target, subject: Subject) -> None:
     """Raises InputError where the target cannot run the model."""
-    if subject.program is None and target.kind != "tflm-host":
+    if subject.program is None and target.kind != "tflm-host" and target.runtime != "tflm":
         refuse_mixed(subject.out, f"target {target.name}")
 
 
-def on_host(subject: Subject, jobs: int | None, progress: Progress) -> Run | None:
-    """What every target must answer; None for a model with TFLite builtins, which the host engine cannot run."""
+def on_host(target: Target, subject: Subject, jobs: int | None, progress: Progress) -> Run | None:
+    """What every target must answer. Of a model with TFLite builtins what a board must: the interpreter's answers, None without it."""
     if subject.program is None:
-        return None
+        return _on_interpreter(subject, progress) if target.on_board else None
     host = HostModel(subject.program, "pushed" if subject.interface.push_rows else "internal")
     with progress.task("Host", len(subject.inputs)) as step:
         result = host.run(subject.inputs, jobs=jobs, progress=step)
     return Run(result.outputs.view(np.uint8), int(result.dropped.sum()))
+
+
+def _on_interpreter(subject: Subject, progress: Progress) -> Run | None:
+    try:
+        return _on_tflm(subject, progress)
+    except ToolError:
+        return None  # the package is an extra, and not for every system
 
 
 def on_target(target: Target, subject: Subject, jobs: int | None, progress: Progress) -> Run:

@@ -19,17 +19,17 @@ _SERVING = re.compile(r"^serving_default_(.+?)(:\d+)?$")
 def layer_name(tensor_name: str, layers: Collection[str] = ()) -> str | None:
     """The layer in a fused tensor name, None if there is none: "m_1/relu_1/Relu;m_1/conv_1/convolution" -> "conv".
 
-    `layers` are the names of the model's layers, if known: Keras appends _1, _2 ... to them while it converts.
+    `layers` are the names of the model's layers, if known: Keras appends one _1, _2 ... to each while it converts.
     """
     parts = [piece.split("/") for piece in tensor_name.split(";") if "/" in piece]
     if not parts:
         return None
     path = min(parts, key=lambda part: _rank(part[-1]))[:-1]
     for part in reversed(path):
+        if (plain := _COPY.sub("", part)) in layers:
+            return plain  # before the whole: "dense_1" is the copy of "dense", and another layer's name besides
         if part in layers:
             return part
-        if (plain := _COPY.sub("", part)) in layers:
-            return plain
     return None if layers else path[-1]
 
 

@@ -31,11 +31,6 @@ FREEZE_HINT = "give the Keras file, or freeze the model: convert it with TFLiteC
 FLOAT_HINT = "give the float32 model: the Keras file, or a .tflite converted without optimizations"
 
 
-def read_graph(data: bytes, source: str) -> Graph:
-    """The network of a .tflite, as read_model gives it."""
-    return read_model(data, source)[0]
-
-
 def read_model(data: bytes, source: str, layers: Collection[str] = (), outputs: Sequence[str] = ()) -> tuple[Graph, Signature | None]:
     """The network of a .tflite, its outputs in the order of its signature, and that signature if it has one that fits.
 

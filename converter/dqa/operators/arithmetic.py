@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dqa.operators.float_base import Folded
+from dqa.operators.float_base import Folded, Format
 from dqa.operators.multiplier import MAX_FACTOR, requantization
 from dqa.operators.records import Requantization
 from dqa.support.arrays import Bool, Float64, Int16
@@ -21,12 +21,12 @@ def requantize(bias: Float64, factor: Float64, floored: Bool) -> Requantization:
     return Requantization(np.clip(shifted, -(2**30), 2**30).astype(np.int32), multiplier, shift)
 
 
-def requantize_sum(folded: Folded, output_scales: Float64, floored: Bool) -> Requantization:
-    """The requantization of a convolution's accumulators.
+def requantize_sum(folded: Folded, target: Format) -> Requantization:
+    """The requantization of the accumulators of what has weights.
 
     An output step finer than 4 accumulator steps carries no information; `finest_useful` keeps scales from getting there.
     """
-    return requantize(folded.bias.astype(np.float64), folded.scales / output_scales, floored)
+    return requantize(folded.bias.astype(np.float64), folded.scales / target.scales, target.rounded_by_writer)
 
 
 def coarsest(output_scales: Float64) -> Float64:

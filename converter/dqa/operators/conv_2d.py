@@ -5,64 +5,32 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
 from dqa.operators import arithmetic
-from dqa.operators.base import Grower, check_array
-from dqa.operators.books import check_book, read_weights, write_weights
+from dqa.operators.base import Grower
+from dqa.operators.convolutions import Convolution
 from dqa.operators.float_base import Answer, FloatWriter, Lowering, Parts, Request, Shape
-from dqa.operators.float_weights import WeightedOperator, why_no_window, with_bias
-from dqa.operators.float_weights import read_weights as read_float_weights
+from dqa.operators.float_weights import WeightedOperator, read_weights, why_no_window, with_bias
 from dqa.operators.float_windows import PaddedSum, float_windows, nhwc, nhwc_shape, read_window, window_shape, write_padded
 from dqa.operators.functions import activate
 from dqa.operators.network import Op, Tensor
-from dqa.operators.parameters import REQUANTIZATION_BYTES, WINDOW_BYTES, Constants, Parameters, window_bytes
-from dqa.operators.records import Edge, Requantization, Window
-from dqa.operators.requantize import PRODUCT, check_requantization, finish, zero_points
-from dqa.operators.windows import Windowed, check_padded_window, window_of, windows
+from dqa.operators.records import Edge, Window
+from dqa.operators.requantize import PRODUCT, finish, zero_points
+from dqa.operators.windows import check_padded_window, window_of, windows
 from dqa.support.arrays import Float32, Int8
 
 
 @dataclass(frozen=True, eq=False)
-class Conv2D(Windowed):
-    """weights int8 (O, kernel_h, kernel_w, I); with a code book (16,) or (O, 16) every weight is one of its values, stored in 4 bits."""
-
-    weights: Int8
-    requantization: Requantization
-    book: Int8 | None = None
-
-    parameter_bytes = WINDOW_BYTES + 4 + REQUANTIZATION_BYTES
-    coded_weights = True
-    instructions_per_mac = 2.6
-
-    @classmethod
-    def read(cls, name: str, inputs: tuple[int, ...], output: int, parameters: Parameters, source: Edge, target: Edge) -> Self:
-        window = parameters.window()
-        shape = (target.channels, window.kernel_h, window.kernel_w, source.channels)
-        return cls(name, inputs, output, window, *read_weights(parameters, shape))
-
-    def write(self, constants: Constants) -> bytes:
-        return window_bytes(self.window) + write_weights(constants, self.weights, self.requantization, self.book)
-
+class Conv2D(Convolution):
     def check(self, inputs: Sequence[Edge], output: Edge) -> None:
-        window, channels = self.window, inputs[0].channels
-        check_padded_window(window, inputs[0], output)
-        check_array(self.weights, np.int8, (output.channels, window.kernel_h, window.kernel_w, channels), "weights")
-        check_book(self, self.weights)
-        check_requantization(self.requantization, output.channels, PRODUCT * window.kernel_h * window.kernel_w * channels)
-
-    @property
-    def books(self) -> Int8 | None:
-        return self.book
+        check_padded_window(self.window, inputs[0], output)
+        self.check_weights(inputs[0], output, PRODUCT)
 
     @property
     def padded(self) -> Window | None:
         return self.window
-
-    def decoded_weights(self) -> int:
-        return 0 if self.book is None else self.weights[0].size
 
     def macs(self, source: Edge, output: Edge) -> int:
         return output.values * math.prod(self.weights.shape[1:])
@@ -93,7 +61,7 @@ class FloatConv2D(WeightedOperator):
     few_bits = True
 
     def read(self, request: Request) -> Answer:
-        weights = read_float_weights(request, 4)
+        weights = read_weights(request, 4)
         dilation = request.positive(5, 1, "dilation_h"), request.positive(4, 1, "dilation_w")
         attributes = read_window(request, (weights.shape[1], weights.shape[2]), dilation)
         attributes |= {"dilation_h": dilation[0], "dilation_w": dilation[1], "activation": request.activation(3)}
@@ -141,7 +109,7 @@ class FloatConv2D(WeightedOperator):
     def lower(self, given: Lowering) -> Conv2D:
         folded = given.folded()
         window = window_of(given.op.attrs, *folded.weights.shape[1:3])
-        requantization = arithmetic.requantize_sum(folded, given.target.scales, given.target.rounded_by_writer)
+        requantization = arithmetic.requantize_sum(folded, given.target)
         return Conv2D(given.op.name, given.inputs, given.output, window, folded.weights, requantization, folded.book)
 
 

@@ -153,7 +153,7 @@ class FloatDepthwiseConv2D(WeightedOperator):
         folded = given.folded()
         window = window_of(given.op.attrs, *folded.weights.shape[1:3])
         weights = np.ascontiguousarray(np.moveaxis(folded.weights[..., 0], 0, 2))
-        requantization = arithmetic.requantize_sum(folded, given.target.scales, given.target.rounded_by_writer)
+        requantization = arithmetic.requantize_sum(folded, given.target)
         return DepthwiseConv2D(given.op.name, given.inputs, given.output, window, weights, requantization)
 
 

@@ -107,7 +107,7 @@ class FloatFullyConnected(WeightedOperator):
 
     def lower(self, given: Lowering) -> FullyConnected:
         folded = given.folded()
-        requantization = arithmetic.requantize_sum(folded, given.target.scales, given.target.rounded_by_writer)
+        requantization = arithmetic.requantize_sum(folded, given.target)
         weights = folded.weights.reshape(folded.weights.shape[0], -1)
         return FullyConnected(given.op.name, given.inputs, given.output, weights, requantization, folded.book)
 

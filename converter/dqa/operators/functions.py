@@ -32,7 +32,7 @@ def _gelu(x: Floating, approximate: bool) -> Floating:
 
 
 @dataclass(frozen=True)
-class Option:
+class BuiltinOption:
     """An attribute of a function: its field in the options table `table` of TFLite's schema, slot 0."""
 
     name: str
@@ -50,7 +50,7 @@ class Function:
     of: Callable[[Floating, dict[str, Any]], Floating]
     positive: bool = False
     fixed_output: tuple[float, float] | None = None
-    option: Option | None = None
+    option: BuiltinOption | None = None
 
 
 UNARY: dict[str, Function] = {
@@ -65,15 +65,14 @@ UNARY: dict[str, Function] = {
     "SWISH": Function(lambda x, _: x * _sigmoid(x)),
     "LEAKY_RELU": Function(
         lambda x, attrs: np.where(x > 0, x, x * attrs["alpha"]),
-        option=Option("alpha", "LeakyReluOptions", float),
+        option=BuiltinOption("alpha", "LeakyReluOptions", float),
     ),
-    "GELU": Function(lambda x, attrs: _gelu(x, attrs["approximate"]), option=Option("approximate", "GeluOptions", bool)),
+    "GELU": Function(lambda x, attrs: _gelu(x, attrs["approximate"]), option=BuiltinOption("approximate", "GeluOptions", bool)),
     "ABS": Function(lambda x, _: np.abs(x)),
     "EXP": Function(lambda x, _: np.exp(x)),
     "SQUARE": Function(lambda x, _: x * x, positive=True),
 }
 """The functions by TFLite's name; SWISH, x * LOGISTIC(x), is ours. Each is an operator, run by the program's LUT."""
-UNARY_KINDS = frozenset(UNARY)
 
 
 def unary(kind: str, attrs: dict[str, Any], x: Floating) -> Floating:

@@ -8,23 +8,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
 from dqa.operators import arithmetic
-from dqa.operators.base import Grower, check_array, require
-from dqa.operators.books import check_book, read_weights, write_weights
+from dqa.operators.base import Grower, require
+from dqa.operators.convolutions import Convolution
 from dqa.operators.float_base import Answer, Attributes, FloatWriter, Lowering, Parts, Request, Shape
-from dqa.operators.float_weights import WeightedOperator, with_bias
-from dqa.operators.float_weights import read_weights as read_float_weights
+from dqa.operators.float_weights import WeightedOperator, read_weights, with_bias
 from dqa.operators.float_windows import nhwc, nhwc_shape, padding
 from dqa.operators.functions import activate
 from dqa.operators.network import Op, Tensor
-from dqa.operators.parameters import REQUANTIZATION_BYTES, WINDOW_BYTES, Constants, Parameters, window_bytes
-from dqa.operators.records import Edge, Requantization, Window
-from dqa.operators.requantize import PRODUCT, check_requantization, finish, zero_points
-from dqa.operators.windows import Windowed, check_window
+from dqa.operators.records import Edge, Window
+from dqa.operators.requantize import PRODUCT, finish, zero_points
+from dqa.operators.windows import check_window
 from dqa.support.arrays import Float32, Int8
 from dqa.support.limits import MAX_WINDOW_ROWS
 
@@ -41,37 +38,13 @@ def reach(k: int, stride: int, pad: int, size: int, out: int) -> tuple[slice, sl
 
 
 @dataclass(frozen=True, eq=False)
-class TransposeConv(Windowed):
-    """weights int8 (O, kernel_h, kernel_w, I); book as Conv2D's. The window slides over the output, one step for each input pixel."""
-
-    weights: Int8
-    requantization: Requantization
-    book: Int8 | None = None
-
-    parameter_bytes = WINDOW_BYTES + 4 + REQUANTIZATION_BYTES
-    coded_weights = True
-    instructions_per_mac = 2.6
-
-    @classmethod
-    def read(cls, name: str, inputs: tuple[int, ...], output: int, parameters: Parameters, source: Edge, target: Edge) -> Self:
-        window = parameters.window()
-        shape = (target.channels, window.kernel_h, window.kernel_w, source.channels)
-        return cls(name, inputs, output, window, *read_weights(parameters, shape))
-
-    def write(self, constants: Constants) -> bytes:
-        return window_bytes(self.window) + write_weights(constants, self.weights, self.requantization, self.book)
+class TransposeConv(Convolution):
+    """The window slides over the output, one step for each input pixel."""
 
     def check(self, inputs: Sequence[Edge], output: Edge) -> None:
-        window, channels = self.window, inputs[0].channels
-        check_window(window, output, inputs[0])
-        require((window.dilation_h, window.dilation_w) == (1, 1), "a transposed convolution has no dilation")
-        check_array(self.weights, np.int8, (output.channels, window.kernel_h, window.kernel_w, channels), "weights")
-        check_book(self, self.weights)
-        check_requantization(self.requantization, output.channels, 2 * PRODUCT * window.kernel_h * window.kernel_w * channels)
-
-    @property
-    def books(self) -> Int8 | None:
-        return self.book
+        check_window(self.window, output, inputs[0])
+        require((self.window.dilation_h, self.window.dilation_w) == (1, 1), "a transposed convolution has no dilation")
+        self.check_weights(inputs[0], output, 2 * PRODUCT)
 
     def zero_row(self, source: Edge) -> bool:
         return not source.pads_with_zeros
@@ -82,9 +55,6 @@ class TransposeConv(Windowed):
     def span(self, edges: Sequence[Edge], index: int, y: int) -> tuple[int, int]:
         at, stride, height = y + self.window.pad_top, self.window.stride_h, edges[self.inputs[index]].height
         return min(height, max(0, -((self.window.kernel_h - 1 - at) // stride))), min(height, at // stride + 1)
-
-    def decoded_weights(self) -> int:
-        return 0 if self.book is None else self.weights[0].size
 
     def macs(self, source: Edge, output: Edge) -> int:
         return source.height * source.width * self.weights.size
@@ -119,7 +89,7 @@ class FloatTransposeConv(WeightedOperator):
     few_bits = sums_differences = True
 
     def read(self, request: Request) -> Answer:
-        weights, x, out = read_float_weights(request, 4), request.input(2).shape, request.output.shape
+        weights, x, out = read_weights(request, 4), request.input(2).shape, request.output.shape
         if len(x) != 4 or len(out) != 4 or weights.shape[3] != x[3]:
             raise ValueError(f"weights of shape {weights.shape} do not fit an input of shape {x}")
         stride_w, stride_h = request.positive(1, 0, "stride_w"), request.positive(2, 0, "stride_h")
@@ -190,7 +160,7 @@ class FloatTransposeConv(WeightedOperator):
         folded, a = given.folded(), given.op.attrs
         kernel_h, kernel_w = folded.weights.shape[1:3]
         window = Window(kernel_h, kernel_w, a["stride_h"], a["stride_w"], 1, 1, a["pad_top"], a["pad_left"])
-        requantization = arithmetic.requantize_sum(folded, given.target.scales, given.target.rounded_by_writer)
+        requantization = arithmetic.requantize_sum(folded, given.target)
         return TransposeConv(given.op.name, given.inputs, given.output, window, folded.weights, requantization, folded.book)
 
 

@@ -9,8 +9,8 @@ from dqa.coding.huffman import MAX_LENGTH, MAX_SYMBOL_BITS
 from dqa.errors import ProgramError
 from dqa.operators.records import Coding, Edge
 from dqa.operators.source import Source
-from dqa.program.layout import CODED_TABLE_BYTES, CODING
 from dqa.program.maps import align
+from dqa.program.structs import CODED_TABLE_BYTES, CODING
 from dqa.program.writer import huffman_bytes
 from dqa.support.limits import MAX_DROP, MAX_GROUPS
 

@@ -15,9 +15,9 @@ from dqa.operators.registry import CLASSES, Kind
 from dqa.operators.source import Source
 from dqa.program.check import check_edge, check_program
 from dqa.program.codes import read_coding, read_huffman
-from dqa.program.layout import CHECKED_FROM, EDGE, HEADER, MAGIC, OPERATOR, OUTSIDE, VERSION
 from dqa.program.model import Layout, Program
 from dqa.program.scratch import scratch_bytes
+from dqa.program.structs import CHECKED_FROM, EDGE, HEADER, MAGIC, OPERATOR, OUTSIDE, VERSION
 from dqa.support.limits import MAX_COUNT, MAX_ENDS, MAX_INPUTS
 
 HINT = "the program is damaged or was not written by this version of dqa; convert the model again"

@@ -29,11 +29,3 @@ def value_ring(edge: Edge, rows: int) -> Edge:
         ring_rows=min(rows, edge.height),
     )
     return replace(ring, capacity=minimum_capacity(ring))
-
-
-def packed_ring(edge: Edge, rows: int) -> Edge:
-    """The edge, a map, as a ring of `rows` packed rows without errors: with extra bits all channels are rounded."""
-    if edge.storage is not Storage.MAP:
-        raise ProgramError(f"edge '{edge.name}' is no map: its rows cannot be packed")
-    ring = replace(edge, important=(), error_coding=ErrorCoding.NONE, expected_extra=0, huffman=None, ring_rows=rows)
-    return replace(ring, capacity=minimum_capacity(ring))

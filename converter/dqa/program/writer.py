@@ -17,10 +17,10 @@ from dqa.operators.books import encoding_of
 from dqa.operators.records import Coding, Edge
 from dqa.operators.registry import kind_of
 from dqa.program.check import check_program
-from dqa.program.layout import CHECKED_FROM, CODED_TABLE_BYTES, CODING, EDGE, HEADER, MAGIC, OPERATOR, OUTSIDE, VERSION
 from dqa.program.maps import align
 from dqa.program.model import Layout, Program
 from dqa.program.scratch import scratch_bytes
+from dqa.program.structs import CHECKED_FROM, CODED_TABLE_BYTES, CODING, EDGE, HEADER, MAGIC, OPERATOR, OUTSIDE, VERSION
 from dqa.support.arrays import Int8
 
 

@@ -56,7 +56,7 @@ def refuse_mixed(out: Path, what: str) -> None:
     kinds = ", ".join(sorted({str(row.get("kind")) for row in report["builtins"]}))
     raise InputError(
         f"'{out}' has operators that stay TFLite builtins ({kinds}), {what} cannot run them",
-        hint="evaluate it with --target tflm-host; on a device, link model.tflite and the library dqa_tflm to your TensorFlow Lite Micro",
+        hint="--target tflm-host runs it on this machine, --runtime tflm on a board",
     )
 
 

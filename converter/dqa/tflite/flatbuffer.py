@@ -54,10 +54,10 @@ class Table:
             raise FlatbufferError(f"{len(data)} bytes are too few")
         return cls(data, struct.unpack_from("<I", data)[0])
 
-    def integer(self, slot: int, layout: str = "<i", default: int = 0) -> int:
-        """A scalar field; `layout` as in struct ("<b", "<B", "<i", "<I", "<Q")."""
+    def integer(self, slot: int, form: str = "<i", default: int = 0) -> int:
+        """A scalar field; `form` as in struct ("<b", "<B", "<i", "<I", "<Q")."""
         at = self._field(slot)
-        return default if at is None else int(self._read(layout, at))
+        return default if at is None else int(self._read(form, at))
 
     def number(self, slot: int, default: float = 0.0) -> float:
         """A float32 field."""
@@ -116,8 +116,8 @@ class Table:
             raise FlatbufferError(f"the vector at byte {start} has {count} items and passes the end of the file")
         return start + 4, count
 
-    def _read(self, layout: str, at: int) -> int:
-        if at < 0 or at + struct.calcsize(layout) > len(self.data):
+    def _read(self, form: str, at: int) -> int:
+        if at < 0 or at + struct.calcsize(form) > len(self.data):
             raise FlatbufferError(f"an offset points to byte {at} of {len(self.data)}")
-        value: int = struct.unpack_from(layout, self.data, at)[0]
+        value: int = struct.unpack_from(form, self.data, at)[0]
         return value

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from dqa.errors import ProgramError
 from dqa.program import Edge, Program, Storage, read
 from dqa.tflite.custom_options import OPERATOR_NAME, custom_options
 from dqa.tflite.flatbuffer import FlatbufferError, Table
+from dqa.tflite.schema import CUSTOM, OPERATORS
 from dqa.tflite.writer import ALIGNMENT, SCHEMA_VERSION, TYPES
 
 HINT = "the file is damaged or was not written by dqa; convert the model again"
@@ -31,12 +31,13 @@ class Group:
 class Contents:
     """What a .tflite of dqa holds.
 
-    groups: its DQA operators, in order. builtins: how many other operators there are. inputs, outputs: bytes of each input and output of
-    the model. activations: elements of all tensors that are not constant.
+    groups: its DQA operators, in order. builtins: how many other operators there are. kinds: the kinds of these, each once, by the names of
+    the schema. inputs, outputs: bytes of each input and output of the model. activations: elements of all tensors that are not constant.
     """
 
     groups: tuple[Group, ...]
     builtins: int
+    kinds: tuple[str, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     activations: int
@@ -59,7 +60,8 @@ class _Reader:
         _require(len(subgraphs) == 1, f"{len(subgraphs)} subgraphs; expected one")
         self.tensors, self.operators = subgraphs[0].tables(0), subgraphs[0].tables(3)
         self.inputs, self.outputs = subgraphs[0].integers(1), subgraphs[0].integers(2)
-        self.codes = [(code.integer(3), code.string(1)) for code in model.tables(1)]
+        # the older of the two fields of a code is a byte
+        self.codes = [(max(code.integer(0, "<b"), code.integer(3)), code.string(1)) for code in model.tables(1)]
         _require(all(0 <= i < len(self.tensors) for i in (*self.inputs, *self.outputs)), "a tensor that does not exist")
         for op in self.operators:
             absent = () if self._is_dqa(op) else (-1,)  # builtins may lack an input
@@ -72,12 +74,18 @@ class _Reader:
         inputs, outputs = (tuple(map(self._end_bytes, ends)) for ends in (self.inputs, self.outputs))
         changing = {i for op in self.operators for i in op.integers(2)}.union(self.inputs)
         elements = sum(math.prod(self.tensors[i].integers(0)) for i in changing)
-        return Contents(found, len(self.operators) - len(found), inputs, outputs, elements)
+        kinds = sorted({self._kind(op) for op in self.operators if not self._is_dqa(op)})
+        return Contents(found, len(self.operators) - len(found), tuple(kinds), inputs, outputs, elements)
 
     def _is_dqa(self, op: Table) -> bool:
         index = op.integer(0, "<I")
         _require(index < len(self.codes), "an operator code that does not exist")
-        return self.codes[index] == (schema.BuiltinOperator.CUSTOM, OPERATOR_NAME)
+        return self.codes[index] == (CUSTOM, OPERATOR_NAME)
+
+    def _kind(self, op: Table) -> str:
+        code, name = self.codes[op.integer(0, "<I")]
+        _require(code in OPERATORS and code != CUSTOM, f"operator {name or code}, which TensorFlow Lite does not have")
+        return OPERATORS[code]
 
     def _group(self, op: Table) -> Group:
         *inputs, constant = op.integers(1) or [-1]

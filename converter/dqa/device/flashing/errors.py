@@ -41,6 +41,8 @@ _KNOWN = tuple(
                 "No available debug probes",
                 "unable to find.*(?:st-?link|cmsis-dap)",
                 "No J-Link",
+                "No connected debug probe matches",
+                "No target device available",
                 "open failed",
                 "No emulators? connected",
                 "No device found on",
@@ -57,7 +59,7 @@ _KNOWN = tuple(
         (
             ("(?:un|not (?:a )?)(?:recognized|known|supported) (?:target|chip)", "(?:target|chip).*not (?:found|recognized)"),
             "the tool does not know the chip of {board}",
-            "update it; pyOCD gets more chips with: pyocd pack install CHIP",
+            "update it; pyOCD gets more chips with: pyocd pack install {chip}",
         ),
         (
             (
@@ -67,10 +69,11 @@ _KNOWN = tuple(
                 "init mode failed",
                 "Could not connect",
                 "No ACK",
+                "No cores were discovered",
                 "timed? ?out",
             ),
             "the probe does not reach the processor of {board}",
-            "is the board powered? hold its reset button while it is flashed",
+            "is the board powered? hold its reset button while it is flashed; a locked nRF takes --with pyocd --recover",
         ),
     )
 )
@@ -81,7 +84,7 @@ def explained(tool: str, board: Board, output: str) -> DqaError:
     """The error for a tool that failed: what is known of its complaint, else its last line that speaks of an error."""
     for pattern, message, hint in _KNOWN:
         if pattern.search(output):
-            return ToolError(message.format(board=board.name), hint=hint)
+            return ToolError(message.format(board=board.name), hint=hint.format(chip=board.chips.get("pyocd", "CHIP")))
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     said = next((line for line in reversed(lines) if re.search(r"error|fail", line, re.I)), lines[-1] if lines else "it says nothing")
     return ToolError(f"{tool} did not flash {board.name}: {said[:300]}", hint="-v shows all that it says")

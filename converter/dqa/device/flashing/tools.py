@@ -55,6 +55,13 @@ class DebugTool:
             found = probes.of_probe_rs(self._call(["list"], _ASK_S))
         return probes.one(self.board, found, named)
 
+    def check_name(self) -> None:
+        """ToolError where the tool, as it is installed, does not know the board's chip."""
+        if self.name == "probe-rs":
+            self._call(["chip", "info", self.chip], _ASK_S)
+        elif f'"{self.chip}"' not in self._call(["json", "--targets"], _ASK_S).lower():
+            raise explained("pyocd", self.board, f"Target type {self.chip} not recognized")
+
     def check_chip(self, probe: Probe) -> None:
         """InputError where the probe's processor is of another kind than the board's; ToolError where it does not answer."""
         if self.name == "pyocd":
@@ -74,7 +81,7 @@ class DebugTool:
     def recover(self, probe: Probe) -> None:
         """Erases all of a locked chip's flash, which unlocks it."""
         if self.name == "pyocd":
-            self._call(["erase", "--mass", *self._at(probe, self.chip)], _FLASH_S)
+            self._call(["erase", "--mass", *self._at(probe, self.chip, unlock=True)], _FLASH_S)
         else:
             self._call(["erase", *self._at(probe, self.chip), "--allow-erase-all"], _FLASH_S)
 
@@ -86,9 +93,10 @@ class DebugTool:
             self._call(["download", *self._at(probe, self.chip), "--verify", str(elf)], _FLASH_S)
             self._call(["reset", *self._at(probe, self.chip)], _ASK_S)
 
-    def _at(self, probe: Probe, chip: str) -> list[str]:
+    def _at(self, probe: Probe, chip: str, *, unlock: bool = False) -> list[str]:
         if self.name == "pyocd":
-            return ["--target", chip, "--uid", probe.selector]
+            # pyOCD would wait for a probe that is gone, and erase a locked chip without being told to
+            return ["--no-wait", "-O", f"auto_unlock={str(unlock).lower()}", "--target", chip, "--uid", probe.selector]
         return ["--chip", chip, "--probe", probe.selector]
 
     def _call(self, arguments: Sequence[str], patience: float) -> str:

@@ -16,7 +16,7 @@ def drop_reshape(graph: Graph) -> bool:
             replace_uses(graph, op.outputs[0], graph_input)
             return True
         if op.kind in RESHAPES:
-            if _same_layout(graph, op) and _drop(graph, op):
+            if _keeps_places(graph, op) and _drop(graph, op):
                 return True
             if op.kind != "RESHAPE":
                 op.kind = "RESHAPE"
@@ -24,7 +24,7 @@ def drop_reshape(graph: Graph) -> bool:
     return False
 
 
-def _same_layout(graph: Graph, op: Op) -> bool:
+def _keeps_places(graph: Graph, op: Op) -> bool:
     before, after = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
     return before.is_map and after.is_map and before.hwc == after.hwc
 

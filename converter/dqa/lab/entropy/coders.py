@@ -125,8 +125,8 @@ def fit(name: str, maps: Integer, bits: int, *, signed: bool = False, extra_bits
     planes = []
     for method, width, values in zip(_SPLITS.get(base, (base,)), widths, symbols, strict=True):
         apart = name.endswith(_CHANNEL) and method != "raw"
-        groups = values.T if apart else [values.reshape(-1)]
-        planes.append(tuple(_FITS[method](np.bincount(group, minlength=1 << width), width) for group in groups))
+        parts = values.T if apart else [values.reshape(-1)]
+        planes.append(tuple(_FITS[method](np.bincount(part, minlength=1 << width), width) for part in parts))
     return MapCoder(name, bits, signed, extra_bits, tuple(planes))
 
 

@@ -19,7 +19,7 @@ from dqa.graph import Graph
 from dqa.lab.methods.base import SCALE_BITS, Calibration, Quantizer, Stored
 from dqa.lab.methods.evaluate import capture
 from dqa.program import Storage
-from dqa.program.layout import CODED_TABLE_BYTES
+from dqa.program.structs import CODED_TABLE_BYTES
 from dqa.quantization.calibrated import BorderFormat, Calibrated
 from dqa.quantization.coded import bit_allocation
 from dqa.quantization.coded.read_back import read_back
@@ -68,13 +68,13 @@ class CodedNetwork:
         inputs = {t: _eight_bits(statistics[t].minimum, statistics[t].maximum) for t in graph.inputs}
         network = Calibrated(graph, statistics, inputs, ConvertConfig())
         free = free_ranges(network)
-        formats = decide(network, {t: StorageChoice(Storage.MAP) for group in free for t in group.members})
-        groups = [group for group in (_among(group, hooks) for group in free) if group.members]
-        few = x[subset(len(x), bit_allocation.sample_count(groups, graph))]
-        self.free = [t for group in groups for t in group.members]
+        formats = decide(network, {t: StorageChoice(Storage.MAP) for one in free for t in one.members})
+        ranges = [one for one in (_among(one, hooks) for one in free) if one.members]
+        few = x[subset(len(x), bit_allocation.sample_count(ranges, graph))]
+        self.free = [t for one in ranges for t in one.members]
         self.shapes = {t: graph.tensors[t].hwc for t in hooks}
         self.plain = {t: formats[t] for t in hooks}
-        self.search = bit_allocation.BitAllocator(graph, groups, capture(runner, few, self.free), few)
+        self.search = bit_allocation.BitAllocator(graph, ranges, capture(runner, few, self.free), few)
 
     def within(self, bits: float) -> dict[int, CodedQuantizer]:
         """A quantizer for every hooked tensor, together at most `bits` per value. Raises RecipeError where these are too few."""
@@ -103,12 +103,12 @@ class CodedQuantizer:
         return Stored(read_back(self.format, self.shape, x), 8.0 * self.format.capacity * len(x))
 
 
-def _among(group: FreeRange, tensors: tuple[int, ...]) -> FreeRange:
-    """The group without the members, and the scale variables, that are not stored here."""
-    members = tuple(t for t in group.members if t in tensors)
-    used = sorted({int(v) for t in members for v in group.rows[t]})
-    rows = {t: np.searchsorted(used, group.rows[t]) for t in members}
-    return replace(group, members=members, rows=rows, finest=group.finest[used])
+def _among(free: FreeRange, tensors: tuple[int, ...]) -> FreeRange:
+    """The range without the members, and the scale variables, that are not stored here."""
+    members = tuple(t for t in free.members if t in tensors)
+    used = sorted({int(v) for t in members for v in free.rows[t]})
+    rows = {t: np.searchsorted(used, free.rows[t]) for t in members}
+    return replace(free, members=members, rows=rows, finest=free.finest[used])
 
 
 def _eight_bits(low: Float64, high: Float64) -> BorderFormat:

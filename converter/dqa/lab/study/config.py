@@ -49,7 +49,7 @@ SECTIONS = ("dqa_study", "reference", "seeds", "tensors", "models", "grid")
 MODEL_KEYS = ("model", "calibration", "test", "calibration_samples", "test_samples", "input_scale", "input_zero_point", "metric")
 ENTRY_KEYS = ("method", "models", "tensors", "seeds")
 
-Option = bool | int | float | str
+OptionValue = bool | int | float | str
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Entry:
     """One method with the values of each of its options, on some models, tensors and seeds."""
 
     method: str
-    options: Mapping[str, tuple[Option, ...]]
+    options: Mapping[str, tuple[OptionValue, ...]]
     models: tuple[str, ...]
     tensors: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -164,11 +164,11 @@ def _entry(where: str, value: object, models: tuple[str, ...], tensors: tuple[st
     )
 
 
-def _values(where: str, value: object) -> tuple[Option, ...]:
+def _values(where: str, value: object) -> tuple[OptionValue, ...]:
     """One or several values of an option, in the order given; a value given twice counts once."""
     values = _list(where, value)
     for item in values:
-        if not isinstance(item, Option) or (isinstance(item, float) and not math.isfinite(item)):
+        if not isinstance(item, OptionValue) or (isinstance(item, float) and not math.isfinite(item)):
             raise RecipeError(f"{where}: expected numbers, names, true or false, got {item!r:.40}")
     return tuple({(type(item), item): item for item in values}.values())
 

@@ -12,7 +12,7 @@ from typing import Any
 from dqa.errors import RecipeError
 from dqa.lab.methods import describe_method, parse_method
 from dqa.lab.methods.rankings import RANKINGS
-from dqa.lab.study.config import Entry, Option, StudyConfig
+from dqa.lab.study.config import Entry, OptionValue, StudyConfig
 
 MAX_JOBS = 100_000
 RANKING = "ranking"
@@ -32,7 +32,7 @@ class Job:
     model: str
     tensors: str
     method: str
-    options: tuple[tuple[str, Option | None], ...]
+    options: tuple[tuple[str, OptionValue | None], ...]
     ranking: str | None
     seed: int
 

@@ -138,11 +138,11 @@ def _score_axis(axes: Any, section: Section) -> None:
 
 def _lines(section: Section, option: str) -> list[tuple[str, list[Summary]]]:
     """Summaries that differ in one option only, by what they share."""
-    groups: dict[str, list[Summary]] = {}
+    lines: dict[str, list[Summary]] = {}
     jobs = [s.job for s in section.summaries]
     for summary in section.summaries:
-        groups.setdefault(label(summary.job, jobs, [option]), []).append(summary)
-    return list(groups.items())
+        lines.setdefault(label(summary.job, jobs, [option]), []).append(summary)
+    return list(lines.items())
 
 
 def _sweeps(section: Section, option: str) -> list[tuple[str, list[Summary]]]:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The dqa authors */
-/* dqa: reads coded maps row by row.
+/* dqa: reads coded maps row by row; what a row is, stands in coded_writer.c.
  *
  * The code of a table is complete: any bits decode, past the end come zeros, and what is read is clamped to the range
  * of the edge, so that a map that other buffers overwrote gives wrong values and nothing else. */

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The dqa authors */
-/* dqa: writes coded maps row by row, each at the lowest level that leaves room for the rows to come.
+/* dqa: writes coded maps row by row, each at the lowest level that leaves room for the rows to come (docs/format.md,
+ * section 2, "Coded map").
+ *
+ * A row is u16 words: level and length, then channel by channel each value's distance from the zero point, of which
+ * the level dropped low bits: a Huffman code for its category, chosen by the category to its left, then low bits and a
+ * sign. At the raw level, the last, each value has code_bits bits instead.
  *
  * `capacity >= height * worst` is checked at load, and a row takes no more than leaves the later ones their worst,
  * which the raw level never passes: a map cannot overflow, whatever the values are. */

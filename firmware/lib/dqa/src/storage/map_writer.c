@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The dqa authors */
-/* dqa: writes maps row by row; decides for each row of a map whether its errors fit (docs/format.md, section
- * 2).
+/* dqa: writes maps row by row; decides for each row of a map whether its errors fit (docs/format.md, section 2, "DQA
+ * map").
+ *
+ * A row is its code plane (plane.c) and, where channels are important, a header that says whether the errors were
+ * dropped and how many bytes they take, and the errors of these channels, Huffman-coded or as they are.
  *
  * `capacity >= height * base` is checked at load. A row takes base + extra bytes with extra <= pool - used, so the rows
  * to come always have their base: a map cannot overflow, whatever the values are. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The dqa authors */
-/* dqa: the code plane of a row (docs/format.md, section 2).
+/* dqa: the code plane of a row (docs/format.md, section 2, "Code plane").
  *
- * The bits of a code are split into sub-planes of 8, 4, 2 and 1 bit, those of them that the width is the sum of. A word
- * of a sub-plane holds neighbours 16 bits apart, so one shift and one mask give a pair of neighbouring values. Cost:
- * about 2.5 instructions per value and sub-plane each way on Armv7E-M. */
+ * The bits of a code are split into sub-planes of 8, 4, 2 and 1 bit, those of them that the width is the sum of, the
+ * highest bits in the widest. A word of a sub-plane of w bits holds value i at bit (i & 1) * 16 + (i >> 1) * w:
+ * neighbours lie 16 bits apart, so one shift and one mask give a pair of them. Cost: about 2.5 instructions per value
+ * and sub-plane each way on Armv7E-M. */
 #include "plane.h"
 
 static uint32_t sub_plane_words(uint32_t values, uint32_t width) { return (values * width + 31u) / 32u; }

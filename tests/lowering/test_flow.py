@@ -14,7 +14,7 @@ from builders.networks import Net, images, scaled, statistics_of
 from builders.studies import write_model
 from dqa.graph import Graph
 from dqa.lowering.build import build, edge_order
-from dqa.lowering.passing import Passing, passing
+from dqa.lowering.flow import Flow, flowing
 from dqa.program import Program, Storage, read
 from dqa.quantization.calibrated import BorderFormat, Calibrated
 from dqa.quantization.decide import decide
@@ -22,7 +22,7 @@ from dqa.quantization.shared_range import StorageChoice
 from dqa.support.settings import ConvertConfig
 
 
-def found(graph: Graph, bits: float = 3) -> tuple[set[str], Passing]:
+def found(graph: Graph, bits: float = 3) -> tuple[set[str], Flow]:
     """The names of the tensors that pass, and all about them."""
     statistics = statistics_of(graph, scaled(images(0, 8, graph)))
     given = {0: BorderFormat("uint8", np.full(3, 1 / 255), np.zeros(3))}
@@ -30,7 +30,7 @@ def found(graph: Graph, bits: float = 3) -> tuple[set[str], Passing]:
     formats = decide(Calibrated(graph, statistics, given, ConvertConfig()), choices)
     program, order = build(graph, formats), edge_order(graph)
     free = {n for n, edge in enumerate(program.edges) if edge.storage is Storage.MAP}
-    result = passing(program, free, bits)
+    result = flowing(program, free, bits)
     return {graph.tensors[order[number]].name for number in result.edges}, result
 
 
@@ -85,13 +85,13 @@ def test_what_two_operators_read_is_stored() -> None:
     assert not found(graph)[0] & names(graph, shared)
 
 
-@pytest.mark.parametrize(("height", "bits", "passes"), [(4, 3, True), (2, 3, False), (4, 2, False), (1, 8, False)])
-def test_rows_pass_only_where_one_is_smaller_than_the_stored_map(height: int, bits: float, passes: bool) -> None:
+@pytest.mark.parametrize(("height", "bits", "flows"), [(4, 3, True), (2, 3, False), (4, 2, False), (1, 8, False)])
+def test_rows_flow_only_where_one_is_smaller_than_the_stored_map(height: int, bits: float, flows: bool) -> None:
     net = Net(4, height, 8, 3)
     depthwise = net.depthwise(net.conv(0, 8))
     graph = net.finish(net.conv(depthwise, 8, kernel=1, stride=1))
 
-    assert (names(graph, depthwise) <= found(graph, bits)[0]) is passes
+    assert (names(graph, depthwise) <= found(graph, bits)[0]) is flows
 
 
 def test_a_row_waits_while_the_other_branch_is_computed() -> None:

@@ -1,4 +1,4 @@
-"""Activations that are not worth storing: the one operator that reads them takes each row as soon as it is written."""
+"""Activations that are not worth storing: their rows flow to the one operator that reads them, each as soon as it is written."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ RING_BITS = 8
 
 
 @dataclass(frozen=True)
-class Passing:
+class Flow:
     """edges: those that are rings of one row. phases: of each operator, as few joined as the rings need."""
 
     edges: frozenset[int]
     phases: tuple[int, ...]
 
 
-def passing(program: Program, free: Collection[int], bits: float) -> Passing:
-    """Which of the edges `free` pass row by row: those with one reader, for which a ring of one row is enough and smaller than the map.
+def flowing(program: Program, free: Collection[int], bits: float) -> Flow:
+    """Which of the edges `free` flow: those with one reader, for which a ring of one row is enough and smaller than the map.
 
     program: with the edges `free` stored as maps of 7 bits, whose real zero is that of a ring. bits: of a stored value, on average.
     """
@@ -43,7 +43,7 @@ def passing(program: Program, free: Collection[int], bits: float) -> Passing:
             starts = joined
         else:
             edges[number] = whole
-    return Passing(frozenset(found), _phases(starts, len(program.ops)))
+    return Flow(frozenset(found), _phases(starts, len(program.ops)))
 
 
 def _phases(starts: Collection[int], count: int) -> tuple[int, ...]:
