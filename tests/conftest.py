@@ -84,5 +84,5 @@ def example_out(example_h5: Path, noise_npz: Path, tmp_path_factory: pytest.Temp
     from dqa import ConvertConfig, convert
 
     out = tmp_path_factory.mktemp("out") / "example"
-    convert(example_h5, noise_npz, out, ConvertConfig(input_scale=1 / 255))
+    convert(example_h5, noise_npz, out, ConvertConfig(input_scale=1 / 255, bits=4))
     return out

@@ -67,7 +67,7 @@ def converted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     def convert(model: Path, calibration: Path | None, out: Path, config: ConvertConfig | None, **others: Any) -> Any:
         calls.append({"model": model, "calibration": calibration, "out": out, "config": config, **others})
-        return SimpleNamespace(out=out, report={"stored_bits": 4.5}, kept=())
+        return SimpleNamespace(out=out, report={"stored_bits": 4.5}, kept=(), measured=None, notes=())
 
     monkeypatch.setattr(api, "convert", convert)
     return calls

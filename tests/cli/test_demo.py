@@ -49,7 +49,9 @@ def test_the_example_keeps_its_accuracy_on_real_images(root: Path, tmp_path: Pat
         pytest.skip("reading .h5 needs TensorFlow")
     subprocess.run([sys.executable, root / "examples" / "fashion_mnist" / "data.py", tmp_path], check=True)
     out = tmp_path / "out"
-    done = dqa("convert", example_h5, "--calibration", tmp_path / "calibration.npz", "--input-scale", "1/255", "-o", out, "-q")
+    done = dqa(
+        "convert", example_h5, "--calibration", tmp_path / "calibration.npz", "--input-scale", "1/255", "--bits", "4", "-o", out, "-q"
+    )
     assert done.code == 0, done.err
     result = json.loads(dqa("evaluate", out, "--data", tmp_path / "test.npz", "--limit", "2000", "-q", "--json").out)
     assert result["float_value"] > 0.9

@@ -230,7 +230,10 @@ GIVEN: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("ground", "idle"),
     [
-        ({}, {**dict.fromkeys(("method", "extra_bits", "important", "error_coding", "ranking", "seed"), "maps coded"), "runtime": "ram"}),
+        (
+            {"bits": 4},
+            {**dict.fromkeys(("method", "extra_bits", "important", "error_coding", "ranking", "seed"), "maps coded"), "runtime": "ram"},
+        ),
         ({"ram": "auto"}, {"bits": "ram", "extra_bits": "ram", "seed": "ranking gain"}),
         ({"ram": 9999, "maps": "planes"}, {"bits": "ram", "extra_bits": "ram", "seed": "ranking gain"}),
         (
@@ -291,11 +294,12 @@ def test_what_is_not_given_has_its_default_where_it_has_an_effect() -> None:
     planes = ConvertConfig(maps="planes")
     assert (planes.bits, planes.method, planes.extra_bits, planes.important, planes.error_coding) == (4, "dqa", 2, 0.4, "huffman")
     assert (planes.ranking, planes.seed, planes.runtime) == ("gain", None, None)
-    assert (ConvertConfig().bits, ConvertConfig().extra_bits, ConvertConfig(ram="auto").bits) == (4, None, None)
+    assert (ConvertConfig(bits=4).ram, ConvertConfig().extra_bits, ConvertConfig().bits) == (None, None, None)
+    assert ConvertConfig() == ConvertConfig(ram="auto")
     assert ConvertConfig(ram="auto").runtime == "standalone" and ConvertConfig(ram="auto").important == 0.4
     assert [ConvertConfig(maps="planes", bits=bits).extra_bits for bits in (5, 6, 7, 8)] == [2, 2, 1, 0]
     assert ConvertConfig(maps="planes", ranking="random").seed == 0
-    assert planes.packing == ConvertConfig().packing
+    assert planes.packing == ConvertConfig().packing == ConvertConfig(bits=4).packing
     assert dataclasses.replace(planes, calibration_samples=3).extra_bits == 2
 
 

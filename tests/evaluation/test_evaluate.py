@@ -87,11 +87,11 @@ def test_an_auc_of_one_class_is_left_out_of_a_limited_run_only() -> None:
         subject(np.full(4, 7), limited=True).value("auc", scores)
 
 
-def test_the_functions_take_paths_as_text(example_out: Path, noise_npz: Path) -> None:
+def test_the_functions_take_paths_as_text(example_out: Path, noise_npz: Path, tmp_path: Path) -> None:
     found = dqa.evaluate(str(example_out), str(noise_npz), limit=3)
     assert (found.samples, found.target, len(found.answers)) == (3, "host", 3)
     with pytest.raises(ModelError, match="nowhere"):
-        dqa.convert("nowhere.h5", str(noise_npz), "out")
+        dqa.convert("nowhere.h5", str(noise_npz), str(tmp_path / "out"))
 
 
 @pytest.fixture(scope="module")

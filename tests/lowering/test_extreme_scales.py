@@ -74,10 +74,10 @@ def test_a_bias_beyond_the_output_takes_no_precision_from_the_weights(bias: floa
 def test_a_dead_channel_is_no_wider_than_the_live_ones() -> None:
     counts, centers = np.ones((3, 4)), np.outer([0.0, 1e-3, 2e-3], np.arange(4) / 3)
     step, error = clipping.best_step(counts, centers, 7, signed=False)
-    assert step[0] == step[2] and error[0] == 0
-    alone = clipping.best_step(counts[:1], centers[:1], 7, signed=False)[0][0]  # nothing is known of it: a range of 1, with headroom
-    assert 1 <= alone * 127 <= 2
-    assert clipping.best_step(counts, 1e5 * centers, 7, signed=False)[0][0] == alone
+    assert step[0] == step[2] / 2 and error[0] == 0
+    alone = clipping.best_step(counts[:1], centers[:1], 7, signed=False)[0][0]  # nothing is known of it: half a range of 1
+    assert alone * 127 == 0.5
+    assert clipping.best_step(counts, 1e5 * centers, 7, signed=False)[0][0] * 127 == pytest.approx(100)  # half of the widest, 200
     assert clipping.best_step(counts, 1e-38 * centers, 7, signed=False)[0].tolist() == [alone] * 3
 
 

@@ -24,7 +24,7 @@ from dqa.quantization.weights.layer_by_layer import parameters, replace_layers
 from dqa.support.arrays import Float32, Float64
 from dqa.support.settings import ConvertConfig
 
-TWO_BITS = ConvertConfig(maps="planes", bits=2, method="direct", bias_correction=True)
+TWO_BITS = ConvertConfig(maps="planes", bits=2, method="direct", bias_correction=True, weight_rounding="nearest")
 
 
 def network() -> tuple[Graph, Float32]:

@@ -137,10 +137,27 @@ def test_a_channel_of_zero_weights_still_gives_its_bias() -> None:
 
 
 def test_wide_codes_leave_room_for_values_that_few_samples_did_not_show() -> None:
-    centers = np.linspace(0, 1, 50)[None, :]
-    few, many = (np.full((1, 50), count / 50) for count in (100.0, 1e6))
+    """Beside a channel that reaches 20: one of which few values stand out may go further than it did; of many that end sharply one knows."""
+    centers = np.stack([np.linspace(0, 4, 50), np.linspace(0, 20, 50)])
+    tail = np.stack([100 * np.exp(-3 * centers[0]), np.full(50, 2.0)])
+    sharp = np.full((2, 50), 2e4)
+    few, many = (float(clipping.best_step(counts, centers, 8, signed=False)[0][0]) * 255 for counts in (tail, sharp))
+    assert 4.5 < few < 20
+    assert 4 < many < few + 2
 
-    high = [float(clipping.best_step(counts, centers, 8, signed=False)[0][0]) * 255 for counts in (few, many)]
 
-    assert high[0] > 1.5
-    assert 1.0 <= high[1] < 1.05
+def test_channels_that_were_seldom_active_may_reach_as_far_as_their_tensor() -> None:
+    centers = np.tile(np.linspace(0, 10, 51), (3, 1))
+    counts = np.zeros((3, 51))
+    counts[0], counts[1, 0], counts[1, 5], counts[2, 0] = 20, 1000, 3, 1000
+    reach = clipping.reach(counts, centers, np.full(3, 10.0))
+    assert reach.tolist() == [10.0, 10.0, 5.0]  # always, three times, never
+
+
+def test_signed_codes_lean_to_the_side_where_the_values_are() -> None:
+    centers = np.tile(np.linspace(-0.4, 26, 200), (4, 1))
+    steps, zero = clipping.one_sided(np.ones((4, 200)), centers, np.inf, [np.arange(4)])
+    assert zero < -100 and np.all(steps < 26 / 127 / 1.7)
+    assert np.all(steps * (-128 - zero) <= -0.4) and np.all(steps * (127 - zero) >= 25.9)
+    even = np.tile(np.linspace(-5, 5, 200), (4, 1))
+    assert clipping.one_sided(np.ones((4, 200)), even, np.inf, [np.arange(4)])[1] == 0

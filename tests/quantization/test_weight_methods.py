@@ -319,5 +319,5 @@ def test_the_same_data_give_the_same_bytes_and_a_recipe_needs_them(tmp_path: Pat
     again = convert(model, data, tmp_path / "again", recipe=recipe).out
 
     assert (again / "model.dqa").read_bytes() == (out / "model.dqa").read_bytes()
-    with pytest.raises(InputError, match="4 bits are made from calibration data"):
+    with pytest.raises(InputError, match="weights are rounded with calibration data"):
         convert(model, None, tmp_path / "none", recipe=recipe)
