@@ -78,7 +78,7 @@ def test_a_dead_channel_is_no_wider_than_the_live_ones() -> None:
     alone = clipping.best_step(counts[:1], centers[:1], 7, signed=False)[0][0]  # nothing is known of it: half a range of 1
     assert alone * 127 == 0.5
     assert clipping.best_step(counts, 1e5 * centers, 7, signed=False)[0][0] * 127 == pytest.approx(100)  # half of the widest, 200
-    assert clipping.best_step(counts, 1e-38 * centers, 7, signed=False)[0].tolist() == [alone] * 3
+    assert clipping.best_step(counts, 1e-38 * centers, 7, signed=False)[0].tolist() == [alone] * 3  # nothing worth a step
 
 
 @pytest.mark.parametrize(("low", "high", "scale"), [(0, 0, 1 / 255), (-1e-40, 1e-41, 1 / 255), (2, 3, 3 / 255), (-1, -1, 1 / 255)])

@@ -137,7 +137,7 @@ def test_a_channel_of_zero_weights_still_gives_its_bias() -> None:
 
 
 def test_wide_codes_leave_room_for_values_that_few_samples_did_not_show() -> None:
-    """Beside a channel that reaches 20: one of which few values stand out may go further than it did; of many that end sharply one knows."""
+    """Beside a channel that reaches 20: where few values stand out others may go further; of many that end sharply one knows."""
     centers = np.stack([np.linspace(0, 4, 50), np.linspace(0, 20, 50)])
     tail = np.stack([100 * np.exp(-3 * centers[0]), np.full(50, 2.0)])
     sharp = np.full((2, 50), 2e4)

@@ -71,7 +71,7 @@ def reach(counts: Float64, centers: Float64, widest: Float64) -> Float64:
     found = np.empty(len(counts))
     for channel, (count, center, most) in enumerate(zip(counts, centers, widest, strict=True)):
         magnitude = np.abs(center)
-        active = np.flatnonzero((count > 0) & (magnitude > 0))
+        active = np.flatnonzero((count > 0) & (magnitude > NEGLIGIBLE))
         if not len(active):
             found[channel] = UNSEEN * most
             continue
