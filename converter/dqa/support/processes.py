@@ -26,6 +26,8 @@ from typing import IO, Any
 from dqa.errors import DqaError, ToolError
 from dqa.support import keeper
 
+TEMPORARY = ("TMPDIR", "TMP", "TEMP")
+"""Variables that say where temporary files go."""
 _PREFIX = "dqa-"
 _STALE_S = 60.0
 """A folder younger than this may be one whose owner is about to lock it."""
@@ -173,7 +175,7 @@ def child(
     It also ends with the thread that entered this. Raises ToolError if it cannot be started.
     """
     with folder() as scratch:
-        variables = {**(os.environ if env is None else env), **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(scratch))}
+        variables = {**(os.environ if env is None else env), **dict.fromkeys(TEMPORARY, str(scratch))}
         try:
             process = _keeper.start(command, stdin=stdin, stdout=stdout, stderr=stderr, env=variables, cwd=cwd, pass_fds=pass_fds)
         except OSError as error:
@@ -203,6 +205,15 @@ def run(
     with child(command, stdout=stdout, stderr=stderr, env=env, cwd=cwd) as process:
         texts = [(data or b"").decode("utf-8", "replace") for data in process.communicate(timeout=timeout)]
     return subprocess.CompletedProcess(list(command), process.returncode, *texts)
+
+
+def belong_to_parent(parent: int, scratch: Path) -> None:
+    """Makes a process that a library started, as joblib does, what `child` makes of one: it ends with its parent, and what it leaves in
+    temporary folders is in `scratch`, a folder of its parent's. Its own keeper may be ended with it, as libraries end trees of processes.
+    """
+    end_with_parent(parent)
+    os.environ.update(dict.fromkeys(TEMPORARY, str(scratch)))
+    tempfile.tempdir = str(scratch)  # where it has been asked for already
 
 
 def end_with_parent(parent: int) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from dqa.errors import DqaError, ToolError
 from dqa.lab.study import job as jobs
@@ -19,7 +20,7 @@ from dqa.lab.study.grid import jobs as all_jobs
 from dqa.lab.study.grid import rankings as all_rankings
 from dqa.lab.study.inputs import ModelInputs, prepare
 from dqa.lab.study.store import FOLDERS, Record, Store, open_directory
-from dqa.support.processes import end_with_parent
+from dqa.support import processes
 from dqa.support.progress import Progress, SilentProgress
 
 CONNECT_SECONDS = 20
@@ -52,7 +53,10 @@ class StudyRun:
 
 
 class Workers:
-    """Where jobs run: in this process, in `count` processes of this machine, or on a Dask cluster, all through joblib."""
+    """Where jobs run: in this process, in `count` processes of this machine, or on a Dask cluster, all through joblib.
+
+    A context manager: afterwards the temporary files of the processes of this machine are gone.
+    """
 
     def __init__(self, count: int, scheduler: str | None = None) -> None:
         """Raises ToolError where what is needed is not installed."""
@@ -60,6 +64,16 @@ class Workers:
         if missing:
             raise ToolError(f"a study needs {', '.join(missing)}", hint="pip install 'dqa-convert[study]'")
         self.count, self.scheduler = count, scheduler
+        self._open = ExitStack()
+        self._scratch: Path | None = None
+
+    def __enter__(self) -> Self:
+        self._scratch = self._open.enter_context(processes.folder())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._open.close()
+        self._scratch = None
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Key and result of every task, in the order they end. Raises ToolError if workers die or the cluster cannot be used."""
@@ -82,7 +96,9 @@ class Workers:
         import joblib
 
         if self.scheduler is None:
-            with joblib.parallel_config("loky", n_jobs=self.count, initializer=end_with_parent, initargs=(os.getpid(),)):
+            assert self._scratch is not None, "a context manager"
+            mine = {"initializer": processes.belong_to_parent, "initargs": (os.getpid(), self._scratch)}
+            with joblib.parallel_config("loky", n_jobs=self.count, temp_folder=str(self._scratch), **mine):
                 yield
             return
         from distributed import Client
