@@ -20,6 +20,7 @@ from dqa.device.client import Device, refused_program
 from dqa.device.link import SerialLink
 from dqa.device.protocol import NOT_KNOWN, Hello, RunReply, Stats
 from dqa.device.simulate import Simulator
+from dqa.device.work import most_cycles_of
 from dqa.errors import BoardError, DataError, InputError, ToolError
 from dqa.support.arrays import UInt8
 
@@ -163,7 +164,7 @@ class _Running:
 @contextmanager
 def _simulated(board: Board, elf: Path, out: Path, inputs: UInt8, *, icount: bool) -> Iterator[_Running]:
     with Simulator(board, elf, icount=icount) as simulator:
-        device = Device(simulator.link, reply_timeout=SIMULATED_REPLY_TIMEOUT)
+        device = Device(simulator.link, reply_timeout=SIMULATED_REPLY_TIMEOUT, most_cycles=most_cycles_of(out))
         try:
             hello = device.hello()
         except ToolError as error:
@@ -183,7 +184,8 @@ def _workers(count: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def _on_serial(port: str, out: Path, inputs: UInt8, step: Callable[[int], None], runtime: str) -> DeviceResult:
-    device = Device(SerialLink(port, SERIAL_BAUD))
+    most_cycles = most_cycles_of(out)
+    device = Device(SerialLink(port, SERIAL_BAUD), most_cycles=most_cycles)
     try:
         hello = device.hello()
         check(hello, out, inputs)
