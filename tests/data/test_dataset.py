@@ -72,6 +72,14 @@ def test_take_and_skip_part_the_samples() -> None:
         ({"x": np.zeros((2, 2)), "y": [1, 2, 3]}, "expected 2 labels"),
         ({"x": np.zeros((2, 2)), "y": [1.0, np.nan]}, "y holds NaN"),
         ({"x": np.zeros((2, 2)), "y": ["cat", "dog"], "classes": ["cat"]}, "'dog', which is not in the list of classes"),
+        (
+            {"x": np.zeros((2, 2)), "y": ["cat", "dog"], "classes": ["cat", "dog"], "class_names": ["dog", "cat"]},
+            "'classes' and 'class_names' list different classes",
+        ),
+        (
+            {"x": np.zeros((2, 2)), "y": [0, 1], "classes": ["cat"], "class_names": [1]},
+            "'classes' and 'class_names' list different classes",
+        ),
         ({"x": np.zeros((2, 2)), "y": ["cat", "dog"], "classes": [1, 2]}, "list of classes is not one of different names"),
         ({"x": np.zeros((2, 2)), "y": ["cat", "cat"], "class_names": ["cat", "cat"]}, "list of classes is not one of different names"),
         ({"x": np.zeros((2, 2)), "y": np.array(["cat", None], object)}, "Python objects"),
@@ -196,6 +204,8 @@ def test_names_of_classes_become_their_numbers(tmp_path: Path) -> None:
     assert (alone.classes, alone.classes_sorted) == (("cat", "dog"), True)
     numbers = data.load(write(tmp_path, x=np.zeros((3, 2)), y=["10", "9", "0"]))
     assert numbers.y is not None and numbers.y.tolist() == [10, 9, 0] and numbers.classes is None
+    twice = data.load(write(tmp_path, x=np.zeros((3, 2)), y=y, classes=["dog", "emu", "cat"], class_names=["dog", "emu", "cat"]))
+    assert twice.classes == listed.classes
     counted = data.load(write(tmp_path, x=np.zeros((3, 2)), y=[2, 0, 1], class_names=["a", "b", "c"]))
     assert counted.y is not None and counted.y.tolist() == [2, 0, 1] and counted.classes is None
 
