@@ -172,7 +172,9 @@ def child(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A child with a folder for its temporary files; afterwards it, what it started and the folder are gone.
 
-    It also ends with the thread that entered this. Raises ToolError if it cannot be started.
+    On Linux it also ends with the thread that entered this (PR_SET_PDEATHSIG is of threads): what lives longer than a call, as a simulator
+    does, is started by the main thread; a thread of a pool only starts what it waits for, as `run` does.
+    Raises ToolError if it cannot be started.
     """
     with folder() as scratch:
         variables = {**(os.environ if env is None else env), **dict.fromkeys(TEMPORARY, str(scratch))}
