@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def test_calls_in_any_order_for_models_that_change_places_do_no_harm(variant: st
     paths = [tmp_path / str(number) for number in range(len(found))]
     for path, program in zip(paths, found, strict=True):
         path.write_bytes(p.write(program))
-    for seed, pair in enumerate(zip(paths, paths[1:], strict=False)):
+    for seed, pair in enumerate(pairwise(paths)):
         result = subprocess.run([executable, "20000", str(seed), *pair], capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stderr
         assert re.fullmatch(r"[1-9]\d+ went well, [1-9]\d+ rows, \d+ ends\n", result.stderr)
