@@ -347,3 +347,32 @@ with signals.ending():
             process.send_signal(number)
         printed, said = process.communicate("\n", timeout=30)
     assert (process.returncode, printed, said) == (2 if raised else 0, "ended\n", "")
+
+
+INTERRUPTED = """
+import os, shutil, signal, sys
+from dqa.cli import signals
+from dqa.support import processes
+def slow(path, ignore_errors):
+    os.kill(os.getpid(), signal.SIGTERM)
+    raise AssertionError
+shutil.rmtree = slow
+with signals.ending(), processes.folder() as folder:
+    (folder / "file").touch()
+"""
+HELD = """
+import fcntl, os, sys
+from dqa.support import processes
+folder = processes.folder()
+path = folder.__enter__()
+(path / "file").touch()
+handle = os.open(path, os.O_RDONLY)
+"""
+
+
+@pytest.mark.parametrize("code", [INTERRUPTED, HELD], ids=["while it is removed", "whose lock is never given back"])
+def test_a_folder_is_gone_whenever_its_owner_was_ended(code: str, tmp_path: Path) -> None:
+    with python(code, scratch=tmp_path) as process:
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == ((143, "terminated\n") if code == INTERRUPTED else (0, ""))
+    wait_for(lambda: not list(tmp_path.iterdir()))

@@ -75,7 +75,7 @@ class _Keeper:
             if self._process is not None and self._pid == os.getpid():
                 self._close_pipe()
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(2 * keeper.PATIENCE_S)
+                    self._process.wait(keeper.PATIENCE_S)
                 self._process = None
                 self._owned.clear()
 
@@ -91,7 +91,7 @@ class _Keeper:
                 return
         self._close_pipe()  # somebody killed it, or it is the first time
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(keeper.__file__))],
+            [sys.executable, "-I", "-S", str(Path(keeper.__file__)), str(self._pid)],
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -152,9 +152,11 @@ def folder(parent: Path | None = None) -> Iterator[Path]:
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
+        try:
+            shutil.rmtree(path, ignore_errors=True)
+        finally:  # a signal may end it, and the keeper goes on where nobody has the lock
+            if lock is not None:
+                os.close(lock)
         if not os.path.lexists(path):  # else at the end of this process
             _keeper.disown(record)
 
