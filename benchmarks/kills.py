@@ -6,9 +6,9 @@ Each command is run to its end once, then ended by each signal at random moments
 SIGINT goes to all processes of the terminal's group, as Ctrl-C does; SIGTERM and SIGKILL to the command alone; SIGHUP comes from closing
 its terminal. Counted are processes that still live 10 seconds later, entries in its folder for temporary files, and names beside and in
 its result that neither the earlier nor a finished one has. The earlier result is intact if each of its files is as before, or as the
-command that ran to its end left it; of a conversion all must be one or the other. The report of a conversion may be between the two,
-if its manifest knows it: a build that `evaluate` makes is added to it first, the evaluation then. After the first SIGKILL the command must run
-to its end. Writes kills.json and kills.md after each moment, so that a run that was ended goes on with --resume. For Linux.
+command that ran to its end left it; of a conversion all must be one or the other. The report of a conversion may be between the two, if
+its manifest knows it: `evaluate` adds the build it makes before the evaluation. After the first SIGKILL the command must run to its
+end. Writes kills.json and kills.md after each moment, so that a run that was ended goes on with --resume. For Linux.
 """
 
 from __future__ import annotations

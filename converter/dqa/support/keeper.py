@@ -1,6 +1,7 @@
 """Outlives the process that started it by a moment, and clears up after it.
 
-Run as a script (it imports nothing of dqa) with its owner's process id and a pipe as standard input, whose other end closes when its owner dies, however it dies.
+Run as a script (it imports nothing of dqa) with its owner's process id and, as standard input, a pipe whose other end closes when its
+owner dies, however it dies.
 Records end with a NUL and begin with "+" or "-" for what the owner has and has no more, "!" alone for nothing: "G" and the number of a
 process group (on Windows: of a process); "P" and a path; "N" and the path of what is new in a folder of unfinished work.
 At the end of the pipe the groups are killed, then the paths are removed, but where another process has locked the path or that folder.
