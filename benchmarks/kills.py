@@ -6,9 +6,10 @@ Each command is run to its end once, then ended by each signal at random moments
 SIGINT goes to all processes of the terminal's group, as Ctrl-C does; SIGTERM and SIGKILL to the command alone; SIGHUP comes from closing
 its terminal. Counted are processes that still live 10 seconds later, entries in its folder for temporary files, and names beside and in
 its result that neither the earlier nor a finished one has. The earlier result is intact if each of its files is as before, or as the
-command that ran to its end left it; of a conversion all must be one or the other. The report of a conversion may be between the two, if
-its manifest knows it: `evaluate` adds the build it makes before the evaluation. After the first SIGKILL the command must run to its
-end. Writes kills.json and kills.md after each moment, so that a run that was ended goes on with --resume. For Linux.
+command that ran to its end left it, times of the run aside; of a conversion all must be one or the other. The report of a conversion may
+be between the two, if its manifest knows it: `evaluate` adds the build it makes before the evaluation. After the first SIGKILL the
+command must run to its end. Writes kills.json and kills.md after each moment, so that a run that was ended goes on with --resume.
+For Linux.
 """
 
 from __future__ import annotations
@@ -227,11 +228,19 @@ def attempt(row: Row, command: Command, start: Path, place: Path, moment: float,
     now = files(trial.work)
     strange = sorted(now.keys() - earlier.keys() - finished.keys())
     fault("files_left", len(scratch) + len(strange), [*scratch, *strange])
-    bad = intact(command, now, earlier, finished)
-    if set(bad) <= REPORT and not manifest.users(trial.work / "out"):
-        bad = []
+    bad = [name for name in intact(command, now, earlier, finished) if not whole(trial.work, name)]
     fault("earlier_spoilt", bool(bad), bad)
     return trial
+
+
+def whole(work: Path, name: str) -> bool:
+    """Whether a file is as good as a finished command's that differs: a report that its manifest knows, a result with other times."""
+    if name in REPORT:
+        return not manifest.users(work / "out")
+    try:
+        return name.endswith(".json") and "dqa" in json.loads((work / name).read_text(encoding="utf-8"))
+    except ValueError:
+        return False
 
 
 def measure(name: str, start: Path, place: Path) -> tuple[float, Files]:

@@ -165,6 +165,20 @@ def test_a_signal_ends_a_study_in_one_line_keeps_what_is_done_and_leaves_nothing
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows")
+def test_workers_do_not_hear_the_terminal_from_their_first_moment_on() -> None:
+    code = """
+import signal
+from dqa.lab.study.run import Task, Workers
+with Workers(2) as workers:
+    found = list(workers.run([Task("a", "a", signal.pthread_sigmask, (signal.SIG_BLOCK, [])), Task("b", "b", int, ())]))
+print([signal.SIGINT in made["result"] for key, made in found if key == "a"], signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[True] set()\n", "")
+
+
+@pytest.mark.slow
 def test_a_dask_cluster_of_two_workers_gives_the_same_bytes(alone: Path, study: Path, dqa: Shell, tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster:

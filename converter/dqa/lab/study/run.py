@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -214,6 +215,7 @@ def _undisturbed() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    resource_tracker.ensure_running()  # Python's own lets the signal through again when joblib starts it
     variables, name = dict(os.environ), "PYTHONWARNINGS"
     os.environ[name] = ",".join(filter(None, [variables.get(name), "ignore:resource_tracker"]))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
