@@ -173,9 +173,11 @@ from dqa.lab.study.run import Task, Workers
 with Workers(2) as workers:
     found = list(workers.run([Task("a", "a", signal.pthread_sigmask, (signal.SIG_BLOCK, [])), Task("b", "b", int, ())]))
 print([signal.SIGINT in made["result"] for key, made in found if key == "a"], signal.pthread_sigmask(signal.SIG_BLOCK, []))
+import multiprocessing
+print(multiprocessing.active_children())  # which multiprocessing's own end would wait for
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("[True] set()\n", "")
+    assert (done.stdout, done.stderr) == ("[True] set()\n[]\n", "")
 
 
 @pytest.mark.slow

@@ -56,7 +56,7 @@ class StudyRun:
 class Workers:
     """Where jobs run: in this process, in `count` processes of this machine, or on a Dask cluster, all through joblib.
 
-    A context manager: afterwards the temporary files of the processes of this machine are gone.
+    A context manager: afterwards the processes of this machine and their temporary files are gone.
     """
 
     def __init__(self, count: int, scheduler: str | None = None) -> None:
@@ -67,6 +67,7 @@ class Workers:
         self.count, self.scheduler = count, scheduler
         self._open = ExitStack()
         self._scratch: Path | None = None
+        self._started = False
 
     def __enter__(self) -> Self:
         self._scratch = self._open.enter_context(processes.folder())
@@ -74,7 +75,7 @@ class Workers:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._open.close()
-        self._scratch = None
+        self._scratch, self._started = None, False
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Key and result of every task, in the order they end. Raises ToolError if workers die or the cluster cannot be used."""
@@ -98,6 +99,9 @@ class Workers:
 
         if self.scheduler is None:
             assert self._scratch is not None, "a context manager"
+            if self.count > 1 and not self._started:
+                self._started = True
+                self._open.callback(_end_workers, self.count)
             mine = {"initializer": processes.belong_to_parent, "initargs": (os.getpid(), self._scratch)}
             with joblib.parallel_config("loky", n_jobs=self.count, temp_folder=str(self._scratch), **mine):
                 yield
@@ -200,6 +204,13 @@ def _refusal(made: Mapping[str, Any]) -> str | None:
     if made["code"] != jobs.code_digest():
         return "the worker runs other code of dqa than this machine"
     return None
+
+
+def _end_workers(count: int) -> None:
+    """Else they wait for more work, and whoever ends without Python's own end waits for them."""
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor(count, reuse=True).shutdown(kill_workers=True)
 
 
 def _call(task: Task) -> tuple[str, dict[str, Any]]:
