@@ -322,9 +322,7 @@ def test_the_same_data_give_the_same_bytes_and_a_recipe_needs_them(tmp_path: Pat
         convert(model, None, tmp_path / "none", recipe=recipe)
 
 
-@pytest.mark.parametrize(
-    "covariance", [np.ones((6, 6)), np.zeros((6, 6)), np.diag([1e-300] * 3 + [1.0] * 3), -1e-18 * np.eye(6) + np.ones((6, 6))]
-)
+@pytest.mark.parametrize("covariance", [np.ones((6, 6)), np.zeros((6, 6)), np.diag([1e-300] * 3 + [1.0] * 3)])
 def test_inputs_that_are_all_alike_or_nothing_still_give_levels(covariance: npt.NDArray[np.float64]) -> None:
     weights = np.random.default_rng(0).normal(size=(4, 6))
     book = np.arange(-7, 8, dtype=np.int8)
