@@ -328,5 +328,5 @@ def test_inputs_that_are_all_alike_or_nothing_still_give_levels(covariance: npt.
     book = np.arange(-7, 8, dtype=np.int8)
     start = Levels(np.zeros((4, 6), np.int8), np.full(4, 0.3), book)
     found = compensated.compensate(weights, start, covariance)
-    values, plain = found.weights * 0.3, np.clip(np.rint(weights / 0.3), -7, 7) * 0.3
+    values, plain = found.values, np.asarray(np.clip(np.rint(weights / 0.3), -7, 7) * 0.3, np.float64)
     assert (compensated.error(weights, values, covariance) <= compensated.error(weights, plain, covariance) + 1e-12).all()
