@@ -138,7 +138,10 @@ class DataFile:
     def load(self) -> Dataset:
         """The dataset. Raises DataError for NaN, infinity and labels that do not fit."""
         given = {key: self._npz.read(key) for key in self._npz.headers}
-        listed = next((given[key] for key in CLASS_LISTS if key in given), None)
+        lists = [given[key] for key in CLASS_LISTS if key in given]
+        if len({str(one.tolist()) for one in lists}) > 1:
+            raise DataError(f"{self.name}: '{CLASS_LISTS[0]}' and '{CLASS_LISTS[1]}' list different classes", hint="give one of them")
+        listed = lists[0] if lists else None
         y, classes = class_numbers(given.get("y"), listed, self.name)
         group = _group_numbers(given.get("group"), self.name)
         return Dataset(given["x"], y, group, self.name, classes, listed is None and classes is not None)
