@@ -32,9 +32,10 @@ from dqa.device import bare
 from dqa.device.boards import load_board
 from dqa.device.client import Device
 from dqa.device.link import Link
-from dqa.device.work import most_cycles_of
+from dqa.device.work import most_cycles
 from dqa.engine.host import HostModel
 from dqa.errors import DqaError, ToolError
+from dqa.program import read
 from dqa.support.files import write_atomically
 
 sys.path.insert(0, str(ROOT / "tests"))
@@ -101,7 +102,7 @@ def cases(work: Path) -> list[Case]:
         data = write_out(out, streamed(ladder(LADDER), LADDER) if pushed else random_program(RANDOM_PROGRAM))
         host = HostModel(data, "pushed" if pushed else "internal")
         elf, binary = bare.build(out, BOARD, pushed=pushed).elf, host_firmware(out, pushed=pushed)
-        cycles = most_cycles_of(out)
+        cycles = most_cycles(read(data))
         found.append(Case("emulated", pushed, host, cycles, partial(Emulated, load_board(BOARD), elf)))
         found.append(Case("native", pushed, host, cycles, partial(Native, binary)))
     return found
