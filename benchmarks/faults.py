@@ -31,8 +31,11 @@ from models import ROOT
 from dqa.device import bare
 from dqa.device.boards import load_board
 from dqa.device.client import Device
+from dqa.device.link import Link
+from dqa.device.work import most_cycles
 from dqa.engine.host import HostModel
 from dqa.errors import DqaError, ToolError
+from dqa.program import read
 from dqa.support.files import write_atomically
 
 sys.path.insert(0, str(ROOT / "tests"))
@@ -62,11 +65,16 @@ class Case:
     board: str
     pushed: bool
     host: HostModel
+    most_cycles: int
     start: Start
 
     @property
     def input(self) -> str:
         return "rows pushed" if self.pushed else "whole"
+
+    def device(self, link: Link) -> Device:
+        """A client of one of these boards, as dqa makes it."""
+        return Device(link, most_cycles=self.most_cycles)
 
     def samples(self, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Inputs, and the bytes that are right."""
@@ -94,8 +102,9 @@ def cases(work: Path) -> list[Case]:
         data = write_out(out, streamed(ladder(LADDER), LADDER) if pushed else random_program(RANDOM_PROGRAM))
         host = HostModel(data, "pushed" if pushed else "internal")
         elf, binary = bare.build(out, BOARD, pushed=pushed).elf, host_firmware(out, pushed=pushed)
-        found.append(Case("emulated", pushed, host, partial(Emulated, load_board(BOARD), elf)))
-        found.append(Case("native", pushed, host, partial(Native, binary)))
+        cycles = most_cycles(read(data))
+        found.append(Case("emulated", pushed, host, cycles, partial(Emulated, load_board(BOARD), elf)))
+        found.append(Case("native", pushed, host, cycles, partial(Native, binary)))
     return found
 
 
@@ -105,7 +114,7 @@ def lane(case: Case, count: int, seed: int) -> Tally:
     inputs, right = case.samples(count, seed)
     with case.start() as board:
         link = FaultyLink(board, RATE, seed)
-        device = Device(link)
+        device = case.device(link)
         begin = time.monotonic()
         hello = device.hello()
         for sample, answer in zip(inputs, right, strict=True):
@@ -157,17 +166,17 @@ def _lost_bytes(case: Case, lane: int, lanes: int) -> list[tuple[float, bool]]:
     with case.start() as board:
         for first in (True, False):
             for way in ("to", "from"):
-                clean, _, size = min(_timed(board, sample, way, None, first) for _ in range(3))
+                clean, _, size = min(_timed(case, board, sample, way, None, first) for _ in range(3))
                 for at in range(lane, size, lanes * -(-size // LOST)):
-                    seconds, output, _ = _timed(board, sample, way, at, first)
+                    seconds, output, _ = _timed(case, board, sample, way, at, first)
                     found.append((seconds - clean, output == answer.tobytes()))
     return found
 
 
-def _timed(board: Emulated | Native, sample: np.ndarray, way: str, at: int | None, first: bool) -> tuple[float, bytes, int]:
+def _timed(case: Case, board: Emulated | Native, sample: np.ndarray, way: str, at: int | None, first: bool) -> tuple[float, bytes, int]:
     """Seconds of an inference that loses a byte, its output, and how many bytes passed."""
     link = OneByteLost(board.link, way)
-    device = Device(link)
+    device = case.device(link)
     hello = device.hello()
     if not first:
         device.infer(hello, sample.tobytes())
@@ -190,7 +199,7 @@ def _until_error(case: Case, at: int) -> float | None:
     (sample, *_), _ = case.samples(2, 0)
     with case.start() as board:
         link = OneByteLost(board.link, "from")
-        device = Device(link)
+        device = case.device(link)
         hello = device.hello()
         link.dead_from, link.passed = at, 0
         start = time.monotonic()

@@ -6,8 +6,10 @@ Each command is run to its end once, then ended by each signal at random moments
 SIGINT goes to all processes of the terminal's group, as Ctrl-C does; SIGTERM and SIGKILL to the command alone; SIGHUP comes from closing
 its terminal. Counted are processes that still live 10 seconds later, entries in its folder for temporary files, and names beside and in
 its result that neither the earlier nor a finished one has. The earlier result is intact if each of its files is as before, or as the
-command that ran to its end left it; of a conversion all must be one or the other. After the first SIGKILL the command must run
-to its end. Writes kills.json and kills.md after each moment, so that a run that was ended goes on with --resume. For Linux.
+command that ran to its end left it, times of the run aside; of a conversion all must be one or the other. The report of a conversion may
+be between the two, if its manifest knows it: `evaluate` adds the build it makes before the evaluation. After the first SIGKILL the
+command must run to its end. Writes kills.json and kills.md after each moment, so that a run that was ended goes on with --resume.
+For Linux.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from typing import Any
 
 import numpy as np
 
+from dqa.support import manifest
 from dqa.support.files import write_atomically
 
 MAKE = """
@@ -42,12 +45,13 @@ STUDY = """\
 dqa_study: 1
 seeds: [0]
 models:
-  tiny: {model: float.tflite, calibration: x.npz, test: x.npz, calibration_samples: 16}
+  tiny: {model: float.tflite, calibration: x.npz, test: x.npz, calibration_samples: 8}
 grid:
-  - {method: uniform, bits: [2, 3, 4, 5, 6, 7]}
+  - {method: uniform, bits: [2, 4, 6]}
 """
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGKILL")
 PATIENCE = 10.0
+REPORT = {f"out/{name}" for name in (manifest.NAME, "report.json", "report.html")}
 Files = dict[str, str]
 
 
@@ -64,11 +68,13 @@ COMMANDS = {
     "convert": Command(("convert", "m.h5", "--calibration", "x.npz", "--bits", "3", "-o", "out", "-q"), whole=True),
     "evaluate": Command(("evaluate", "out", "--data", "x.npz", "-q", "--json", "host.json")),
     "evaluate tflm-host": Command(("evaluate", "out", "--data", "x.npz", "--target", "tflm-host", "-q", "--json", "tflm.json")),
-    "evaluate sim": Command(("evaluate", "out", "--data", "x.npz", "--target", "sim:mps2_an386", "-q", "--json", "sim.json")),
+    "evaluate sim": Command(
+        ("evaluate", "out", "--data", "x.npz", "--target", "sim:mps2_an386", "--limit", "4", "-q", "--json", "sim.json")
+    ),
     "build": Command(("build", "out", "--board", "mps2_an386", "-q", "--json", "build.json")),
     "simulate": Command(("simulate", "out", "--board", "mps2_an386", "-q"), endless=True),
     "study": Command(("study", "study.yaml", "-o", "study", "--jobs", "2", "-q")),
-    "sparsify": Command(("sparsify", "m.h5", "--data", "x.npz", "-o", "sparse.keras", "--epochs", "3", "-q")),
+    "sparsify": Command(("sparsify", "m.h5", "--data", "x.npz", "-o", "sparse.keras", "--epochs", "1", "-q")),
 }
 
 
@@ -100,7 +106,7 @@ def prepare(work: Path) -> Path:
     start.mkdir(parents=True)
     subprocess.run([sys.executable, "-c", MAKE, str(start / "m.h5")], check=True, capture_output=True)
     generator = np.random.default_rng(0)
-    np.savez(start / "x.npz", x=generator.integers(0, 256, (64, 8, 8, 1)).astype(np.uint8), y=generator.integers(0, 2, 64))
+    np.savez(start / "x.npz", x=generator.integers(0, 256, (16, 8, 8, 1)).astype(np.uint8), y=generator.integers(0, 2, 16))
     (start / "study.yaml").write_text(STUDY, encoding="utf-8")
     dqa = [sys.executable, "-m", "dqa"]
     subprocess.run([*dqa, "convert", "m.h5", "--calibration", "x.npz", "--bits", "4", "-o", "out", "-q"], cwd=start, check=True)
@@ -222,8 +228,19 @@ def attempt(row: Row, command: Command, start: Path, place: Path, moment: float,
     now = files(trial.work)
     strange = sorted(now.keys() - earlier.keys() - finished.keys())
     fault("files_left", len(scratch) + len(strange), [*scratch, *strange])
-    fault("earlier_spoilt", bool(bad := intact(command, now, earlier, finished)), bad)
+    bad = [name for name in intact(command, now, earlier, finished) if not whole(trial.work, name)]
+    fault("earlier_spoilt", bool(bad), bad)
     return trial
+
+
+def whole(work: Path, name: str) -> bool:
+    """Whether a file is as good as a finished command's that differs: a report that its manifest knows, a result with other times."""
+    if name in REPORT:
+        return not manifest.users(work / "out")
+    try:
+        return name.endswith(".json") and "dqa" in json.loads((work / name).read_text(encoding="utf-8"))
+    except ValueError:
+        return False
 
 
 def measure(name: str, start: Path, place: Path) -> tuple[float, Files]:

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dqa.errors import DqaError
 from dqa.support.version import __version__
 
+TYPE_CHECKING = False  # of typing, which a command need not import before it sees to signals (dqa.cli.early)
 if TYPE_CHECKING:
     from dqa.api import ConvertResult, EvaluateResult, convert, evaluate
     from dqa.support.settings import ConvertConfig

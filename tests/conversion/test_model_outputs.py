@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from builders.c_tools import WARNINGS
 from builders.cli import Shell
 from builders.keras_files import in_process
 from dqa import ConvertConfig, convert, evaluate
 from dqa.calibration import float_outputs
+from dqa.engine.compile import build, executor_includes
 from dqa.errors import InputError, ModelError
 from dqa.frontend import load_model
 from dqa.report import load_interface
@@ -76,10 +79,54 @@ def test_a_signature_that_does_not_fit_is_left_alone(signature: str, tmp_path: P
     net = Net(1, 8)
     first, second = net.dense(net.input, 4), net.dense(net.input, 4)
     signed(net, {"sensor": net.input}, {"a": first, "b" if signature != "no name" else "": second if signature != "other tensors" else 99})
-    if signature == "two":
-        net.model.signatureDefs *= 2
+    if signature == "two":  # of which the other calls them otherwise
+        ends = [schema.TensorMapT(name=name, tensorIndex=index) for name, index in (("a", second), ("b", first))]
+        net.model.signatureDefs.append(schema.SignatureDefT(inputs=net.model.signatureDefs[0].inputs, outputs=ends, signatureKey="other"))
     (tmp_path / "m.tflite").write_bytes(net.build(second, first))
     assert load_model(tmp_path / "m.tflite").graph.outputs == [second, first]
+
+
+def test_signatures_that_say_the_same_are_one_and_an_input_may_have_two_names(tmp_path: Path) -> None:
+    net = Net(1, 8)
+    first, second = net.dense(net.input, 4), net.dense(net.input, 4)
+    signed(net, {"sensor": net.input, "again": net.input}, {"a": first, "b": second})
+    net.model.signatureDefs *= 2
+    (tmp_path / "m.tflite").write_bytes(net.build(second, first))
+    model = load_model(tmp_path / "m.tflite")
+    assert model.graph.outputs == [first, second] and model.input.name == "sensor"
+
+
+HOSTILE = [
+    'a"b',
+    "*/ int main(void);/*",
+    "a\nb",
+    "//",
+    "??/",
+    "\\",
+    "\u202eü",
+    "x" * 300,
+    "a\0b",
+    "<script>alert(1)</script>",
+    "[/]",
+    "\x1b[31m",
+    "{{ 7 }}",
+    "int",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
+def test_names_of_outputs_are_kept_and_harm_neither_c_nor_html(name: str, tmp_path: Path) -> None:
+    net = Net(1, 8)
+    first, second = net.dense(net.input, 4), net.dense(net.input, 4)
+    signed(net, {name: net.input}, {name: first, f"{name}_": second})
+    (tmp_path / "m.tflite").write_bytes(net.build(second, first))
+    np.savez(tmp_path / "x.npz", x=X, y=np.zeros(len(X), np.int64))
+    out = convert(tmp_path / "m.tflite", tmp_path / "x.npz", tmp_path / "out").out
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert [port["name"] for port in report["interface"]["outputs"]] == [name, f"{name}_"]
+    assert "<script>alert" not in (out / "report.html").read_text(encoding="utf-8")
+    build("odd-names", "", [out / "src" / "model.c"], executor_includes(), [*WARNINGS, "-pedantic", "-c"])
+    assert evaluate(out, tmp_path / "x.npz", output=f"{name}_", limit=2).output == f"{name}_"
 
 
 def test_an_output_that_tensorflow_left_without_a_name_is_called_like_its_layer(tmp_path: Path) -> None:

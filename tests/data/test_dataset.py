@@ -72,6 +72,14 @@ def test_take_and_skip_part_the_samples() -> None:
         ({"x": np.zeros((2, 2)), "y": [1, 2, 3]}, "expected 2 labels"),
         ({"x": np.zeros((2, 2)), "y": [1.0, np.nan]}, "y holds NaN"),
         ({"x": np.zeros((2, 2)), "y": ["cat", "dog"], "classes": ["cat"]}, "'dog', which is not in the list of classes"),
+        (
+            {"x": np.zeros((2, 2)), "y": ["cat", "dog"], "classes": ["cat", "dog"], "class_names": ["dog", "cat"]},
+            "'classes' and 'class_names' list different classes",
+        ),
+        (
+            {"x": np.zeros((2, 2)), "y": [0, 1], "classes": ["cat"], "class_names": [1]},
+            "'classes' and 'class_names' list different classes",
+        ),
         ({"x": np.zeros((2, 2)), "y": ["cat", "dog"], "classes": [1, 2]}, "list of classes is not one of different names"),
         ({"x": np.zeros((2, 2)), "y": ["cat", "cat"], "class_names": ["cat", "cat"]}, "list of classes is not one of different names"),
         ({"x": np.zeros((2, 2)), "y": np.array(["cat", None], object)}, "Python objects"),
@@ -196,6 +204,8 @@ def test_names_of_classes_become_their_numbers(tmp_path: Path) -> None:
     assert (alone.classes, alone.classes_sorted) == (("cat", "dog"), True)
     numbers = data.load(write(tmp_path, x=np.zeros((3, 2)), y=["10", "9", "0"]))
     assert numbers.y is not None and numbers.y.tolist() == [10, 9, 0] and numbers.classes is None
+    twice = data.load(write(tmp_path, x=np.zeros((3, 2)), y=y, classes=["dog", "emu", "cat"], class_names=["dog", "emu", "cat"]))
+    assert twice.classes == listed.classes
     counted = data.load(write(tmp_path, x=np.zeros((3, 2)), y=[2, 0, 1], class_names=["a", "b", "c"]))
     assert counted.y is not None and counted.y.tolist() == [2, 0, 1] and counted.classes is None
 
@@ -235,3 +245,43 @@ def test_a_mapping_without_sense_is_refused(scale: Any, zero_point: Any) -> None
 def test_a_mapping_must_have_the_channels_of_the_input() -> None:
     with pytest.raises(RecipeError, match="3 channels"):
         InputMapping.of([1, 2]).to_float(np.zeros((1, 2, 3), np.uint8))
+
+
+def npy(descr: str, shape: str, body: bytes = b"", padding: int = 0) -> bytes:
+    """A .npy file of any header."""
+    head = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".encode() + b" " * padding + b"\n"
+    return b"\x93NUMPY\x02\x00" + len(head).to_bytes(4, "little") + head + body
+
+
+WHOLE = npy("'|u1'", "(2, 2)", bytes(4))
+HOSTILE = {
+    "nothing, any number of times": ({"x": WHOLE, "y": npy("'<U0'", "(1000000000000,)")}, "values of 0 bytes"),
+    "nothing, as groups": ({"x": WHOLE, "group": npy("'|S0'", "(100000000,)")}, "values of 0 bytes"),
+    "two negative dimensions": ({"x": npy("'|u1'", "(-2, -2)", bytes(4))}, r"shape \(-2, -2\)"),
+    "a negative dimension": ({"x": npy("'|u1'", "(-2, 2)", bytes(4))}, r"shape \(-2, 2\)"),
+    "more than memory": ({"x": npy("'|u1'", "(4611686018427387904, 2)", bytes(4))}, "does not have the 9,223,"),
+    "a long header": ({"x": npy("'|u1'", "(2, 2)", bytes(4), padding=1 << 20)}, "header of 1,048"),
+    "no letters": ({"x": WHOLE, "y": npy("'<U1'", "(2,)", b"\0\0\x11\0a\0\0\0")}, "no letters"),
+    "half a letter": ({"x": WHOLE, "y": npy("'<U1'", "(2,)", b"\0\xd8\0\0a\0\0\0")}, "no letters"),
+    "values of several numbers": ({"x": npy("('<f4', (3,))", "(2, 2)", bytes(48))}, "x is "),
+    "a pickle": ({"x": WHOLE, "y": npy("'|O'", "(2,)", pickle.dumps([1, 2]))}, "'y' holds Python objects"),
+    "a pickle in a structure": ({"x": WHOLE, "y": npy("[('a', '|O')]", "(2,)", pickle.dumps([1]))}, "'y' holds Python objects"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_headers_that_lie_are_refused_at_once(case: str, tmp_path: Path) -> None:
+    members, says = HOSTILE[case]
+    with zipfile.ZipFile(tmp_path / "data.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+    with pytest.raises(DataError, match=says):
+        data.load(tmp_path / "data.npz")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_array_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "data.npz", "w") as archive:
+        for content in (bytes(4), b"\1\2\3\4"):
+            archive.writestr("x.npy", npy("'|u1'", "(2, 2)", content))
+    assert "holds 'x' twice" in refusal(tmp_path / "data.npz").message

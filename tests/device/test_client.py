@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Callable
 
 import pytest
@@ -326,3 +327,26 @@ def test_the_documented_greeting_is_understood() -> None:
     hello = Hello.decode(HELLO)
     assert (hello.board, hello.program_crc, hello.input_size, hello.output_size, hello.data_max) == ("board", PROGRAM, 10, 6, 4)
     assert (hello.row_size, hello.boot) == (0, 1)
+
+
+def test_a_line_that_goes_dead_in_the_first_inference_is_told_by_what_one_may_take() -> None:
+    def dead(count: int, reply: bytes) -> bytes:
+        return b"" if reply[2] == Command.RUN | REPLY else reply
+
+    device = Device(FakeDevice(dead), reply_timeout=0.01, most_cycles=2_500_000)  # 0.1 s at 25 MHz; run_timeout is 900 s
+    with pytest.raises(ToolError, match="no answer to RUN"):
+        device.infer(device.hello(), bytes(range(10)))
+
+
+def test_a_long_first_inference_whose_beginning_was_not_heard_is_waited_for() -> None:
+    begin = None
+
+    def late(count: int, reply: bytes) -> bytes:
+        nonlocal begin
+        if reply[2] not in (STARTED, Command.RUN | REPLY):
+            return reply
+        begin = begin or time.monotonic()
+        return reply if time.monotonic() - begin > 0.5 and reply[2] != STARTED else b""
+
+    device = Device(FakeDevice(late), reply_timeout=0.01, most_cycles=500_000_000)  # 20 s; without it 0.12 s would have to do
+    assert device.infer(device.hello(), bytes(range(10)))[0] == DONE[0]

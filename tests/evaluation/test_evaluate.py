@@ -45,6 +45,36 @@ def test_data_of_the_device_s_type_but_another_scale_are_scaled() -> None:
     assert np.array_equal(inputs.view(np.int8), PIXELS.reshape(2, -1) * 2 - 2)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "x", "says"),
+    [
+        ("uint8", np.array([0, 256], np.int16), "from 0 to 256, the model takes it as uint8, which holds 0 to 255 .* sample 1"),
+        ("uint8", np.array([-1, 255], np.int64), "from -1 to 255, .* sample 0"),
+        ("uint8", np.array([0, 70000], np.uint32), "from 0 to 70000, .* sample 1"),
+        ("int8", np.array([0, 200], np.uint8), "as int8, which holds -128 to 127 .* sample 1"),
+        ("int8", np.array([-129, 0], np.int16), "sample 0"),
+        ("int8", np.array([0, 127.6], np.float32), "from 0 to 127.6"),
+    ],
+)
+def test_numbers_that_the_type_of_the_input_cannot_hold_are_refused(dtype: str, x: npt.NDArray[np.generic], says: str) -> None:
+    data = np.repeat(x, 6).reshape(2, 2, 1, 3)
+    with pytest.raises(DataError, match=says) as caught:
+        model_inputs(interface(1.0, 0.0, 1.0, 0.0, dtype), Dataset(data, None, None))
+    assert "calibration" in caught.value.hint
+    # where calibration chose the scale, as of other floats, what it did not see saturates
+    _, inputs = model_inputs(interface(0.5, 0.0, 1.0, 0.0, "int8"), Dataset(data, None, None))
+    assert {-128, 127} & set(inputs.view(np.int8).ravel().tolist())
+
+
+@pytest.mark.parametrize("wide", [np.int16, np.uint16, np.int64, np.float16, np.float64])
+def test_wider_types_that_hold_what_the_input_takes_give_the_same_bytes(wide: type[np.generic]) -> None:
+    found = interface(0.25, 3.0, 0.25, 3.0, "uint8")
+    pixels = np.array([0, 1, 127, 128, 254, 255] * 2, np.uint8).reshape(2, 2, 1, 3)
+    _, narrow = model_inputs(found, Dataset(pixels, None, None))
+    assert np.array_equal(model_inputs(found, Dataset(pixels.astype(wide), None, None))[1], narrow)
+    assert np.array_equal(narrow.ravel(), pixels.ravel())
+
+
 def result(**given: object) -> EvaluateResult:
     fixed = {"metric": "auc", "samples": 2, "target": "host", "stored_bits": 4.5, "outputs": np.zeros((2, 1), np.float32)}
     return EvaluateResult(**(fixed | {"value": None, "answers": [0.5, 1.0], "details": {}} | given))  # type: ignore[arg-type]

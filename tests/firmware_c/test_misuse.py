@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,21 @@ def test_every_function_answers_misuse_with_a_status(variant: str, tmp_path: Pat
         result = subprocess.run([executable, path], capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stderr
         assert re.search(r"^[1-9]\d\d+ answers, 0 wrong$", result.stderr, re.MULTILINE)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_calls_in_any_order_for_models_that_change_places_do_no_harm(variant: str, tmp_path: Path) -> None:
+    """Two programs whose arenas are nearly of one size: what one of them left there is no state of the other."""
+    executable = sanitized("misuse_random", variant)
+    found = [program for program in (streamed(ladder(seed), seed, cut=0.2) for seed in range(16)) if program.pushed]
+    found.sort(key=lambda program: program.internal.arena_size)
+    paths = [tmp_path / str(number) for number in range(len(found))]
+    for path, program in zip(paths, found, strict=True):
+        path.write_bytes(p.write(program))
+    for seed, pair in enumerate(pairwise(paths)):
+        result = subprocess.run([executable, "20000", str(seed), *pair], capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+        assert re.fullmatch(r"[1-9]\d+ went well, [1-9]\d+ rows, \d+ ends\n", result.stderr)
 
 
 def test_no_function_of_the_header_is_left_out() -> None:

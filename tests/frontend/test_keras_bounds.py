@@ -66,6 +66,15 @@ def test_weights_that_were_refused_are_not_made_with_those_of_the_next_model(tmp
     assert [tuple(weight.shape) for weight in model.weights] == [(4, 3), (3,)]
 
 
+def test_a_configuration_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    from dqa.frontend.keras_load import load_keras
+
+    path = write_keras(tmp_path / "m.keras", {"class_name": "Sequential", "module": "keras"}, {"d": KERNEL})
+    with pytest.raises(ModelError, match="describes no model"):
+        load_keras(path, "m.keras", tmp_path)
+
+
 def test_more_layers_than_a_device_runs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dqa.frontend.keras_config.MAX_LAYERS", 5)
     check_config(net(*(keras_2_layer("ReLU", f"r{i}") for i in range(3))), "m.h5")

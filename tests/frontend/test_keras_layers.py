@@ -184,7 +184,7 @@ def test_a_layer_that_is_passed_through_does_nothing_in_keras(name: str) -> None
     np.testing.assert_array_equal(np.asarray(layer(x, training=False)), x)
 
 
-@pytest.mark.parametrize("policy", ["float16", "mixed_float16", "mixed_bfloat16", "float64"])
+@pytest.mark.parametrize("policy", ["float16", "bfloat16", "mixed_float16", "mixed_bfloat16", "float64"])
 @pytest.mark.parametrize("form", ["keras", "h5"])
 def test_a_model_of_another_precision_is_converted(policy: str, form: str, tmp_path: Path) -> None:
     keras.config.set_dtype_policy(policy)

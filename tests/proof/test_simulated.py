@@ -16,7 +16,7 @@ import pytest
 from builders.faulty import Emulated, FaultyLink
 from builders.firmware import Raw, insert, needs_compiler, needs_qemu, random_samples, write_out
 from builders.programs import random_program
-from dqa.device import bare, boards, evaluate, protocol
+from dqa.device import bare, boards, evaluate, protocol, work
 from dqa.device.client import Device
 from dqa.device.protocol import ERROR, Command, Frame, Refusal
 from dqa.device.simulate import Simulator
@@ -79,6 +79,8 @@ def test_every_simulated_board_answers_the_same(name: str, out: Path, host: Host
     samples = random_samples(4, sum(host.input_sizes))
     found = evaluate.run_samples(f"sim:{name}", out, samples)
     assert np.array_equal(found.outputs.view(np.int8), host.run(samples).outputs)
+    most = work.most_cycles_of(out)
+    assert found.instructions is not None and most is not None and 5 * found.instructions < most  # of the first inference's patience
 
 
 @pytest.mark.slow

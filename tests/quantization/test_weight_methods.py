@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 import tflite_builder
@@ -321,3 +322,13 @@ def test_the_same_data_give_the_same_bytes_and_a_recipe_needs_them(tmp_path: Pat
     assert (again / "model.dqa").read_bytes() == (out / "model.dqa").read_bytes()
     with pytest.raises(InputError, match="weights are rounded with calibration data"):
         convert(model, None, tmp_path / "none", recipe=recipe)
+
+
+@pytest.mark.parametrize("covariance", [np.ones((6, 6)), np.zeros((6, 6)), np.diag([1e-300] * 3 + [1.0] * 3)])
+def test_inputs_that_are_all_alike_or_nothing_still_give_levels(covariance: npt.NDArray[np.float64]) -> None:
+    weights = np.random.default_rng(0).normal(size=(4, 6))
+    book = np.arange(-7, 8, dtype=np.int8)
+    start = Levels(np.zeros((4, 6), np.int8), np.full(4, 0.3), book)
+    found = compensated.compensate(weights, start, covariance)
+    values, plain = found.values, np.asarray(np.clip(np.rint(weights / 0.3), -7, 7) * 0.3, np.float64)
+    assert (compensated.error(weights, values, covariance) <= compensated.error(weights, plain, covariance) + 1e-12).all()

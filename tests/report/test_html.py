@@ -170,18 +170,20 @@ def test_a_report_without_a_plan_is_shown_too() -> None:
 
 def test_evaluations_and_builds_of_its_program_are_shown_and_no_others() -> None:
     result = {"metric": "top1", "value": 0.9125, "samples": 80, "target": "sim:here", "agreement": {"equal": 79, "of": 80}, "data": "x.npz"}
+    limited = {"metric": "auc", "samples": 1, "target": "tflm-host", "program_sha256": "this"}  # too few samples for a value
     figures = {"ram": {"static": 5000}, "instructions": 123456, "program_sha256": "this"}
     build = {"board": "one", "runtime": "standalone", "pushed": False, "flash": {"code": 1, "model": 2}, "ram": {"static": 3, "model": 4}}
     report = stored_report() | {
         "program": {"sha256": "this"},
-        "evaluations": [result | figures, result | {"target": "host", "program_sha256": "this"}, result | {"target": "sim:other"}],
+        "evaluations": [result | figures, result | {"target": "host", "program_sha256": "this"}, result | {"target": "sim:other"}, limited],
         "builds": [build | {"program_sha256": "this"}, build | {"board": "two", "program_sha256": "another"}],
     }
     page = parsed(render_html(report))
     sections = {section.get("id"): "".join(section.itertext()) for section in page.iter(f"{HTML}section")}
 
     assert all(
-        words in sections["evaluations"] for words in ("sim:here", "0.9125", "79 of 80", "static 5,000 B", "123,456", "x.npz", "host")
+        words in sections["evaluations"]
+        for words in ("sim:here", "0.9125", "79 of 80", "static 5,000 B", "123,456", "x.npz", "host", "tflm-host")
     )
     assert "sim:other" not in sections["evaluations"]
     assert "one" in sections["builds"] and "two" not in sections["builds"]

@@ -94,6 +94,37 @@ def test_the_children_end_even_if_the_keeper_is_killed_first_and_the_next_proces
     assert not list(tmp_path.iterdir())
 
 
+TREE = """
+import os, signal, subprocess, sys
+from pathlib import Path
+from dqa.support import processes
+WORK = '''
+import sys, tempfile, time
+from pathlib import Path
+tempfile.gettempdir()
+from dqa.support import processes
+processes.belong_to_parent(int(sys.argv[1]), Path(sys.argv[2]))
+with processes.folder() as mine:
+    (mine / "file").touch()
+    print(processes._keeper._process.pid, flush=True)
+    time.sleep(1000)
+'''
+with processes.folder() as scratch:
+    worker = subprocess.Popen([sys.executable, "-c", WORK, str(os.getpid()), str(scratch)], stdout=subprocess.PIPE)
+    keeper = int(worker.stdout.readline())
+    assert list(scratch.glob("*/file"))
+    for pid in (keeper, worker.pid):
+        os.kill(pid, signal.SIGKILL)
+    worker.wait()
+"""
+
+
+def test_what_a_workers_tree_had_is_gone_though_a_library_killed_all_of_it_at_once(tmp_path: Path) -> None:
+    with python(TREE, scratch=tmp_path) as process:
+        _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (0, "") and not list(tmp_path.iterdir())
+
+
 def test_a_folder_in_use_is_never_taken_for_an_abandoned_one(tmp_path: Path) -> None:
     with processes.folder(tmp_path) as mine:
         (mine / "file").write_text("x")
@@ -282,3 +313,66 @@ def test_the_end_is_not_left_to_threads_of_libraries_and_the_clean_up_runs(tmp_p
         process.send_signal(signal.SIGTERM)
         printed, said = process.communicate(timeout=15)  # sooner than what ends a clean-up that hangs
     assert (process.returncode, printed, said) == (143, "cleaned\n", "terminated\n")
+
+
+def test_the_entry_points_see_to_signals_before_they_import_what_takes_long(tmp_path: Path) -> None:
+    with python("import sys; from dqa.cli import main; print(*sys.modules)", scratch=tmp_path) as process:
+        printed, _ = process.communicate()
+    assert "dqa.cli.early" in printed and not {"typing", "threading", "click", "numpy", "dqa.cli.signals"} & set(printed.split())
+
+
+@pytest.mark.parametrize(("death", "says"), [("SIGINT", "interrupted"), ("SIGTERM", "terminated"), ("SIGHUP", "the terminal was closed")])
+def test_a_signal_before_a_command_has_begun_is_one_line_too(death: str, says: str, tmp_path: Path) -> None:
+    slow = "import sys, time, types; sys.path_hooks.insert(0, lambda path: print('on') or time.sleep(600)); sys.path_importer_cache.clear()"
+    with python(f"from dqa.cli import main\n{slow}\nmain()", scratch=tmp_path) as process:
+        assert process.stdout is not None and process.stdout.readline() == "on\n"
+        process.send_signal(number := signal.Signals[death])
+        _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (128 + number, f"{says}\n")
+
+
+@pytest.mark.parametrize("raised", [None, SystemExit(2)])
+def test_a_signal_after_all_is_done_changes_nothing(raised: BaseException | None, tmp_path: Path) -> None:
+    code = f"""
+import atexit, sys, time
+from dqa.cli import signals
+atexit.register(lambda: [print('ending'), sys.stdin.readline(), print('ended')])
+with signals.ending():
+    if {raised is not None}:
+        raise {raised!r}
+"""
+    with python(code, scratch=tmp_path, stdin=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ending\n"
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process.send_signal(number)
+        printed, said = process.communicate("\n", timeout=30)
+    assert (process.returncode, printed, said) == (2 if raised else 0, "ended\n", "")
+
+
+INTERRUPTED = """
+import os, shutil, signal, sys
+from dqa.cli import signals
+from dqa.support import processes
+def slow(path, ignore_errors):
+    os.kill(os.getpid(), signal.SIGTERM)
+    raise AssertionError
+shutil.rmtree = slow
+with signals.ending(), processes.folder() as folder:
+    (folder / "file").touch()
+"""
+HELD = """
+import fcntl, os, sys
+from dqa.support import processes
+folder = processes.folder()
+path = folder.__enter__()
+(path / "file").touch()
+handle = os.open(path, os.O_RDONLY)
+"""
+
+
+@pytest.mark.parametrize("code", [INTERRUPTED, HELD], ids=["while it is removed", "whose lock is never given back"])
+def test_a_folder_is_gone_whenever_its_owner_was_ended(code: str, tmp_path: Path) -> None:
+    with python(code, scratch=tmp_path) as process:
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == ((143, "terminated\n") if code == INTERRUPTED else (0, ""))
+    wait_for(lambda: not list(tmp_path.iterdir()))

@@ -1,17 +1,23 @@
-"""The entry points. They see to signals before they import anything else: that, too, takes a moment in which one may come."""
+"""The entry points. They see to signals before they import more than that takes: a signal may come in that moment, too."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
 
-from dqa.cli import signals
+from dqa.cli import early
+
+TYPE_CHECKING = False  # of typing, which takes as long to import as all of this
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def main() -> NoReturn:
     """`dqa`."""
+    early.watch()
     _open_streams()
+    from dqa.cli import signals
+
     with signals.ending():
         from dqa.cli.commands import cli
         from dqa.cli.common import run
@@ -21,7 +27,10 @@ def main() -> NoReturn:
 
 def convert_main() -> NoReturn:
     """`dqa-convert`, the same as `dqa convert`."""
+    early.watch()
     _open_streams()
+    from dqa.cli import signals
+
     with signals.ending():
         from dqa.cli.commands import CONTEXT
         from dqa.cli.common import run

@@ -157,7 +157,7 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
 
     drawn = Table(*columns)
     for row in rows:
-        drawn.add_row(*(Text(cell) for cell in row))
+        drawn.add_row(*(Text(_one_line(cell)) for cell in row))
     console = Console()
     width = console.measure(drawn, options=console.options.update(max_width=1000)).maximum
     if not console.is_terminal:

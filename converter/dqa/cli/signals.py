@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from types import FrameType
 
-_SAID = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "the terminal was closed"}
+from dqa.cli.early import leave, watched
+
 _PATIENCE_S = 20.0
 """How long the clean-up may take; what it leaves is cleared up behind this process (dqa.support.processes)."""
 
@@ -27,15 +28,20 @@ class Ended(BaseException):
 def ending() -> Iterator[None]:
     """Meanwhile, a signal raises Ended in the main thread, and what is raised out of here after one ends the process, cleaned up.
 
-    A second signal, or one that comes later, ends the process at once. A signal that is ignored (nohup) stays ignored.
+    A second signal ends the process at once. One that comes after this changes nothing any more: what was asked for is there, or refused,
+    and the process is ending. A signal that is ignored (nohup) stays ignored.
     """
     _received.clear()
+    over = False
 
     def handle(number: int, _frame: FrameType | None) -> None:
+        if over:
+            return
         _received.append(number)
         if len(_received) > 1:
-            _leave(_received[0])
-        last_resort = threading.Timer(_PATIENCE_S, _leave, [number])
+            leave(_received[0])
+        warnings.simplefilter("ignore")  # what libraries notice while they are ended is worth no word
+        last_resort = threading.Timer(_PATIENCE_S, leave, [number])
         last_resort.daemon = True
         last_resort.start()
         raise Ended
@@ -43,39 +49,30 @@ def ending() -> Iterator[None]:
     def unraisable(event: sys.UnraisableHookArgs) -> None:
         """Python would drop what is raised in a destructor and go on."""
         if event.exc_type is Ended:
-            _leave(_received[0])
+            leave(_received[0])
         before(event)
 
     before, sys.unraisablehook = sys.unraisablehook, unraisable
-    numbers = [getattr(signal, name) for name in _SAID if hasattr(signal, name)]
-    caught = [number for number in numbers if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    caught = watched()
     for number in caught:
         signal.signal(number, handle)
     try:
         yield
+        over = True
     except BaseException:
         if not _received:
+            over = True
             raise
         atexit._run_exitfuncs()
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
-        _leave(_received[0])  # not by Python's own end, in which threads of libraries that still run may crash
+        leave(_received[0])  # not by Python's own end, in which threads of libraries that still run may crash
     finally:
         sys.unraisablehook = before
         for number in caught:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_IGN)
 
 
 def came() -> bool:
     """Whether a signal came; errors after it are not worth a word."""
     return bool(_received)
-
-
-def _say(number: int) -> None:
-    with contextlib.suppress(OSError):  # not print: the signal may have come inside of one
-        os.write(2, f"{_SAID[signal.Signals(number).name]}\n".encode())
-
-
-def _leave(number: int) -> None:
-    _say(number)
-    os._exit(128 + number)

@@ -41,8 +41,8 @@ def study(
     if jobs is not None and scheduler is not None:
         raise click.UsageError("--jobs counts processes of this machine; with --scheduler the cluster has its own")
     config = load(study, data)
-    workers = Workers(jobs or os.cpu_count() or 1, scheduler)
-    run = run_study(config, out, workers, keep_stale=keep_stale, progress=progress(quiet))
+    with Workers(jobs or os.cpu_count() or 1, scheduler) as workers:
+        run = run_study(config, out, workers, keep_stale=keep_stale, progress=progress(quiet))
     from dqa.lab.study.report import write_report
     from dqa.lab.study.tables import job_rows, label, show
 

@@ -1,9 +1,9 @@
 """Measures a conversion before it is believed: the program, plain int8 and the float network on samples set aside.
 
-Where the planner may choose, the smallest plan is taken whose measured answers hold: as near to the float network's as those of TensorFlow
-Lite's int8, or, where that is nearer than it need be, within `tolerance` of those of the program that keeps 8 bits everywhere; above a floor
-in any case. Of few samples one is less sure. What is predicted orders the plans; it does not decide. Then ranges and weights are made of
-all samples.
+Where the planner may choose, the smallest plan is taken whose measured answers hold: they are as near to the float network's as those of
+TensorFlow Lite's int8, or, where that is nearer than it need be, within `tolerance` of those of the program that keeps 8 bits everywhere;
+and above a floor. Of few samples one is less sure. What is predicted orders the plans; it does not decide. Then ranges and weights are made
+of all samples.
 """
 
 from __future__ import annotations

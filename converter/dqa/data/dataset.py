@@ -155,7 +155,10 @@ def with_labels(dataset: Dataset, path: Path | str) -> Dataset:
 
 
 def _dataset(name: str, x: Array, labels: Mapping[str, Array]) -> Dataset:
-    listed = next((labels[key] for key in CLASS_LISTS if key in labels), None)
+    lists = [labels[key] for key in CLASS_LISTS if key in labels]
+    if len({str(one.tolist()) for one in lists}) > 1:
+        raise DataError(f"{name}: '{CLASS_LISTS[0]}' and '{CLASS_LISTS[1]}' list different classes", hint="give one of them")
+    listed = lists[0] if lists else None
     y, classes = class_numbers(labels.get("y"), listed, name)
     return Dataset(x, y, _group_numbers(labels.get("group"), name), name, classes, listed is None and classes is not None)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
 import numpy.lib.format
@@ -20,6 +22,8 @@ T = TypeVar("T")
 
 MAX_BYTES = 8 << 30
 """Of all arrays together."""
+MAX_HEADER = 1 << 16
+"""Bytes; numpy itself takes 10,000, but reads all of a longer one before it refuses it."""
 HINT = "write it with numpy: np.savez_compressed('data.npz', x=..., y=...)"
 
 
@@ -58,28 +62,36 @@ class Npz:
         def unpack() -> Array:
             with zipfile.ZipFile(self.path) as archive, archive.open(f"{key}.npy") as member:
                 array = np.asarray(numpy.lib.format.read_array(member, allow_pickle=False))
-            return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+            array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+            if array.dtype.kind == "U" and not _is_text(array):
+                raise DataError(f"{self.name}: is damaged: '{key}' holds numbers that are no letters", hint=HINT)
+            return array
 
         return self._checked(unpack)
 
     def _read_headers(self, wanted: Sequence[str]) -> tuple[list[str], dict[str, Header]]:
         with zipfile.ZipFile(self.path) as archive:
-            found = [entry.removesuffix(".npy") for entry in archive.namelist()]
-            return found, {key: self._header(archive, key) for key in wanted if f"{key}.npy" in archive.namelist()}
+            found = [entry.removesuffix(".npy") for entry in archive.namelist() if entry.endswith(".npy")]
+            if twice := next((key for key in wanted if found.count(key) > 1), None):
+                raise DataError(f"{self.name}: holds '{twice}' twice", hint=HINT)
+            return found, {key: self._header(archive, key) for key in wanted if key in found}
 
     def _header(self, archive: zipfile.ZipFile, key: str) -> Header:
         with archive.open(f"{key}.npy") as member:
-            version = numpy.lib.format.read_magic(member)
-            read = numpy.lib.format.read_array_header_1_0 if version == (1, 0) else numpy.lib.format.read_array_header_2_0
-            shape, _, dtype = read(member)
-            start = member.tell()
+            head = _head(member)
+        source = io.BytesIO(head)
+        version = numpy.lib.format.read_magic(source)
+        read = numpy.lib.format.read_array_header_1_0 if version == (1, 0) else numpy.lib.format.read_array_header_2_0
+        shape, _, dtype = read(source)
         if dtype.hasobject:
             raise DataError(
                 f"{self.name}: '{key}' holds Python objects, which are never read",
                 hint=f"save numbers, or names as text: {key}.astype(str)",
             )
         header = Header(tuple(int(n) for n in shape), dtype)
-        if start + header.size != archive.getinfo(f"{key}.npy").file_size:
+        if not dtype.itemsize or min(header.shape, default=0) < 0:  # any number of nothing would fit
+            raise DataError(f"{self.name}: is damaged: '{key}' has shape {header.shape} and values of {dtype.itemsize} bytes", hint=HINT)
+        if len(head) + header.size != archive.getinfo(f"{key}.npy").file_size:
             raise DataError(f"{self.name}: is damaged: '{key}' does not have the {header.size:,} bytes that it announces", hint=HINT)
         return header
 
@@ -93,6 +105,21 @@ class Npz:
         except Exception as error:  # zlib, lzma, bz2, struct and OS errors of a damaged archive
             first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
             raise DataError(f"{self.name}: is not an .npz file or is damaged: {first}", hint=HINT) from error
+
+
+def _is_text(names: Array) -> bool:
+    """Whether all code points are ones that Python can make text of, and UTF-8 can write."""
+    points = names.reshape(-1).view(np.uint32)
+    return bool(((points < 0xD800) | ((points > 0xDFFF) & (points <= sys.maxunicode))).all())
+
+
+def _head(member: IO[bytes]) -> bytes:
+    """The beginning of an array's file, before its numbers. Raises ValueError for one that no array needs."""
+    start = member.read(8)
+    size = member.read(2 if start[6:7] == b"\1" else 4)
+    if (length := int.from_bytes(size, "little")) > MAX_HEADER:
+        raise ValueError(f"an array's header of {length:,} bytes")
+    return start + size + member.read(length)
 
 
 def _memory() -> int:

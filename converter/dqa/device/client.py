@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 _REPLY_TIMEOUT = 5.0
 """Seconds: far above 280 bytes at 9600 baud, or on an emulator with a busy host."""
 RUN_TIMEOUT = 900.0
-"""Seconds for one inference, unless the caller says otherwise."""
+"""Seconds for one inference at most, unless the caller says otherwise."""
 _BEGINNINGS = 30
 """How often one inference is begun, or one request is asked over a connection that breaks, before it is given up."""
 _BEGIN_AGAIN = (Refusal.RANGE, Refusal.NO_INPUT, Refusal.NO_OUTPUT, Refusal.UNGREETED, Refusal.INPUT)
@@ -40,12 +40,16 @@ class Device:
     """A device that speaks the protocol at the other end of `link`.
 
     reply_timeout: seconds after which a request is repeated at the latest; usually it is much sooner, as replies were quick before.
-    run_timeout: seconds for one inference at most.
+    run_timeout: seconds for one inference at most. most_cycles: that an inference never takes (dqa.device.work), None if that is not known:
+    with the clock of the board, a line that goes dead during the first inference is noticed sooner than in run_timeout.
     restarts: inferences begun again. boots: how often the board was found to have started again. reconnects: of the link.
     """
 
-    def __init__(self, link: Link, *, reply_timeout: float = _REPLY_TIMEOUT, run_timeout: float = RUN_TIMEOUT) -> None:
+    def __init__(
+        self, link: Link, *, reply_timeout: float = _REPLY_TIMEOUT, run_timeout: float = RUN_TIMEOUT, most_cycles: int | None = None
+    ) -> None:
         self._link = link
+        self._most_cycles = most_cycles
         self._exchange = Exchange(link, reply_timeout, run_timeout)
         self._runs = Numbers()
         self._hello: Hello | None = None
@@ -157,6 +161,8 @@ class Device:
             message = f"the device speaks version {hello.version} of the protocol, dqa version {protocol.VERSION}"
             raise ToolError(message, hint="flash it again")
         before = self._hello = self._hello or hello
+        if self._most_cycles is not None and hello.clock_hz:
+            self._exchange.longest_run = self._most_cycles / hello.clock_hz
         if hello.program_crc != before.program_crc:
             raise InputError(
                 f"the board runs another model now (program {hello.program_crc:#010x}, before {before.program_crc:#010x})",

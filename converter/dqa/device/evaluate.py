@@ -22,6 +22,7 @@ from dqa.device.protocol import NOT_KNOWN, Hello, RunReply, Stats
 from dqa.device.renode.find import find
 from dqa.device.renode.simulator import RenodeSimulator
 from dqa.device.simulate import Simulator
+from dqa.device.work import most_cycles_of
 from dqa.errors import BoardError, DataError, InputError, ToolError
 from dqa.support.arrays import UInt8
 
@@ -169,7 +170,7 @@ class _Running:
 @contextmanager
 def _simulated(board: Board, elf: Path, out: Path, inputs: UInt8, *, icount: bool) -> Iterator[_Running]:
     with Simulator(board, elf, icount=icount) as simulator:
-        device = Device(simulator.link, reply_timeout=SIMULATED_REPLY_TIMEOUT)
+        device = Device(simulator.link, reply_timeout=SIMULATED_REPLY_TIMEOUT, most_cycles=most_cycles_of(out))
         try:
             hello = device.hello()
         except ToolError as error:
@@ -223,8 +224,8 @@ def _through_port(
 
     firmware: what runs there or, where it was flashed before, its runtime.
     """
-    link = SerialLink(port, SERIAL_BAUD)
-    device = Device(link) if reply_timeout is None else Device(link, reply_timeout=reply_timeout)
+    link, most = SerialLink(port, SERIAL_BAUD), most_cycles_of(out)
+    device = Device(link, most_cycles=most) if reply_timeout is None else Device(link, reply_timeout=reply_timeout, most_cycles=most)
     try:
         hello = device.hello()
         check(hello, out, inputs)

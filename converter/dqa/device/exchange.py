@@ -15,8 +15,9 @@ from dqa.errors import ToolError
 
 _DAMAGED = (Refusal.CRC, Refusal.TOO_LONG)
 """Refusals of bytes that changed on their way: worth another try at once."""
-_PATIENCE, _RUN_PATIENCE = 4, 12
-"""Times the reply time-out until a silent device is given up: for a reply, and for a RUN of which nothing is heard."""
+_PATIENCE, _RUN_PATIENCE, _BLIND_PATIENCE = 4, 6, 12
+"""Times the reply time-out until a silent device is given up: for a reply; for an inference, however short; and for a RUN of which nothing
+is heard, where nothing tells how long it may take."""
 _LEAST_TRIES = 2
 """However short the times are."""
 _FIRST = 1 / 50
@@ -71,6 +72,7 @@ class Exchange:
 
     reply_timeout: the longest wait for a reply, in seconds, before the request is repeated; waits follow what replies took before.
     run_timeout: the longest inference, in seconds. repeated: how many requests were sent again.
+    longest_run: what the first inference takes at most, in seconds, once somebody can tell; later ones follow the fastest.
     """
 
     def __init__(self, link: Link, reply_timeout: float, run_timeout: float) -> None:
@@ -81,14 +83,15 @@ class Exchange:
         self._numbers = Numbers()
         self._replies: deque[float] = deque(maxlen=_REMEMBERED)  # seconds until a reply came
         self._fastest_run: float | None = None
+        self.longest_run: float | None = None
         self.repeated = 0
 
     def ask(self, command: Command, payload: bytes = b"") -> bytes:
         """The payload of the device's answer. RefusedError if it refuses, ToolError if it faulted or nothing came, and as Link's."""
         now = time.monotonic()
-        patience = (
-            min(self._run_timeout, _RUN_PATIENCE * self._reply_timeout) if command is Command.RUN else _PATIENCE * self._reply_timeout
-        )
+        patience = _PATIENCE * self._reply_timeout
+        if command is Command.RUN:  # that it started may be what was lost
+            patience = self._run_patience(_BLIND_PATIENCE * self._reply_timeout)
         request = _Request(command, self._numbers.next(), now, now + patience, self._reply_wait())
         frame = Frame(command, request.number, payload).encode()
         while request.tries < _LEAST_TRIES or time.monotonic() < request.end:
@@ -147,6 +150,11 @@ class Exchange:
         # the median: one late reply does not make all that follow wait
         return min(self._reply_timeout, _MARGIN + 3 * median(self._replies) if self._replies else self._reply_timeout * _FIRST)
 
+    def _run_patience(self, unknown: float) -> float:
+        """Seconds in which an inference ends; `unknown` where nothing tells."""
+        known = self.longest_run if self._fastest_run is None else 10 * self._fastest_run
+        return min(self._run_timeout, unknown if known is None else max(known, _RUN_PATIENCE * self._reply_timeout))
+
     def _start(self, request: _Request) -> None:
         """The inference began: how long it may take is another matter than how long a reply takes."""
         now = time.monotonic()
@@ -154,12 +162,11 @@ class Exchange:
             return
         self._measure(request)
         request.started = now
+        request.end = now + self._run_patience(self._run_timeout)
         if self._fastest_run is None:
-            request.end = now + self._run_timeout
             request.step = min(_FIRST_RUN, self._reply_timeout)
             request.deadline = now + request.step
         else:
-            request.end = now + min(self._run_timeout, max(_RUN_PATIENCE * self._reply_timeout, 10 * self._fastest_run))
             request.deadline = now + 1.25 * self._fastest_run + 2 * _MARGIN
 
     def _measure(self, request: _Request) -> None:

@@ -13,6 +13,7 @@ from dqa.device.evaluate import SERIAL_BAUD, SIMULATED_REPLY_TIMEOUT, check
 from dqa.device.link import SerialLink
 from dqa.device.protocol import OperatorRecord
 from dqa.device.simulate import Simulator
+from dqa.device.work import most_cycles_of
 from dqa.errors import BoardError, InputError, ToolError
 from dqa.support.arrays import UInt8
 
@@ -43,6 +44,7 @@ def profile(target: str, out: Path, sample: UInt8, *, pushed: bool = False) -> D
     kind, _, place = target.partition(":")
     board: Board | None = None
     notes: tuple[str, ...] = ()
+    most_cycles = most_cycles_of(out)
     with ExitStack() as stack:
         if kind == "sim" and place:
             board = load_board(place)
@@ -51,9 +53,9 @@ def profile(target: str, out: Path, sample: UInt8, *, pushed: bool = False) -> D
             built = build(out, place, pushed=pushed, profile=True)
             notes = built.notes
             simulator = stack.enter_context(Simulator(board, built.elf, icount=True))
-            device = Device(simulator.link, reply_timeout=SIMULATED_REPLY_TIMEOUT)
+            device = Device(simulator.link, reply_timeout=SIMULATED_REPLY_TIMEOUT, most_cycles=most_cycles)
         elif kind == "serial" and place:
-            device = Device(SerialLink(place, SERIAL_BAUD))
+            device = Device(SerialLink(place, SERIAL_BAUD), most_cycles=most_cycles)
             stack.callback(device.close)
         else:
             raise InputError(f"unknown target {target!r}", hint="host, sim:BOARD or serial:PORT")

@@ -89,7 +89,7 @@ class Simulator:
         return self
 
     def start(self) -> None:
-        """Until QEMU runs, not until the firmware does."""
+        """Until QEMU runs, not until the firmware does. QEMU ends with the thread that calls this, at the latest (processes.child)."""
         ours, theirs = socket.socketpair()
         control, their_control = socket.socketpair()
         with theirs, their_control:

@@ -65,7 +65,7 @@ class _RefusedError(Exception):
 
 
 class _Process:
-    """An interpreter in a process of its own."""
+    """An interpreter in a process of its own, which ends with the thread that started it, at the latest (processes.child)."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-P", str(Path(__file__).with_name("tflm_worker.py")), str(_library())]

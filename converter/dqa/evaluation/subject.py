@@ -95,7 +95,10 @@ def labels_of(interface: Interface, head: int) -> Iterator[None]:
 
 
 def model_inputs(interface: Interface, dataset: datasets.Dataset) -> tuple[Float32, UInt8]:
-    """The float model's inputs (N, *shape) and the converted model's bytes (N, bytes)."""
+    """The float model's inputs (N, *shape) and the converted model's bytes (N, bytes).
+
+    Raises DataError for x that the bytes of a model cannot hold which takes x itself; one whose scale calibration chose saturates.
+    """
     mapping, port = datasets.InputMapping.of(interface.data_scale, interface.data_zero_point), interface.inputs[0]
     real = mapping.to_float(dataset.x)
     scale, zero_point = mapping.per_channel(dataset.x.shape[-1])
@@ -103,6 +106,16 @@ def model_inputs(interface: Interface, dataset: datasets.Dataset) -> tuple[Float
     same = np.allclose(scale, port.scale, rtol=1e-6, atol=0) and np.allclose(zero_point, port.zero_point)
     if dataset.x.dtype.name == port.dtype and same:
         return real, np.ascontiguousarray(dataset.x).reshape(len(dataset.x), -1).view(np.uint8)
+    if same:
+        limits = np.iinfo(np.dtype(port.dtype))
+        rounded = np.rint(dataset.x)
+        held = ((rounded >= limits.min) & (rounded <= limits.max)).reshape(len(real), -1).all(axis=1)
+        if not held.all():
+            raise DataError(
+                f"{dataset.name}: x goes from {dataset.x.min():g} to {dataset.x.max():g}, the model takes it as {port.dtype}, which holds"
+                f" {limits.min} to {limits.max} (first beyond it: sample {int(np.argmin(held))})",
+                hint="scale x as the calibration data were, or convert with calibration data that hold such numbers",
+            )
     return real, port.to_bytes(real)
 
 

@@ -14,6 +14,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dqa.errors import ModelError
 from dqa.frontend.keras_config import check_config
 from dqa.frontend.limits import MAX_CONFIG_BYTES, MAX_EXPANSION, MAX_MODEL_BYTES, SMALL_BYTES
@@ -22,6 +24,7 @@ DAMAGED = "the file is damaged or incomplete; save or download it again"
 SAVE_AGAIN = "save it again with model.save(...)"
 TOO_LARGE = f"models of up to {MAX_MODEL_BYTES >> 20} MiB are converted"
 KERAS_2_LAYERS = "_layer_checkpoint_dependencies"
+_BFLOAT16 = np.dtype("V2")
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 
 
@@ -54,7 +57,10 @@ def read_archive(path: Path, weights: Path, name: str) -> tuple[Any, int]:
 
 
 def read_hdf5(path: Path, name: str) -> tuple[Any, int]:
-    """The configuration of a .h5 file and the number of weights it holds. Raises ModelError as above."""
+    """The configuration of a .h5 file and the number of weights it holds, which are made float32 in it where Keras could not read them.
+
+    Raises ModelError as above.
+    """
     import h5py
 
     held = check_hdf5(path, name)
@@ -65,9 +71,24 @@ def read_hdf5(path: Path, name: str) -> tuple[Any, int]:
             text = file.attrs["model_config"]
             if len(text) > MAX_CONFIG_BYTES:
                 raise ModelError(f"{name}: its configuration has {len(text)} bytes", hint=TOO_LARGE)
-            return json.loads(text), held
+            config = json.loads(text)
+        _widen_bfloat16(path)
+        return config, held
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, RecursionError) as error:
         raise ModelError(f"{name}: damaged HDF5 file: {first_line(error)}", hint=DAMAGED) from error
+
+
+def _widen_bfloat16(path: Path) -> None:
+    """Makes float32 of bfloat16: HDF5 knows no such type, so that Keras writes two bytes without a meaning, which it cannot read."""
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        found: list[str] = []
+        file.visititems(lambda key, item: found.append(key) if isinstance(item, h5py.Dataset) and item.dtype == _BFLOAT16 else None)
+        for key in found:
+            bits = np.asarray(file[key][()]).view(np.uint16)
+            del file[key]
+            file[key] = (bits.astype(np.uint32) << 16).view(np.float32)
 
 
 def _number_without_gaps(weights: Path) -> None:

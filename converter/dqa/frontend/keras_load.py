@@ -46,6 +46,8 @@ def load_keras(source: Path, name: str, workdir: Path, training: bool = False) -
     try:
         with _weights_made_at_the_end(keras):
             model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+            if not isinstance(model, keras.Model):
+                raise ModelError(f"{name}: its configuration describes no model", hint=OTHER_WAY)
             _check_weights(model, held, name)
         if model.weights:
             model.load_weights(weights)

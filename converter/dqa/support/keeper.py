@@ -1,6 +1,7 @@
 """Outlives the process that started it by a moment, and clears up after it.
 
-Run as a script (it imports nothing of dqa) with a pipe as standard input, whose other end closes when its owner dies, however it dies.
+Run as a script (it imports nothing of dqa) with its owner's process id and, as standard input, a pipe whose other end closes when its
+owner dies, however it dies.
 Records end with a NUL and begin with "+" or "-" for what the owner has and has no more, "!" alone for nothing: "G" and the number of a
 process group (on Windows: of a process); "P" and a path; "N" and the path of what is new in a folder of unfinished work.
 At the end of the pipe the groups are killed, then the paths are removed, but where another process has locked the path or that folder.
@@ -21,7 +22,9 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 PATIENCE_S = 5.0
-"""How long a killed process may take to end, and what it had open to be free."""
+"""How long a killed process may take to end, and what it had open to be free, once the owner is gone."""
+_LONGEST_S = 60.0
+"""How long an owner may take to end whose pipe did: until then it may have locks that a signal kept it from giving back."""
 _PAUSE_S = 0.02
 
 
@@ -77,15 +80,19 @@ def remove(path: Path, folder: Path | None = None) -> bool:
     return not os.path.lexists(path)
 
 
-def clear(owned: set[bytes]) -> None:
+def clear(owned: set[bytes], owner: int | None = None) -> None:
     """Kills the groups, then removes the paths, and tries again while either is left."""
     groups = {int(record[1:]) for record in owned if record[:1] == b"G"}
     paths = {(Path(os.fsdecode(record[1:])), record[:1] == b"N") for record in owned if record[:1] != b"G"}
-    deadline = time.monotonic() + PATIENCE_S
+    begin = time.monotonic()
+    gone: float | None = None
     while groups or paths:
         groups = {group for group in groups if kill_group(group)}
         paths = {(path, new) for path, new in paths if not remove(path, path.parent if new else None)}
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if gone is None and (owner is None or os.getppid() != owner):
+            gone = now
+        if now > (begin + _LONGEST_S if gone is None else gone + PATIENCE_S):
             return
         time.sleep(_PAUSE_S)
 
@@ -94,7 +101,7 @@ def main() -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    clear(read_records(sys.stdin.fileno()))
+    clear(read_records(sys.stdin.fileno()), None if sys.platform == "win32" else int(sys.argv[1]))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from typing import IO, Any
 from dqa.errors import DqaError, ToolError
 from dqa.support import keeper
 
+TEMPORARY = ("TMPDIR", "TMP", "TEMP")
+"""Variables that say where temporary files go."""
 _PREFIX = "dqa-"
 _STALE_S = 60.0
 """A folder younger than this may be one whose owner is about to lock it."""
@@ -73,7 +75,7 @@ class _Keeper:
             if self._process is not None and self._pid == os.getpid():
                 self._close_pipe()
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(2 * keeper.PATIENCE_S)
+                    self._process.wait(keeper.PATIENCE_S)
                 self._process = None
                 self._owned.clear()
 
@@ -89,7 +91,7 @@ class _Keeper:
                 return
         self._close_pipe()  # somebody killed it, or it is the first time
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(keeper.__file__))],
+            [sys.executable, "-I", "-S", str(Path(keeper.__file__)), str(self._pid)],
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -150,9 +152,11 @@ def folder(parent: Path | None = None) -> Iterator[Path]:
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
+        try:
+            shutil.rmtree(path, ignore_errors=True)
+        finally:  # a signal may end it, and the keeper goes on where nobody has the lock
+            if lock is not None:
+                os.close(lock)
         if not os.path.lexists(path):  # else at the end of this process
             _keeper.disown(record)
 
@@ -170,10 +174,12 @@ def child(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A child with a folder for its temporary files; afterwards it, what it started and the folder are gone.
 
-    It also ends with the thread that entered this. Raises ToolError if it cannot be started.
+    On Linux it also ends with the thread that entered this (PR_SET_PDEATHSIG is of threads): what lives longer than a call, as a simulator
+    does, is started by the main thread; a thread of a pool only starts what it waits for, as `run` does.
+    Raises ToolError if it cannot be started.
     """
     with folder() as scratch:
-        variables = {**(os.environ if env is None else env), **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(scratch))}
+        variables = {**(os.environ if env is None else env), **dict.fromkeys(TEMPORARY, str(scratch))}
         try:
             process = _keeper.start(command, stdin=stdin, stdout=stdout, stderr=stderr, env=variables, cwd=cwd, pass_fds=pass_fds)
         except OSError as error:
@@ -203,6 +209,15 @@ def run(
     with child(command, stdout=stdout, stderr=stderr, env=env, cwd=cwd) as process:
         texts = [(data or b"").decode("utf-8", "replace") for data in process.communicate(timeout=timeout)]
     return subprocess.CompletedProcess(list(command), process.returncode, *texts)
+
+
+def belong_to_parent(parent: int, scratch: Path) -> None:
+    """Makes a process that a library started, as joblib does, what `child` makes of one: it ends with its parent, and what it leaves in
+    temporary folders is in `scratch`, a folder of its parent's. Its own keeper may be ended with it, as libraries end trees of processes.
+    """
+    end_with_parent(parent)
+    os.environ.update(dict.fromkeys(TEMPORARY, str(scratch)))
+    tempfile.tempdir = str(scratch)  # where it has been asked for already
 
 
 def end_with_parent(parent: int) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from dqa.errors import DqaError, ToolError
 from dqa.lab.study import job as jobs
@@ -19,7 +21,7 @@ from dqa.lab.study.grid import jobs as all_jobs
 from dqa.lab.study.grid import rankings as all_rankings
 from dqa.lab.study.inputs import ModelInputs, prepare
 from dqa.lab.study.store import FOLDERS, Record, Store, open_directory
-from dqa.support.processes import end_with_parent
+from dqa.support import processes
 from dqa.support.progress import Progress, SilentProgress
 
 CONNECT_SECONDS = 20
@@ -52,7 +54,10 @@ class StudyRun:
 
 
 class Workers:
-    """Where jobs run: in this process, in `count` processes of this machine, or on a Dask cluster, all through joblib."""
+    """Where jobs run: in this process, in `count` processes of this machine, or on a Dask cluster, all through joblib.
+
+    A context manager: afterwards the processes of this machine and their temporary files are gone.
+    """
 
     def __init__(self, count: int, scheduler: str | None = None) -> None:
         """Raises ToolError where what is needed is not installed."""
@@ -60,6 +65,17 @@ class Workers:
         if missing:
             raise ToolError(f"a study needs {', '.join(missing)}", hint="pip install 'dqa-convert[study]'")
         self.count, self.scheduler = count, scheduler
+        self._open = ExitStack()
+        self._scratch: Path | None = None
+        self._started = False
+
+    def __enter__(self) -> Self:
+        self._scratch = self._open.enter_context(processes.folder())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._open.close()
+        self._scratch, self._started = None, False
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Key and result of every task, in the order they end. Raises ToolError if workers die or the cluster cannot be used."""
@@ -82,7 +98,12 @@ class Workers:
         import joblib
 
         if self.scheduler is None:
-            with joblib.parallel_config("loky", n_jobs=self.count, initializer=end_with_parent, initargs=(os.getpid(),)):
+            assert self._scratch is not None, "a context manager"
+            if self.count > 1 and not self._started:
+                self._started = True
+                self._open.callback(_end_workers, self.count)
+            mine = {"initializer": processes.belong_to_parent, "initargs": (os.getpid(), self._scratch)}
+            with joblib.parallel_config("loky", n_jobs=self.count, temp_folder=str(self._scratch), **mine):
                 yield
             return
         from distributed import Client
@@ -185,6 +206,13 @@ def _refusal(made: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _end_workers(count: int) -> None:
+    """Else they wait for more work, and whoever ends without Python's own end waits for them."""
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor(count, reuse=True).shutdown(kill_workers=True)
+
+
 def _call(task: Task) -> tuple[str, dict[str, Any]]:
     return task.key, jobs.attempt(task.function, *task.arguments)
 
@@ -198,6 +226,7 @@ def _undisturbed() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    resource_tracker.ensure_running()  # Python's own lets the signal through again when joblib starts it
     variables, name = dict(os.environ), "PYTHONWARNINGS"
     os.environ[name] = ",".join(filter(None, [variables.get(name), "ignore:resource_tracker"]))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

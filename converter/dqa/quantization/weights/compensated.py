@@ -29,7 +29,10 @@ def compensate(weights: Float64, levels: Levels, covariance: Float64) -> Levels:
     """Levels of the same book and scales, chosen to make weights (O, K) right in sum."""
     order = np.argsort(-np.diag(covariance), kind="stable")
     ordered = covariance[np.ix_(order, order)]
-    factor = np.linalg.cholesky(np.linalg.inv(ordered)).T  # upper: inverse = factor^T factor
+    try:
+        factor = np.linalg.cholesky(np.linalg.inv(ordered)).T  # upper: inverse = factor^T factor
+    except np.linalg.LinAlgError:  # inputs so much alike, or so small, that rounding takes it for singular: the descent alone remains
+        factor = np.eye(len(ordered))
     book, scales = levels.book.astype(np.float64), levels.scales[:, None]
     rest = weights[:, order] / scales
     chosen = np.empty_like(rest)
