@@ -1,6 +1,6 @@
 """One table of what `dqa evaluate --json` said about each target, beneath the name of the model's directory.
 
-python summary.py demo/host.json demo/mps2_an386.json demo-planned/mps2_an386.json
+python summary.py demo/host.json demo/mps2_an386.json demo-stored/mps2_an386.json
 """
 
 from __future__ import annotations

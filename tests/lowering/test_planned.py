@@ -62,6 +62,24 @@ def test_a_skip_flows_through_a_packed_ring_and_answers_as_the_mirror(samples: n
             np.testing.assert_array_equal(mirror.run(program, [image]).outputs[0].ravel().view(np.int8), answer)
 
 
+def test_rings_of_eight_bits_answer_as_the_mirror_and_err_less(samples: np.ndarray) -> None:
+    """What is never negative may flow in 8 bits, its zero at -128, where readers with padding have rows of their own for it."""
+    plans = planner(samples)
+    phasing = Phasing(plans.search.problem, ())
+    losses = []
+    for bits in (7, 8):
+        rings = [sorted((o.code_bits != bits, i) for i, o in enumerate(held.options) if o.plain and o.ring_rows) for held in phasing.held]
+        chosen = tuple(found[0][1] if found else 0 for found in rings)
+        program = plans.realize(Solution(phasing, chosen, 0.0)).program
+        wide = [edge for edge in program.edges if edge.ring_rows and edge.low == edge.zero_point == -128]
+        assert bool(wide) == (bits == 8)
+        answers = HostModel(write(program)).run(samples.reshape(len(samples), -1), jobs=1).outputs
+        for image, answer in zip(samples, answers, strict=True):
+            np.testing.assert_array_equal(mirror.run(program, [image]).outputs[0].ravel().view(np.int8), answer)
+        losses.append(phasing.loss(list(chosen)))
+    assert losses[1] < losses[0]
+
+
 @pytest.mark.parametrize("layout", ["internal", "external", "pushed"])
 def test_plans_keep_within_the_budget_of_what_they_are_planned_for(samples: np.ndarray, layout: LayoutName) -> None:
     plans = planner(samples, layout)
