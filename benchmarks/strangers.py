@@ -1,4 +1,4 @@
-"""Networks of kinds that users bring (benchmarks/zoo.py): TFLite int8 beside dqa's default, `--ram auto` and 8 bits.
+"""Networks of kinds that users bring (benchmarks/zoo.py): TFLite int8 beside dqa's default (guarded), `--bits 3.5` and 8 bits.
 
     python benchmarks/strangers.py [--models mlp,har] [--samples 1000] [-o out/benchmarks]
 
@@ -10,7 +10,6 @@ of TensorFlow Lite Micro's interpreter. Writes strangers.json and strangers.md.
 from __future__ import annotations
 
 import argparse
-import math
 import time
 from pathlib import Path
 from typing import Any
@@ -25,24 +24,11 @@ import dqa
 from dqa.calibration import float_outputs
 from dqa.data.dataset import InputMapping, load
 from dqa.evaluation import metrics
+from dqa.evaluation.comparison import compare
 from dqa.frontend import load_model
 
 Array = npt.NDArray[Any]
-MODES: dict[str, dict[str, Any]] = {"default": {}, "ram auto": {"ram": "auto"}, "8 bits": {"bits": 8}}
-
-
-def snr(expected: Array, answers: Array) -> float:
-    """dB: the variance of the float answers over the mean squared error."""
-    e, a = (np.asarray(values, np.float64).reshape(len(expected), -1) for values in (expected, answers))
-    noise = float(np.square(a - e).mean())
-    return round(10 * math.log10(float(np.square(e - e.mean(axis=0)).mean()) / noise), 1) if noise else 99.0
-
-
-def agreement(expected: Array, answers: Array) -> float | None:
-    """Share of the samples, or pixels, whose largest entry is the same; None where there is one entry."""
-    if expected.shape[-1] < 2:
-        return None
-    return round(float((expected.argmax(axis=-1) == answers.reshape(expected.shape).argmax(axis=-1)).mean()), 4)
+MODES: dict[str, dict[str, Any]] = {"guarded": {}, "3.5 bits": {"bits": 3.5}, "8 bits": {"bits": 8}}
 
 
 def int8(model: Path, x: Array, calibration: Array) -> tuple[Array, int | None]:
@@ -95,8 +81,27 @@ def run(name: str, work: Path, options: argparse.Namespace) -> Row:
 
 
 def figures(metric: str, expected: Array, answers: Array, data: Any, real: Array) -> Row:
-    found = {"value": metrics.evaluate(metric, answers, data, real), "agreement": agreement(expected, answers)}
-    return {**found, "snr": snr(expected, answers)}
+    found = compare(expected, answers)
+    return {"value": metrics.evaluate(metric, answers, data, real), "agreement": found.agreement, "snr": found.snr}
+
+
+def verdict(rows: list[Row]) -> str:
+    """How the guarded plans stand beside int8: of each the metric, the agreement, RAM."""
+    done = [row for row in rows if "refused" not in row["guarded"]]
+    worse = [row["model"] for row in done if _lost(row) > 0.005]
+    apart = [row["model"] for row in done if (row["int8"]["agreement"] or 0) - (row["guarded"]["agreement"] or 0) > 0.01]
+    shares = sorted(row["guarded"]["arena"] / row["int8"]["arena"] for row in done if row["int8"]["arena"])
+    return (
+        f"Guarded beside int8, of {len(rows)}: metric worse by more than 0.5 points: {', '.join(worse) or 'none'}; agreement lower by more "
+        f"than 1 point: {', '.join(apart) or 'none'}; RAM {shares[len(shares) // 2]:.2f} of int8's arena in the median, "
+        f"{shares[0]:.2f} to {shares[-1]:.2f}."
+    )
+
+
+def _lost(row: Row) -> float:
+    """What the metric lost to int8; of errors, relative to that of the float network."""
+    lost = float(row["int8"]["value"]) - float(row["guarded"]["value"])
+    return lost if metrics.HIGHER_IS_BETTER[row["metric"]] else -lost / max(float(row["float"]["value"]), 1e-12)
 
 
 def markdown(rows: list[Row]) -> str:
@@ -109,7 +114,7 @@ def markdown(rows: list[Row]) -> str:
         for mode in ("int8", *MODES):
             found = row[mode]
             cells[-1] += [found.get("refused", found.get("value")), found.get("agreement"), f"{found.get('snr', '')}", found.get("arena")]
-    return "\n".join(["# Networks of kinds that users bring", "", *table(head, cells), ""])
+    return "\n".join(["# Networks of kinds that users bring", "", *table(head, cells), "", verdict(rows), ""])
 
 
 if __name__ == "__main__":
