@@ -10,7 +10,7 @@ import numpy as np
 
 from dqa.calibration import ChannelStatistics, collect, observe, tensor_ranges
 from dqa.conversion.recipe import Recipe
-from dqa.conversion.request import Request, subset
+from dqa.conversion.request import Request
 from dqa.data import dataset as datasets
 from dqa.errors import RecipeError
 from dqa.frontend import FloatModel
@@ -90,7 +90,7 @@ class _Sampled:
 
     def maps(self, free: Sequence[FreeRange]) -> tuple[dict[int, Float32], Float32]:
         """Sample maps of the tensors of `free`, and the inputs that made them."""
-        few = self.x[subset(len(self.x), bit_allocation.sample_count(free, self.cut.part))]
+        few = self.x[datasets.subset(len(self.x), bit_allocation.sample_count(free, self.cut.part))]
         source = {t: self.cut.origin.get(t, t) for one in free for t in one.members}
         parts: dict[int, list[Float32]] = {t: [] for t in source.values()}
         observe(self.model, few, list(parts), lambda tensor, values: parts[tensor].append(values))

@@ -13,7 +13,7 @@ from dqa.conversion.recipe import Recipe
 from dqa.data import dataset as datasets
 from dqa.errors import InputError, ModelError, RecipeError
 from dqa.frontend import FloatModel, load_model
-from dqa.support.arrays import Float32, Int64
+from dqa.support.arrays import Float32
 from dqa.support.manifest import sha256
 from dqa.support.progress import Progress
 from dqa.support.settings import ConvertConfig
@@ -36,7 +36,7 @@ class Request:
         """At most `most` of the calibration samples (None: as many as the settings allow) as the model takes them, evenly spread."""
         assert self.dataset is not None
         limit = self.settings.calibration_samples
-        chosen = subset(len(self.dataset.x), limit if most is None else min(limit, most))
+        chosen = datasets.subset(len(self.dataset.x), limit if most is None else min(limit, most))
         return self._mapping.to_float(self.dataset.x[chosen])
 
     @property
@@ -76,8 +76,3 @@ def read(model: Path, calibration: Path | None, config: ConvertConfig | None, re
         return request
     saved.check_inputs(found.sha256, request.calibration_sha256)
     return replace(request, recipe=saved, calibration_sha256=saved.calibration_sha256)
-
-
-def subset(count: int, limit: int) -> Int64:
-    """At most `limit` of `count` sample numbers, evenly spread, so that sorted files are represented."""
-    return np.unique(np.linspace(0, count - 1, min(count, limit)).astype(np.int64))

@@ -34,7 +34,7 @@ from typing import Any
 
 from dqa.errors import RecipeError
 from dqa.support import strict_yaml
-from dqa.support.settings import METRICS, Numbers, numbers
+from dqa.support.settings import METRICS, Numbers, numbers, whole
 from dqa.support.strict_yaml import check_known, mapping
 
 VERSION = 1
@@ -190,10 +190,3 @@ def _list(where: str, value: object) -> list[Any]:
     if not 1 <= len(values) <= MAX_ALTERNATIVES:
         raise RecipeError(f"{where}: expected 1 to {MAX_ALTERNATIVES} values, got {len(values)}")
     return values
-
-
-def whole(where: str, value: object, low: int, high: int) -> int:
-    """`value`, if it is a whole number from low to high. Raises RecipeError."""
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise RecipeError(f"{where}: expected a whole number from {low} to {high}, got {value!r:.40}")
-    return value
