@@ -151,8 +151,8 @@ def _phases(value: object) -> tuple[int, ...] | None:
     if value is None:
         return None
     numbers = value if isinstance(value, list) and value else [None]
-    steps = [b - a for a, b in pairwise([0, *numbers])] if all(type(n) is int for n in numbers) else [-1]
-    if any(step not in (0, 1) for step in steps):
+    steps = [b - a for a, b in pairwise(numbers)] if all(type(n) is int for n in numbers) else [-1]
+    if numbers[0] != 0 or any(step not in (0, 1) for step in steps):
         raise RecipeError(f"phases: expected whole numbers that begin at 0 and rise by at most 1, got {value!r:.60}")
     return tuple(numbers)
 

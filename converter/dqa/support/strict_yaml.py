@@ -58,7 +58,7 @@ def load(text: str) -> object:
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or "unreadable"
         raise RecipeError(f"{_line(getattr(error, 'problem_mark', None))}not YAML ({problem})") from error
-    except ValueError as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # of a value that is not what its tag says
         raise RecipeError(f"not YAML ({error})") from error
 
 
@@ -66,8 +66,8 @@ def mapping(name: str, value: object) -> dict[str, Any]:
     """`value`, if it is a mapping whose keys are text. Raises RecipeError."""
     if not isinstance(value, dict):
         raise RecipeError(f"{name}: expected names and values, got {value!r:.40}")
-    if strange := next((key for key in value if not isinstance(key, str)), None):
-        raise RecipeError(f"{name}: expected a name, got {strange!r}", hint="put quotes around it")
+    if strange := [key for key in value if not isinstance(key, str)]:
+        raise RecipeError(f"{name}: expected a name, got {strange[0]!r}", hint="put quotes around it")
     return value
 
 
