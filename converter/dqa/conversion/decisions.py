@@ -98,11 +98,11 @@ class _Sampled:
 
 
 def _coded(network: Calibrated, sampled: _Sampled) -> tuple[Formats, tuple[int, ...] | None]:
-    """Coded maps, and the phases in which rows pass instead; None where none do."""
+    """Coded maps, and the phases in which rows flow instead; None where none do."""
     graph, bits = network.graph, network.config.packing.bits
     free, phases, rings = free_ranges(network), None, set[int]()
     if free and sampled.cut.builtins is None:
-        phases, rings = _passing(network, free)
+        phases, rings = _flowing(network, free)
     left = [one for one in free if not rings.issuperset(one.members)]
     few = {t for one in left if bit_allocation.few(one, graph, bits) for t in one.members}
     kept = [one for one in left if not few.issuperset(one.members)]
@@ -111,8 +111,8 @@ def _coded(network: Calibrated, sampled: _Sampled) -> tuple[Formats, tuple[int, 
     return decide(network, {**found.choices, **dict.fromkeys(few, plain), **dict.fromkeys(rings, ring)}, found.coded), phases
 
 
-def _passing(network: Calibrated, free: Sequence[FreeRange]) -> tuple[tuple[int, ...] | None, set[int]]:
-    """The phases and the tensors that pass row by row; no phases where none does."""
+def _flowing(network: Calibrated, free: Sequence[FreeRange]) -> tuple[tuple[int, ...] | None, set[int]]:
+    """The phases and the tensors whose rows flow; no phases where none does."""
     whole = decide(network, {t: StorageChoice(Storage.MAP, 7) for one in free for t in one.members})
     order = edge_order(network.graph)
     alone = {one.members[0] for one in free if len(one.members) == 1}

@@ -50,7 +50,7 @@ class UnavailableError(ToolError):
 
 @cache
 def _library() -> Path:
-    """The compiled DQA operator. Raises ToolError, UnavailableError where the wheel is missing or not the one whose structures are known."""
+    """The compiled DQA operator. Raises ToolError; UnavailableError where the wheel is missing or its structures are not known."""
     if not sys.platform.startswith("linux") or platform.machine() != "x86_64":
         raise UnavailableError("TensorFlow Lite Micro's interpreter runs on Linux on x86-64 only", hint="use --target host")
     try:
