@@ -64,14 +64,7 @@ class Recipe:
 
 def load(path: Path) -> Recipe:
     """Reads a recipe; whatever does not fit is a RecipeError that names the file and the key."""
-    try:
-        return parse(strict_yaml.read_text(path))
-    except OSError as error:
-        raise RecipeError(f"recipe '{path}': {error.strerror or error}", hint="--recipe takes the YAML file a conversion wrote") from error
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"recipe '{path}': not UTF-8 text") from error
-    except RecipeError as error:
-        raise RecipeError(f"recipe '{path}': {error.message}", hint=error.hint) from error
+    return strict_yaml.parsed(path, "recipe", parse, "--recipe takes the YAML file a conversion wrote")
 
 
 def save(recipe: Recipe, path: Path) -> None:

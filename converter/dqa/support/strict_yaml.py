@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from dqa.errors import RecipeError
+
+T = TypeVar("T")
 
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 16
@@ -41,6 +43,18 @@ def read_text(path: Path) -> str:
     if len(raw) > MAX_BYTES:
         raise RecipeError(f"longer than {MAX_BYTES} bytes")
     return raw.decode("utf-8")
+
+
+def parsed(path: Path, what: str, parse: Callable[[str], T], hint: str) -> T:
+    """What `parse` makes of a file; every error is a RecipeError that names it. what: the kind of file; hint: if it cannot be read."""
+    try:
+        return parse(read_text(path))
+    except OSError as error:
+        raise RecipeError(f"{what} '{path}': {error.strerror or error}", hint=hint) from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{what} '{path}': not UTF-8 text") from error
+    except RecipeError as error:
+        raise RecipeError(f"{what} '{path}': {error.message}", hint=error.hint) from error
 
 
 def load(text: str) -> object:

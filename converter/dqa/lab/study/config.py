@@ -91,14 +91,7 @@ def load(path: Path, data: Path | None = None) -> StudyConfig:
 
     Raises RecipeError, naming the file and the key, for whatever does not fit.
     """
-    try:
-        return parse(strict_yaml.read_text(path), data or path.parent, path.stem)
-    except OSError as error:
-        raise RecipeError(f"study '{path}': {error.strerror or error}", hint="examples are in examples/study") from error
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"study '{path}': not UTF-8 text") from error
-    except RecipeError as error:
-        raise RecipeError(f"study '{path}': {error.message}", hint=error.hint) from error
+    return strict_yaml.parsed(path, "study", lambda text: parse(text, data or path.parent, path.stem), "examples are in examples/study")
 
 
 def parse(text: str, root: Path, name: str = "study") -> StudyConfig:
