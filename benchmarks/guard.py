@@ -1,6 +1,6 @@
 """Whether a commit and the working tree convert alike, byte for byte.
 
-    python benchmarks/guard.py [--against COMMIT] [--now COMMIT] [--data ../shared/data] [--only NAME,...] [--jobs 2]
+    python benchmarks/guard.py [--against COMMIT] [--now COMMIT] [--data] [--only NAME,...] [--jobs 2]
 
 Both convert a fixed set: the Fashion-MNIST demo's network and small random ones of every operator, storage, layout and weight encoding;
 with --data the MLPerf networks and the U-Net as well, each in the ways of LARGE; with --only just those that are named. Compared are the
@@ -58,7 +58,7 @@ Task = tuple[str, str, str, dict[str, Any]]
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", default="HEAD", metavar="COMMIT", help="the commit to compare with [HEAD]")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="../shared/data: convert the MLPerf networks and the U-Net as well")
+    parser.add_argument("--data", action="store_true", help="convert the real networks, of ../shared/data, as well")
     parser.add_argument("--now", metavar="COMMIT", help="compare this commit instead of the working tree")
     parser.add_argument("--only", default="", metavar="NAME,...", help=f"just these networks of --data, of {', '.join(MODELS)}")
     parser.add_argument("--jobs", type=int, default=2, help="conversions at a time [2]")
@@ -67,15 +67,17 @@ def main() -> int:
     if options.work is not None:
         convert_all(options.work, options.jobs)
         return 0
+    if options.only and not options.data:
+        parser.error("--only names networks of --data: give that, too")
     with tempfile.TemporaryDirectory(prefix="dqa-guard-") as folder:
         work = Path(folder)
         only = options.only.split(",") if options.only else []
         tasks = [] if only else small(work)
-        tasks += large(work, only or list(MODELS)) if options.data is not None else []
+        tasks += large(work, only or list(MODELS)) if options.data else []
         (work / "tasks.json").write_text(json.dumps(tasks), encoding="utf-8")
         before = hashes_of_commit(options.against, work, options.jobs)
         now = hashes_of_commit(options.now, work, options.jobs) if options.now else hashes_of(ROOT, work, options.jobs)
-        return 1 if report(before, now) else 0
+        return 1 if report(before, now) or not now else 0
 
 
 def small(work: Path) -> list[Task]:
@@ -125,7 +127,8 @@ def images(random: np.random.Generator, count: int) -> np.ndarray:
 def hashes_of_commit(commit: str, work: Path, jobs: int) -> dict[str, str]:
     """The same of a commit, in a tree of its own; kept under out/guard, since a commit does not change."""
     name = subprocess.run(["git", "rev-parse", "--verify", f"{commit}^{{commit}}"], check=True, cwd=ROOT, capture_output=True, text=True)
-    asked = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(work.iterdir()) if path.is_file())).hexdigest()
+    files = [Path(__file__), *sorted(path for path in work.iterdir() if path.is_file())]
+    asked = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
     kept = ROOT / "out" / "guard" / f"{name.stdout.strip()[:12]}-{asked[:12]}.json"
     if not kept.exists():
         tree = work / "tree"
@@ -135,7 +138,9 @@ def hashes_of_commit(commit: str, work: Path, jobs: int) -> dict[str, str]:
         finally:
             subprocess.run(["git", "worktree", "remove", "--force", str(tree)], check=True, cwd=ROOT)
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(found), encoding="utf-8")
+        from dqa.support.files import write_atomically  # not at the top: an older tree reads this file, too
+
+        write_atomically(kept, json.dumps(found))
     known: dict[str, str] = json.loads(kept.read_text(encoding="utf-8"))
     return known
 

@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,10 @@ class Target:
         if len(laps) != 2 or laps[1] < laps[0]:
             raise ToolError(f"an inference has a time at its beginning and one at its end, not {laps}")
         results = self._one(lines, r"m-results-\[([^]]+)\]")
-        return [float(value) for value in results.split(",")], laps[1] - laps[0]
+        try:
+            return [float(value) for value in results.split(",")], laps[1] - laps[0]
+        except ValueError:
+            raise ToolError(f"the device gives results that are no numbers: {results:.60}") from None
 
     def _ask(self, command: str, silence: float = SILENCE_S) -> list[str]:
         self._link.send(f"{command}%".encode("ascii"))
@@ -169,10 +173,9 @@ def main() -> int:
         chosen = list(samples(options.data))[: options.limit]
         if not chosen:
             raise DataError(f"'{options.data}' has no files")
-        link = SerialLink(options.port, 115200)
-        target = Target(link)
-        done = accuracy(target, chosen) if options.mode == "accuracy" else performance(target, chosen)
-        link.close()
+        with closing(SerialLink(options.port, 115200)) as link:
+            target = Target(link)
+            done = accuracy(target, chosen) if options.mode == "accuracy" else performance(target, chosen)
     except DqaError as error:
         print(f"error: {error.message}\nhint: {error.hint}" if error.hint else f"error: {error.message}", file=sys.stderr)
         return error.exit_code

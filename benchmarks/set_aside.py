@@ -23,7 +23,7 @@ from zoo import PIXEL, ZOO, paths
 import dqa
 from dqa.conversion import decisions, guard, request
 from dqa.conversion.trial import Judge, Trial
-from dqa.data.dataset import load
+from dqa.data.dataset import load, subset
 from dqa.support.progress import SilentProgress
 
 HOME = ("ic", "kws", "ad")
@@ -47,7 +47,7 @@ def run(name: str, work: Path, options: argparse.Namespace) -> Row:
     found, _ = guard.prepared(asked, progress)
     assert found is not None
     data = load(test)
-    judge = Judge(found.judge.request, data.pick(request.subset(len(data), options.samples)))
+    judge = Judge(found.judge.request, data.pick(subset(len(data), options.samples)))
     eight, int8 = decisions.eight_bits(found.known), decisions.int8(found.known, asked.dtype)
     points = [
         point("int8", found.int8, judge.try_out(int8, nearest=True)),

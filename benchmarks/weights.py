@@ -23,8 +23,8 @@ from models import MODELS, ROOT, Benchmark
 
 import dqa
 from dqa.calibration import float_outputs
-from dqa.conversion.request import subset
 from dqa.data import dataset as data
+from dqa.data.dataset import subset
 from dqa.evaluation import metrics
 from dqa.frontend import FloatModel, load_model
 from dqa.graph import Op

@@ -54,7 +54,7 @@ class Entry:
 
 
 def fashion(size: int = 28) -> Data:
-    """Fashion-MNIST's test images first, then its training images; uint8 (N, size, size, 1)."""
+    """10,000 of Fashion-MNIST's training images, then its test images; uint8 (N, size, size, 1)."""
     parts = []
     for name in ("train", "t10k"):
         pixels = np.frombuffer(gzip.decompress((FASHION / f"{name}-images-idx3-ubyte.gz").read_bytes()), np.uint8, offset=16)

@@ -38,7 +38,7 @@ def shown(text: str) -> Iterator[tuple[str, bool]]:
     indented = re.findall(r"^ {4,}(\S.*)$", rest, re.MULTILINE)
     alone = re.sub(r"\\\n\s*", " ", fenced).splitlines() + indented
     for line, whole in [*((line, True) for line in alone), *((span, False) for span in re.findall(r"`([^`\n]+)`", rest))]:
-        command = re.sub(r"^\$ |^([A-Z_]+=\S+ )+", "", line.strip())
+        command = re.sub(r"^\$ |^([A-Z_]+=\S+ )+", "", line.strip()).removeprefix(".venv/bin/")
         if command.split(" ")[0] in PROGRAMS:
             yield command, whole
 
@@ -89,6 +89,19 @@ def targets() -> set[str]:
     return set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
+def places(document: str, name: str) -> list[Path]:
+    """Where a file that a document names lies: beside it, or from the top of the checkout."""
+    return [path for path in ((ROOT / document).parent / name, ROOT / name) if path.exists()]
+
+
+def check_options(script: Path, options: list[str]) -> None:
+    """Fails for an option that neither the script knows nor what it shares with those beside it."""
+    shared = script.parent / "common.py"
+    text = script.read_text() + (shared.read_text() if shared.is_file() else "")
+    known = [option for option in options if re.search(rf"\"{option.split('=')[0]}\"|\b{option[2:].split('=')[0]}=", text)]
+    assert known == options
+
+
 @pytest.mark.parametrize(("place", "command", "whole"), all_shown())
 def test_a_command_that_is_shown_is_understood(place: str, command: str, whole: bool) -> None:
     program, *words = shlex.split(command, comments=True)
@@ -99,11 +112,10 @@ def test_a_command_that_is_shown_is_understood(place: str, command: str, whole: 
     elif program == "python" and words[0] == "-m":
         assert words[1] == "dqa" or importlib.util.find_spec(words[1]) is not None
     elif program in ("python", "pytest"):
-        files = [path for path in ((ROOT / place).parent / words[0], ROOT / words[0]) if path.is_file()]
-        assert files or (program == "pytest" and len(words) == 0), f"{words[0]} does not exist"
-        options = [word.lstrip("-") for word in words[1:] if word.startswith("--") and word != "--help"]
-        text = "".join(path.read_text() for file in files for path in file.parent.glob("*.py"))
-        assert all(re.search(rf"\"(--)?{option}\"|\b{option}=", text) for option in options)
+        names = [word for word in words if not word.startswith("-") and (word.endswith(".py") or (program == "pytest" and "/" in word))]
+        assert [name for name in names if not places(place, name)] == [], "no such file"
+        if program == "python":
+            check_options(places(place, words[0])[0], [word for word in words[1:] if word.startswith("--") and word != "--help"])
 
 
 def test_there_are_commands_to_look_at() -> None:

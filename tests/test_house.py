@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import dqa
+from dqa.lab.study.job import CODE
 
 PACKAGE = Path(dqa.__file__).parent
 ROOMS = (
@@ -58,6 +59,15 @@ def test_every_room_has_a_floor() -> None:
 def test_types_of_arrays_exist_once() -> None:
     named = re.compile(r"NDArray\[(Any|np\.(u?int\d+|float\d+|bool_|floating|integer)\b.*?)\]")
     assert [name for name, file in modules() if named.search(file.read_text(encoding="utf-8"))] == ["dqa.support.arrays"]
+
+
+def test_what_a_study_s_results_depend_on_imports_nothing_else() -> None:
+    """Jobs that other code measured are measured again: their code is told by the files of CODE."""
+    files = [file for place in CODE for file in ((PACKAGE / place).rglob("*.py") if (PACKAGE / place).is_dir() else [PACKAGE / place])]
+    listed = {name for name, file in modules() if file in files}
+    beside = {"errors", "support"}  # messages, files, processes, limits of the format
+    found = {other for file in files for other in imports(file) if other not in listed and room(other) not in beside}
+    assert found <= {"dqa.lab.study.config", "dqa.lab.study.grid"}  # what a job is, which its key tells
 
 
 def modules() -> Iterator[tuple[str, Path]]:

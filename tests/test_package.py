@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import re
@@ -16,6 +17,28 @@ import pytest
 import yaml
 
 RESOURCES = ("LICENSE", "boards", "firmware", "templates")
+
+
+SCRIPTED = {
+    "dqa": ("ConvertConfig", "DqaError", "convert", "evaluate"),
+    "dqa.data": ("load",),
+    "dqa.device.boards": ("load_board",),
+    "dqa.device.build": ("elf_path",),
+    "dqa.device.client": ("Device",),
+    "dqa.device.protocol": ("Command", "Frame", "Receiver"),
+    "dqa.device.simulate": ("Simulator",),
+    "dqa.engine.host": ("HostModel",),
+    "dqa.errors": ("DqaError",),
+    "dqa.evaluation": ("model_inputs",),
+    "dqa.report": ("load_interface",),
+}
+"""What scripts beside the commands import: it stays where it is."""
+
+
+@pytest.mark.parametrize("module", SCRIPTED)
+def test_what_scripts_import_stays_where_it_was(module: str) -> None:
+    found = importlib.import_module(module)
+    assert [name for name in SCRIPTED[module] if not hasattr(found, name)] == []
 
 
 @pytest.fixture(scope="module")

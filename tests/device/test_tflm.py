@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from builders.programs import random_program
 from builders.tflm_double import add_library, make_tree
 from dqa.device import bare, boards, build, built, evaluate, project, simulate, tflm_tree
 from dqa.device.client import Device
-from dqa.device.protocol import ERROR, Receiver, Refusal
+from dqa.device.protocol import ERROR, Frame, Receiver, Refusal
 from dqa.device.simulate import Simulator
 from dqa.engine.host import HostModel
 from dqa.errors import ProgramError
@@ -115,8 +116,11 @@ def test_a_failed_check_of_the_interpreter_is_reported_as_a_fault(tree: Path, tm
 
 
 def assert_fault(simulator: Simulator) -> None:
-    receiver = Receiver()
-    (frame,) = receiver.feed(simulator.link.receive(20))
+    """The bytes of a frame may come in several pieces."""
+    receiver, end, frames = Receiver(), time.monotonic() + 20, list[Frame]()
+    while not frames and (left := end - time.monotonic()) > 0:
+        frames += receiver.feed(simulator.link.receive(left))
+    (frame,) = frames
     assert frame.type == ERROR and frame.payload[0] == Refusal.FAULT
 
 

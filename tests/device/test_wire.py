@@ -64,11 +64,13 @@ def other(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_every_answer_comes_and_is_right_whatever_the_fault(built: Built, kind: str) -> None:
+    # a board that starts again forgets the whole inference: at a higher rate some inference would never come to its end
+    rate, count = (0.04, 30) if kind == "reset" else (0.08, 15)
     with Native(built.binary) as board:
-        link = FaultyLink(board, 0.08, 1, (kind,))
+        link = FaultyLink(board, rate, 1, (kind,))
         device = Device(link)
         hello = device.hello()
-        for sample, answer in built.answers(15):
+        for sample, answer in built.answers(count):
             assert device.infer(hello, sample)[0] == answer
     assert link.injected[kind] >= 3
 
@@ -217,9 +219,9 @@ def _serve(server: socket.socket, board: Link, enough: threading.Event) -> None:
 
 
 def test_an_evaluation_says_what_was_mended(built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    samples = random_samples(4, sum(built.host.input_sizes))
+    samples = random_samples(12, sum(built.host.input_sizes))
     with Native(built.binary) as board:
-        link = FaultyLink(board, 0.2, 3, ("drop", "reset", "disconnect"))
+        link = FaultyLink(board, 0.1, 3, ("drop", "reset", "disconnect"))
         monkeypatch.setattr(evaluate, "SerialLink", lambda port, baud: link)
         found = evaluate.run_samples("serial:somewhere", built.out, samples)
     assert found.outputs.view(np.int8).tobytes() == built.host.run(samples).outputs.tobytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 import dqa
 from dqa.data.dataset import Dataset
 from dqa.device.evaluate import DeviceResult
-from dqa.errors import DataError, ModelError, RecipeError
+from dqa.engine.tflm_host import UnavailableError
+from dqa.errors import DataError, ModelError, RecipeError, ToolError
 from dqa.evaluation import targets
 from dqa.evaluation.evaluate import EvaluateResult
 from dqa.evaluation.subject import Subject, model_inputs
@@ -105,6 +107,23 @@ def test_a_board_flashed_from_elsewhere_gives_no_flash_sizes(code: int | None, m
     found = result(**(run.measured or {})).to_json()
     assert found.get("flash") == (None if code is None else {"code": 100, "model": 200})
     assert ("instructions" in found, found["microseconds"], found["ram"]) == (False, 1.5, {"static": 10, "stack": 20})
+
+
+def test_an_interpreter_that_fails_is_told_and_one_that_is_missing_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a board with TFLite builtins must answer: without the wheel nobody knows, but a crash is not that."""
+    mixed, place = replace(subject(np.zeros((2, 4), np.uint8)), program=None), targets.parse("sim:mps2_an386", "tflm", None)
+
+    def fails(error: ToolError) -> None:
+        def run(*_given: object) -> None:
+            raise error
+
+        monkeypatch.setattr(targets, "_on_tflm", run)
+
+    fails(UnavailableError("not installed"))
+    assert targets.on_host(place, mixed, None, SilentProgress()) is None
+    fails(ToolError("died by signal 11"))
+    with pytest.raises(ToolError, match="signal 11"):
+        targets.on_host(place, mixed, None, SilentProgress())
 
 
 def test_an_auc_of_one_class_is_left_out_of_a_limited_run_only() -> None:

@@ -53,6 +53,20 @@ def test_an_outcome_has_the_value_of_its_metric_and_survives_json(metric: str) -
     assert again.metric == metric and again.samples == found.samples and np.array_equal(again.data, found.data)
 
 
+def test_labels_in_another_shape_and_masks_of_scores_are_scored_as_by_evaluate() -> None:
+    """One number with a label of shape (N,) for an output (N, 1); images of scores, of which one alone would pass for probabilities."""
+    own = np.random.default_rng(5)
+    inputs = own.normal(size=(12, 4)).astype(np.float32)
+    numbers, y = own.normal(size=(12, 1)).astype(np.float32), own.normal(size=12).astype(np.float32)
+    scores = own.normal(0, 3, (5, 6, 6, 1)).astype(np.float32)
+    scores[2] = own.uniform(0, 1, (6, 6, 1))
+    images = own.normal(size=(5, 6, 6, 3)).astype(np.float32)
+    for metric, outputs, x, labels in (("mse", numbers, inputs, y), ("miou", scores, images, (scores[..., 0] > 0).astype(np.uint8))):
+        dataset = Dataset(x, labels)
+        assert outcome(metric, outputs, dataset, x).value() == pytest.approx(metrics.evaluate(metric, outputs, dataset, x), abs=1e-9)
+    assert outcome("miou", scores, Dataset(images, (scores[..., 0] > 0).astype(np.uint8)), images).value() == 1
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_weight_counts_a_sample_as_often_as_a_copy_of_it(metric: str) -> None:
     outputs, dataset, inputs = answers(metric)

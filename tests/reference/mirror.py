@@ -1,6 +1,6 @@
-"""The executor in numpy: slow, literal, and written from docs/format.md alone. The tests hold the C against it.
+"""The executor in numpy: slow, literal, written from docs/format.md and not from the C, which the tests hold against it.
 
-What each operator computes is said in its room (dqa.operators).
+What each operator computes is `values` in its room (dqa.operators), written in the same way.
 """
 
 from __future__ import annotations

@@ -156,6 +156,8 @@ def test_the_task_follows_from_labels_and_shapes() -> None:
     assert (pixels.loss, pixels.metric) == ("classes", "miou")  # labels past the last class are left out of the loss
     binary = choose(Dataset(x, classes % 2), (1, 4, 4, 3), (1, 1))
     assert (binary.loss, binary.metric) == ("binary", "auc") and binary.targets is not None and binary.targets.shape == (6, 1)
+    mask = choose(Dataset(x, np.tile([0, 1], (6, 4, 2))), (1, 4, 4, 3), (1, 4, 4, 1))  # softmax of one channel would be 1 whatever it holds
+    assert (mask.loss, mask.metric) == ("binary", "miou") and mask.targets is not None and mask.targets.shape == (6, 4, 4)
     rebuilt = choose(Dataset(x.reshape(6, -1), classes % 2), (1, 48), (1, 48))
     assert (rebuilt.loss, rebuilt.metric, rebuilt.targets) == ("squares", "mse", None)
     number = choose(Dataset(x, classes), (1, 4, 4, 3), (1, 1))  # labels that two classes cannot be: a regression

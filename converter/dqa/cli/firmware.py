@@ -1,4 +1,4 @@
-"""What dqa build and dqa flash are both asked: whose firmware, for which board, with what in it."""
+"""What the commands that build firmware are asked: whose, for which board, with what in it."""
 
 from __future__ import annotations
 

@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
 from dqa.codegen.blocks import blocks
 from dqa.codegen.comments import comment, numbers
 from dqa.errors import ProgramError
 from dqa.program import Edge, Interface, Kind, Port, Program, assemble, kind_of, may_drop
-from dqa.support import resources
+from dqa.support import templates
 
 _NO_WORD = re.compile(r"[^A-Za-z0-9]")
 MAX_WORD = 32
@@ -103,9 +101,7 @@ def render(program: Program, program_bytes: bytes, out_dir: Path, ports: Interfa
     if image.data != program_bytes:
         raise ProgramError("the program's bytes are not those of the program")
     used = {kind_of(op) for op in program.ops}
-    loader = jinja2.FileSystemLoader(resources.path("templates"))
-    environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.keep_trailing_newline = True
+    environment = templates.environment()
     values = {
         "program": program,
         "size": len(program_bytes),

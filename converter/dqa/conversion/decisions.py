@@ -10,7 +10,7 @@ import numpy as np
 
 from dqa.calibration import ChannelStatistics, collect, observe, tensor_ranges
 from dqa.conversion.recipe import Recipe
-from dqa.conversion.request import Request, subset
+from dqa.conversion.request import Request
 from dqa.data import dataset as datasets
 from dqa.errors import RecipeError
 from dqa.frontend import FloatModel
@@ -72,7 +72,7 @@ class Known:
 
     def maps(self, free: Sequence[FreeRange]) -> tuple[dict[int, Float32], Float32]:
         """Sample maps of the tensors of `free`, and the inputs that made them."""
-        few = self.x[subset(len(self.x), bit_allocation.sample_count(free, self.cut.part))]
+        few = self.x[datasets.subset(len(self.x), bit_allocation.sample_count(free, self.cut.part))]
         source = {t: self.cut.origin.get(t, t) for one in free for t in one.members}
         parts: dict[int, list[Float32]] = {t: [] for t in source.values()}
         observe(self.model, few, list(parts), lambda tensor, values: parts[tensor].append(values))
@@ -151,7 +151,7 @@ def _coded(known: Known) -> tuple[Mapping[int, StorageChoice], Mapping[int, Tens
     network, graph, bits = known.network, known.network.graph, known.network.config.packing.bits
     free, phases, rings = free_ranges(network), None, set[int]()
     if free and known.cut.builtins is None:
-        phases, rings = _passing(network, free)
+        phases, rings = _flowing(network, free)
     left = [one for one in free if not rings.issuperset(one.members)]
     few = {t for one in left if bit_allocation.few(one, graph, bits) for t in one.members}
     kept = [one for one in left if not few.issuperset(one.members)]
@@ -160,8 +160,8 @@ def _coded(known: Known) -> tuple[Mapping[int, StorageChoice], Mapping[int, Tens
     return {**found.choices, **dict.fromkeys(few, plain), **dict.fromkeys(rings, ring)}, found.coded, phases
 
 
-def _passing(network: Calibrated, free: Sequence[FreeRange]) -> tuple[tuple[int, ...] | None, set[int]]:
-    """The phases and the tensors that pass row by row; no phases where none does."""
+def _flowing(network: Calibrated, free: Sequence[FreeRange]) -> tuple[tuple[int, ...] | None, set[int]]:
+    """The phases and the tensors whose rows flow; no phases where none does."""
     whole = decide(network, {t: StorageChoice(Storage.MAP, 7) for one in free for t in one.members})
     order = edge_order(network.graph)
     alone = {one.members[0] for one in free if len(one.members) == 1}

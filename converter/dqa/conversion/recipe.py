@@ -64,14 +64,7 @@ class Recipe:
 
 def load(path: Path) -> Recipe:
     """Reads a recipe; whatever does not fit is a RecipeError that names the file and the key."""
-    try:
-        return parse(strict_yaml.read_text(path))
-    except OSError as error:
-        raise RecipeError(f"recipe '{path}': {error.strerror or error}", hint="--recipe takes the YAML file a conversion wrote") from error
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"recipe '{path}': not UTF-8 text") from error
-    except RecipeError as error:
-        raise RecipeError(f"recipe '{path}': {error.message}", hint=error.hint) from error
+    return strict_yaml.parsed(path, "recipe", parse, "--recipe takes the YAML file a conversion wrote")
 
 
 def save(recipe: Recipe, path: Path) -> None:
@@ -151,8 +144,8 @@ def _phases(value: object) -> tuple[int, ...] | None:
     if value is None:
         return None
     numbers = value if isinstance(value, list) and value else [None]
-    steps = [b - a for a, b in pairwise([0, *numbers])] if all(type(n) is int for n in numbers) else [-1]
-    if any(step not in (0, 1) for step in steps):
+    steps = [b - a for a, b in pairwise(numbers)] if all(type(n) is int for n in numbers) else [-1]
+    if numbers[0] != 0 or any(step not in (0, 1) for step in steps):
         raise RecipeError(f"phases: expected whole numbers that begin at 0 and rise by at most 1, got {value!r:.60}")
     return tuple(numbers)
 

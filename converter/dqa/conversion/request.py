@@ -13,7 +13,7 @@ from dqa.conversion.recipe import Recipe
 from dqa.data import dataset as datasets
 from dqa.errors import InputError, ModelError, RecipeError
 from dqa.frontend import FloatModel, load_model
-from dqa.support.arrays import Float32, Int64
+from dqa.support.arrays import Float32
 from dqa.support.manifest import sha256
 from dqa.support.progress import Progress
 from dqa.support.settings import ConvertConfig
@@ -40,24 +40,24 @@ class Request:
     def apart(self) -> tuple[Request, datasets.Dataset | None]:
         """The request without every `APART`-th calibration sample, and these, evenly spread; None where there are too few to do without."""
         assert self.dataset is not None
-        chosen = subset(len(self.dataset), self.settings.calibration_samples)
+        chosen = datasets.subset(len(self.dataset), self.settings.calibration_samples)
         if len(chosen) < FEWEST:
             return self, None
         away = chosen[APART - 1 :: APART]
         left = self.dataset.pick(np.setdiff1d(chosen, away))
-        return replace(self, dataset=left), self.dataset.pick(away[subset(len(away), MOST_APART)])
+        return replace(self, dataset=left), self.dataset.pick(away[datasets.subset(len(away), MOST_APART)])
 
     def samples(self, most: int | None = None) -> Float32:
         """At most `most` of the calibration samples (None: as many as the settings allow) as the model takes them, evenly spread."""
         assert self.dataset is not None
         limit = self.settings.calibration_samples
-        chosen = subset(len(self.dataset.x), limit if most is None else min(limit, most))
+        chosen = datasets.subset(len(self.dataset.x), limit if most is None else min(limit, most))
         return self.mapping.to_float(self.dataset.x[chosen])
 
     @property
     def calibration(self) -> datasets.Dataset:
         assert self.dataset is not None
-        return self.dataset.pick(subset(len(self.dataset), min(self.settings.calibration_samples, MOST_APART)))
+        return self.dataset.pick(datasets.subset(len(self.dataset), min(self.settings.calibration_samples, MOST_APART)))
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -111,8 +111,3 @@ def read(
         return request
     saved.check_inputs(found.sha256, request.calibration_sha256)
     return replace(request, recipe=saved, calibration_sha256=saved.calibration_sha256)
-
-
-def subset(count: int, limit: int) -> Int64:
-    """At most `limit` of `count` sample numbers, evenly spread, so that sorted files are represented."""
-    return np.unique(np.linspace(0, count - 1, min(count, limit)).astype(np.int64))

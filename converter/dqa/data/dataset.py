@@ -173,6 +173,11 @@ def check_shape(dataset: Dataset, input_shape: Sequence[int]) -> None:
     _check_shape(dataset.name, dataset.x.shape, input_shape)
 
 
+def subset(count: int, limit: int) -> Int64:
+    """At most `limit` of `count` sample numbers, evenly spread, so that sorted files are represented."""
+    return np.unique(np.linspace(0, count - 1, min(count, limit)).astype(np.int64))
+
+
 def plain(x: Array, name: str = "data") -> Array:
     """x as one of X_TYPES, nothing lost: bool becomes uint8, float16 float32, wider whole numbers the narrowest of int16, float32, float64.
 

@@ -19,6 +19,7 @@ from dqa.device import bare as direct
 from dqa.device import interpreted, mlperf, project, registry, tflm_arena, tflm_tree
 from dqa.device.boards import Board, load_board
 from dqa.device.built import BuildResult, publish, result, variant
+from dqa.device.built import elf_path as elf_path  # scripts know it from here
 from dqa.device.tflm_tree import Tflm
 from dqa.device.toolchain import compiler, overflow
 from dqa.errors import DqaError, InputError, RecipeError, ToolError

@@ -7,11 +7,9 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from dqa.errors import InputError
 from dqa.program import Kind, kind_of
-from dqa.support import resources
+from dqa.support import templates
 from dqa.tflite.reader import Contents, read_contents
 
 RESOLVER, HEAD = "resolver.h", "model.h"
@@ -102,6 +100,4 @@ def files(model: Model) -> dict[str, bytes]:
 
 
 def _render(name: str, **values: object) -> bytes:
-    loader = FileSystemLoader(resources.path("templates"))
-    environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    return environment.get_template(f"{name}.j2").render(values).encode("ascii")
+    return templates.environment().get_template(f"{name}.j2").render(values).encode("ascii")

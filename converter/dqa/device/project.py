@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from dqa.device import interpreted
 from dqa.device.boards import list_boards
 from dqa.errors import InputError
 from dqa.report import mixed_sections, program_sha256, refuse_mixed
-from dqa.support import manifest, resources
+from dqa.support import manifest, resources, templates
 from dqa.support.files import write_atomically
 
 FOLDER, KIND = "firmware", "firmware"
@@ -24,14 +22,7 @@ _IGNORED = shutil.ignore_patterns("__pycache__", ".*", "README.md")
 
 def platformio_ini() -> str:
     """Text of platformio.ini with one environment per board; firmware/platformio.ini of a checkout is this text too."""
-    environment = Environment(
-        loader=FileSystemLoader(resources.path("templates")),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("platformio.ini.j2").render(boards=list_boards())
+    return templates.environment().get_template("platformio.ini.j2").render(boards=list_boards())
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Runs programs on the host: the executor's own C (compile, host), its numpy mirror, and TensorFlow Lite Micro's interpreter."""
+"""Runs programs on the host: the executor's own C (compile, host) and TensorFlow Lite Micro's interpreter."""

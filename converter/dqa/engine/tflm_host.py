@@ -44,17 +44,21 @@ _TIMEOUT_S = 600
 """For a request; an interpreter that is wrong about them may also hang."""
 
 
+class UnavailableError(ToolError):
+    """This system has no interpreter: the wheel is an extra, and not for every one."""
+
+
 @cache
 def _library() -> Path:
-    """The compiled DQA operator. Raises ToolError where the wheel is missing or not the one whose structures are known."""
+    """The compiled DQA operator. Raises ToolError; UnavailableError where the wheel is missing or its structures are not known."""
     if not sys.platform.startswith("linux") or platform.machine() != "x86_64":
-        raise ToolError("TensorFlow Lite Micro's interpreter runs on Linux on x86-64 only", hint="use --target host")
+        raise UnavailableError("TensorFlow Lite Micro's interpreter runs on Linux on x86-64 only", hint="use --target host")
     try:
         version = metadata.version("tflite-micro")
     except metadata.PackageNotFoundError:
-        raise ToolError("the package tflite-micro is not installed", hint=HINT) from None
+        raise UnavailableError("the package tflite-micro is not installed", hint=HINT) from None
     if version != WHEEL:
-        raise ToolError(f"tflite-micro {version} is installed; expected {WHEEL}", hint=HINT)
+        raise UnavailableError(f"tflite-micro {version} is installed; expected {WHEEL}", hint=HINT)
     adapter = resources.path("firmware") / "lib" / "dqa_tflm"
     sources = [*executor_sources(), adapter / "src" / "dqa_tflm_core.c", Path(__file__).with_name("tflm_shim.c")]
     return shared_library("dqa_tflm", sources, [*executor_includes(), adapter / "include"])

@@ -116,7 +116,7 @@ def evaluate(metric: str, outputs: Array, dataset: Dataset, inputs: Array) -> fl
 
 def top1(scores: Array, y: Array, name: str = "data") -> float:
     """Share of samples whose highest score (N, classes), the first of equal ones, is at the label y (N,)."""
-    labels = _whole(y, name).reshape(-1)
+    labels = whole_labels(y, name).reshape(-1)
     if labels.min() < 0 or labels.max() >= scores.shape[1]:
         given = labels if y.dtype.kind == "b" else y
         raise DataError(
@@ -156,7 +156,7 @@ def grouped(scores: Float64, y: Array, dataset: Dataset) -> tuple[Float64, Array
 
 def auc(scores: Float64, y: Array, name: str = "data") -> float:
     """Probability that a sample of class 1 scores higher than one of class 0; equal scores count half."""
-    labels = _whole(y, name)
+    labels = whole_labels(y, name)
     if not np.isin(labels, (0, 1)).all():
         raise DataError(f"{name}: AUC needs labels 0 and 1, found {np.unique(labels)[:5].tolist()}", hint="choose the metric top1")
     positives, negatives = int((labels == 1).sum()), int((labels == 0).sum())
@@ -177,13 +177,18 @@ def confusion(outputs: Array, y: Array, name: str = "data") -> Int64:
             f"{name}: labels of shape {y.shape} do not fit outputs of shape {outputs.shape}", hint="mIoU needs one label for each pixel"
         )
     classes = pixel_labels(outputs)
-    counts = np.zeros(classes * classes, np.int64)
-    for answer, labels in _batches(pixel_classes(outputs), _whole(y, name)):
-        known = (labels >= 0) & (labels < classes)
-        counts += np.bincount(labels[known].astype(np.int64) * classes + answer[known], minlength=classes * classes)
+    counts = np.zeros((classes, classes), np.int64)
+    for answers, labels in _batches(pixel_classes(outputs), whole_labels(y, name)):
+        counts += pixel_table(labels, answers, classes)
     if not counts.any():
         raise DataError(f"{name}: no pixel has a label from 0 to {classes - 1}")
-    return counts.reshape(classes, classes)
+    return counts
+
+
+def pixel_table(labels: Int64, answers: Int64, classes: int) -> Int64:
+    """(classes, classes) pixels by label (row) and answer (column), of labels and answers of one shape; other labels are left out."""
+    known = (labels >= 0) & (labels < classes)
+    return np.bincount(labels[known] * classes + answers[known], minlength=classes * classes).reshape(classes, classes).astype(np.int64)
 
 
 def pixel_labels(outputs: Array) -> int:
@@ -211,13 +216,19 @@ def pixel_accuracy(table: Int64) -> float:
     return float(np.diag(table).sum() / table.sum())
 
 
-def _mse(outputs: Array, dataset: Dataset, inputs: Array) -> float:
+def mse_target(outputs: Array, dataset: Dataset, inputs: Array) -> Array:
+    """What answers (N, ...) are compared with, in their shape: labels of so many numbers, else the inputs. Raises DataError."""
     y = dataset.y
     target = y.reshape(outputs.shape) if y is not None and y.size == outputs.size and len(y) == len(outputs) else inputs
     if target.shape != outputs.shape:
         raise DataError(
             f"{dataset.name}: MSE needs labels of shape {outputs.shape}, or a model that rebuilds its input", hint="choose another metric"
         )
+    return target
+
+
+def _mse(outputs: Array, dataset: Dataset, inputs: Array) -> float:
+    target = mse_target(outputs, dataset, inputs)
     with np.errstate(over="ignore"):
         total = sum(float(np.square(o.astype(np.float64) - t).sum()) for o, t in _batches(outputs, target))
     if not np.isfinite(total):
@@ -240,7 +251,8 @@ def _per_sample(y: Array, dataset: Dataset) -> Array:
     return labels
 
 
-def _whole(y: Array, name: str) -> Array:
+def whole_labels(y: Array, name: str) -> Int64:
+    """Labels as int64. Raises DataError for fractions."""
     if y.dtype.kind == "f" and (y != np.round(y)).any():
         raise DataError(f"{name}: y holds fractions, expected whole-number labels", hint="choose the metric mse")
     if y.dtype.kind == "f" or y.dtype == np.uint64:  # what int64 cannot hold stays far from any class

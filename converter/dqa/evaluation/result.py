@@ -18,8 +18,8 @@ class EvaluateResult:
     """What one evaluation found; None where the target cannot tell.
 
     value: the metric of the converted model (None if a limited run has too few samples for it), float_value that of the float model on
-    the same samples. agreement: samples whose output bytes equal the host's, of how many; None for a model with TFLite builtins, which the
-    host engine cannot run. stored_bits: RAM bits per stored activation.
+    the same samples. agreement: samples whose output bytes equal the host's, of how many; on boards a model with TFLite builtins is
+    compared with TensorFlow Lite Micro's interpreter, None without it. stored_bits: RAM bits per stored activation.
     link: what happened between host and board and was mended, by kind (dqa.device.evaluate.DeviceResult).
     runtime: of a board. ram, flash: bytes. instructions: of one inference, simulated boards. microseconds: of one inference, real boards.
     output: the name of the output that was measured, where the model has several. outputs: its real numbers, (N, *shape).

@@ -97,7 +97,8 @@ def labels_of(interface: Interface, head: int) -> Iterator[None]:
 def model_inputs(interface: Interface, dataset: datasets.Dataset) -> tuple[Float32, UInt8]:
     """The float model's inputs (N, *shape) and the converted model's bytes (N, bytes).
 
-    Raises DataError for x that the bytes of a model cannot hold which takes x itself; one whose scale calibration chose saturates.
+    Raises DataError for x that the bytes of a model cannot hold which takes x itself; one whose scale calibration chose, unless it is the
+    data's own, saturates.
     """
     mapping, port = datasets.InputMapping.of(interface.data_scale, interface.data_zero_point), interface.inputs[0]
     real = mapping.to_float(dataset.x)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dqa.engine.host import HostModel
-from dqa.errors import DataError, InputError, RecipeError, ToolError
+from dqa.errors import DataError, InputError, RecipeError
 from dqa.evaluation.subject import Subject, read_file
 from dqa.report import refuse_mixed
 from dqa.support.arrays import UInt8
@@ -78,10 +78,12 @@ def on_host(target: Target, subject: Subject, jobs: int | None, progress: Progre
 
 
 def _on_interpreter(subject: Subject, progress: Progress) -> Run | None:
+    from dqa.engine.tflm_host import UnavailableError
+
     try:
         return _on_tflm(subject, progress)
-    except ToolError:
-        return None  # the package is an extra, and not for every system
+    except UnavailableError:
+        return None
 
 
 def on_target(target: Target, subject: Subject, jobs: int | None, progress: Progress) -> Run:

@@ -1,1 +1,1 @@
-"""Where buffers lie: lifetimes and arena offsets."""
+"""Within a RAM budget: phases, rings and bits; and where buffers lie in the arena."""

@@ -111,9 +111,8 @@ class Search:
         used = phasing.used([0] * len(phasing.held))
         fullest = used.index(max(used))
         names = [op.name for op, phase in zip(self.problem.operators, phasing.phases, strict=True) if phase == fullest]
-        return (
-            f"the rows and maps alive in {names[0]} .. {names[-1]} set it; push the input's rows, or use a smaller input or fewer channels"
-        )
+        where = names[0] if len(names) == 1 else f"{names[0]} .. {names[-1]}"
+        return f"the rows and maps alive in {where} set it; push the input's rows, or use a smaller input or fewer channels"
 
     def front(self, points: int = 12) -> list[Solution]:
         """Plans from the smallest feasible budget to the one where more RAM gains nothing, fewest bytes first; dominated ones left out."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jinja2
-
 from dqa.report.plots_front import front_plot
 from dqa.report.plots_memory import kinds_of, memory_plot
-from dqa.support import resources
+from dqa.support import templates
 
 LAYOUTS = {
     "internal": "inputs and outputs in the arena",
@@ -24,14 +22,7 @@ def render_html(report: Mapping[str, Any]) -> str:
 
     Raises ToolError if the template is missing.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.path("templates")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates.environment(html=True)
     environment.filters["number"] = number
     clean = _clean(report)
     program = clean.get("program", {}).get("sha256")

@@ -29,7 +29,7 @@ def phase_reasons(program: Program, planned: Planned | None) -> list[str]:
     count = program.op_phases[-1] + 1
     if planned is None:
         alone = [program.op_phases.count(number) == 1 for number in range(count)]
-        return ["an operator by itself" if one else "rows pass from operator to operator" for one in alone]
+        return ["an operator by itself" if one else "rows flow from operator to operator" for one in alone]
     return ["the first", *(_cut_reason(planned, number) for number in range(1, count))]
 
 

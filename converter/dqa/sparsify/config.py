@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dqa.errors import RecipeError
-from dqa.support.settings import Numbers, numbers
+from dqa.support.settings import Numbers, numbers, whole
 
 STEPS = 100
 """Parts of a fine-tuning that its progress shows."""
@@ -36,16 +36,15 @@ class SparsifyConfig:
 
     def __post_init__(self) -> None:
         _check("l1", self.l1, 0, 1e6, "a number from 0 to 1000000")
-        _check("epochs", self.epochs, 1, 1000, "a whole number from 1 to 1000")
+        whole("epochs", self.epochs, 1, 1000)
         _check("lr", self.lr, 1e-9, 10, "a number from 1e-9 to 10")
-        _check("batch", self.batch, 1, 4096, "a whole number from 1 to 4096")
+        whole("batch", self.batch, 1, 4096)
         _check("held_out", self.held_out, 0.001, 0.999, "a share from 0.001 to 0.999")
-        _check("seed", self.seed, 0, (1 << 32) - 1, "a whole number from 0 to 4294967295")
+        whole("seed", self.seed, 0, (1 << 32) - 1)
         object.__setattr__(self, "input_scale", numbers("input_scale", self.input_scale, positive=True))
         object.__setattr__(self, "input_zero_point", numbers("input_zero_point", self.input_zero_point))
 
 
 def _check(name: str, value: object, low: float, high: float, expected: str) -> None:
-    kinds = int if "whole" in expected else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise RecipeError(f"{name}: expected {expected}, got {value!r}")

@@ -17,7 +17,7 @@ Loss = Literal["classes", "binary", "squares"]
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """loss: cross-entropy of class numbers, of one output with labels 0 and 1, or mean squared error.
+    """loss: cross-entropy of class numbers, of one output or a mask of one channel with labels 0 and 1, or mean squared error.
 
     metric   what is reported, of dqa.evaluation.metrics
     targets  (N, ...) class numbers (int64), or the numbers that the outputs shall be (float32); None: the model's own input
@@ -44,10 +44,11 @@ def choose(dataset: Dataset, input_shape: tuple[int, ...], output_shape: tuple[i
         raise DataError(
             f"{dataset.name}: y holds fractions, expected whole-number labels", hint="class numbers, or y of the outputs' shape"
         )
-    if metric == "auc":
+    mask = metric == "miou" and output_shape[-1] == 1
+    if metric == "auc" or mask:
         if not np.isin(labels, (0, 1)).all():
             raise DataError(f"{dataset.name}: one output needs labels 0 and 1, found {np.unique(labels)[:5].tolist()}")
-        return Task("binary", "auc", labels.reshape(-1, 1).astype(np.float32))
+        return Task("binary", metric, (labels if mask else labels.reshape(-1, 1)).astype(np.float32))
     classes = output_shape[-1] if metric == "miou" else int(np.prod(output_shape[1:]))
     if labels.min() < 0 or (metric == "top1" and labels.max() >= classes):
         raise DataError(f"{dataset.name}: labels go from {labels.min()} to {labels.max()}, the model has {classes} outputs")

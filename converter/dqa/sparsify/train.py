@@ -109,7 +109,11 @@ class FineTuning:
             return lambda target, output: tf.reduce_mean(tf.square(output - target))
         logits = not self.probabilities
         if task.loss == "binary":
-            return lambda target, output: tf.reduce_mean(keras.losses.binary_crossentropy(target, output, from_logits=logits))
+
+            def binary(target: Any, output: Any) -> Any:
+                return tf.reduce_mean(keras.losses.binary_crossentropy(tf.reshape(target, tf.shape(output)), output, from_logits=logits))
+
+            return binary
 
         def classes(target: Any, output: Any) -> Any:
             flat = output if task.metric == "miou" else tf.reshape(output, (tf.shape(output)[0], -1))

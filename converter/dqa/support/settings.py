@@ -155,17 +155,17 @@ class ConvertConfig:
         if self.bits is not None and self.maps == "coded" and (not _is_number(self.bits) or not 1 <= self.bits <= MAX_BITS):
             raise RecipeError(f"bits: expected a number from 1 to {MAX_BITS}, got {self.bits!r}")
         if self.bits is not None and self.maps == "planes":
-            _whole("bits", self.bits, 1, MAX_BITS)
+            whole("bits", self.bits, 1, MAX_BITS)
         if self.extra_bits is not None:
-            _whole("extra_bits", self.extra_bits, 0, MAX_EXTRA_BITS)
+            whole("extra_bits", self.extra_bits, 0, MAX_EXTRA_BITS)
         if self.important is not None and (not _is_number(self.important) or not 0 <= self.important <= 1):
             raise RecipeError(f"important: expected a number from 0 to 1, got {self.important!r}")
         _one_of("weight_rounding", self.weight_rounding, ROUNDINGS)
-        if self.weight_bits not in WEIGHT_BITS or isinstance(self.weight_bits, bool):
+        if type(self.weight_bits) is not int or self.weight_bits not in WEIGHT_BITS:
             raise RecipeError(f"weight_bits: expected 4 or 8, got {self.weight_bits!r}")
-        _whole("calibration_samples", self.calibration_samples, 1, 2**31 - 1)
+        whole("calibration_samples", self.calibration_samples, 1, 2**31 - 1)
         if self.seed is not None:
-            _whole("seed", self.seed, 0, 2**32 - 1)
+            whole("seed", self.seed, 0, 2**32 - 1)
         names = {"method": METHODS, "error_coding": CODINGS, "ranking": RANKINGS, "metric": METRICS, "runtime": RUNTIMES}
         for name, allowed in names.items():
             if getattr(self, name) is not None:
@@ -272,9 +272,11 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _whole(name: str, value: object, low: int, high: int) -> None:
+def whole(name: str, value: object, low: int, high: int) -> int:
+    """`value`, if it is a whole number from low to high. Raises RecipeError."""
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise RecipeError(f"{name}: expected a whole number from {low} to {high}, got {value!r}")
+        raise RecipeError(f"{name}: expected a whole number from {low} to {high}, got {value!r:.40}")
+    return value
 
 
 def _flag(name: str, value: object) -> None:

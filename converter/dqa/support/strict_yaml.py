@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from dqa.errors import RecipeError
+
+T = TypeVar("T")
 
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 16
@@ -43,6 +45,18 @@ def read_text(path: Path) -> str:
     return raw.decode("utf-8")
 
 
+def parsed(path: Path, what: str, parse: Callable[[str], T], hint: str) -> T:
+    """What `parse` makes of a file; every error is a RecipeError that names it. what: the kind of file; hint: if it cannot be read."""
+    try:
+        return parse(read_text(path))
+    except OSError as error:
+        raise RecipeError(f"{what} '{path}': {error.strerror or error}", hint=hint) from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{what} '{path}': not UTF-8 text") from error
+    except RecipeError as error:
+        raise RecipeError(f"{what} '{path}': {error.message}", hint=error.hint) from error
+
+
 def load(text: str) -> object:
     """The data a YAML text stands for. Raises RecipeError, with the line where there is one."""
     try:
@@ -58,7 +72,7 @@ def load(text: str) -> object:
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or "unreadable"
         raise RecipeError(f"{_line(getattr(error, 'problem_mark', None))}not YAML ({problem})") from error
-    except ValueError as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # of a value that is not what its tag says
         raise RecipeError(f"not YAML ({error})") from error
 
 
@@ -66,8 +80,8 @@ def mapping(name: str, value: object) -> dict[str, Any]:
     """`value`, if it is a mapping whose keys are text. Raises RecipeError."""
     if not isinstance(value, dict):
         raise RecipeError(f"{name}: expected names and values, got {value!r:.40}")
-    if strange := next((key for key in value if not isinstance(key, str)), None):
-        raise RecipeError(f"{name}: expected a name, got {strange!r}", hint="put quotes around it")
+    if strange := [key for key in value if not isinstance(key, str)]:
+        raise RecipeError(f"{name}: expected a name, got {strange[0]!r}", hint="put quotes around it")
     return value
 
 

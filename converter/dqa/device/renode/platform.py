@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from dqa.device.boards import Board
 from dqa.errors import BoardError
-from dqa.support import resources
+from dqa.support import templates
 
 REPL, RESC, ROBOT = "board.repl", "run.resc", "board.robot"
 
@@ -71,13 +69,7 @@ def render(board: Board) -> dict[str, str]:
         raise BoardError(f"board {board.name} cannot be simulated in Renode: it lacks its core, UART or clocks", hint="see dqa boards")
     counter = board.counter
     parts = [*_PARTS[board.soc], *([_memory("counter", counter.base, 0x1000)] if counter.base is not None else [])]
-    environment = Environment(
-        loader=FileSystemLoader(resources.path("templates")),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     values = {"board": board, "uart": uart, "parts": parts, "mips": board.clock_hz // 1_000_000}
-    templates = {REPL: "renode.repl.j2", RESC: "renode.resc.j2", ROBOT: "renode.robot.j2"}
-    return {name: environment.get_template(template).render(**values) for name, template in templates.items()}
+    files = {REPL: "renode.repl.j2", RESC: "renode.resc.j2", ROBOT: "renode.robot.j2"}
+    environment = templates.environment()
+    return {name: environment.get_template(template).render(**values) for name, template in files.items()}

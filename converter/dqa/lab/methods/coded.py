@@ -13,7 +13,7 @@ import numpy as np
 
 from dqa.calibration import collect
 from dqa.calibration.segments import Runner
-from dqa.conversion.request import subset
+from dqa.data.dataset import subset
 from dqa.frontend import FloatModel
 from dqa.graph import Graph
 from dqa.lab.methods.base import SCALE_BITS, Calibration, Quantizer, Stored

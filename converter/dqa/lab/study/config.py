@@ -34,7 +34,7 @@ from typing import Any
 
 from dqa.errors import RecipeError
 from dqa.support import strict_yaml
-from dqa.support.settings import METRICS, Numbers, numbers
+from dqa.support.settings import METRICS, Numbers, numbers, whole
 from dqa.support.strict_yaml import check_known, mapping
 
 VERSION = 1
@@ -91,14 +91,7 @@ def load(path: Path, data: Path | None = None) -> StudyConfig:
 
     Raises RecipeError, naming the file and the key, for whatever does not fit.
     """
-    try:
-        return parse(strict_yaml.read_text(path), data or path.parent, path.stem)
-    except OSError as error:
-        raise RecipeError(f"study '{path}': {error.strerror or error}", hint="examples are in examples/study") from error
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"study '{path}': not UTF-8 text") from error
-    except RecipeError as error:
-        raise RecipeError(f"study '{path}': {error.message}", hint=error.hint) from error
+    return strict_yaml.parsed(path, "study", lambda text: parse(text, data or path.parent, path.stem), "examples are in examples/study")
 
 
 def parse(text: str, root: Path, name: str = "study") -> StudyConfig:
@@ -190,10 +183,3 @@ def _list(where: str, value: object) -> list[Any]:
     if not 1 <= len(values) <= MAX_ALTERNATIVES:
         raise RecipeError(f"{where}: expected 1 to {MAX_ALTERNATIVES} values, got {len(values)}")
     return values
-
-
-def whole(where: str, value: object, low: int, high: int) -> int:
-    """`value`, if it is a whole number from low to high. Raises RecipeError."""
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise RecipeError(f"{where}: expected a whole number from {low} to {high}, got {value!r:.40}")
-    return value

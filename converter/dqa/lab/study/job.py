@@ -32,8 +32,9 @@ Orders = Mapping[str, Sequence[int]]
 COUNTED = 512
 """Test samples whose shifting errors are counted, at most."""
 CODE = (
-    *("lab/methods", "lab/study/job.py", "lab/study/inputs.py", "evaluation/metrics.py"),
-    *("calibration", "coding", "frontend/passes", "graph", "operators", "quantization"),
+    *("lab/methods", "lab/study/job.py", "lab/study/inputs.py", "lab/study/statistics.py", "evaluation/metrics.py"),
+    *("calibration", "coding", "data", "frontend", "graph", "operators", "program", "quantization", "tflite"),
+    "support/settings.py",
 )
 """What results depend on: source files and packages of dqa."""
 

@@ -21,7 +21,7 @@ import numpy as np
 from dqa.data.dataset import Dataset
 from dqa.errors import DataError
 from dqa.evaluation import metrics
-from dqa.support.arrays import Array, Bool, Float64, Int32
+from dqa.support.arrays import Array, Bool, Float64
 
 Z95 = 1.959963984540054
 RESAMPLES = 2000
@@ -77,11 +77,10 @@ def outcome(metric: str, outputs: Array, dataset: Dataset, inputs: Array) -> Out
     Raises DataError if labels are missing or do not fit.
     """
     metrics.evaluate(metric, outputs, dataset, inputs)  # refuses what does not fit
-    y = dataset.y
     if metric == "mse":
-        target = y if y is not None and y.shape == outputs.shape else inputs
-        return Outcome(metric, np.square(outputs.astype(np.float64) - target).reshape(len(outputs), -1).mean(axis=1))
-    if y is None:
+        errors = outputs.astype(np.float64) - metrics.mse_target(outputs, dataset, inputs)
+        return Outcome(metric, np.square(errors).reshape(len(outputs), -1).mean(axis=1))
+    if (y := dataset.y) is None:
         raise DataError(f"{dataset.name}: holds no labels 'y'")
     if metric == "top1":
         labels = (y[dataset.group] if dataset.labels_are_per_group else y).reshape(-1)
@@ -89,7 +88,10 @@ def outcome(metric: str, outputs: Array, dataset: Dataset, inputs: Array) -> Out
     if metric == "auc":
         scores, labels = metrics.grouped(metrics.anomaly_scores(outputs, inputs), y, dataset)
         return Outcome(metric, np.stack([scores, labels.astype(np.float64)]))
-    return Outcome(metric, np.stack([_confusion(out, labels) for out, labels in zip(outputs, y, strict=True)]))
+    # Of all images together: whether one channel holds probabilities is not asked of each by itself.
+    classes, answers, labels = metrics.pixel_labels(outputs), metrics.pixel_classes(outputs), metrics.whole_labels(y, dataset.name)
+    tables = [metrics.pixel_table(labels[i], answers[i], classes) for i in range(len(answers))]
+    return Outcome(metric, np.stack(tables).astype(np.int32))
 
 
 def wilson(share: float, samples: int) -> tuple[float, float]:
@@ -130,14 +132,6 @@ def _draws(samples: int, resamples: int, seed: int) -> Iterator[Float64]:
         size = min(CHUNK, resamples - start)
         drawn = random.integers(0, samples, (size, samples)) + np.arange(size)[:, None] * samples
         yield np.bincount(drawn.reshape(-1), minlength=size * samples).reshape(size, samples).astype(np.float64)
-
-
-def _confusion(out: Array, labels: Array) -> Int32:
-    """(K, K) pixels of one image, all 0 where it has no known label."""
-    classes = metrics.pixel_labels(out)
-    if not ((labels >= 0) & (labels < classes)).any():
-        return np.zeros((classes, classes), np.int32)
-    return metrics.confusion(out[None], labels[None]).astype(np.int32)
 
 
 def _weighted_auc(scores: Float64, positive: Bool, weights: Float64) -> Float64:
