@@ -177,6 +177,17 @@ def test_labels_of_every_form_give_the_same_accuracy(three_classes: Path, tmp_pa
     assert sorted_.value == pytest.approx((sorted_.outputs.argmax(axis=1) == np.array([2, 0, 1])[numbers]).mean())
 
 
+def test_samples_that_leave_the_calibrated_range_are_told(three_classes: Path, tmp_path: Path) -> None:
+    x, y = np.load(three_classes / "x.npy"), np.zeros(30, int)
+    np.savez(tmp_path / "same.npz", x=x, y=y)
+    assert dqa.evaluate(three_classes / "out", tmp_path / "same.npz").notes == ()
+    wider = x.copy()
+    wider[:6, 0] = 100  # 6 of 150 values
+    np.savez(tmp_path / "wider.npz", x=wider, y=y)
+    (note,) = dqa.evaluate(three_classes / "out", tmp_path / "wider.npz").notes
+    assert note.startswith("4.0% of the values of x are beyond")
+
+
 def test_samples_beyond_float32_and_infinite_answers_are_refused(three_classes: Path, tmp_path: Path) -> None:
     for value, says in ((1e300, "beyond float32"), (3e38, "answers NaN or infinity")):
         np.savez(tmp_path / "x.npz", x=np.full((4, 5), value), y=np.zeros(4, int))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from builders.networks import convert, images, planner, residual
@@ -105,6 +106,18 @@ def test_every_activation_operator_buffer_and_reason_is_in_the_page(planned_repo
     for layout, buffers in plan["memory"].items():
         for buffer in buffers:
             assert buffer["where"] == "output" or f"{buffer['size']:,} B at {buffer['offset']:,}" in text, (layout, buffer)
+
+
+def test_what_few_bits_save_is_told_per_map_and_in_all() -> None:
+    report = stored_report()
+    packed_edges = [edge for edge in report["edges"] if edge["storage"] == "map"]
+    assert packed_edges and all(edge["plain_bytes"] == np.prod(edge["shape"]) > edge["capacity"] for edge in packed_edges)
+    packed = report["packed_maps"]
+    totals = {name: sum(edge[column] for edge in packed_edges) for name, column in (("bytes", "capacity"), ("plain_bytes", "plain_bytes"))}
+    assert packed == {"count": len(packed_edges), **totals}
+    page = "".join(parsed(render_html(report)).itertext())
+    assert f"stored with fewer than 8 bits: {packed['bytes']:,} B, with 8 bits {packed['plain_bytes']:,} B" in page
+    assert "fewer than 8 bits" not in render_html({name: part for name, part in report.items() if name != "packed_maps"})
 
 
 def test_buffers_are_drawn_where_and_as_long_as_they_live(planned_report: dict[str, Any]) -> None:

@@ -79,7 +79,7 @@ def evaluate(
         data_sha256=subject.data_sha256,
         **(run.measured or {}),
     )
-    return _recorded(subject.out, Path(data).name, result)
+    return _recorded(subject.out, Path(data).name, replace(result, notes=(*subject.notes(), *result.notes)))
 
 
 def _stored_bits(subject: Subject) -> float:

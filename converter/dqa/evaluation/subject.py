@@ -19,6 +19,9 @@ from dqa.support import manifest
 from dqa.support.arrays import Float32, UInt8
 from dqa.tflite.reader import read_tflite
 
+MOST_CLIPPED = 0.01
+"""Share of the input's values beyond which the data are others than those of the calibration."""
+
 
 @dataclass(frozen=True, eq=False)
 class Subject:
@@ -60,6 +63,14 @@ class Subject:
             if not self.limited:
                 raise
             return None
+
+    def notes(self) -> list[str]:
+        """What a user should know of the data."""
+        port = self.interface.inputs[0]
+        clipped = port.clipped(self.real)
+        if clipped <= MOST_CLIPPED:
+            return []
+        return [f"{clipped:.1%} of the values of x are beyond what the model's input holds: the calibration data held no such values"]
 
 
 def load(out: Path, data: Path, output: str | None, metric: str | None, limit: int | None) -> Subject:

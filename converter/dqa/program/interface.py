@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dqa.errors import InputError
-from dqa.support.arrays import Array, Float32, Floating, UInt8
+from dqa.support.arrays import Array, Float32, Float64, Floating, UInt8
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,16 @@ class Port:
     def to_bytes(self, real: Floating) -> UInt8:
         """Real numbers (N, *shape) as the model's bytes (N, bytes), rounded to nearest and clipped."""
         limits = np.iinfo(np.dtype(self.dtype))
-        values = np.rint(real.astype(np.float64) / np.array(self.scale) + np.array(self.zero_point))
-        return np.asarray(np.clip(values, limits.min, limits.max).astype(self.dtype).reshape(len(real), -1).view(np.uint8))
+        values = np.clip(self._steps(real), limits.min, limits.max)
+        return np.asarray(values.astype(self.dtype).reshape(len(real), -1).view(np.uint8))
+
+    def clipped(self, real: Floating) -> float:
+        """The share, 0..1, of real numbers (N, *shape) that are beyond what the model's bytes hold."""
+        limits, values = np.iinfo(np.dtype(self.dtype)), self._steps(real)
+        return float(np.mean((values < limits.min) | (values > limits.max)))
+
+    def _steps(self, real: Floating) -> Float64:
+        return np.asarray(np.rint(real.astype(np.float64) / np.array(self.scale) + np.array(self.zero_point)))
 
 
 @dataclass(frozen=True)

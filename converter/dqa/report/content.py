@@ -38,12 +38,19 @@ def edge_rows(program: Program, graph: Graph, order: Sequence[int], formats: Map
                 "important_channels": len(edge.important),
                 "error_coding": edge.error_coding.name.lower(),
                 "capacity": edge.capacity,
+                "plain_bytes": edge.values,
                 "stored_bits": round(8 * edge.capacity / edge.values, 3),
                 "signed": edge.storage in (Storage.MAP, Storage.CODED) and edge.low < 0 and edge.zero_point == 0,
                 "reason": formats[tensor].reason.value,
             }
         )
     return rows
+
+
+def packed_maps(program: Program) -> dict[str, int]:
+    """The maps that are stored with fewer than 8 bits: how many, their bytes, and those of the same values with 8 bits each."""
+    maps = [edge for edge in program.edges if edge.storage in (Storage.MAP, Storage.CODED)]
+    return {"count": len(maps), "bytes": sum(e.capacity for e in maps), "plain_bytes": sum(e.values for e in maps)}
 
 
 def layer_rows(program: Program) -> list[dict[str, Any]]:
@@ -74,6 +81,7 @@ def build_report(
             "output": sum(e.capacity for e in program.outputs),
             "interpreter": interpreter_arena(program),
         },
+        "packed_maps": packed_maps(program),
         "flash": {"program": program_size},
         "macs": sum(row["macs"] for row in layers),
         "edges": edge_rows(program, graph, order, formats),
