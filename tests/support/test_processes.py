@@ -8,8 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +25,7 @@ SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 FAMILY = """
 import sys, time
 from pathlib import Path
+from typing import Any
 from dqa.support import processes
 from dqa.cli import signals
 grandchild = "sleep 1000 & echo $!; echo $$; touch $TMPDIR/left; wait"
@@ -49,10 +53,18 @@ def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
-def python(code: str, *arguments: str, scratch: Path, **settings: object) -> subprocess.Popen[str]:
+@contextmanager
+def python(code: str, *arguments: str, scratch: Path, ignored: bool = False, **settings: Any) -> Iterator[subprocess.Popen[str]]:
+    """Python that runs `code` and ends with the test. ignored: it begins with SIGHUP ignored, as under nohup; tests themselves may be."""
     environment = os.environ | {"TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-c", code, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **settings)  # type: ignore[call-overload,no-any-return]
+    hangup = partial(signal.signal, signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, preexec_fn=hangup, **pipes | settings) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
@@ -97,10 +109,12 @@ def test_the_children_end_even_if_the_keeper_is_killed_first_and_the_next_proces
 TREE = """
 import os, signal, subprocess, sys
 from pathlib import Path
+from typing import Any
 from dqa.support import processes
 WORK = '''
 import sys, tempfile, time
 from pathlib import Path
+from typing import Any
 tempfile.gettempdir()
 from dqa.support import processes
 processes.belong_to_parent(int(sys.argv[1]), Path(sys.argv[2]))
@@ -142,6 +156,7 @@ def test_a_folder_is_gone_after_a_normal_end_too_and_what_was_renamed_stays(tmp_
     code = """
 import sys
 from pathlib import Path
+from typing import Any
 from dqa.support import processes
 one, other = processes.folder(), processes.unfinished(Path("new"))
 (one.__enter__() / "x").write_text("x")
@@ -225,6 +240,7 @@ def test_the_keeper_leaves_alone_what_another_process_works_at(tmp_path: Path) -
 WRITER = """
 import time
 from pathlib import Path
+from typing import Any
 from dqa.support import directories, files
 real = files.os.fsync
 def slow(handle):
@@ -294,7 +310,7 @@ def test_a_signal_ends_a_command_with_one_line(death: str, says: str, body: str,
 
 def test_a_second_signal_does_not_wait_for_the_clean_up_and_an_ignored_one_stays_ignored(tmp_path: Path) -> None:
     body = "try:\n        print('in')\n        time.sleep(600)\n    finally:\n        print('cleaning')\n        time.sleep(600)"
-    with python(SLEEPER.format(body), scratch=tmp_path, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as process:
+    with python(SLEEPER.format(body), scratch=tmp_path, ignored=True) as process:
         assert process.stdout is not None and process.stdout.readline() == "on\n"
         assert process.stdout.readline() == "in\n"
         process.send_signal(signal.SIGHUP)
