@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -103,7 +104,9 @@ def test_a_conversion_that_is_ended_leaves_nothing(example_h5: Path, noise_npz: 
     scratch, out = tmp_path / "scratch", tmp_path / "out"
     scratch.mkdir()
     command = [sys.executable, "-m", "dqa", "convert", str(example_h5), "--calibration", str(noise_npz), "-o", str(out), "-q"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(scratch)}) as process:
+    heard = partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)  # it is ignored in tests under nohup
+    environment = os.environ | {"TMPDIR": str(scratch)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=heard) as process:
         while process.poll() is None and not list(scratch.glob("dqa-*/log.txt")):  # until TensorFlow's process is there
             time.sleep(0.02)
         process.send_signal(death)

@@ -133,7 +133,7 @@ def test_a_damaged_group_is_refused(mixed: Path) -> None:
 
 
 def test_the_recipe_reproduces_the_bytes(mixed: Path, tmp_path: Path) -> None:
-    again = convert(mixed.parent / "model.tflite", None, tmp_path / "out", recipe=mixed / "recipe.yaml").out
+    again = convert(mixed.parent / "model.tflite", mixed.parent / "x.npz", tmp_path / "out", recipe=mixed / "recipe.yaml").out
     for name in ("model.tflite", "recipe.yaml"):
         assert (again / name).read_bytes() == (mixed / name).read_bytes(), name
     report, earlier = (json.loads((out / "report.json").read_text()) for out in (again, mixed))
@@ -158,7 +158,7 @@ def test_a_recipe_whose_ranges_do_not_fit_is_refused(change: str, expected: str,
         recipe["builtins"][name] = {"widen": [low, 2 * high], "turn": [high, low], "text": "all"}[change]
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     with pytest.raises(RecipeError, match=expected):
-        convert(mixed.parent / "model.tflite", None, tmp_path / "out", recipe=tmp_path / "recipe.yaml")
+        convert(mixed.parent / "model.tflite", mixed.parent / "x.npz", tmp_path / "out", recipe=tmp_path / "recipe.yaml")
     assert not (tmp_path / "out").exists()
 
 
