@@ -152,6 +152,8 @@ def test_channels_that_were_seldom_active_may_reach_as_far_as_their_tensor() -> 
     counts[0], counts[1, 0], counts[1, 5], counts[2, 0] = 20, 1000, 3, 1000
     reach = clipping.reach(counts, centers, np.full(3, 10.0))
     assert reach.tolist() == [10.0, 10.0, 5.0]  # always, three times, never
+    # a silence is counted in the middle of its bin, which is not quite 0
+    assert clipping.reach(counts, centers + 0.1, np.full(3, 10.0)).tolist() == [10.0, 10.0, 5.0]
 
 
 def test_signed_codes_lean_to_the_side_where_the_values_are() -> None:

@@ -71,7 +71,9 @@ def reach(counts: Float64, centers: Float64, widest: Float64) -> Float64:
     found = np.empty(len(counts))
     for channel, (count, center, most) in enumerate(zip(counts, centers, widest, strict=True)):
         magnitude = np.abs(center)
-        active = np.flatnonzero((count > 0) & (magnitude > NEGLIGIBLE))
+        # a value of 0 is within half a bin of its bin's middle
+        silent = max(0.5001 * float(np.ptp(center)) / max(len(center) - 1, 1), NEGLIGIBLE)
+        active = np.flatnonzero((count > 0) & (magnitude > silent))
         if not len(active):
             found[channel] = UNSEEN * most
             continue
@@ -99,7 +101,7 @@ def one_sided(counts: Float64, centers: Float64, limits: Float64 | float, rows: 
         widest = np.zeros(len(tops))
         for channels in rows:
             widest[channels] = np.maximum(widest[channels], tops[channels].max())
-        sides.append(np.where(widest > 0, reach(own, np.maximum(side, 0), widest), 0.0))
+        sides.append(np.where(widest > 0, reach(own, side, widest), 0.0))
     high, low = np.minimum(sides[0], limits), sides[1]
     symmetric = np.maximum(np.maximum(high / 127, low / 128), 1e-30)
     steps = {zero: np.maximum(high / (127 - zero), low / (128 + zero) if zero > -128 else np.where(low > 0, np.inf, 0)) for zero in _ZEROS}
