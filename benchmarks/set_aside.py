@@ -64,8 +64,8 @@ def point(kind: str, aside: Trial, test: Trial) -> Row:
     assert aside.built.alone is not None
     row: Row = {"kind": kind, "arena": aside.built.alone.program.internal.arena_size}
     for name, trial in (("aside", aside), ("test", test)):
-        first = trial.comparisons[0]
-        row[name] = {"snr": trial.snr, "sure": trial.sure, "agreement": first.agreement, "metric": first.metric}
+        first = trial.answers.comparisons[0]
+        row[name] = {"snr": trial.answers.snr, "sure": trial.answers.sure, "agreement": first.agreement, "metric": first.metric}
     return row
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from dqa.conversion import decisions as decide
 from dqa.conversion.decisions import Decisions, Known
 from dqa.conversion.measured import Measured, Source
-from dqa.conversion.request import Request
-from dqa.conversion.trial import Judge, Trial
+from dqa.conversion.request import MOST_APART, Request
+from dqa.conversion.trial import Answers, Judge, Trial
 from dqa.errors import ToolError
 from dqa.lowering.planned import Planned, Planner
 from dqa.planning.search import Solution, knee
@@ -41,8 +41,18 @@ class Guard:
     @property
     def least(self) -> float:
         """dB that answers must be sure of; never more than those of 8 bits everywhere are."""
-        wanted = max(min(self.reference.snr - self.judge.request.settings.tolerance, self.int8.snr), FLOOR)
-        return min(wanted, self.reference.sure)
+        return self._least(self.int8.answers, self.reference.answers)
+
+    def holds(self, trial: Trial) -> bool:
+        """Whether the answers do: to the samples set aside, and where these are few to others too."""
+        asked = [(trial.answers, self.least)]
+        if trial.used is not None and self.int8.used is not None and self.reference.used is not None:
+            asked.append((trial.used, self._least(self.int8.used, self.reference.used)))
+        return all(answers.sure >= least for answers, least in asked)
+
+    def _least(self, int8: Answers, reference: Answers) -> float:
+        wanted = max(min(reference.snr - self.judge.request.settings.tolerance, int8.snr), FLOOR)
+        return min(wanted, reference.sure)
 
     def measured(self, trial: Trial, tried: int, *, nearest: str = "") -> Measured:
         judge = self.judge
@@ -52,11 +62,12 @@ class Guard:
             self.source,
             judge.metric,
             judge.value(judge.expected[0]),
-            dict(zip(names, zip(self.int8.comparisons, trial.comparisons, strict=True), strict=True)),
-            self.reference.snr,
+            dict(zip(names, zip(self.int8.answers.comparisons, trial.answers.comparisons, strict=True), strict=True)),
+            self.reference.answers.snr,
             self.least,
-            trial.snr,
-            trial.sure,
+            trial.answers.snr,
+            trial.answers.sure,
+            self.holds(trial),
             tried,
             nearest,
             judge.varies,
@@ -80,7 +91,7 @@ def settled(request: Request, progress: Progress) -> tuple[Decisions, Measured |
         found = decide.chosen(guard.known, progress)
         with progress.task("Measuring", None):
             trial = guard.judge.try_out(found)
-        measured = guard.measured(trial, 1, nearest="" if trial.sure >= guard.least else _nearest(guard, found, progress))
+        measured = guard.measured(trial, 1, nearest="" if guard.holds(trial) else _nearest(guard, found, progress))
     return decide.made(everything, found.choices, found.coded, found.phases, found.planned), measured
 
 
@@ -93,9 +104,11 @@ def prepared(request: Request, progress: Progress) -> tuple[Guard | None, Known]
         part, samples, source = request, request.validation, Source.VALIDATION
     else:
         part, apart = request.apart()
-        samples, source = (apart, Source.APART) if apart is not None else (request.calibration, Source.CALIBRATION)
+        samples, source = (apart, Source.APART) if apart is not None else (request.some(MOST_APART), Source.CALIBRATION)
     known = everything if part is request else decide.observed(part, progress)
-    judge = Judge(part, samples)
+    room = MOST_APART - len(samples)
+    used = part.some(room) if room > 0 and source is not Source.CALIBRATION else None
+    judge = Judge(part, samples, used)
     with progress.task("Measuring int8", None):
         try:
             int8 = judge.try_out(decide.int8(known, part.dtype), nearest=True)
@@ -123,7 +136,7 @@ def _smallest(guard: Guard, progress: Progress) -> tuple[Planned | None, Measure
         if solution.arena not in tried:
             plan = replace(plans.realize(solution), front=front)
             tried[solution.arena] = plan, guard.judge.try_out(decide.planned(guard.known, plan))
-        return tried[solution.arena][1].sure >= guard.least
+        return guard.holds(tried[solution.arena][1])
 
     with progress.task("Measuring plans", None):
         found = _first(front, attempt, front.index(knee(front)))
@@ -131,7 +144,8 @@ def _smallest(guard: Guard, progress: Progress) -> tuple[Planned | None, Measure
             return None, guard.measured(guard.reference, len(tried))
         smallest = _between(plans, front[found - 1], front[found], attempt) if found else front[0]
     plan, trial = tried[smallest.arena]
-    reason = f"the smallest of {len(tried)} measured whose answers hold: {trial.snr:.1f} dB, 8 bits everywhere {guard.reference.snr:.1f} dB"
+    found_snr, eight = trial.answers.snr, guard.reference.answers.snr
+    reason = f"the smallest of {len(tried)} measured whose answers hold: {found_snr:.1f} dB, 8 bits everywhere {eight:.1f} dB"
     return replace(plan, reason=reason), guard.measured(trial, len(tried))
 
 
@@ -167,11 +181,11 @@ def _nearest(guard: Guard, found: Decisions, progress: Progress) -> str:
         if found.planned is not None:
             plans = decide.planner(guard.known, progress)
             front = [solution for solution in plans.front if solution.arena > found.planned.solution.arena]
-            place = _first(front, lambda one: guard.judge.try_out(decide.planned(guard.known, plans.realize(one))).sure >= guard.least, 0)
+            place = _first(front, lambda one: guard.holds(guard.judge.try_out(decide.planned(guard.known, plans.realize(one)))), 0)
             return "" if place is None else f"--ram {plans.ram(plans.realize(front[place]).program)}"
         if config.maps == "coded":
             for more in MORE_BITS:
                 bits = config.packing.bits + more
-                if bits <= 8 and guard.judge.try_out(decide.chosen(guard.known.with_bits(bits), SilentProgress())).sure >= guard.least:
+                if bits <= 8 and guard.holds(guard.judge.try_out(decide.chosen(guard.known.with_bits(bits), SilentProgress()))):
                     return f"--bits {bits:g}"
     return ""

@@ -8,7 +8,7 @@ import numpy as np
 
 from dqa.conversion.decisions import Decisions
 from dqa.conversion.measured import Measured
-from dqa.conversion.request import Request
+from dqa.conversion.request import MOST_APART, Request
 from dqa.support.arrays import Array
 
 FEW = 10
@@ -27,7 +27,7 @@ def notes_of(request: Request, decisions: Decisions, measured: Measured | None) 
 
 
 def _of_data(request: Request, decisions: Decisions) -> Iterator[str]:
-    dataset = request.calibration
+    dataset = request.some(MOST_APART)
     if len(dataset) <= FEW:
         yield f"only {len(dataset)} calibration samples: what others do can only be guessed; give a hundred or more"
     y = dataset.y

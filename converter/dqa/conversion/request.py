@@ -54,10 +54,10 @@ class Request:
         chosen = datasets.subset(len(self.dataset.x), limit if most is None else min(limit, most))
         return self.mapping.to_float(self.dataset.x[chosen])
 
-    @property
-    def calibration(self) -> datasets.Dataset:
+    def some(self, most: int) -> datasets.Dataset:
+        """At most `most` of the calibration samples, evenly spread."""
         assert self.dataset is not None
-        return self.dataset.pick(datasets.subset(len(self.dataset), min(self.settings.calibration_samples, MOST_APART)))
+        return self.dataset.pick(datasets.subset(len(self.dataset), min(self.settings.calibration_samples, most)))
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -27,10 +27,9 @@ SAME = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
-    """built: a program. comparisons: of each output with the float network's."""
+class Answers:
+    """comparisons: of each output of a program with the float network's, on the same samples."""
 
-    built: Built
     comparisons: Sequence[Comparison]
 
     @property
@@ -45,17 +44,34 @@ class Trial:
 
 
 @dataclass(frozen=True, eq=False)
+class Trial:
+    """built: a program. answers: to samples it was not made from. used: to some it was made from, where the former are few."""
+
+    built: Built
+    answers: Answers
+    used: Answers | None
+
+
+@dataclass(frozen=True, eq=False)
 class Judge:
-    """request: what programs are made from. samples: what they are run on."""
+    """request: what programs are made from. samples: what they are run on. used: some that they are made from, to run them on as well."""
 
     request: Request
     samples: Dataset
+    used: Dataset | None = None
 
     @cached_property
     def expected(self) -> list[Float32]:
         """Of each output, what the float network answers, (N, *shape)."""
+        return self._floats(self.samples)
+
+    @cached_property
+    def _expected_of_used(self) -> list[Float32]:
+        return self._floats(self.used) if self.used is not None else []
+
+    def _floats(self, samples: Dataset) -> list[Float32]:
         mapping, model = self.request.mapping, self.request.model
-        return [float_outputs(model, mapping.to_float(self.samples.x), output=i) for i in range(len(model.graph.outputs))]
+        return [float_outputs(model, mapping.to_float(samples.x), output=i) for i in range(len(model.graph.outputs))]
 
     @property
     def varies(self) -> bool:
@@ -90,8 +106,17 @@ class Judge:
         weighed = Weighed() if nearest else weigh(self.request, decisions, SilentProgress())
         built = build(self.request, decisions, weighed, SilentProgress())
         assert built.alone is not None
-        inputs = model_inputs(built.interface, self.samples)[1]
-        found = HostModel(built.alone.program_bytes).run(inputs).outputs
-        answers = [built.interface.answers(found, i) for i in range(len(self.expected))]
+        model = HostModel(built.alone.program_bytes)
+        answers = _run(model, built, self.samples, len(self.expected))
         values = [self.value(answers[0]), *(None for _ in answers[1:])]
-        return Trial(built, [compare(*row) for row in zip(self.expected, answers, values, strict=True)])
+        compared = Answers([compare(*row) for row in zip(self.expected, answers, values, strict=True)])
+        if self.used is None:
+            return Trial(built, compared, None)
+        again = _run(model, built, self.used, len(self.expected))
+        return Trial(built, compared, Answers([compare(*row) for row in zip(self._expected_of_used, again, strict=True)]))
+
+
+def _run(model: HostModel, built: Built, samples: Dataset, outputs: int) -> list[Float32]:
+    """What the program answers, by output."""
+    found = model.run(model_inputs(built.interface, samples)[1]).outputs
+    return [built.interface.answers(found, i) for i in range(outputs)]
