@@ -29,6 +29,7 @@ def test_few_samples_that_err_unlike_are_less_sure() -> None:
     few, many = compare(EXPECTED, answers), compare(np.tile(EXPECTED, (100, 1)), np.tile(answers, (100, 1)))
     assert few.snr == many.snr == pytest.approx(10 * np.log10(0.25 / 0.04), abs=0.01)
     assert few.sure < few.snr - 3 and many.snr - 1 < many.sure < many.snr
+    assert few.possible == MOST_SNR and many.snr < many.possible < many.snr + 1
 
 
 def test_agreement_has_the_interval_of_wilson() -> None:

@@ -24,7 +24,7 @@ class Source(StrEnum):
 class Measured:
     """metric, float_value: of the first output, where there are labels. outputs: by name, int8 as TensorFlow Lite has it, and the program.
 
-    reference: dB of the program that keeps 8 bits everywhere; least: dB that answers must be 95 % sure of; snr: dB of the program, of its
+    reference: dB of the program that keeps 8 bits everywhere; least: dB that answers must have; snr: dB of the program, of its
     worst output; sure: of that, 95 % sure; holds: whether that is enough, on further samples too where those set aside are few.
     tried: plans that were measured. nearest: an option whose answers hold, where those of the budget that was given do not.
     varies: whether the float network's answers do.

@@ -42,14 +42,19 @@ class Answers:
         """dB that are 95 % sure, of the output that is worst."""
         return min(found.sure for found in self.comparisons)
 
+    @property
+    def possible(self) -> float:
+        """The most dB that the samples allow, of the output that is worst."""
+        return min(found.possible for found in self.comparisons)
+
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """built: a program. answers: to samples it was not made from. used: to some it was made from, where the former are few."""
+    """built: a program. answers: to samples it was not made from. more: where these are few, to them and to some it was made from."""
 
     built: Built
     answers: Answers
-    used: Answers | None
+    more: Answers
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,9 +116,12 @@ class Judge:
         values = [self.value(answers[0]), *(None for _ in answers[1:])]
         compared = Answers([compare(*row) for row in zip(self.expected, answers, values, strict=True)])
         if self.used is None:
-            return Trial(built, compared, None)
+            return Trial(built, compared, compared)
         again = _run(model, built, self.used, len(self.expected))
-        return Trial(built, compared, Answers([compare(*row) for row in zip(self._expected_of_used, again, strict=True)]))
+        pairs = [
+            [np.concatenate(two) for two in zip(*row, strict=True)] for row in ((self.expected, self._expected_of_used), (answers, again))
+        ]
+        return Trial(built, compared, Answers([compare(*row) for row in zip(*pairs, strict=True)]))
 
 
 def _run(model: HostModel, built: Built, samples: Dataset, outputs: int) -> list[Float32]:

@@ -21,13 +21,14 @@ class Comparison:
     """Of one output, over all samples.
 
     snr: dB, the variance of the float answers over the mean squared error, at most 99. sure: dB that the samples' spread lets one be 95 %
-    sure of. largest: the largest error, in the output's units.
+    sure of; possible: the most that it allows. largest: the largest error, in the output's units.
     agreement: share of the samples (of the pixels, where each has an answer) whose largest entry is the float network's; None for outputs
     of one entry. interval: 95 % of the agreement (Wilson 1927). metric: its value where there are labels.
     """
 
     snr: float
     sure: float
+    possible: float
     largest: float
     agreement: float | None = None
     interval: tuple[float, float] | None = None
@@ -48,8 +49,8 @@ def compare(expected: Floating, answers: Floating, metric: float | None = None) 
         interval = _wilson(share, len(expected))  # the pixels of one image are no independent samples
     each = error.mean(axis=1)
     doubt = ONE_SIDED * float(each.std(ddof=1)) / math.sqrt(len(each)) if len(each) > 1 else float(each.mean())
-    snr, sure = (round(_decibels(_signal(e), float(each.mean()) + more), 2) for more in (0.0, doubt))
-    return Comparison(snr, sure, float(np.sqrt(error.max(initial=0.0))), share, interval, metric)
+    snr, sure, possible = (round(_decibels(_signal(e), float(each.mean()) + more), 2) for more in (0.0, doubt, -doubt))
+    return Comparison(snr, sure, possible, float(np.sqrt(error.max(initial=0.0))), share, interval, metric)
 
 
 def _signal(expected: Float64) -> float:
