@@ -160,6 +160,19 @@ def test_compensation_more_than_halves_the_error_of_the_sums() -> None:
     assert set(np.unique(found.weights)) <= set(nearest.book.tolist())
 
 
+def test_few_rows_do_not_spoil_the_sums_of_others() -> None:
+    """Rounding in the manner of 20 rows of 40 inputs, then looked at with 600 others, which are not confined to the same directions."""
+    weights, others = weights_of(), inputs_of(3)
+    seen = moments_of(inputs_of(3, rows=620)[600:])
+    nearest = uniform.uniform(weights, 8, clip=False)
+
+    def error(levels: Levels) -> float:
+        return float(np.square(others @ (weights - levels.values).T).sum())
+
+    bold, careful = (compensated.compensate(weights, nearest, m.damped(0.01)) for m in (replace(seen, rows=10**6), seen))
+    assert error(careful) < min(error(bold), 1.1 * error(nearest))
+
+
 def test_after_descent_no_single_weight_can_be_chosen_better() -> None:
     weights, covariance = weights_of(outputs=3, inputs=12), moments_of(inputs_of(inputs=12)).damped(0.05)
     start = uniform.uniform(weights, 3)

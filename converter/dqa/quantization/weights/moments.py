@@ -21,27 +21,31 @@ class Moments:
     mean, float_mean  (K,) means of x and of y
     covariance        (K, K) of x
     cross             (K, K) covariance of y (rows) and x (columns)
+    rows              how many x they were taken over
     """
 
     mean: Float64
     float_mean: Float64
     covariance: Float64
     cross: Float64
+    rows: int
 
     def scaled(self, factor: Float64) -> Moments:
         """Of the inputs times `factor` (K,)."""
         both = np.outer(factor, factor)
-        return Moments(self.mean * factor, self.float_mean * factor, self.covariance * both, self.cross * both)
+        return Moments(self.mean * factor, self.float_mean * factor, self.covariance * both, self.cross * both, self.rows)
 
     def damped(self, share: float) -> Float64:
-        """The covariance with `share` of its mean diagonal added to the diagonal: calibration has seen only so much.
+        """The covariance with `share` of its mean diagonal, and as much more as there are inputs for each row, added to the diagonal:
+        calibration has seen only so much. Of fewer rows than inputs most directions are unknown, and an error that is moved there comes
+        back with other samples (the weight of the shrinkage falls with K / rows as in Ledoit and Wolf 2004).
 
         At least what float32 leaves uncertain is added, so that the result is positive definite where inputs are constant, too.
         """
         inputs = len(self.mean)
         diagonal = float(np.trace(self.covariance)) / inputs
         uncertain = inputs * ROUNDING * float(np.square(self.mean).mean() + diagonal)
-        return self.covariance + max(share * diagonal, uncertain, 1e-12) * np.eye(inputs)
+        return self.covariance + max((share + inputs / self.rows) * diagonal, uncertain, 1e-12) * np.eye(inputs)
 
 
 class MomentSum:
@@ -66,4 +70,4 @@ class MomentSum:
         mean, float_mean = self.x / self.rows, self.y / self.rows
         square = float(self.unit) ** 2 / self.rows
         covariance = self.xx * square - np.outer(mean, mean)
-        return Moments(mean, float_mean, (covariance + covariance.T) / 2, self.yx * square - np.outer(float_mean, mean))
+        return Moments(mean, float_mean, (covariance + covariance.T) / 2, self.yx * square - np.outer(float_mean, mean), self.rows)
