@@ -13,10 +13,12 @@ from dqa import DqaError, convert, evaluate
 from dqa.calibration import float_outputs
 from dqa.conversion.guard import Guard
 from dqa.conversion.measured import Required, Source
+from dqa.conversion.request import MOST_APART, read
 from dqa.conversion.trial import Answers, Judge, Trial
 from dqa.errors import InputError, UnmetError
 from dqa.evaluation.comparison import Comparison, compare
 from dqa.frontend import load_model
+from dqa.support.progress import SilentProgress
 from dqa.support.settings import ConvertConfig
 from tflite_builder import Net
 
@@ -142,3 +144,16 @@ def test_a_wrong_tolerance_is_refused() -> None:
     for wrong in (-1, 61, True, "6"):
         with pytest.raises(DqaError, match="tolerance: expected a number from 0 to 60"):
             ConvertConfig(tolerance=wrong)  # type: ignore[arg-type]
+
+
+def test_samples_beyond_those_that_decide_are_measured_on(place: Path) -> None:
+    random = np.random.default_rng(1)
+    np.savez(place / "many.npz", x=random.normal(size=(MOST_APART + 30, 12, 12, 3)).astype(np.float32))
+    request = read(place / "m.tflite", place / "many.npz", ConvertConfig(calibration_samples=30), None, SilentProgress())
+    same, apart = request.apart()
+    assert same is request and apart is not None and len(apart) == MOST_APART
+    deciding = request.samples()
+    assert len(deciding) == 30 and not any((x == deciding).all(axis=(1, 2, 3)).any() for x in apart.x)
+    fewer = read(place / "m.tflite", place / "many.npz", ConvertConfig(calibration_samples=31), None, SilentProgress())
+    part, apart = fewer.apart()
+    assert apart is not None and len(apart) == 7 and len(part.samples()) == 24

@@ -18,7 +18,7 @@ from dqa.support.manifest import sha256
 from dqa.support.progress import Progress
 from dqa.support.settings import ConvertConfig
 
-APART, FEWEST, MOST_APART = 4, 12, 128
+APART, FEWEST, MOST_APART = 4, 12, 256
 """Every fourth calibration sample is set aside to measure on, of twelve or more; of many a part is enough."""
 
 
@@ -38,9 +38,13 @@ class Request:
     validation: datasets.Dataset | None = None
 
     def apart(self) -> tuple[Request, datasets.Dataset | None]:
-        """The request without every `APART`-th calibration sample, and these, evenly spread; None where there are too few to do without."""
+        """The request, and samples that it does not decide from: those beyond the number that it may, or else every `APART`-th, which it
+        then goes without; None where there are too few to do without."""
         assert self.dataset is not None
         chosen = datasets.subset(len(self.dataset), self.settings.calibration_samples)
+        rest = np.setdiff1d(np.arange(len(self.dataset)), chosen)
+        if len(rest) >= MOST_APART:
+            return self, self.dataset.pick(rest[datasets.subset(len(rest), MOST_APART)])
         if len(chosen) < FEWEST:
             return self, None
         away = chosen[APART - 1 :: APART]
