@@ -14,6 +14,7 @@ from dqa.frontend.passes.convolutions import dense_to_conv, dilated_conv, groupe
 from dqa.frontend.passes.pads import pad_into_conv
 from dqa.frontend.passes.pools import global_pool_to_mean
 from dqa.frontend.passes.reshapes import drop_reshape
+from dqa.frontend.passes.series import time_as_rows
 from dqa.frontend.passes.upsample import upsample
 from dqa.graph.edit import prune
 from dqa.graph.model import Graph
@@ -23,6 +24,7 @@ PASSES: tuple[Callable[[Graph], bool], ...] = (
     grouped_conv,
     dilated_conv,
     dense_to_conv,
+    time_as_rows,
     drop_reshape,
     fuse_swish,
     fuse_activation,
