@@ -46,7 +46,12 @@ def pooled(x: Any) -> Any:
 
 
 def grown(x: Any) -> Any:
-    return keras.layers.Conv1DTranspose(4, 4, strides=2, padding="same")(keras.layers.ZeroPadding1D(1)(x))
+    layers = keras.layers
+    return layers.UpSampling1D(2)(layers.Conv1DTranspose(4, 4, strides=2, padding="same")(layers.ZeroPadding1D(1)(x)))
+
+
+def strongest(x: Any) -> Any:
+    return keras.layers.Dense(3)(keras.layers.GlobalMaxPooling1D()(keras.layers.Conv1D(8, 3, activation="relu")(x)))
 
 
 def joined(x: Any) -> Any:
@@ -60,7 +65,7 @@ def then_an_image(x: Any) -> Any:
     return layers.Dense(3)(layers.Flatten()(layers.Conv2D(4, 3, activation="relu")(x)))
 
 
-STEPS = {dilated: 64, separable: 50, pooled: 128, grown: 20, joined: 30, then_an_image: 20}
+STEPS: dict[Callable[[Any], Any], int] = {dilated: 64, separable: 50, pooled: 128, grown: 20, strongest: 40, joined: 30, then_an_image: 20}
 
 
 @pytest.mark.parametrize("network", STEPS, ids=lambda network: network.__name__)

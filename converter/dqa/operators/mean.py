@@ -10,9 +10,10 @@ import numpy as np
 
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower, Operator, require
-from dqa.operators.float_base import Answer, Attributes, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
-from dqa.operators.float_windows import nhwc, nhwc_shape
-from dqa.operators.network import MAP_AXES, Op, Tensor
+from dqa.operators.float_base import FloatWriter, Lowering, Parts
+from dqa.operators.float_reduce import FloatReduction
+from dqa.operators.float_windows import nhwc
+from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters, requantization_bytes
 from dqa.operators.records import Edge, Requantization
 from dqa.operators.requantize import POOL_SUM, average, check_requantization, finish
@@ -56,23 +57,8 @@ class Mean(Operator):
         return out
 
 
-class FloatMean(FloatOperator):
-    """Attributes: axes (of the NHWC tensor), keep_dims."""
-
-    lowers = keeps_sign = True
-
-    def read(self, request: Request) -> Answer:
-        rank = len(request.input(0).shape)
-        axes = sorted({axis + rank if axis < 0 else axis for axis in request.whole_numbers(1)})
-        if not axes or axes[0] < 1 or axes[-1] >= rank or rank > 4:
-            raise ValueError(f"axes {request.whole_numbers(1)} of {rank} dimensions")
-        size, own = nhwc_shape(request.input(0).shape), {MAP_AXES[rank][axis] for axis in axes}
-        # a dimension of one entry is its own mean
-        own |= {axis for axis in (1, 2) if size[axis] == 1 and own <= {1, 2}}
-        return {"axes": tuple(sorted(own)), "keep_dims": request.flag(0)}, [request.input(0).index], None
-
-    def shape(self, op: Op, inputs: Sequence[Tensor]) -> Shape | None:
-        return tuple(1 if axis in op.attrs["axes"] else size for axis, size in enumerate(nhwc_shape(inputs[0].shape)))
+class FloatMean(FloatReduction):
+    lowers = True
 
     def run(self, op: Op, inputs: list[Float32]) -> Float32:
         return np.asarray(nhwc(inputs[0]).mean(axis=op.attrs["axes"], dtype=np.float32))
@@ -88,9 +74,6 @@ class FloatMean(FloatOperator):
         before, after = (len(writer.shape(tensor)) for tensor in (source, target))
         axes = writer.integers([axis - (4 - before) for axis in op.attrs["axes"]])
         writer.builtin("MEAN", [inputs[0], axes], [output], "ReducerOptions", keepDims=before == after)
-
-    def turned(self, attrs: Attributes) -> Attributes:
-        return attrs | {"axes": tuple(sorted({1: 2, 2: 1}.get(axis, axis) for axis in attrs["axes"]))}
 
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
         height, width, _ = inputs[0].hwc

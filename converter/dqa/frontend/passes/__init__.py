@@ -12,7 +12,7 @@ from dqa.frontend.passes.activations import fuse_activation, fuse_swish
 from dqa.frontend.passes.affine import affine_to_depthwise, depthwise_into_consumer, depthwise_into_producer
 from dqa.frontend.passes.convolutions import dense_to_conv, dilated_conv, grouped_conv
 from dqa.frontend.passes.pads import pad_into_conv
-from dqa.frontend.passes.pools import global_pool_to_mean
+from dqa.frontend.passes.pools import global_pools
 from dqa.frontend.passes.reshapes import drop_reshape
 from dqa.frontend.passes.series import time_as_rows
 from dqa.frontend.passes.upsample import upsample
@@ -32,7 +32,7 @@ PASSES: tuple[Callable[[Graph], bool], ...] = (
     depthwise_into_producer,
     depthwise_into_consumer,
     pad_into_conv,
-    global_pool_to_mean,
+    global_pools,
 )
 
 

@@ -17,17 +17,17 @@ from dqa.operators.registry import float_operator
 def time_as_rows(graph: Graph) -> bool:
     """Turns what lies behind one such reshape, as far as rows of one map reach; False where there is none that can be turned."""
     for op in graph.ops:
-        if op.kind in RESHAPES and _adds_a_row(graph, op):
-            found = _connected(graph, op.outputs[0]) if op.outputs[0] not in graph.outputs else None
+        if op.kind in RESHAPES and _makes_a_row(graph, op):
+            found = _connected(graph, op.outputs[0])
             if found is not None:
                 _turn(graph, *found)
                 return True
     return False
 
 
-def _adds_a_row(graph: Graph, op: Op) -> bool:
-    before, after = graph.tensors[op.inputs[0]].shape, graph.tensors[op.outputs[0]].shape
-    return len(before) == 3 and after == (before[0], 1, *before[1:])
+def _makes_a_row(graph: Graph, op: Op) -> bool:
+    after = graph.tensors[op.outputs[0]].shape
+    return op.outputs[0] not in graph.outputs and len(after) == 4 and after[1] == 1 < after[2]
 
 
 def _connected(graph: Graph, start: int) -> tuple[list[int], list[Op]] | None:
