@@ -57,7 +57,7 @@ def test_axes_are_those_of_the_nhwc_tensor() -> None:
     pooled = net.op("MEAN", [net.input, net.constant([-2])], (1, 4), options("ReducerOptions"))
     both = net.op("CONCATENATION", [pooled, pooled], (1, 8), options("ConcatenationOptions", axis=-1))
     mean, joined = read_graph(net.build(both), "m").ops
-    assert mean.attrs["axes"] == (2,) and joined.attrs["axis"] == 3
+    assert mean.attrs["axes"] == (1,) and joined.attrs["axis"] == 3
 
 
 def test_every_truncation_is_refused() -> None:

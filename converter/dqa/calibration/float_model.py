@@ -13,6 +13,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from dqa.graph import Graph, Op, Tensor
+from dqa.operators.network import as_map
 from dqa.operators.registry import float_operator
 from dqa.support.arrays import Array
 from dqa.tflite.writer import TfliteBuilder
@@ -44,7 +45,8 @@ class _Writer:
         if index not in self._numbers:
             tensor = self.graph.tensors[index]
             if tensor.data is not None:
-                self._numbers[index] = self.constant(tensor.data.astype(np.float32))
+                shape = tensor.shape if len(tensor.shape) != 3 else (tensor.shape[0], *as_map(tensor.shape[1:]))
+                self._numbers[index] = self.constant(tensor.data.astype(np.float32).reshape(shape))
             else:
                 self._numbers[index] = self.made(tensor.shape)
         return self._numbers[index]
@@ -57,7 +59,14 @@ class _Writer:
 
     def made(self, shape: Sequence[int]) -> int:
         """A new activation; shape includes the graph's batch of 1."""
-        return self.model.tensor("activation", [self.batch, *shape[1:]], "float32")
+        return self.model.tensor("activation", self._in_file(shape), "float32")
+
+    def shape(self, tensor: Tensor) -> list[int]:
+        """Of an activation in the file, batch first: a series is a map."""
+        return self._in_file(tensor.shape)
+
+    def _in_file(self, shape: Sequence[int]) -> list[int]:
+        return [self.batch, *(as_map(shape[1:]) if len(shape) == 3 else shape[1:])]
 
     def tensors(self, op: Op) -> list[Tensor]:
         """The graph's tensors of an operator: inputs, then outputs."""

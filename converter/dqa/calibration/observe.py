@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from dqa.calibration.quiet import quiet_stderr
 from dqa.errors import DataError, ModelError
 from dqa.frontend.model import FloatModel
-from dqa.support.arrays import Float32
+from dqa.support.arrays import Array, Float32
 
 Reducer = Callable[[int, Float32], None]
 
@@ -34,9 +35,10 @@ def observe(
     runner = _Runner(model, inputs, preserve_all=True)
     for values in runner.batches():
         for tensor in tensors:
-            data = runner.tensor(tensor)
+            data, known = runner.tensor(tensor), model.graph.tensors.get(tensor)
+            if known is not None:  # what is a series here may be a map of one row there
+                data = data.reshape(len(data), *known.shape[1:])
             if not (np.abs(data) <= MAX_ACTIVATION).all():
-                known = model.graph.tensors.get(tensor)
                 finite = "becomes NaN or infinite" if not np.isfinite(data).all() else f"goes beyond {MAX_ACTIVATION:g}"
                 raise DataError(
                     f"{model.source}: '{known.name if known else f'tensor {tensor}'}' {finite} on these samples",
@@ -112,7 +114,7 @@ class _Runner:
             return False
         wanted = [tensor.index for tensor in self.model.graph.activations()] if self.preserve_all else self.model.graph.outputs
         tensors = self.model.graph.tensors
-        return all(self.interpreter.get_tensor(index).shape == (size, *tensors[index].shape[1:]) for index in wanted)
+        return all(_of_samples(self.interpreter.get_tensor(index), size, tensors[index].shape) for index in wanted)
 
     def _new(self) -> Any:
         from ai_edge_litert.interpreter import Interpreter
@@ -125,3 +127,7 @@ class _Runner:
                 )
             except (ValueError, RuntimeError) as error:
                 raise ModelError(f"{self.model.source}: LiteRT cannot run it: {str(error).splitlines()[0]}") from error
+
+
+def _of_samples(values: Array, samples: int, shape: tuple[int, ...]) -> bool:
+    return len(values) == samples and values.size == samples * math.prod(shape[1:])

@@ -124,14 +124,14 @@ class Runner:
         count = len(inputs[0])
         for place, values in zip(interpreter.get_input_details(), inputs, strict=True):
             target = interpreter.tensor(place["index"])()
-            target[:count] = values
+            target[:count] = values.reshape(count, *target.shape[1:])
             target[count:] = 0
             del target  # LiteRT refuses to run while its memory is looked at
         interpreter.invoke()
         details = interpreter.get_output_details()
         found = {}
         for index, place in zip(self.stages[number].writes, details, strict=True):
-            found[index] = interpreter.tensor(place["index"])()[:count].copy()
+            found[index] = interpreter.tensor(place["index"])()[:count].reshape(count, *self.graph.tensors[index].shape[1:]).copy()
         return found
 
     def _new(self, number: int) -> Any:

@@ -10,10 +10,10 @@ from typing import Self
 import numpy as np
 
 from dqa.operators.base import Grower, Operator, require
-from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_base import Answer, Attributes, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_windows import nhwc, nhwc_shape
 from dqa.operators.functions import activate
-from dqa.operators.network import Op, Tensor
+from dqa.operators.network import MAP_AXES, Op, Tensor
 from dqa.operators.parameters import Constants, Parameters
 from dqa.operators.records import Edge
 from dqa.operators.reshape import Reshape
@@ -81,7 +81,7 @@ class FloatConcatenation(FloatOperator):
         if not 1 <= axis < rank or rank > 4:
             raise ValueError(f"axis {request.integer(0)} of {rank} dimensions")
         kept = [request.input(position).index for position in range(len(request.inputs))]
-        return {"axis": axis + 4 - rank, "activation": request.activation(1)}, kept, None
+        return {"axis": MAP_AXES[rank][axis], "activation": request.activation(1)}, kept, None
 
     def shape(self, op: Op, inputs: Sequence[Tensor]) -> Shape | None:
         axis = op.attrs["axis"]
@@ -99,8 +99,11 @@ class FloatConcatenation(FloatOperator):
         return list(np.split(nhwc(gradient), ends[:-1], axis=axis))
 
     def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
-        axis = op.attrs["axis"] - (4 - len(writer.tensors(op)[0].shape))
+        axis = op.attrs["axis"] - (4 - len(writer.shape(writer.tensors(op)[0])))
         writer.builtin(op.kind, inputs, [output], "ConcatenationOptions", axis=axis, fusedActivationFunction=op.attrs["activation"])
+
+    def turned(self, attrs: Attributes) -> Attributes:
+        return attrs | {"axis": {1: 2, 2: 1}.get(attrs["axis"], attrs["axis"])}
 
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
         many = len(inputs) > MAX_INPUTS or any(tensor.is_constant for tensor in inputs)

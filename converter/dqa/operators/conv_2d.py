@@ -11,9 +11,9 @@ import numpy as np
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower
 from dqa.operators.convolutions import Convolution
-from dqa.operators.float_base import Answer, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_base import Answer, Attributes, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_weights import WeightedOperator, read_weights, why_no_window, with_bias
-from dqa.operators.float_windows import PaddedSum, float_windows, nhwc, nhwc_shape, read_window, window_shape, write_padded
+from dqa.operators.float_windows import PaddedSum, float_windows, nhwc, nhwc_shape, read_window, turned_window, window_shape, write_padded
 from dqa.operators.functions import activate
 from dqa.operators.network import Op, Tensor
 from dqa.operators.records import Edge, Window
@@ -97,6 +97,9 @@ class FloatConv2D(WeightedOperator):
         strides = {"strideH": a["stride_h"], "strideW": a["stride_w"]}
         fused = {"padding": padding, "fusedActivationFunction": a["activation"]}
         writer.builtin("CONV_2D", [x, *inputs[1:]], [output], "Conv2DOptions", **strides, **fused, **dilation)
+
+    def turned(self, attrs: Attributes) -> Attributes:
+        return turned_window(attrs)
 
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
         weights, channels = inputs[1].data, inputs[0].hwc[2]

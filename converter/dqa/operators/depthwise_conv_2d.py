@@ -10,9 +10,9 @@ import numpy as np
 
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower, check_array, require
-from dqa.operators.float_base import Answer, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_base import Answer, Attributes, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_weights import WeightedOperator, read_weights, why_no_window, with_bias
-from dqa.operators.float_windows import PaddedSum, float_windows, nhwc, nhwc_shape, read_window, window_shape, write_padded
+from dqa.operators.float_windows import PaddedSum, float_windows, nhwc, nhwc_shape, read_window, turned_window, window_shape, write_padded
 from dqa.operators.functions import activate
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import (
@@ -129,6 +129,9 @@ class FloatDepthwiseConv2D(WeightedOperator):
         fused = {"padding": padding, "fusedActivationFunction": a["activation"]}
         options = "DepthwiseConv2DOptions"
         writer.builtin(op.kind, [x, *inputs[1:]], [output], options, version=2, **strides, **fused, **dilation)
+
+    def turned(self, attrs: Attributes) -> Attributes:
+        return turned_window(attrs)
 
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
         return super().why_not(op, inputs, output) or why_no_window(op, *inputs[1].shape[1:3])

@@ -55,6 +55,9 @@ class FloatWriter(Protocol):
     def made(self, shape: Sequence[int]) -> int:
         """A new activation; shape includes the graph's batch of 1."""
 
+    def shape(self, tensor: Tensor) -> list[int]:
+        """Of an activation in the file, batch first: a series is a map."""
+
     def tensors(self, op: Op) -> list[Tensor]:
         """The graph's tensors of an operator: inputs, then outputs."""
 
@@ -156,6 +159,10 @@ class FloatOperator:
     def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
         """Writes it for LiteRT. Raises ModelError if it cannot be written."""
         raise ModelError(f"layer '{op.name}': the float runner has no operator {op.kind}", hint="leave it out of the study's models")
+
+    def turned(self, attrs: Attributes) -> Attributes:
+        """The attributes with rows and columns in each other's place, for maps that are turned so; weights (O, H, W, I) are turned too."""
+        return attrs
 
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
         """Empty if DQA's operator can do it, else the reason it cannot; shapes and the fused activation are already checked."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dqa.errors import ModelError
-from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Request, Shape
-from dqa.operators.float_windows import nhwc_shape, padding_word, read_window, window_shape
+from dqa.operators.float_base import Answer, Attributes, FloatOperator, FloatWriter, Request, Shape
+from dqa.operators.float_windows import nhwc_shape, padding_word, read_window, turned_window, window_shape
 from dqa.operators.network import Op, Tensor
 from dqa.support.limits import MAX_POOLED, MAX_WINDOW_ROWS
 
@@ -34,6 +34,9 @@ class FloatPool(FloatOperator):
             raise ModelError(f"layer '{op.name}': a pool with pads that are neither SAME nor VALID", hint="report this model")
         window = {"strideH": a["stride_h"], "strideW": a["stride_w"], "filterHeight": a["kernel_h"], "filterWidth": a["kernel_w"]}
         writer.builtin(op.kind, inputs, [output], "Pool2DOptions", padding=word, fusedActivationFunction=a["activation"], **window)
+
+    def turned(self, attrs: Attributes) -> Attributes:
+        return turned_window(attrs)
 
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
         kernel_h, kernel_w = kernel_of(op)

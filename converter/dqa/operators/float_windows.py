@@ -12,22 +12,20 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from dqa.operators.float_base import Attributes, FloatWriter, Request, Shape
-from dqa.operators.network import Op, Tensor
+from dqa.operators.network import Op, Tensor, as_map
 from dqa.support.arrays import Float32
 
 
 def nhwc_shape(shape: Shape) -> tuple[int, int, int, int]:
-    """A shape of at most four dimensions as NHWC; the missing ones come after the batch."""
+    """A shape of at most four dimensions as NHWC (`as_map`)."""
     if not 1 <= len(shape) <= 4:
         raise ValueError(f"shape {shape} has {len(shape)} dimensions, expected at most 4")
-    batch, height, width, channels = shape[:1] + (1,) * (4 - len(shape)) + shape[1:]
-    return batch, height, width, channels
+    return shape[0], *as_map(shape[1:])
 
 
 def nhwc(x: Float32) -> Float32:
-    """Values (N, ...) in four dimensions; the missing ones come after N."""
-    dims = x.shape[1:]
-    return x.reshape(len(x), *(1,) * (3 - len(dims)), *dims)
+    """Values (N, ...) in four dimensions (`as_map`)."""
+    return x.reshape(len(x), *as_map(x.shape[1:]))
 
 
 def padding(same: bool, size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
@@ -70,6 +68,17 @@ def float_windows(op: Op, x: Float32, kernel: tuple[int, int], fill: float) -> F
     reach = ((kernel[0] - 1) * dilation_h + 1, (kernel[1] - 1) * dilation_w + 1)
     windows = sliding_window_view(padded, reach, axis=(1, 2))
     return windows[:, :: attrs["stride_h"], :: attrs["stride_w"], :, ::dilation_h, ::dilation_w]
+
+
+def turned_window(attrs: Attributes) -> Attributes:
+    """With rows and columns in each other's place."""
+    names = {"h": "w", "w": "h", "top": "left", "left": "top", "bottom": "right", "right": "bottom"}
+    result = dict(attrs)
+    for name, value in attrs.items():
+        what, _, side = name.rpartition("_")
+        if what in ("stride", "pad", "dilation", "kernel", "out") and side in names:
+            result[f"{what}_{names[side]}"] = value
+    return result
 
 
 class PaddedSum:

@@ -10,8 +10,9 @@ import numpy as np
 
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower, Operator, require
-from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
-from dqa.operators.float_windows import nhwc, nhwc_shape
+from dqa.operators.float_base import FloatWriter, Lowering, Parts
+from dqa.operators.float_reduce import FloatReduction
+from dqa.operators.float_windows import nhwc
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters, requantization_bytes
 from dqa.operators.records import Edge, Requantization
@@ -56,20 +57,8 @@ class Mean(Operator):
         return out
 
 
-class FloatMean(FloatOperator):
-    """Attributes: axes (of the NHWC tensor), keep_dims."""
-
-    lowers = keeps_sign = True
-
-    def read(self, request: Request) -> Answer:
-        rank = len(request.input(0).shape)
-        axes = sorted({axis + rank if axis < 0 else axis for axis in request.whole_numbers(1)})
-        if not axes or axes[0] < 1 or axes[-1] >= rank or rank > 4:
-            raise ValueError(f"axes {request.whole_numbers(1)} of {rank} dimensions")
-        return {"axes": tuple(axis + 4 - rank for axis in axes), "keep_dims": request.flag(0)}, [request.input(0).index], None
-
-    def shape(self, op: Op, inputs: Sequence[Tensor]) -> Shape | None:
-        return tuple(1 if axis in op.attrs["axes"] else size for axis, size in enumerate(nhwc_shape(inputs[0].shape)))
+class FloatMean(FloatReduction):
+    lowers = True
 
     def run(self, op: Op, inputs: list[Float32]) -> Float32:
         return np.asarray(nhwc(inputs[0]).mean(axis=op.attrs["axes"], dtype=np.float32))
@@ -82,8 +71,9 @@ class FloatMean(FloatOperator):
 
     def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
         source, target = writer.tensors(op)
-        axes = writer.integers([axis - (4 - len(source.shape)) for axis in op.attrs["axes"]])
-        writer.builtin("MEAN", [inputs[0], axes], [output], "ReducerOptions", keepDims=len(target.shape) == len(source.shape))
+        before, after = (len(writer.shape(tensor)) for tensor in (source, target))
+        axes = writer.integers([axis - (4 - before) for axis in op.attrs["axes"]])
+        writer.builtin("MEAN", [inputs[0], axes], [output], "ReducerOptions", keepDims=before == after)
 
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
         height, width, _ = inputs[0].hwc

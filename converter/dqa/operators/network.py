@@ -6,10 +6,23 @@ Tensors that a pass made up have numbers past the last one of the file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from dqa.support.arrays import Array
+
+MAP_AXES = {1: (0,), 2: (0, 3), 3: (0, 1, 3), 4: (0, 1, 2, 3)}
+"""By the number of dimensions, batch included: which one of batch, height, width, channels each is. A series is a map of one column:
+time runs along its rows, so that it can be computed row by row, as it comes."""
+
+
+def as_map(dims: Sequence[int]) -> tuple[int, int, int]:
+    """Height, width and channels of dimensions without the batch: (C,) is 1 x 1 x C, (T, C) is T x 1 x C."""
+    sizes = [1, 1, 1, 1]
+    for axis, size in zip(MAP_AXES[len(dims) + 1][1:], dims, strict=True):
+        sizes[axis] = size
+    return sizes[1], sizes[2], sizes[3]
 
 
 @dataclass
@@ -32,15 +45,13 @@ class Tensor:
 
     @property
     def hwc(self) -> tuple[int, int, int]:
-        """Height, width and channels as the executor sees them: (1, C) is 1 x 1 x C, (1, W, C) is 1 x W x C.
+        """Height, width and channels as the executor sees them.
 
         Raises ValueError for a batch other than 1 or more than four dimensions.
         """
         if not self.is_map:
             raise ValueError(f"tensor '{self.name}' has shape {self.shape}; expected a batch of 1 and at most 4 dimensions")
-        dims = self.shape[1:]
-        padded = (1,) * (3 - len(dims)) + tuple(dims)
-        return padded[0], padded[1], padded[2]
+        return as_map(self.shape[1:])
 
 
 @dataclass

@@ -10,9 +10,9 @@ from typing import Self
 import numpy as np
 
 from dqa.operators.base import Grower, Operator, require
-from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_base import Answer, Attributes, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_windows import nhwc, nhwc_shape
-from dqa.operators.network import Op, Tensor
+from dqa.operators.network import MAP_AXES, Op, Tensor
 from dqa.operators.parameters import Constants, Parameters
 from dqa.operators.records import Edge
 from dqa.operators.requantize import zero_points
@@ -75,8 +75,10 @@ class FloatPad(FloatOperator):
         if len(numbers) != 2 * rank or rank > 4 or any(not 0 <= value <= MAX_PAD for value in numbers) or numbers[0] or numbers[1]:
             raise ValueError(f"paddings {numbers} for {rank} dimensions")
         pairs = [(numbers[2 * i], numbers[2 * i + 1]) for i in range(rank)]
-        # Dimensions that the tensor does not have come after the batch: (1, C) is 1 x 1 x 1 x C.
-        return {"paddings": tuple([(0, 0)] * (4 - rank + 1) + pairs[1:])}, [request.input(0).index], None
+        paddings = [(0, 0)] * 4
+        for axis, pair in zip(MAP_AXES[rank], pairs, strict=True):
+            paddings[axis] = pair
+        return {"paddings": tuple(paddings)}, [request.input(0).index], None
 
     def shape(self, op: Op, inputs: Sequence[Tensor]) -> Shape | None:
         sizes = zip(nhwc_shape(inputs[0].shape), op.attrs["paddings"], strict=True)
@@ -90,8 +92,12 @@ class FloatPad(FloatOperator):
         return [nhwc(gradient)[tuple(slice(before, before + size) for (before, _after), size in places)]]
 
     def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
-        pads = op.attrs["paddings"][-len(writer.tensors(op)[0].shape) :]
+        pads = op.attrs["paddings"][-len(writer.shape(writer.tensors(op)[0])) :]
         writer.builtin("PAD", [inputs[0], writer.integers([(0, 0), *pads[1:]])], [output], "PadOptions")
+
+    def turned(self, attrs: Attributes) -> Attributes:
+        batch, rows, columns, channels = attrs["paddings"]
+        return attrs | {"paddings": (batch, columns, rows, channels)}
 
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
         paddings = op.attrs["paddings"]

@@ -65,7 +65,7 @@ class FloatSqueeze(FloatOperator):
         return [gradient]
 
     def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
-        shape = [writer.batch, *writer.tensors(op)[-1].shape[1:]]
+        shape = writer.shape(writer.tensors(op)[-1])
         writer.builtin("RESHAPE", [inputs[0], writer.integers(shape)], [output], "ReshapeOptions", newShape=shape)
 
 

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from dqa.operators.base import Grower, Operator, check_array, require
-from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_base import Answer, Attributes, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_windows import nhwc, nhwc_shape
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import Constants, Parameters, offset
@@ -103,6 +103,9 @@ class FloatResizeNearestNeighbor(FloatOperator):
         tall = writer.made((1, len(rows), width, channels))
         writer.builtin("GATHER", [inputs[0], writer.integers(rows)], [tall], "GatherOptions", axis=1)
         writer.builtin("GATHER", [tall, writer.integers(columns)], [output], "GatherOptions", axis=2)
+
+    def turned(self, attrs: Attributes) -> Attributes:
+        return {"rows": attrs["columns"], "columns": attrs["rows"]}
 
     def lower(self, given: Lowering) -> ResizeNearestNeighbor:
         rows, columns = (np.asarray(given.op.attrs[name], dtype=np.uint16) for name in ("rows", "columns"))

@@ -16,7 +16,7 @@ from dqa.operators.base import Grower, require
 from dqa.operators.convolutions import Convolution
 from dqa.operators.float_base import Answer, Attributes, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_weights import WeightedOperator, read_weights, with_bias
-from dqa.operators.float_windows import nhwc, nhwc_shape, padding
+from dqa.operators.float_windows import nhwc, nhwc_shape, padding, turned_window
 from dqa.operators.functions import activate
 from dqa.operators.network import Op, Tensor
 from dqa.operators.records import Edge, Window
@@ -142,6 +142,9 @@ class FloatTransposeConv(WeightedOperator):
         word = "SAME" if same else "VALID"
         window = {"padding": word, "strideH": a["stride_h"], "strideW": a["stride_w"], "fusedActivationFunction": a["activation"]}
         writer.builtin(op.kind, [shape, inputs[1], inputs[0], inputs[2]], [output], "TransposeConvOptions", version=4, **window)
+
+    def turned(self, attrs: Attributes) -> Attributes:
+        return turned_window(attrs)
 
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
         a, (_, kernel_h, kernel_w, _) = op.attrs, inputs[1].shape

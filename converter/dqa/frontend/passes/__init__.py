@@ -12,8 +12,9 @@ from dqa.frontend.passes.activations import fuse_activation, fuse_swish
 from dqa.frontend.passes.affine import affine_to_depthwise, depthwise_into_consumer, depthwise_into_producer
 from dqa.frontend.passes.convolutions import dense_to_conv, dilated_conv, grouped_conv
 from dqa.frontend.passes.pads import pad_into_conv
-from dqa.frontend.passes.pools import global_pool_to_mean
+from dqa.frontend.passes.pools import global_pools
 from dqa.frontend.passes.reshapes import drop_reshape
+from dqa.frontend.passes.series import time_as_rows
 from dqa.frontend.passes.upsample import upsample
 from dqa.graph.edit import prune
 from dqa.graph.model import Graph
@@ -23,6 +24,7 @@ PASSES: tuple[Callable[[Graph], bool], ...] = (
     grouped_conv,
     dilated_conv,
     dense_to_conv,
+    time_as_rows,
     drop_reshape,
     fuse_swish,
     fuse_activation,
@@ -30,7 +32,7 @@ PASSES: tuple[Callable[[Graph], bool], ...] = (
     depthwise_into_producer,
     depthwise_into_consumer,
     pad_into_conv,
-    global_pool_to_mean,
+    global_pools,
 )
 
 

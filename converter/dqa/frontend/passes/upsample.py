@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from dqa.graph.model import Graph, Op
+from dqa.operators.network import MAP_AXES
 from dqa.support.arrays import Int64
 
 _MOVES = {"RESHAPE", "TILE", "CONCATENATION", "EXPAND_DIMS", "SQUEEZE", "RESIZE_NEAREST_NEIGHBOR"}
@@ -45,12 +46,15 @@ def sole_consumer_or_same(graph: Graph, tensor: int) -> Op | None:
 
 def _replace(graph: Graph, chain: list[Op]) -> bool:
     source, target = graph.tensors[chain[0].inputs[0]], graph.tensors[chain[-1].outputs[0]]
-    if source.is_constant or not (len(source.shape) == len(target.shape) == 4 and source.is_map) or math.prod(target.shape) > _MAX_ELEMENTS:
+    if source.is_constant or len(source.shape) != len(target.shape) or math.prod(target.shape) > _MAX_ELEMENTS:
+        return False
+    if len(source.shape) not in (3, 4) or not (source.is_map and target.is_map):
         return False
     height, width, channels = source.hwc
     moved = np.arange(height * width * channels, dtype=np.int64).reshape(source.shape)
     for op in chain:
         moved = _move(graph, op, moved)
+    moved = moved.reshape(1, *target.hwc)
     rows, columns = moved[0, :, 0, 0] // (width * channels), moved[0, 0, :, 0] // channels % width
     expected = (rows[:, None, None] * width + columns[None, :, None]) * channels + np.arange(channels)
     if moved.shape[3] != channels or not np.array_equal(moved[0], expected) or (np.diff(rows) < 0).any() or (np.diff(columns) < 0).any():
@@ -68,8 +72,7 @@ def _move(graph: Graph, op: Op, x: Int64) -> Int64:
         case "TILE":
             return np.tile(x, op.attrs["repeats"])
         case "CONCATENATION":
-            axis = op.attrs["axis"] - 4 + x.ndim
-            return np.concatenate([x] * len(op.inputs), axis=axis)
+            return np.concatenate([x] * len(op.inputs), axis=MAP_AXES[x.ndim].index(op.attrs["axis"]))
         case "RESIZE_NEAREST_NEIGHBOR":
             return x[:, op.attrs["rows"]][:, :, op.attrs["columns"]]
     return x.reshape(graph.tensors[op.outputs[0]].shape)
