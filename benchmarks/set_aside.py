@@ -4,7 +4,7 @@
 
 Of each plan, of int8 as TensorFlow Lite has it and of 8 bits everywhere: the error of the answers against their variance (SNR, dB) and
 the share of samples with the float network's answer, on calibration samples set aside and on test samples, from the same program. Writes
-set_aside.json, and set_aside.md with rank correlations (Spearman).
+set_aside.json, set_aside.md with rank correlations (Spearman), and set_aside.svg, each program a point.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import dqa
 from dqa.conversion import decisions, guard, request
 from dqa.conversion.trial import Judge, Trial
 from dqa.data.dataset import load, subset
+from dqa.report.plots import Axis, element, label, line, svg
 from dqa.support.progress import SilentProgress
 
 HOME = ("ic", "kws", "ad")
@@ -36,7 +37,7 @@ def source(name: str, work: Path) -> tuple[Path, Path, Path, dqa.ConvertConfig]:
         calibration, test = entry.data(work / "data")
         config = dqa.ConvertConfig(input_scale=entry.input_scale, input_zero_point=entry.input_zero_point, metric=entry.metric)
         return entry.path, calibration, test, config
-    model, calibration, test = paths(name, work.parent / "zoo")
+    model, calibration, test = paths(name, work / "zoo")
     return model, calibration, test, dqa.ConvertConfig(input_scale=1 / 255 if ZOO[name].scale == PIXEL else 1.0, metric=ZOO[name].metric)
 
 
@@ -74,8 +75,24 @@ def correlation(rows: Sequence[Row], figure: str) -> float | None:
     return round(float(spearmanr(*zip(*pairs, strict=True)).statistic), 3) if len(pairs) > 2 else None
 
 
+def picture(rows: Sequence[Row]) -> str:
+    """SNR on the test samples (up) against that on the samples set aside."""
+    width, high = 460.0, 40.0
+    across, up = Axis(0, high, 40, width - 10), Axis(0, high, width - 40, 10)
+    parts = [line(across.start, up.start, across.end, up.end, "even")]
+    for tick in across.ticks():
+        parts += [label(across.at(tick), up.start + 18, f"{tick:g}", text_anchor="middle")]
+        parts += [label(across.start - 6, up.at(tick) + 4, f"{tick:g}", text_anchor="end")]
+    for row in rows:
+        for one in row["points"]:
+            x, y = (min(max(one[where]["snr"], 0.0), high) for where in ("aside", "test"))
+            parts.append(element("circle", element("title", f"{row['model']}, {one['kind']}"), cx=across.at(x), cy=up.at(y), r=2.5))
+    parts.append(label(width / 2, width - 6, "SNR on samples set aside, dB; up: on test samples", text_anchor="middle"))
+    style = element("style", "text{font:11px sans-serif}.even{stroke:#999}circle{fill:#2a6fb3;fill-opacity:.6}")
+    return str(svg(width, width, "Samples set aside and test samples", style, *parts, name="set-aside"))
+
+
 def markdown(rows: list[Row]) -> str:
-    Path("out").mkdir(exist_ok=True)
     cells: list[list[Any]] = []
     for row in rows:
         plans = [p for p in row["points"] if p["kind"] == "plan"]
@@ -87,5 +104,14 @@ def markdown(rows: list[Row]) -> str:
     return "\n".join(["# Samples set aside and test samples", "", *table(head, cells), "", total, ""])
 
 
+def run_and_draw(name: str, work: Path, options: argparse.Namespace) -> Row:
+    row = run(name, work, options)
+    drawn.append(row)
+    (work / "set_aside.svg").write_text(picture(drawn), encoding="utf-8")
+    return row
+
+
+drawn: list[Row] = []
+
 if __name__ == "__main__":
-    main("set_aside", __doc__, [*ZOO, *HOME], run, markdown, samples=(1000, "test samples at most"))
+    main("set_aside", __doc__, [*ZOO, *HOME], run_and_draw, markdown, samples=(1000, "test samples at most"))
