@@ -32,7 +32,7 @@ HOME = ("ic", "kws", "ad")
 
 def source(name: str, work: Path) -> tuple[Path, Path, Path, dqa.ConvertConfig]:
     """Model, calibration and test data, and settings."""
-    if name in MODELS:
+    if name in HOME:
         entry = MODELS[name]
         calibration, test = entry.data(work / "data")
         config = dqa.ConvertConfig(input_scale=entry.input_scale, input_zero_point=entry.input_zero_point, metric=entry.metric)
