@@ -97,6 +97,7 @@ def test_the_children_end_even_if_the_keeper_is_killed_first_and_the_next_proces
         process.communicate()
     wait_for(lambda: not alive(pids[1]))
     os.kill(pids[0], signal.SIGKILL)
+    wait_for(lambda: not alive(pids[0]))  # the folder is somebody's as long as it lives
     assert folder.exists()
     old = time.time() - 3600
     for path in tmp_path.iterdir():
