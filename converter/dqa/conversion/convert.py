@@ -45,9 +45,10 @@ def convert(
 ) -> ConvertResult:
     """Converts a float model and writes `out`, which is new, empty, or what an earlier conversion wrote: that stays unless all succeeded.
 
-    model: .h5, .keras, SavedModel directory or float .tflite. calibration: .npz with `x`; not needed if the recipe holds the decisions.
-    config: settings; with a recipe they must be None, the recipe's hold. validation: .npz to measure on; None: every fourth calibration
-    sample is set aside for it, and joins the others once the decisions are made. required: of what is measured there.
+    model: .h5, .keras, SavedModel directory or float .tflite. calibration: .npz with `x`; a recipe that holds decisions needs it unless its
+    weight_rounding is `nearest`. config: settings; with a recipe they must be None, the recipe's hold.
+    validation: .npz to measure on; None: calibration samples beyond those that decide, or else every fourth, which joins the others once
+    the decisions are made. required: of what is measured there.
     Raises ModelError, DataError, RecipeError, ToolError, BoardError (a RAM budget that no plan fits), UnmetError.
     """
     progress, place = progress or SilentProgress(), Path(out)

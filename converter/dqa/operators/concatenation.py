@@ -13,7 +13,7 @@ from dqa.operators.base import Grower, Operator, require
 from dqa.operators.float_base import Answer, Attributes, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_windows import nhwc, nhwc_shape
 from dqa.operators.functions import activate
-from dqa.operators.network import MAP_AXES, Op, Tensor
+from dqa.operators.network import MAP_AXES, TURNED_AXES, Op, Tensor
 from dqa.operators.parameters import Constants, Parameters
 from dqa.operators.records import Edge
 from dqa.operators.reshape import Reshape
@@ -103,7 +103,7 @@ class FloatConcatenation(FloatOperator):
         writer.builtin(op.kind, inputs, [output], "ConcatenationOptions", axis=axis, fusedActivationFunction=op.attrs["activation"])
 
     def turned(self, attrs: Attributes) -> Attributes:
-        return attrs | {"axis": {1: 2, 2: 1}.get(attrs["axis"], attrs["axis"])}
+        return attrs | {"axis": TURNED_AXES[attrs["axis"]]}
 
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
         many = len(inputs) > MAX_INPUTS or any(tensor.is_constant for tensor in inputs)

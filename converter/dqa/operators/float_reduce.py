@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dqa.operators.float_base import Answer, Attributes, FloatOperator, Request, Shape
 from dqa.operators.float_windows import nhwc_shape
-from dqa.operators.network import MAP_AXES, Op, Tensor
+from dqa.operators.network import MAP_AXES, TURNED_AXES, Op, Tensor
 
 
 class FloatReduction(FloatOperator):
@@ -25,4 +25,4 @@ class FloatReduction(FloatOperator):
         return tuple(1 if axis in op.attrs["axes"] else size for axis, size in enumerate(nhwc_shape(inputs[0].shape)))
 
     def turned(self, attrs: Attributes) -> Attributes:
-        return attrs | {"axes": tuple(sorted({1: 2, 2: 1}.get(axis, axis) for axis in attrs["axes"]))}
+        return attrs | {"axes": tuple(sorted(TURNED_AXES[axis] for axis in attrs["axes"]))}

@@ -17,6 +17,10 @@ MAP_AXES = {1: (0,), 2: (0, 3), 3: (0, 1, 3), 4: (0, 1, 2, 3)}
 time runs along its rows, so that it can be computed row by row, as it comes."""
 
 
+TURNED_AXES = {0: 0, 1: 2, 2: 1, 3: 3}
+"""NHWC axes where rows and columns are in each other's place."""
+
+
 def as_map(dims: Sequence[int]) -> tuple[int, int, int]:
     """Height, width and channels of dimensions without the batch: (C,) is 1 x 1 x C, (T, C) is T x 1 x C."""
     sizes = [1, 1, 1, 1]
