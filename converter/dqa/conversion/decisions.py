@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dqa.calibration import ChannelStatistics, collect, observe, tensor_ranges
+from dqa.conversion.no_data import with_ranges
 from dqa.conversion.recipe import Recipe
 from dqa.conversion.request import Request
 from dqa.data import dataset as datasets
@@ -90,6 +91,9 @@ def observed(request: Request, progress: Progress) -> Known:
     cut = split(model, lambda tensors: tensor_ranges(model, x, tensors, progress))
     seen = {tensor.index: cut.origin.get(tensor.index, tensor.index) for tensor in cut.part.activations()}
     statistics = collect(model, model.graph, x, progress, tensors=list(dict.fromkeys(seen.values())))
+    if request.stand_in:
+        assert model.quantized is not None
+        statistics = with_ranges(statistics, model.quantized.ranges)
     entry = model.graph.inputs[0]
     given = cut.builtins.formats if cut.builtins is not None else {}
     inputs = {t: given[t] for t in cut.part.inputs if t in given}

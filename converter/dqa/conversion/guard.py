@@ -82,6 +82,9 @@ def settled(request: Request, progress: Progress) -> tuple[Decisions, Measured |
     """
     if request.recipe is not None:
         return decide.from_recipe(request.model, request.recipe), None
+    if request.stand_in:
+        known = decide.observed(request, progress)
+        return decide.int8(known, request.dtype), None
     guard, everything = prepared(request, progress)
     if guard is None:
         return _unmeasured(everything, progress), None

@@ -8,6 +8,7 @@ import numpy as np
 
 from dqa.conversion.decisions import Decisions
 from dqa.conversion.measured import Measured
+from dqa.conversion.no_data import NOTE
 from dqa.conversion.request import MOST_APART, Request
 from dqa.support.arrays import Array
 
@@ -27,6 +28,14 @@ def notes_of(request: Request, decisions: Decisions, measured: Measured | None) 
 
 
 def _of_data(request: Request, decisions: Decisions) -> Iterator[str]:
+    if (quantized := request.model.quantized) is not None:
+        yield "the file is quantized: float is what its integers stand for, and may be less than the network they were made from"
+        if (integers := quantized.entries.get(request.model.graph.inputs[0])) and not request.stand_in:
+            kind, scale, zero = integers
+            yield f"its own input is {kind} of scale {scale:.6g} and zero point {zero}; here it is (x - Z) * S as --input-scale says"
+    if request.stand_in:
+        yield NOTE
+        return
     dataset = request.some(MOST_APART)
     if len(dataset) <= FEW:
         yield f"only {len(dataset)} calibration samples: what others do can only be guessed; give a hundred or more"

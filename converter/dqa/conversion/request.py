@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dqa.conversion import no_data
 from dqa.conversion import recipe as recipes
 from dqa.conversion.recipe import Recipe
 from dqa.data import dataset as datasets
@@ -26,7 +27,7 @@ APART, FEWEST, MOST_APART = 4, 12, 256
 class Request:
     """settings: the recipe's, where there is one. dataset: the calibration data; None: the recipe holds what was decided from them.
 
-    validation: other data, to measure the program on.
+    validation: other data, to measure the program on. stand_in: the calibration data are patterns, there are no others (`no_data`).
     recipe: a recipe that holds decisions; None: they are to be made. calibration_sha256: of the data decisions are made from.
     """
 
@@ -36,6 +37,7 @@ class Request:
     recipe: Recipe | None
     calibration_sha256: str | None
     validation: datasets.Dataset | None = None
+    stand_in: bool = False
 
     def apart(self) -> tuple[Request, datasets.Dataset | None]:
         """The request, and samples that it does not decide from: those beyond the number that it may, or else every `APART`-th, which it
@@ -87,11 +89,10 @@ def read(
     if saved is not None and config is not None:
         raise RecipeError("settings are given twice, by the recipe and beside it", hint="edit the recipe's config section instead")
     settings = saved.config if saved is not None else config or ConvertConfig()
-    if calibration is None and (saved is None or not saved.edges):
-        raise InputError(
-            "calibration data is missing", hint="give --calibration X.npz with an array 'x', or a recipe that a conversion wrote"
-        )
-    if calibration is None and settings.weight_rounding == "compensated":
+    undecided = saved is None or not saved.edges
+    if calibration is None and undecided and model.suffix.lower() != ".tflite":
+        raise _missing()
+    if calibration is None and not undecided and settings.weight_rounding == "compensated":
         raise InputError(
             "weights are rounded with calibration data, with a recipe as well",
             hint="give --calibration X.npz, or weight_rounding: nearest in the recipe",
@@ -101,6 +102,11 @@ def read(
         found = load_model(model)
     if len(found.graph.inputs) != 1:
         raise ModelError(f"the model has {len(found.graph.inputs)} inputs; models with one input are supported")
+    if calibration is None and undecided:
+        if found.quantized is None:
+            raise _missing()
+        patterns, settings = no_data.patterns(found, no_data.settings_without_data(settings))
+        return Request(found, settings, patterns, None, None, stand_in=True)
     request = Request(found, settings, None, None, sha256(calibration) if calibration is not None else None)
     if file is not None:
         assert calibration is not None
@@ -115,3 +121,7 @@ def read(
         return request
     saved.check_inputs(found.sha256, request.calibration_sha256)
     return replace(request, recipe=saved, calibration_sha256=saved.calibration_sha256)
+
+
+def _missing() -> InputError:
+    return InputError("calibration data is missing", hint="give --calibration X.npz with an array 'x', or a recipe that a conversion wrote")

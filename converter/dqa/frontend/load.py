@@ -9,24 +9,27 @@ from pathlib import Path
 import numpy as np
 
 from dqa.errors import ModelError, ToolError
+from dqa.frontend.dequantize import Quantized, dequantize, is_quantized
 from dqa.frontend.limits import CONVERT_SECONDS, MAX_MODEL_BYTES, PROBE_SECONDS
 from dqa.frontend.model import FloatModel
 from dqa.frontend.names import name_ends, unique_names
 from dqa.frontend.passes import simplify
-from dqa.frontend.tflite import IDENTIFIER, UNSUPPORTED_HINT, read_model
+from dqa.frontend.tflite import IDENTIFIER, UNSUPPORTED_HINT, corrupt, read_model
 from dqa.frontend.worker import run_worker
 from dqa.graph.model import Graph
 from dqa.support import processes
 from dqa.support.limits import MAX_DIMENSION
+from dqa.tflite.flatbuffer import FlatbufferError
 
-FORMATS = "dqa reads .h5 and .keras files, SavedModel directories and float32 .tflite files"
+FORMATS = "dqa reads .h5 and .keras files, SavedModel directories and .tflite files"
 _SUFFIXES = {".h5": "h5", ".hdf5": "h5", ".keras": "keras", ".tflite": "tflite"}
 _SIGNATURES = {"h5": b"\x89HDF\r\n\x1a\n", "keras": b"PK\x03\x04"}
 _NAMES = {"h5": "an HDF5 file", "keras": "a .keras archive", "tflite": "a TensorFlow Lite model"}
 
 
 def load_model(path: Path) -> FloatModel:
-    """Reads a model: Keras .h5 or .keras, SavedModel directory, or float32 .tflite. No code of the file is run.
+    """Reads a model: Keras .h5 or .keras, SavedModel directory, or .tflite; one that is quantized is read as the float
+    network that it stands for. No code of the file is run.
 
     Raises ModelError, naming the file, for anything that cannot be converted; ToolError if TensorFlow is needed and missing.
     """
@@ -35,8 +38,12 @@ def load_model(path: Path) -> FloatModel:
     kind = model_kind(path)
     with processes.folder() as workdir:
         names: dict[str, list[str]] = {}
+        quantized: Quantized | None = None
         if kind == "tflite":
             data = path.read_bytes()
+            if _is_quantized(data, name):
+                _probe(data, name, workdir)
+                data, quantized = dequantize(data, name)
         else:
             if importlib.util.find_spec("tensorflow") is None:
                 raise ToolError(
@@ -49,9 +56,7 @@ def load_model(path: Path) -> FloatModel:
         if not names and signature is not None:
             names = {"inputs": list(signature.inputs), "outputs": list(signature.outputs)}
         if kind == "tflite":
-            tried = workdir / "model.tflite"
-            tried.write_bytes(data)
-            run_worker("dqa.frontend.probe", tried, name, workdir, PROBE_SECONDS)
+            _probe(data, name, workdir)
     with np.errstate(over="ignore"):
         simplify(graph)
     for tensor in graph.tensors.values():
@@ -60,7 +65,20 @@ def load_model(path: Path) -> FloatModel:
     unique_names(graph, names.get("layers", ()), names.get("outputs", ()))
     name_ends(graph, names.get("inputs", ()), names.get("outputs", ()))
     _check_shapes(graph, name)
-    return FloatModel(data, graph, name, _sha256(path))
+    return FloatModel(data, graph, name, _sha256(path), quantized)
+
+
+def _is_quantized(data: bytes, name: str) -> bool:
+    try:
+        return data[4:8] == IDENTIFIER and is_quantized(data)
+    except FlatbufferError as error:
+        raise corrupt(name, error) from error
+
+
+def _probe(data: bytes, name: str, workdir: Path) -> None:
+    tried = workdir / "model.tflite"
+    tried.write_bytes(data)
+    run_worker("dqa.frontend.probe", tried, name, workdir, PROBE_SECONDS)
 
 
 def _check_shapes(graph: Graph, name: str) -> None:

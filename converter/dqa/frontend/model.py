@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dqa.frontend.dequantize import Quantized
 from dqa.graph.model import Graph, Tensor
 
 
@@ -15,12 +16,14 @@ class FloatModel:
     graph   the same network; its activations are tensors of the .tflite, by number
     source  the path it was read from, as given
     sha256  of the file (of a SavedModel directory: of its files' names and bytes)
+    quantized  what a quantized file said of its activations; None: the file is a float network
     """
 
     tflite: bytes
     graph: Graph
     source: str
     sha256: str
+    quantized: Quantized | None = None
 
     @property
     def input(self) -> Tensor:

@@ -43,7 +43,12 @@ def read_model(data: bytes, source: str, layers: Collection[str] = (), outputs: 
         reader = _Reader(data, source, layers, outputs)
         return reader.graph(), reader.signature
     except FlatbufferError as error:
-        raise ModelError(f"{source}: corrupt TensorFlow Lite model: {error}", hint="convert or download the file again") from error
+        raise corrupt(source, error) from error
+
+
+def corrupt(source: str, error: FlatbufferError) -> ModelError:
+    """What is said of a file whose structure is damaged."""
+    return ModelError(f"{source}: corrupt TensorFlow Lite model: {error}", hint="convert or download the file again")
 
 
 class _Reader:

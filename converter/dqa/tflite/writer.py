@@ -27,7 +27,7 @@ TYPES = {
 }
 
 
-class _Buffer(schema.BufferT):  # type: ignore[misc]
+class AlignedBuffer(schema.BufferT):  # type: ignore[misc]
     """A buffer aligned to 16 bytes: the generated Python code forgets the schema's force_align."""
 
     def Pack(self, builder: flatbuffers.Builder) -> int:
@@ -47,7 +47,7 @@ class TfliteBuilder:
     """Grows a model of one subgraph, tensor by tensor and operator by operator."""
 
     def __init__(self) -> None:
-        self._model = schema.ModelT(version=SCHEMA_VERSION, operatorCodes=[], buffers=[_Buffer()])
+        self._model = schema.ModelT(version=SCHEMA_VERSION, operatorCodes=[], buffers=[AlignedBuffer()])
         self._graph = schema.SubGraphT(tensors=[], operators=[], name="main")
         self._codes: dict[tuple[int, str | None, int], int] = {}
 
@@ -56,7 +56,7 @@ class TfliteBuilder:
         buffer = 0
         if data is not None:
             buffer = len(self._model.buffers)
-            self._model.buffers.append(_Buffer(data=data))
+            self._model.buffers.append(AlignedBuffer(data=data))
         quantization = _quantization(port) if port is not None else None
         tensor = schema.TensorT(shape=list(shape), type=TYPES[dtype], buffer=buffer, name=name, quantization=quantization)
         self._graph.tensors.append(tensor)
