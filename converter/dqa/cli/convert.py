@@ -114,7 +114,7 @@ def convert(
     json_path: Path | None,
     **settings: object,
 ) -> None:
-    """Convert MODEL: a Keras .h5 or .keras file, a SavedModel directory or a float .tflite.
+    """Convert MODEL: a Keras .h5 or .keras file, a SavedModel directory or a .tflite.
 
     Writes model.tflite, recipe.yaml, report.json, the C sources and the firmware project to OUT.
     """
