@@ -14,6 +14,7 @@ _TYPES = {
     "float16": schema.TensorType.FLOAT16,
     "int32": schema.TensorType.INT32,
     "int8": schema.TensorType.INT8,
+    "bool": schema.TensorType.BOOL,
     "resource": schema.TensorType.RESOURCE,
 }
 

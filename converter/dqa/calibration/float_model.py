@@ -61,6 +61,10 @@ class _Writer:
         """A new activation; shape includes the graph's batch of 1."""
         return self.model.tensor("activation", self._in_file(shape), "float32")
 
+    def made_integers(self, shape: Sequence[int]) -> int:
+        """A new activation of whole numbers, batch first."""
+        return self.model.tensor("whole numbers", shape, "int32")
+
     def shape(self, tensor: Tensor) -> list[int]:
         """Of an activation in the file, batch first: a series is a map."""
         return self._in_file(tensor.shape)

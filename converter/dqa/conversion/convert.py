@@ -45,8 +45,8 @@ def convert(
 ) -> ConvertResult:
     """Converts a float model and writes `out`, which is new, empty, or what an earlier conversion wrote: that stays unless all succeeded.
 
-    model: .h5, .keras, SavedModel directory or .tflite. calibration: .npz with `x`; a quantized .tflite can do without; a recipe that holds decisions needs it unless its
-    weight_rounding is `nearest`. config: settings; with a recipe they must be None, the recipe's hold.
+    model: .h5, .keras, SavedModel directory or .tflite. calibration: .npz with `x`; a quantized .tflite can do without; a recipe that
+    holds decisions needs it unless its weight_rounding is `nearest`. config: settings; with a recipe they must be None, the recipe's hold.
     validation: .npz to measure on; None: calibration samples beyond those that decide, or else every fourth, which joins the others once
     the decisions are made. required: of what is measured there.
     Raises ModelError, DataError, RecipeError, ToolError, BoardError (a RAM budget that no plan fits), UnmetError.

@@ -97,7 +97,7 @@ def observed(request: Request, progress: Progress) -> Known:
     entry = model.graph.inputs[0]
     given = cut.builtins.formats if cut.builtins is not None else {}
     inputs = {t: given[t] for t in cut.part.inputs if t in given}
-    inputs[entry] = _input_format(request.dtype, statistics[entry], model.graph.tensors[entry].hwc[2], config, _own_scales(cut, entry))
+    inputs[entry] = _input_format(request.dtype, statistics[entry], cut, config, _own_scales(cut, entry))
     outputs = {t: given[t] for t in cut.part.outputs if t in given}
     return Known(model, cut, Calibrated(cut.part, {t: statistics[source] for t, source in seen.items()}, inputs, config, outputs), x)
 
@@ -145,8 +145,7 @@ def eight_bits(known: Known) -> Decisions:
 def int8(known: Known, dtype: np.dtype[Any]) -> Decisions:
     """int8 as TensorFlow Lite has it. dtype: of the calibration data."""
     network, entry = known.network, known.model.graph.inputs[0]
-    channels = known.model.graph.tensors[entry].hwc[2]
-    inputs = dict(network.inputs) | {entry: _input_format(dtype, network.statistics[entry], channels, network.config, own_scales=False)}
+    inputs = dict(network.inputs) | {entry: _input_format(dtype, network.statistics[entry], known.cut, network.config, own_scales=False)}
     return Decisions(known.cut, plain_int8(replace(network, inputs=inputs)))
 
 
@@ -257,6 +256,12 @@ def _raw(cut: Split, tensor: int, given: BorderFormat) -> TensorFormat:
     return raw(given.reason, cut.graph.tensors[tensor].hwc, given.scales, given.zero_points)
 
 
+def _takes_tokens(cut: Split, entry: int) -> bool:
+    """Whether the input holds nothing but tokens, whole numbers that no scale may change."""
+    readers = cut.graph.consumers(entry)
+    return bool(readers) and all(op.kind == "EMBEDDING" for op in readers)
+
+
 def _own_scales(cut: Split, entry: int) -> bool:
     """Whether each channel of the input may have a scale of its own: weights take them in, and nothing ties one channel to another."""
     if entry not in cut.part.inputs or entry in cut.part.outputs:
@@ -265,13 +270,15 @@ def _own_scales(cut: Split, entry: int) -> bool:
     return len(set(channels.tolist())) == len(channels) > 1
 
 
-def _input_format(
-    dtype: np.dtype[Any], statistics: ChannelStatistics, channels: int, config: ConvertConfig, own_scales: bool
-) -> BorderFormat:
+def _input_format(dtype: np.dtype[Any], statistics: ChannelStatistics, cut: Split, config: ConvertConfig, own_scales: bool) -> BorderFormat:
     """uint8 and int8 data are taken as they are; wider data get an int8 scale from calibration, where possible (own_scales) each feature
-    one of its own if their ranges are unlike."""
+    one of its own if their ranges are unlike; tokens stay the numbers they are."""
+    entry = cut.graph.inputs[0]
+    channels = cut.graph.tensors[entry].hwc[2]
     if dtype in (np.uint8, np.int8):
         return BorderFormat(dtype.name, *datasets.InputMapping.of(config.input_scale, config.input_zero_point).per_channel(channels))
+    if _takes_tokens(cut, entry):
+        return BorderFormat("int8", np.ones(channels), np.full(channels, -128.0))
     room = 1 + 8 / np.sqrt(max(statistics.samples, 64)) if own_scales else 1.0
     lows, highs = np.minimum(statistics.minimum * room, 0.0), np.maximum(statistics.maximum * room, 0.0)
     widest = float((highs - lows).max())

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from dqa.errors import ModelError
+from dqa.frontend.keras_instead import INSTEAD
 from dqa.frontend.keras_names import CODE, FUNCTIONS, LAYERS, PARTS
 from dqa.frontend.limits import MAX_LAYERS
 
 Config = dict[str, Any]
+OTHERWISE = "replace it by built-in layers, or convert the model to a float32 .tflite yourself and give that"
 _MAX_DEPTH = 100
 _UNCHECKED = ("compile_config",)  # taken out by keras_forms.canonical
 
@@ -77,5 +79,5 @@ def _check_item(item: Config, layer: str, source: str) -> None:
     if not (allowed and known_module and known_alias):
         raise ModelError(
             f"{source}: {where} uses '{name}', which is not one of the layers that dqa loads",
-            hint="replace it by built-in layers, or convert the model to a float32 .tflite yourself and give that",
+            hint=f"instead: {INSTEAD[name]}" if name in INSTEAD else OTHERWISE,
         )

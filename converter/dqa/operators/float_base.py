@@ -55,6 +55,12 @@ class FloatWriter(Protocol):
     def made(self, shape: Sequence[int]) -> int:
         """A new activation; shape includes the graph's batch of 1."""
 
+    def made_integers(self, shape: Sequence[int]) -> int:
+        """A new activation of whole numbers (int32); shape as the file has it."""
+
+    def constant(self, data: Float32) -> int:
+        """A constant tensor."""
+
     def shape(self, tensor: Tensor) -> list[int]:
         """Of an activation in the file, batch first: a series is a map."""
 

@@ -15,11 +15,13 @@ from dqa.frontend.passes.pads import pad_into_conv
 from dqa.frontend.passes.pools import global_pools
 from dqa.frontend.passes.reshapes import drop_reshape
 from dqa.frontend.passes.series import time_as_rows
+from dqa.frontend.passes.tokens import embed
 from dqa.frontend.passes.upsample import upsample
 from dqa.graph.edit import prune
 from dqa.graph.model import Graph
 
 PASSES: tuple[Callable[[Graph], bool], ...] = (
+    embed,
     upsample,
     grouped_conv,
     dilated_conv,

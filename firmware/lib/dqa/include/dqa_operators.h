@@ -20,6 +20,7 @@
   X(RESHAPE, reshape, 11)                                                                                              \
   X(LUT, lut, 12)                                                                                                      \
   X(SOFTMAX, softmax, 13)                                                                                              \
-  X(TRANSPOSE_CONV, transpose_conv, 14)
+  X(TRANSPOSE_CONV, transpose_conv, 14)                                                                                \
+  X(EMBEDDING, embedding, 15)
 
 #endif
