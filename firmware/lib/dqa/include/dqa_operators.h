@@ -21,6 +21,8 @@
   X(LUT, lut, 12)                                                                                                      \
   X(SOFTMAX, softmax, 13)                                                                                              \
   X(TRANSPOSE_CONV, transpose_conv, 14)                                                                                \
-  X(EMBEDDING, embedding, 15)
+  X(EMBEDDING, embedding, 15)                                                                                          \
+  X(MUL, mul, 16)                                                                                                      \
+  X(EXTREMUM, extremum, 17)
 
 #endif
