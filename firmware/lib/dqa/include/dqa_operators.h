@@ -23,6 +23,7 @@
   X(TRANSPOSE_CONV, transpose_conv, 14)                                                                                \
   X(EMBEDDING, embedding, 15)                                                                                          \
   X(MUL, mul, 16)                                                                                                      \
-  X(EXTREMUM, extremum, 17)
+  X(EXTREMUM, extremum, 17)                                                                                            \
+  X(PRELU, prelu, 18)
 
 #endif
