@@ -128,7 +128,7 @@ def chain(*operators: tuple[type[p.Operator], int], height: int = 12) -> tuple[l
     for kind, stride in operators:
         source = len(edges) - 1
         edges.append(p.value_ring(replace(edges[-1], height=-(-edges[-1].height // stride)), 1))
-        ops.append(kind("", (source,), source + 1, p.Window(3, 1, stride, 1, 1, 1, 1, 0), *[None] * (kind is Conv2D) * 2))  # type: ignore[call-arg]
+        ops.append(kind("", (source,), source + 1, p.Window(3, 1, stride, 1, 1, 1, 1, 0), *[None] * (kind is Conv2D) * 2))  # type: ignore[arg-type, call-arg]
     return edges, ops
 
 

@@ -14,11 +14,15 @@ from dqa.conversion.weights import Weighed
 from dqa.errors import RecipeError
 from dqa.graph import Graph, Tensor
 from dqa.lowering import build as lowering
+from dqa.lowering.planned import planned_layout
 from dqa.partition.mixed import BuiltGroup, write_mixed
-from dqa.program import Interface, Port, write
+from dqa.planning.blocks import with_blocks
+from dqa.planning.interpreter import ALIGNMENT, beside_operator
+from dqa.program import Interface, LayoutName, Port, Program, write
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.weights.bias_correction import with_biases
 from dqa.support.progress import Progress
+from dqa.support.settings import ConvertConfig
 from dqa.tflite.writer import write_tflite
 
 
@@ -38,7 +42,7 @@ def build(request: Request, decisions: Decisions, weighed: Weighed, progress: Pr
     """Raises RecipeError where a recipe's decisions make no valid program, or the input cannot be pushed as the settings ask."""
     settings, cut, formats = request.settings, decisions.cut, decisions.formats
     with progress.task("Building the program", None):
-        groups = [_group(group, formats, decisions.phases, settings.weight_bits, weighed) for group in cut.groups]
+        groups = [_group(group, formats, decisions.phases, settings, weighed) for group in cut.groups]
     if settings.push_rows and (cut.builtins is not None or groups[0].program.pushed is None):
         raise RecipeError("push_rows: the input of this model cannot be pushed row by row", hint="convert it without --push-rows")
     ports = {t: _port(cut.graph.tensors[t], fmt) for t, fmt in border_formats(cut, formats).items()}
@@ -49,13 +53,22 @@ def build(request: Request, decisions: Decisions, weighed: Weighed, progress: Pr
     return Built(groups, interface, tflite, source, None if cut.builtins is not None else groups[0])
 
 
-def _group(group: Graph, formats: Formats, phases: Sequence[int] | None, weight_bits: int, weighed: Weighed) -> BuiltGroup:
+def _group(group: Graph, formats: Formats, phases: Sequence[int] | None, settings: ConvertConfig, weighed: Weighed) -> BuiltGroup:
     try:
         graph = with_biases(group, weighed.biases)
-        program = lowering.build(graph, formats, phases, weight_bits=weight_bits, weights=weighed.layers)
+        program = lowering.build(graph, formats, phases, weight_bits=settings.weight_bits, weights=weighed.layers)
+        program = with_blocks(program, _budgets(program, settings))
         return BuiltGroup(group, program, write(program))
     except ValueError as error:
         raise RecipeError(f"the decisions do not make a valid program: {error}") from error
+
+
+def _budgets(program: Program, settings: ConvertConfig) -> dict[LayoutName, int]:
+    """What the arenas may take, where a budget was named."""
+    if not isinstance(settings.ram, int):
+        return {}
+    name = planned_layout(settings)
+    return {name: (settings.ram - beside_operator(program)) // ALIGNMENT * ALIGNMENT if name == "external" else settings.ram}
 
 
 def _port(tensor: Tensor, fmt: TensorFormat) -> Port:

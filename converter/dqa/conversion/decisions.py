@@ -17,11 +17,11 @@ from dqa.errors import RecipeError
 from dqa.frontend import FloatModel
 from dqa.lowering.build import build, edge_order
 from dqa.lowering.flow import flowing
-from dqa.lowering.planned import Planned, Planner
+from dqa.lowering.planned import Planned, Planner, planned_layout
 from dqa.operators.registry import float_operator
 from dqa.partition.extract import tensor_name
 from dqa.partition.split import Ranges, Split, split
-from dqa.program import LayoutName, Storage
+from dqa.program import Storage
 from dqa.quantization.calibrated import BorderFormat, Calibrated
 from dqa.quantization.coded import bit_allocation
 from dqa.quantization.coded.bit_allocation import BitAllocation, BitAllocator
@@ -200,8 +200,7 @@ def planner(known: Known, progress: Progress) -> Planner:
             free = [one for one in free_ranges(known.network) if len(one.members) == 1]
             coded = bit_allocation.coded_ranges(known.network.graph, free, *known.maps(free)) if free else ()
     with progress.task("Looking at ways to plan", None):
-        layout: LayoutName = "external" if config.runtime == "tflm" else "pushed" if config.push_rows else "internal"
-        return Planner(known.network, layout=layout, coded=coded)
+        return Planner(known.network, layout=planned_layout(config), coded=coded)
 
 
 def from_recipe(model: FloatModel, recipe: Recipe) -> Decisions:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from dqa.errors import BoardError
 from dqa.lowering.build import build, edge_order
+from dqa.planning.blocks import SHARE
 from dqa.planning.describe import CodedSize, describe
 from dqa.planning.interpreter import beside_operator, interpreter_arena
 from dqa.planning.phasing import Phasing
@@ -22,6 +23,7 @@ from dqa.quantization.decide import decide
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.loss import EdgeLoss
 from dqa.quantization.shared_range import StorageChoice
+from dqa.support.settings import ConvertConfig
 
 _ATTEMPTS = 6
 
@@ -109,7 +111,18 @@ class Planner:
     def within(self, budget: int) -> Planned:
         """The plan of least predicted loss that takes at most `budget` bytes, buffers placed. Raises BoardError if there is none.
 
-        Placed buffers take less than the search counts where some are never alive together, and more where they do not pack: what is
+        Blocks get their share of the budget (dqa.planning.blocks), if a plan fits what that leaves.
+        """
+        for aim in (budget - budget // (SHARE + 1), budget):
+            if (found := self._within(aim)) is not None:
+                return replace(found, budget=budget)
+        smallest = self.ram(self.realize(self.search.smallest_plan()).program)
+        raise BoardError(
+            f"a budget of {budget:,} B of RAM is too small: the least is {smallest:,} B", hint=self.search.limit(self.search.smallest)
+        )
+
+    def _within(self, budget: int) -> Planned | None:
+        """Placed buffers take less than the search counts where some are never alive together, and more where they do not pack: what is
         asked of the search follows what came out.
         """
         best: Planned | None = None
@@ -129,12 +142,7 @@ class Planner:
                 target = more
             else:
                 target = max(least, target + room)
-        if best is not None:
-            return replace(best, budget=budget)
-        smallest = self.ram(self.realize(self.search.smallest_plan()).program)
-        raise BoardError(
-            f"a budget of {budget:,} B of RAM is too small: the least is {smallest:,} B", hint=self.search.limit(self.search.smallest)
-        )
+        return best
 
     @cached_property
     def front(self) -> tuple[Solution, ...]:
@@ -164,6 +172,11 @@ class Planner:
         phases = tuple(phasing.phases)
         program = self._build(formats, phases)
         return Planned(formats, phases, program, choices, coded, solution, self.search.smallest, self.layout, beside=self.beside)
+
+
+def planned_layout(config: ConvertConfig) -> LayoutName:
+    """The layout that a budget is of."""
+    return "external" if config.runtime == "tflm" else "pushed" if config.push_rows else "internal"
 
 
 def _coded_maps(coded: CodedRange) -> dict[float, tuple[CodedMap, float]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
@@ -72,6 +72,8 @@ class Operator(ABC):
     name: str
     inputs: tuple[int, ...]
     output: int
+    block: int = field(default=0, kw_only=True)
+    """One of `blocks`: how much of a row it computes at once where the processor can, in room of `block_bytes`. 0: it has no room."""
 
     parameter_bytes: ClassVar[int]
     """Size of the parameters in a program (docs/format.md, section 5)."""
@@ -138,6 +140,14 @@ class Operator(ABC):
 
     def decoded_weights(self) -> int:
         """Weights of an output channel that it decodes ahead of their use, two channels at a time; 0: none."""
+        return 0
+
+    def blocks(self, source: Edge, output: Edge) -> tuple[int, ...]:
+        """The blocks that it may have, the fastest first."""
+        return ()
+
+    def block_bytes(self, source: Edge, output: Edge) -> int:
+        """Room of its block while it writes a row."""
         return 0
 
     def macs(self, source: Edge, output: Edge) -> int:

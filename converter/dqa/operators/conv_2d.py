@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from dqa.operators.requantize import PRODUCT, finish, zero_points
 from dqa.operators.windows import check_padded_window, window_of, windows
 from dqa.support.arrays import Float32, Int8
 
+BLOCKS = (3, 4, 5)
+"""Output pixels that may be computed at once."""
+
 
 @dataclass(frozen=True, eq=False)
 class Conv2D(Convolution):
@@ -31,6 +34,19 @@ class Conv2D(Convolution):
     @property
     def padded(self) -> Window | None:
         return self.window
+
+    def blocks(self, source: Edge, output: Edge) -> tuple[int, ...]:
+        """n pixels take 5 + 2 n instructions for four products each; the last block of a row overlaps the one before it."""
+        if self.book is not None or output.zero_points is not None or self.weights[0].size < 4:
+            return ()
+        fitting = [n for n in BLOCKS if n <= output.width]
+        return tuple(sorted(fitting, key=lambda n: (-(-output.width // n) * (5 + 2 * n), n)))
+
+    def block_bytes(self, source: Edge, output: Edge) -> int:
+        """The windows of the pixels in 16 bits, and one in bytes where that is no whole words."""
+        values = -(-self.weights[0].size // 4) * 4
+        packed = source.channels % 4 and self.window.kernel_h * self.window.kernel_w > 1
+        return (2 * self.block * values + (values if packed else 0)) if self.block else 0
 
     def macs(self, source: Edge, output: Edge) -> int:
         return output.values * math.prod(self.weights.shape[1:])
@@ -51,7 +67,9 @@ class Conv2D(Convolution):
         out = grower.edge((*size, weights.shape[0]))
         requantization = grower.requantization(out, 4000 * weights[0].size ** 0.5)
         weights, book = grower.coded(weights)
-        grower.ops.append(cls("conv", (source,), out, window, weights, requantization, book))
+        op = cls("conv", (source,), out, window, weights, requantization, book)
+        blocks = (0, *op.blocks(grower.edges[source], grower.edges[out]))
+        grower.ops.append(replace(op, block=blocks[len(grower.ops) % len(blocks)]))
         return out
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dqa.planning.buffers import Buffer, place
-from dqa.program import Edge, Layout, Operator, in_output, lifetimes, scratch_bytes, transient_bytes
+from dqa.program import Edge, Layout, LayoutName, Operator, Program, in_output, lifetimes, scratch_bytes, transient_bytes
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,32 @@ class Ends:
     outputs_inside: bool = True
     pushed: bool = False
 
+    @property
+    def border(self) -> int:
+        """Inputs and outputs."""
+        return self.inputs + self.outputs
+
+    def owned(self, edges: int) -> list[int]:
+        """Those of so many edges that lie in the arena."""
+        inside = self.inputs_inside, self.outputs_inside
+        return [i for i in range(edges) if i >= self.border or inside[i >= self.inputs]]
+
+
+def all_ends(program: Program) -> dict[LayoutName, Ends]:
+    """The ends of each layout that a program has."""
+    inside = Ends(program.input_count, program.output_count)
+    outside = replace(inside, inputs_inside=False)
+    found: dict[LayoutName, Ends] = {"internal": inside, "external": replace(outside, outputs_inside=False)}
+    return found if program.pushed is None else {**found, "pushed": replace(outside, pushed=True)}
+
 
 def plan(edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[int], ends: Ends) -> Layout:
     """Places every edge of the arena, every operator's scratch and transient row.
 
     Raises ProgramError if the program stalls.
     """
-    border = ends.inputs + ends.outputs
-    alive = lifetimes(edges, ops, phases, outputs=range(ends.inputs, border), pushed=ends.pushed)
-    owned = [i for i in range(len(edges)) if i >= border or (ends.inputs_inside if i < ends.inputs else ends.outputs_inside)]
+    alive = lifetimes(edges, ops, phases, outputs=range(ends.inputs, ends.border), pushed=ends.pushed)
+    owned = ends.owned(len(edges))
     rows = [transient_bytes(edges, op) for op in ops]
     packing = [i for i, size in enumerate(rows) if size]
     apart = 0 if ends.outputs_inside else edges[ends.inputs].capacity // 4 * 4

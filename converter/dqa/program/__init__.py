@@ -6,7 +6,7 @@ from dqa.operators.records import Coding, Edge, ErrorCoding, Requantization, Sto
 from dqa.operators.registry import KINDS, Kind, kind_of
 from dqa.program.check import check_program
 from dqa.program.interface import Interface, Port
-from dqa.program.lifetimes import Lifetimes, lifetimes
+from dqa.program.lifetimes import Lifetimes, as_bits, lifetimes
 from dqa.program.maps import (
     MAX_ERROR_BYTES,
     MAX_PAYLOAD_WORDS,
@@ -53,6 +53,7 @@ __all__ = [
     "Window",
     "accumulates",
     "align",
+    "as_bits",
     "assemble",
     "base_row_bytes",
     "check_program",

@@ -190,3 +190,4 @@ def check_operator(op: Operator, inputs: Sequence[Edge], output: Edge) -> None:
     same = all((edge.low, edge.bits) == (output.low, output.bits) for edge in inputs)
     _require(same or not op.copies, "inputs and output have different ranges")
     op.check(inputs, output)
+    _require(op.block == 0 or op.block in op.blocks(inputs[0], output), f"a block of {op.block} does not fit it")

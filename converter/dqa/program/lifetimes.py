@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from dqa.errors import ProgramError
 from dqa.operators.base import Operator
 from dqa.operators.records import Edge
 from dqa.program.schedule import Reader
 from dqa.program.scratch import transient_bytes
+from dqa.support.arrays import Int64
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,12 @@ def lifetimes(edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[i
 def span(first: int, last: int) -> int:
     """The moments first..last."""
     return (1 << (last + 1)) - (1 << first)
+
+
+def as_bits(moments: int, count: int) -> Int64:
+    """A set of `count` moments as zeros and ones."""
+    data = np.frombuffer(moments.to_bytes(-(-count // 8), "little"), np.uint8)
+    return np.unpackbits(data, count=count, bitorder="little").astype(np.int64)
 
 
 class _Run:

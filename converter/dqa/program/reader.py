@@ -77,7 +77,9 @@ def _edge(source: Source, offset: int, number: int) -> Edge:
 def _operator(source: Source, offset: int, number: int, edges: list[Edge]) -> tuple[Operator, int, int]:
     """An operator, the scratch it asks for, and its phase."""
     what = f"operator {number}"
-    kind, count, output, inputs_at, parameters, size, scratch, phase, encoding = OPERATOR.unpack(source.take(offset, OPERATOR.size, what))
+    kind, count, output, inputs_at, parameters, size, scratch, phase, encoding, block = OPERATOR.unpack(
+        source.take(offset, OPERATOR.size, what)
+    )
     if kind not in set(Kind) or not 1 <= count <= MAX_INPUTS:
         raise ProgramError(f"{what}: kind {kind} with {count} inputs")
     operator = CLASSES[Kind(kind)]
@@ -90,7 +92,8 @@ def _operator(source: Source, offset: int, number: int, edges: list[Edge]) -> tu
     if size != operator.parameter_bytes:
         raise ProgramError(f"{what}: {size} bytes of parameters; expected {operator.parameter_bytes}")
     fields = Parameters(source, parameters, size, WeightEncoding(encoding), what)
-    return operator.read(f"{number} {Kind(kind).name}", inputs, output, fields, edges[inputs[0]], edges[output]), scratch, phase
+    found = operator.read(f"{number} {Kind(kind).name}", inputs, output, fields, edges[inputs[0]], edges[output])
+    return replace(found, block=block), scratch, phase
 
 
 def _layout(places: list[int], arena_size: int, edge_count: int, op_count: int) -> Layout:

@@ -17,8 +17,8 @@ EDGE = Struct("<HHHBBBBbbIIIHHIHHI")
 """height, width, channels, storage, error coding, code bits, extra bits, low, zero point, capacity;
 offsets of zero points and important channels, important count, expected extra, offset of the Huffman table or the coding record;
 rows of a ring, 0, 0."""
-OPERATOR = Struct("<BBHIIIIHH")
-"""kind, input count, output edge; offsets of inputs and parameters, their size; scratch, phase, weight encoding."""
+OPERATOR = Struct("<BBHIIIIHBB")
+"""kind, input count, output edge; offsets of inputs and parameters, their size; scratch, phase, weight encoding, block."""
 CODING = Struct("<BBxxI")
 """The beginning of a coding record: groups, tables, 0, offset of the tables;
 then expected bytes, contexts, shares, groups of the channels."""

@@ -147,7 +147,7 @@ def _operator(image: _Image, edges: Sequence[Edge], op: Operator, phase: int, wh
     parameters = op.write(_Constants(image, what))
     place = image.place(parameters, "parameters", f"{what}: parameters") if parameters else 0
     scratch, encoding = scratch_bytes(edges, op), encoding_of(op)
-    return OPERATOR.pack(kind_of(op), len(op.inputs), op.output, inputs, place, len(parameters), scratch, phase, encoding)
+    return OPERATOR.pack(kind_of(op), len(op.inputs), op.output, inputs, place, len(parameters), scratch, phase, encoding, op.block)
 
 
 def _layouts(layouts: Sequence[Layout]) -> bytes:

@@ -17,12 +17,12 @@ from dqa.program import (
     Program,
     Storage,
     align,
+    as_bits,
     lifetimes,
     scratch_bytes,
     transient_bytes,
 )
 from dqa.report.reasons import edge_decisions, phase_reasons, smallest_reason
-from dqa.support.arrays import Int64
 
 
 def plan_section(program: Program, planned: Planned | None = None) -> dict[str, Any]:
@@ -79,13 +79,8 @@ def _alive(program: Program, layout: Layout, lives: Lifetimes) -> list[int]:
     total = np.zeros(moments, np.int64)
     for _, _, place, size, alive in _buffers(program, layout, lives):
         if not place & IN_OUTPUT:
-            total += align(size) * _bits(alive, moments)
-    return [int(total[_bits(phase, moments) > 0].max()) for phase in lives.phases]
-
-
-def _bits(moments: int, count: int) -> Int64:
-    data = np.frombuffer(moments.to_bytes(-(-count // 8), "little"), np.uint8)
-    return np.unpackbits(data, count=count, bitorder="little").astype(np.int64)
+            total += align(size) * as_bits(alive, moments)
+    return [int(total[as_bits(phase, moments) > 0].max()) for phase in lives.phases]
 
 
 def _meet(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:

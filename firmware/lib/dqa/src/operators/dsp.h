@@ -13,6 +13,9 @@
 
 #if defined(__ARM_FEATURE_DSP) && !defined(DQA_PORTABLE)
 #define DQA_DSP 1
+#ifdef __OPTIMIZE__
+#define DQA_BLOCKS 1 /* asm that takes all registers, the frame pointer of unoptimized code too */
+#endif
 
 /* Four values, at any alignment; `from` moves on to the next. */
 static inline uint32_t dsp_take_4(const int8_t **from) {

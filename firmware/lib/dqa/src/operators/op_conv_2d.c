@@ -6,6 +6,7 @@
  * instructions per product on Armv7E-M. An odd last channel is computed twice, an odd last pixel alone. At the borders
  * of a row without padding, two pixels share the kernel's columns that both have inside, and each adds those it alone
  * has. */
+#include "blocks.h"
 #include "operator.h"
 #include "products.h"
 #include "requantize.h"
@@ -64,6 +65,12 @@ static void sum_border(const struct dqa_op *op, const struct kernel *kernel, uin
 }
 
 static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
+#ifdef DQA_BLOCKS
+  if (op->block > 0) {
+    dqa_block_row(op, y, (const int8_t *)dqa_op_table(op, WEIGHTS), out);
+    return;
+  }
+#endif
   const uint32_t channels = op->output.channels, width = op->output.width;
   const int32_t pixel_step = op->window.stride_w * op->input.channels;
   struct dqa_weights weights;
@@ -79,7 +86,7 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   const uint32_t length = op->window.kernel_h * kernel.row_weights;
   const uint32_t first = kernel.taps.first * kernel.row_weights, count = kernel.taps.count * kernel.row_weights;
   dqa_weights_of(op, WEIGHTS, length, &weights);
-  int8_t *const room0 = weights.books != NULL ? dqa_decoded_of(op) : NULL;
+  int8_t *const room0 = weights.books != NULL ? dqa_room_of(op) : NULL;
   int8_t *const room1 = room0 != NULL ? room0 + length : NULL;
   for (uint32_t o0 = 0; o0 < channels; o0 += 2) {
     const uint32_t o1 = o0 + 1 < channels ? o0 + 1 : o0;
@@ -120,10 +127,18 @@ static bool check(const struct dqa_op *op) {
   return dqa_weights_valid(op, WEIGHTS, kernel) && dqa_biases_fit(op, kernel * DQA_PRODUCT);
 }
 
+static uint32_t block_bytes(const struct dqa_op *op) {
+  const bool fits = op->weight_encoding == DQA_WEIGHTS_INT8 && op->block >= DQA_MIN_BLOCK &&
+                    op->block <= DQA_MAX_BLOCK && op->block <= op->output.width && op->output.zero_points == NULL &&
+                    (uint32_t)op->window.kernel_h * op->window.kernel_w * op->input.channels >= 4;
+  return fits ? dqa_block_bytes(op) : 0;
+}
+
 const struct dqa_operator dqa_op_conv_2d = {.parameter_bytes = DQA_WINDOW_BYTES + 4 + DQA_REQUANTIZATION_BYTES,
                                             .min_inputs = 1,
                                             .max_inputs = 1,
                                             .traits = DQA_WINDOW | DQA_PADDED | DQA_REQUANTIZES | DQA_CODED_WEIGHTS |
                                                       DQA_DECODES_AHEAD,
                                             .check = check,
+                                            .block_bytes = block_bytes,
                                             .row = row};

@@ -89,7 +89,7 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   const uint32_t length = (uint32_t)w->kernel_h * w->kernel_w * kernel.channels;
   const uint32_t first = rows.count > 0 ? rows.kernel * w->kernel_w * kernel.channels : 0;
   dqa_weights_of(op, WEIGHTS, length, &weights);
-  int8_t *const room = weights.books != NULL ? dqa_decoded_of(op) : NULL;
+  int8_t *const room = weights.books != NULL ? dqa_room_of(op) : NULL;
   for (uint32_t o0 = 0; o0 < channels; o0 += 2) {
     const uint32_t o1 = o0 + 1 < channels ? o0 + 1 : o0;
     const int8_t *const w0 = dqa_weights_at(&weights, o0, first, length - first, room);

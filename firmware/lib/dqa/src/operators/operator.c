@@ -16,6 +16,7 @@ void dqa_op_at(const dqa_model *model, uint32_t number, struct dqa_op *op) {
   op->output_number = dqa_u16(record + DQA_OPERATOR_OUTPUT);
   op->input_count = record[DQA_OPERATOR_INPUT_COUNT];
   op->weight_encoding = record[DQA_OPERATOR_WEIGHT_ENCODING];
+  op->block = record[DQA_OPERATOR_BLOCK];
   op->window = none;
   if (op->methods->traits & DQA_WINDOW) {
     memcpy(&op->window, op->parameters, DQA_WINDOW_BYTES);

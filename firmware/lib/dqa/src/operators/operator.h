@@ -30,9 +30,9 @@ struct dqa_op {
   const uint8_t *bias, *multiplier, *shift; /* of each output channel, where it requantizes */
   uint32_t scratch_bytes;
   uint16_t number, output_number;
-  uint8_t input_count, weight_encoding;
-  struct dqa_window window; /* all 1, pads 0, where it has none */
-  struct dqa_edge input;    /* input 0 */
+  uint8_t input_count, weight_encoding, block; /* block: output pixels or channels at once, 0: no room for them */
+  struct dqa_window window;                    /* all 1, pads 0, where it has none */
+  struct dqa_edge input;                       /* input 0 */
   struct dqa_edge output;
 };
 
@@ -105,6 +105,8 @@ struct dqa_operator {
   void (*accumulate)(const struct dqa_op *op, uint32_t y, const int8_t *row, int32_t *acc);
   /* Writes output row y from the rows of dqa_ring_of, or from acc if it accumulates (else NULL). */
   void (*row)(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out);
+  /* NULL, or: bytes of the room of a block of op->block > 0, 0 if it may have none. */
+  uint32_t (*block_bytes)(const struct dqa_op *op);
   const struct dqa_coder *coder; /* of the entry that is no operator, dqa_coded_maps; else NULL */
 };
 
@@ -132,8 +134,9 @@ static inline struct dqa_range dqa_window_inside(uint32_t kernel, uint32_t strid
   return range;
 }
 
-/* Room for the weights of two output channels that it decodes ahead of their use; only in a run. */
-int8_t *dqa_decoded_of(const struct dqa_op *op);
+/* What it needs while it writes a row: room for the weights of two output channels that it decodes ahead of their use,
+ * or for its block; only in a run. */
+int8_t *dqa_room_of(const struct dqa_op *op);
 
 /* The rows of an input; only in a run. */
 void dqa_ring_of(const struct dqa_op *op, uint32_t input, struct dqa_ring *ring);

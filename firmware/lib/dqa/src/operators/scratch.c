@@ -24,19 +24,18 @@ static uint32_t packed_row_bytes(const struct dqa_op *op) {
   return op->output.storage == DQA_MAP || op->output.storage == DQA_CODED ? dqa_align(op->output.row_values) : 0;
 }
 
-/* Weights per output channel that it decodes ahead of their use, twice, behind the transient row; 0: none. */
+/* Weights per output channel that it decodes ahead of their use, twice; 0: none. */
 static uint32_t decoded_weights(const struct dqa_op *op) {
   const bool ahead = op->weight_encoding != DQA_WEIGHTS_INT8 && op->methods->traits & DQA_DECODES_AHEAD;
   return ahead ? (uint32_t)op->window.kernel_h * op->window.kernel_w * op->input.channels : 0;
 }
 
 uint32_t dqa_transient_bytes(const struct dqa_op *op) {
-  return packed_row_bytes(op) + dqa_align(2 * decoded_weights(op));
+  const uint32_t block = op->block > 0 ? op->methods->block_bytes(op) : 0;
+  return packed_row_bytes(op) + dqa_align(2 * decoded_weights(op)) + dqa_align(block);
 }
 
-int8_t *dqa_decoded_of(const struct dqa_op *op) {
-  return dqa_transient_at(op->memory, op->number) + packed_row_bytes(op);
-}
+int8_t *dqa_room_of(const struct dqa_op *op) { return dqa_transient_at(op->memory, op->number) + packed_row_bytes(op); }
 
 int32_t *dqa_accumulators_of(const struct dqa_op *op) {
   return (int32_t *)(void *)(dqa_scratch_at(op->memory, op->number) + op->scratch_bytes - 4u * op->output.channels);

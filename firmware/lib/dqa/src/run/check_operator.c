@@ -20,7 +20,7 @@ static dqa_status check_record(const dqa_model *model, const uint8_t *record) {
   if (input_count < methods->min_inputs || input_count > methods->max_inputs ||
       parameter_bytes != methods->parameter_bytes || dqa_u16(record + DQA_OPERATOR_OUTPUT) >= model->edge_count ||
       !dqa_in_program(model, inputs, input_count, 2) ||
-      dqa_u16(record + DQA_OPERATOR_WEIGHT_ENCODING) > (methods->traits & DQA_CODED_WEIGHTS ? DQA_WEIGHTS_BOOKS : 0)) {
+      record[DQA_OPERATOR_WEIGHT_ENCODING] > (methods->traits & DQA_CODED_WEIGHTS ? DQA_WEIGHTS_BOOKS : 0)) {
     return DQA_ERROR_OPERATOR;
   }
   if (!(parameter_bytes == 0 && parameters == 0) && !dqa_in_program(model, parameters, parameter_bytes, 1)) {
@@ -114,6 +114,7 @@ dqa_status dqa_check_operator(const dqa_model *model, uint32_t number) {
   const bool valid = (!(traits & DQA_WINDOW) || window_fits(&op)) && (!(traits & DQA_PADDED) || padded_row_fits(&op)) &&
                      (!(traits & DQA_REQUANTIZES) || requantization_valid(&op)) &&
                      (!(traits & DQA_COPIES) || ranges_equal(&op)) && op.methods->check(&op) &&
+                     (op.block == 0 || (op.methods->block_bytes != NULL && op.methods->block_bytes(&op) > 0)) &&
                      dqa_scratch_bytes(&op) == op.scratch_bytes;
   return valid ? DQA_OK : DQA_ERROR_OPERATOR;
 }

@@ -1,0 +1,110 @@
+"""Blocks: rows that the DSP extension computes a few pixels or channels at once have the bytes of the readable C and of the mirror."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from builders.firmware import needs_compiler, needs_qemu, write_out
+from builders.programs import Builder
+from dqa import program as p
+from dqa.device import bare, boards
+from dqa.device.client import Device
+from dqa.device.simulate import Simulator
+from dqa.engine.host import HostModel
+from dqa.support.arrays import Int8
+from reference import mirror
+
+pytestmark = [needs_compiler, needs_qemu]
+
+RANGES = ((8, -128), (7, 0), (7, -64), (5, 0), (6, -7))
+"""Bits and lowest value of an output: what a kernel clamps to in one instruction, and others."""
+
+
+class Grown(Builder):
+    """Edges are plain bytes or maps that lose nothing, of the ranges above."""
+
+    def edge(self, shape: tuple[int, int, int], like: int | None = None) -> int:
+        bits, low = RANGES[len(self.edges) % len(RANGES)]
+        zero_point = 0 if low == 0 or self.rng.random() < 0.5 else int(self.rng.integers(low, low + (1 << bits)))
+        size = shape[0] * p.row_bytes(shape[1] * shape[2], bits, None)
+        self.edges.append(p.Edge(f"map {len(self.edges)}", *shape, p.Storage.MAP, bits, 0, low, zero_point, size))
+        return len(self.edges) - 1
+
+    def coded(self, weights: Int8) -> tuple[Int8, Int8 | None]:
+        return weights, None
+
+    def source(self, shape: tuple[int, int, int], zero_point: int) -> int:
+        self.edges.append(p.Edge(f"input {len(self.edges)}", *shape, p.Storage.RAW_INT8, 8, 0, -128, zero_point, int(np.prod(shape))))
+        return len(self.edges) - 1
+
+    def random_window(self, source: int, kernel: tuple[int, int], stride: int, dilation: int) -> tuple[p.Window, int, int]:
+        """A padded window and the size of its output."""
+        height, width, _ = self.shape(source)
+        spans = [(k - 1) * d + 1 for k, d in zip(kernel, (1, dilation), strict=True)]
+        pads = [int(self.rng.integers(0, span)) for span in spans]
+        ends = [int(self.rng.integers(0, span)) for span in spans]
+        rows, columns = (
+            (size + before + after - span) // stride + 1
+            for size, before, after, span in zip((height, width), pads, ends, spans, strict=True)
+        )
+        return p.Window(*kernel, stride, stride, 1, dilation, pads[0], pads[1]), rows, columns
+
+
+CONVOLUTIONS = [  # width and channels of the input; kernel, stride, dilation of each convolution
+    (33, 3, [((3, 3), 1, 1), ((3, 3), 2, 1), ((1, 4), 1, 1), ((2, 3), 1, 2), ((5, 2), 1, 1), ((4, 4), 3, 1)]),
+    (12, 8, [((3, 3), 1, 1), ((3, 3), 2, 1), ((1, 1), 1, 1), ((3, 2), 1, 3), ((2, 1), 2, 1), ((1, 3), 1, 1)]),
+    (7, 13, [((3, 3), 1, 1), ((1, 1), 1, 1), ((1, 1), 2, 1), ((3, 3), 1, 2), ((1, 3), 1, 1), ((6, 1), 1, 1)]),
+    (100, 4, [((1, 1), 1, 1), ((3, 3), 1, 1), ((3, 3), 2, 1), ((1, 5), 1, 1), ((10, 4), 2, 1)]),
+    (5, 65, [((3, 3), 1, 1), ((1, 1), 1, 1), ((3, 1), 1, 1), ((1, 2), 1, 1)]),
+]
+
+
+def convolutions(case: int) -> p.Program:
+    """All windows on an input whose zero point is 0 or not, with blocks of every size and weights of every value."""
+    width, channels, windows = CONVOLUTIONS[case]
+    builder = Grown(case)
+    for number, (kernel, stride, dilation) in enumerate(windows):
+        if number in (0, len(windows) // 2):
+            source = builder.source((6, width, channels), -9 if number else 0)
+        window, rows, columns = builder.random_window(source, kernel, stride, dilation)
+        weights = builder.rng.integers(-128, 128, (int(builder.rng.integers(1, 8)), *kernel, channels)).astype(np.int8)
+        builder.convolve(source, window, weights, (rows, columns))
+        op = builder.ops[-1]
+        blocks = op.blocks(builder.edges[source], builder.edges[op.output])
+        assert blocks
+        builder.ops[-1] = replace(op, block=blocks[number % len(blocks)])
+    return builder.finish()
+
+
+def samples(program: p.Program) -> list[list[np.ndarray]]:
+    """Random inputs, and the extremes."""
+    rng = np.random.default_rng(5)
+    shapes = [edge.shape for edge in program.inputs]
+    return [[rng.integers(-128, 128, shape).astype(np.int8) for shape in shapes]] + [
+        [np.full(shape, value, np.int8) for shape in shapes] for value in (-128, 127)
+    ]
+
+
+def check_equal(program: p.Program, directory: Path) -> None:
+    """The mirror, the host, the board with its own instructions and without them."""
+    write_out(directory / "out", program)
+    given = samples(program)
+    expected = [b"".join(o.tobytes() for o in mirror.run(program, x).outputs) for x in given]
+    assert len(set(expected[0])) > 50
+    found = HostModel(p.write(program)).run(np.stack([np.concatenate([part.ravel() for part in x]) for x in given])).outputs
+    assert [x.tobytes() for x in found] == expected
+    for portable in (False, True):
+        elf = bare.build(directory / "out", "mps2_an386", portable=portable).elf
+        with Simulator(boards.load_board("mps2_an386"), elf) as simulator:
+            device = Device(simulator.link, reply_timeout=20)
+            hello = device.hello()
+            assert [device.infer(hello, b"".join(part.tobytes() for part in x))[0] for x in given] == expected
+
+
+@pytest.mark.parametrize("case", range(len(CONVOLUTIONS)))
+def test_blocks_of_pixels_give_the_mirrors_bytes(case: int, tmp_path: Path) -> None:
+    check_equal(convolutions(case), tmp_path)
