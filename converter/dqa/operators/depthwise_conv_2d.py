@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -57,6 +57,18 @@ class DepthwiseConv2D(Windowed):
         check_array(self.weights, np.int8, (window.kernel_h, window.kernel_w, output.channels), "weights")
         check_requantization(self.requantization, output.channels, PRODUCT * window.kernel_h * window.kernel_w)
 
+    def blocks(self, source: Edge, output: Edge) -> tuple[int, ...]:
+        """Output columns of a stretch; the shorter it is, the more columns are gathered twice."""
+        w, channels = self.window, self.weights.shape[2]
+        plain = (w.kernel_h, w.kernel_w, w.dilation_h, w.dilation_w) == (3, 3, 1, 1) and w.stride_w <= 2
+        if not plain or channels != source.channels or channels < 4 or output.zero_points is not None:
+            return ()
+        return tuple(range(min(output.width, 255), 0, -1))
+
+    def block_bytes(self, source: Edge, output: Edge) -> int:
+        """Of four channels the columns under the kernel and its own three, two words each."""
+        return ((self.block - 1) * self.window.stride_w + 6) * 32 if self.block else 0
+
     @property
     def padded(self) -> Window | None:
         return self.window
@@ -80,7 +92,9 @@ class DepthwiseConv2D(Windowed):
         """One with these weights; `size` of the output in rows and columns."""
         out = grower.edge((*size, weights.shape[2]))
         requantization = grower.requantization(out, 4000 * weights[..., 0].size ** 0.5)
-        grower.ops.append(cls("depthwise", (source,), out, window, weights, requantization))
+        op = cls("depthwise", (source,), out, window, weights, requantization)
+        blocks = (0, *op.blocks(grower.edges[source], grower.edges[out])[:3])
+        grower.ops.append(replace(op, block=blocks[len(grower.ops) % len(blocks)]))
         return out
 
 

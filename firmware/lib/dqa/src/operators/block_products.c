@@ -64,16 +64,20 @@ enum { WORD_BYTES_3 = 11 * 4, WORD_BYTES_4 = 13 * 4, WORD_BYTES_5 = 15 * 4 };
 #define REST(PAIRS)                                                                                                    \
   LINE("ldr r12, %[rest]")                                                                                             \
   LINE("cmp r12, #0")                                                                                                  \
-  LINE("beq.w 3f") LINE("add r1, r1, r12") LINE("ldr r12, [r1, #-4]") LINE("ldr lr, %[rest_bits]")                     \
-      LINE("lsr r12, r12, lr") SPLIT PAIRS("lr") PAIRS("r12") LINE("3:")
+  LINE("beq.w 3f")                                                                                                     \
+  LINE("add r1, r1, r12")                                                                                              \
+  LINE("ldr r12, [r1, #-4]")                                                                                           \
+  LINE("ldr lr, %[rest_bits]") LINE("lsr r12, r12, lr") SPLIT PAIRS("lr") PAIRS("r12") LINE("3:")
 /* r8 multiplier, r9 shift, r10 half of a step before the shift, r11 zero point. */
 #define REQUANTIZE(SUMS)                                                                                               \
   LINE("ldr r7, %[channel]")                                                                                           \
   LINE("ldr r8, %[multiplier]")                                                                                        \
-  LINE("ldr r9, %[shift]") LINE("ldr.w r8, [r8, r7, lsl #2]") LINE("ldrb.w r9, [r9, r7]") LINE("mov r10, #1")          \
-      LINE("lsl r10, r10, r9") LINE("lsr r10, r10, #1") LINE("ldr r11, %[zero_point]") SUMS(SCALE) SUMS(SHIFT)         \
-          LINE("cmp r11, #256") LINE("beq.w 4f") SUMS(MOVE) SUMS(CLAMP_SIGNED) LINE("b.w 5f") LINE("4:")               \
-              SUMS(CLAMP_UNSIGNED) LINE("5:")
+  LINE("ldr r9, %[shift]")                                                                                             \
+  LINE("ldr.w r8, [r8, r7, lsl #2]")                                                                                   \
+  LINE("ldrb.w r9, [r9, r7]")                                                                                          \
+  LINE("mov r10, #1") LINE("lsl r10, r10, r9") LINE("lsr r10, r10, #1") LINE("ldr r11, %[zero_point]") SUMS(SCALE)     \
+      SUMS(SHIFT) LINE("cmp r11, #256") LINE("beq.w 4f") SUMS(MOVE) SUMS(CLAMP_SIGNED) LINE("b.w 5f") LINE("4:")       \
+          SUMS(CLAMP_UNSIGNED) LINE("5:")
 #define STORE_3                                                                                                        \
   LINE("ldr r8, %[out]")                                                                                               \
   LINE("ldr r9, %[channels]")                                                                                          \
@@ -83,7 +87,7 @@ enum { WORD_BYTES_3 = 11 * 4, WORD_BYTES_4 = 13 * 4, WORD_BYTES_5 = 15 * 4 };
 #define END_CHANNEL LINE("add r7, r7, #1") LINE("str r7, %[channel]") LINE("cmp r7, r9") LINE("bne.w 1b")
 
 #define BLOCK_OF(n)                                                                                                    \
-  static void block_of_##n(const struct block *given) {                                                                \
+  static DQA_NOINLINE void block_of_##n(const struct block *given) {                                                   \
     struct block b = *given; /* on the stack */                                                                        \
     __asm__ volatile(                                                                                                  \
         FIND_ENTRY BEGIN_CHANNEL COPY_##n WHOLE_WORDS(PAIRS_##n) REST(PAIRS_##n) REQUANTIZE(SUMS_##n)                  \
@@ -101,14 +105,6 @@ enum { WORD_BYTES_3 = 11 * 4, WORD_BYTES_4 = 13 * 4, WORD_BYTES_5 = 15 * 4 };
 BLOCK_OF(3)
 BLOCK_OF(4)
 BLOCK_OF(5)
-
-/* To the range of the output, where that is none of those that the asm clamps to. */
-static void clamp(const struct dqa_edge *edge, int8_t *values) {
-  for (uint32_t i = 0; i < edge->row_values; ++i) {
-    const int8_t value = values[i] < edge->low ? edge->low : values[i];
-    values[i] = value > edge->high ? edge->high : value;
-  }
-}
 
 void dqa_block_row(const struct dqa_op *op, uint32_t y, const int8_t *weights, int8_t *out) {
   static const uint8_t word_bytes[] = {WORD_BYTES_3, WORD_BYTES_4, WORD_BYTES_5};
@@ -149,9 +145,7 @@ void dqa_block_row(const struct dqa_op *op, uint32_t y, const int8_t *weights, i
       block_of_5(&block);
     }
   }
-  if (!positive && (output->low != INT8_MIN || output->high != INT8_MAX)) {
-    clamp(output, out);
-  }
+  dqa_clamp_block(output, out, width * channels);
 }
 
 #endif

@@ -64,18 +64,12 @@ static void sum_border(const struct dqa_op *op, const struct kernel *kernel, uin
   sums[2] += alone0[1], sums[3] += alone1[1];
 }
 
-static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
-#ifdef DQA_BLOCKS
-  if (op->block > 0) {
-    dqa_block_row(op, y, (const int8_t *)dqa_op_table(op, WEIGHTS), out);
-    return;
-  }
-#endif
+/* A function of its own, so that a block's row does without its stack. */
+static DQA_NOINLINE void plain_row(const struct dqa_op *op, uint32_t y, int8_t *out) {
   const uint32_t channels = op->output.channels, width = op->output.width;
   const int32_t pixel_step = op->window.stride_w * op->input.channels;
   struct dqa_weights weights;
   struct kernel kernel;
-  (void)acc;
   dqa_taps_of(op, y, &kernel.taps);
   kernel.channels = op->input.channels;
   kernel.row_weights = op->window.kernel_w * kernel.channels;
@@ -116,6 +110,17 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
       pixel[o1] = dqa_finish(&c1, sums[1]);
     }
   }
+}
+
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
+  (void)acc;
+#ifdef DQA_BLOCKS
+  if (op->block > 0) {
+    dqa_block_row(op, y, (const int8_t *)dqa_op_table(op, WEIGHTS), out);
+    return;
+  }
+#endif
+  plain_row(op, y, out);
 }
 
 static bool check(const struct dqa_op *op) {

@@ -4,6 +4,7 @@
  *
  * Four neighbouring output channels at a time, their sums in registers: 3.5 instructions per product on Armv7E-M.
  * Columns of the kernel beside the row are skipped. */
+#include "block_depthwise.h"
 #include "dsp.h"
 #include "operator.h"
 #include "requantize.h"
@@ -119,11 +120,11 @@ static void block(const struct dqa_op *op, const struct kernel *kernel, uint32_t
   }
 }
 
-static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
+/* A function of its own, so that a block's row does without its stack. */
+static DQA_NOINLINE void plain_row(const struct dqa_op *op, uint32_t y, int8_t *out) {
   const struct dqa_window *w = &op->window;
   const uint32_t multiplier = (uint32_t)op->output.channels / op->input.channels;
   struct kernel kernel;
-  (void)acc;
   dqa_taps_of(op, y, &kernel.taps);
   kernel.channels = op->output.channels;
   kernel.row_length = w->kernel_w * kernel.channels;
@@ -140,6 +141,16 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   }
 }
 
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
+  (void)acc;
+#ifdef DQA_BLOCKS
+  if (op->block > 0 && dqa_depthwise_row(op, y, (const int8_t *)dqa_op_table(op, WEIGHTS), out)) {
+    return;
+  }
+#endif
+  plain_row(op, y, out);
+}
+
 static bool check(const struct dqa_op *op) {
   const uint32_t pixels = (uint32_t)op->window.kernel_h * op->window.kernel_w; /* <= 64 * 255 */
   return op->output.channels % op->input.channels == 0 &&
@@ -153,4 +164,5 @@ const struct dqa_operator dqa_op_depthwise_conv_2d = {.parameter_bytes =
                                                       .max_inputs = 1,
                                                       .traits = DQA_WINDOW | DQA_PADDED | DQA_REQUANTIZES,
                                                       .check = check,
+                                                      .block_bytes = dqa_depthwise_block_bytes,
                                                       .row = row};

@@ -10,6 +10,12 @@
 #include "../format/bounds.h"
 #include "../format/edge.h"
 
+#if defined(__GNUC__)
+#define DQA_NOINLINE __attribute__((noinline))
+#else
+#define DQA_NOINLINE
+#endif
+
 struct dqa_window {
   uint8_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
 };

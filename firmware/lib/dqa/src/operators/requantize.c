@@ -25,6 +25,16 @@ void dqa_channel_at(const struct dqa_op *op, uint32_t channel, struct dqa_channe
   out->high = op->output.high;
 }
 
+#ifdef DQA_BLOCKS
+void dqa_clamp_block(const struct dqa_edge *edge, int8_t *values, uint32_t count) {
+  const bool done = edge->high == INT8_MAX && (edge->low == INT8_MIN || (edge->low == 0 && edge->zero_point == 0));
+  for (uint32_t i = 0; i < count && !done; ++i) {
+    const int8_t value = values[i] < edge->low ? edge->low : values[i];
+    values[i] = value > edge->high ? edge->high : value;
+  }
+}
+#endif
+
 bool dqa_biases_fit(const struct dqa_op *op, uint32_t largest) {
   const int32_t most = INT32_MAX - (int32_t)largest;
   for (uint32_t c = 0; c < op->output.channels; ++c) {

@@ -4,6 +4,7 @@
 #ifndef DQA_REQUANTIZE_H
 #define DQA_REQUANTIZE_H
 
+#include "dsp.h"
 #include "operator.h"
 
 /* What an operator needs to finish one output channel. */
@@ -33,6 +34,12 @@ static inline int8_t dqa_finish(const struct dqa_channel *c, int32_t acc) {
 
 /* The same for a channel of two pixels `step` apart: out[0] and out[step]. */
 void dqa_finish_pixels(const struct dqa_channel *c, int32_t acc0, int32_t acc1, int8_t *out, uint32_t step);
+
+#ifdef DQA_BLOCKS
+/* Clamps values of a block to the range of the edge, where that is not -128..127, or 0..127 with a
+ * zero point of 0, to which the asm clamped. */
+void dqa_clamp_block(const struct dqa_edge *edge, int8_t *values, uint32_t count);
+#endif
 
 /* 1 / count in units of 2^-15, rounded. */
 static inline int32_t dqa_reciprocal(uint32_t count) { return (int32_t)((32768u + count / 2u) / count); }
