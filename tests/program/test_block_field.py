@@ -42,7 +42,7 @@ def with_block(program: p.Program, block: int) -> p.Program:
 @pytest.mark.parametrize(
     ("program", "blocks"),
     [
-        (convolution(5, 8, (3, 3)), (5, 3, 4)),
+        (convolution(5, 8, (3, 3)), (4, 5, 3)),
         (convolution(8, 3, (3, 3)), (4, 5, 3)),
         (convolution(4, 4, (1, 1)), (4, 3)),
         (convolution(3, 4, (1, 1)), (3,)),

@@ -23,6 +23,8 @@ from dqa.support.arrays import Float32, Int8
 
 BLOCKS = (3, 4, 5)
 """Output pixels that may be computed at once."""
+SHARING, SHARED_COLUMNS = 4, 6
+"""Output pixels that share the columns under a kernel of 3, and those columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,17 +38,25 @@ class Conv2D(Convolution):
         return self.window
 
     def blocks(self, source: Edge, output: Edge) -> tuple[int, ...]:
-        """n pixels take 5 + 2 n instructions for four products each; the last block of a row overlaps the one before it."""
-        if self.book is not None or output.zero_points is not None or self.weights[0].size < 4:
+        """n pixels take 5 + 2 n instructions for four products each, those that share columns less; the last block of a row overlaps the
+        one before it."""
+        if self.book is not None or output.zero_points is not None or self.weights[0, 0].size < 4:
             return ()
         fitting = [n for n in BLOCKS if n <= output.width]
-        return tuple(sorted(fitting, key=lambda n: (-(-output.width // n) * (5 + 2 * n), n)))
+        return tuple(sorted(fitting, key=lambda n: (not self._shares(n), -(-output.width // n) * (5 + 2 * n), n)))
+
+    def _shares(self, block: int) -> bool:
+        """Whether the pixels of a block share the columns under the kernel."""
+        w = self.window
+        return bool(block == SHARING and (w.kernel_w, w.stride_w, w.dilation_w) == (3, 1, 1) and self.weights.shape[3] % 4 == 0)
 
     def block_bytes(self, source: Edge, output: Edge) -> int:
-        """The windows of the pixels in 16 bits, and one in bytes where that is no whole words."""
-        values = -(-self.weights[0].size // 4) * 4
-        packed = source.channels % 4 and self.window.kernel_h * self.window.kernel_w > 1
-        return (2 * self.block * values + (values if packed else 0)) if self.block else 0
+        """What lies under the kernel in 16 bits, and a window in bytes where its columns are no whole words."""
+        rows, columns, channels = self.weights.shape[1:]
+        if self._shares(self.block):
+            return int(2 * SHARED_COLUMNS * rows * channels)
+        values = -(-rows * columns * channels // 4) * 4
+        return int(2 * self.block * values + (values if channels % 4 and rows * columns > 1 else 0)) if self.block else 0
 
     def macs(self, source: Edge, output: Edge) -> int:
         return output.values * math.prod(self.weights.shape[1:])

@@ -58,6 +58,7 @@ struct stretch {
   uint32_t places[2]; /* of the shift; bytes from an output to the next */
 };
 
+/* clang-format off */
 /* r0 columns, r1 outputs, r2 to r5 sums, r6 and r7 a column, r8 to r10 weights of kernel rows 0 and 1, r11 those of row
  * 2 in columns 0 and 1, r12 in column 2, lr bias. */
 #define BEGIN                                                                                                          \
@@ -127,6 +128,8 @@ struct stretch {
                        [channel_end] "m"(s.channel_end), [odd] "m"(s.odd), [zero_point] "m"(s.zero_point)              \
                      : CLOBBERS);                                                                                      \
   }
+/* clang-format on */
+
 STRETCH_OF(signed_1, ROW_1(SIGNED))
 STRETCH_OF(unsigned_1, ROW_1(UNSIGNED))
 STRETCH_OF(signed_2, ROW_2(SIGNED))

@@ -70,6 +70,43 @@ static uint32_t *gather_5(uint32_t *to, const int8_t *from, uint32_t step, uint3
   return to;
 }
 
+/* 29 instructions for a word of each column. */
+static uint32_t *gather_columns(uint32_t *to, const int8_t *from, uint32_t step, uint32_t words) {
+  const int8_t *const end = from + 4 * words;
+  __asm__ volatile(GATHER_BEGIN "add r12, r2, r2, lsl #2\n"
+                                "1:\n\t"
+                                "ldr r5, [r1, r2]\n\t"
+                                "ldr r6, [r1, r2, lsl #1]\n\t"
+                                "ldr r7, [r1, r3]\n\t"
+                                "ldr r8, [r1, r2, lsl #2]\n\t"
+                                "ldr r9, [r1, r12]\n\t"
+                                "ldr r4, [r1], #4\n\t"
+                                "sxtb16 r10, r4, ror #8\n\t"
+                                "sxtb16 r11, r5, ror #8\n\t"
+                                "sxtb16 lr, r6, ror #8\n\t"
+                                "str r10, [r0, #24]\n\t"
+                                "str r11, [r0, #28]\n\t"
+                                "str lr, [r0, #32]\n\t"
+                                "sxtb16 r10, r7, ror #8\n\t"
+                                "sxtb16 r11, r8, ror #8\n\t"
+                                "sxtb16 lr, r9, ror #8\n\t"
+                                "str r10, [r0, #36]\n\t"
+                                "str r11, [r0, #40]\n\t"
+                                "str lr, [r0, #44]\n\t"
+                                "sxtb16 r4, r4\n\t"
+                                "sxtb16 r5, r5\n\t"
+                                "sxtb16 r6, r6\n\t"
+                                "sxtb16 r7, r7\n\t"
+                                "sxtb16 r8, r8\n\t"
+                                "sxtb16 r9, r9\n\t"
+                                "stm r0!, {r4-r9}\n\t"
+                                "add r0, r0, #24\n\t" GATHER_END
+                   : [to] "+m"(to)
+                   : [from] "m"(from), [step] "m"(step), [end] "m"(end)
+                   : GATHER_CLOBBERS);
+  return to;
+}
+
 static uint32_t *gather(uint32_t n, uint32_t *to, const int8_t *from, uint32_t step, uint32_t words) {
   if (words == 0) {
     return to;
@@ -87,10 +124,10 @@ static uint32_t *spread(uint32_t n, uint32_t *to, const int8_t *from, uint32_t w
     }
     return to;
   }
-  for (; words > 0; --words, to += 2 * n) {
+  for (uint32_t *odd = to + n; words > 0; --words, to += 2 * n, odd += 2 * n) {
     const uint32_t four = dsp_take_4(&from);
-    to[0] = dsp_even(four);
-    to[n] = dsp_odd(four);
+    *to = dsp_even(four);
+    *odd = dsp_odd(four);
   }
   return to;
 }
@@ -136,47 +173,53 @@ static void gather_pixel(const struct dqa_op *op, const struct dqa_taps *taps, u
   }
 }
 
-static int8_t *append(int8_t *to, const int8_t *from, uint32_t count) {
-  for (; count >= 4; count -= 4, to += 4) {
-    const uint32_t four = dsp_take_4(&from);
-    memcpy(to, &four, sizeof four);
-  }
-  for (; count > 0; --count) {
-    *to++ = *from++;
-  }
-  return to;
-}
-
-static int8_t *append_zeros(int8_t *to, uint32_t count) {
-  for (; count > 0; --count) {
-    *to++ = 0;
-  }
-  return to;
-}
-
-/* Any other pixel: its bytes are put together first, in `bytes`. */
+/* Any other pixel at a border: its bytes are put together first. */
 static void pack_pixel(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, int8_t *bytes, uint32_t *to) {
-  const uint32_t channels = op->input.channels, kernel_w = op->window.kernel_w;
+  const uint32_t channels = op->input.channels, run = dqa_block_run(op), values = dqa_align(dqa_block_values(op));
   const bool dilated = op->window.dilation_w > 1;
-  int8_t *next = bytes;
+  memset(bytes, 0, values);
   for (uint32_t k = 0; k < op->window.kernel_h; ++k) {
     const struct piece piece = piece_of(op, taps, k, x);
     const struct dqa_range in = piece.row != NULL ? piece.columns : (struct dqa_range){0, 0};
-    next = append_zeros(next, in.first * channels);
-    const uint32_t run = dilated ? 1 : in.end - in.first;
-    for (uint32_t i = in.first; i < in.end; i += run) {
-      next = append(next, piece.row + piece.at + (int32_t)(i * op->window.dilation_w * channels), run * channels);
+    const uint32_t columns = dilated ? 1 : in.end - in.first;
+    for (uint32_t i = in.first; i < in.end; i += columns) {
+      memcpy(bytes + k * run + i * channels, piece.row + piece.at + (int32_t)(i * op->window.dilation_w * channels),
+             columns * channels);
     }
-    next = append_zeros(next, (kernel_w - in.end) * channels);
   }
-  const uint32_t values = dqa_block_values(op);
-  (void)append_zeros(next, values - (uint32_t)(next - bytes));
   (void)spread(op->block, to, bytes, values / 4u);
 }
 
-/* All pixels at once, which lie inside the rows; runs are whole words, or the only one ends with a part of one. */
+/* Copies a run of at least 4 values; the last word overlaps the one before it. */
+static inline void copy_run(int8_t *to, const int8_t *from, uint32_t run) {
+  int8_t *const last = to + run - 4;
+  const uint32_t end = dsp_load_4(from + run - 4);
+  for (; to < last; to += 4) {
+    const uint32_t four = dsp_take_4(&from);
+    memcpy(to, &four, sizeof four);
+  }
+  memcpy(last, &end, sizeof end);
+}
+
+/* All pixels, which lie inside the rows, one after the other: rows of a window end with a part of a word. */
+static void pack_inside(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, int8_t *bytes, uint32_t *to) {
+  const uint32_t n = op->block, run = dqa_block_run(op), values = dqa_align(dqa_block_values(op));
+  const uint32_t step = (uint32_t)op->window.stride_w * op->input.channels;
+  int32_t at = (taps->left + (int32_t)(x * op->window.stride_w)) * op->input.channels;
+  int8_t *const first = bytes + taps->first * run;
+  memset(bytes, 0, values);
+  for (uint32_t i = 0; i < n; ++i, at += (int32_t)step) {
+    int8_t *next = first;
+    for (uint32_t k = 0; k < taps->count; ++k, next += run) {
+      copy_run(next, taps->rows[k] + at, run);
+    }
+    (void)spread(n, to + i, bytes, values / 4u);
+  }
+}
+
+/* All pixels at once, which lie inside the rows: rows of a window are whole words, or there is only one. */
 static void gather_inside(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, uint32_t *to) {
-  const uint32_t n = op->block, run = (uint32_t)op->window.kernel_w * op->input.channels;
+  const uint32_t n = op->block, run = dqa_block_run(op), words = run / 4u, rest = run % 4u;
   const uint32_t step = (uint32_t)op->window.stride_w * op->input.channels;
   for (uint32_t k = 0; k < op->window.kernel_h; ++k) {
     const struct piece piece = piece_of(op, taps, k, x);
@@ -186,28 +229,46 @@ static void gather_inside(const struct dqa_op *op, const struct dqa_taps *taps, 
       continue;
     }
     const int8_t *const from = piece.row + piece.at;
-    to = gather(n, to, from, step, run / 4u);
-    if (run % 4u > 0) {
-      for (uint32_t i = 0; i < n; ++i) {
-        spread_rest(n, to + i, from + i * step, run, run % 4u);
-      }
+    to = gather(n, to, from, step, words);
+    for (uint32_t i = 0; rest > 0 && i < n; ++i) {
+      spread_rest(n, to + i, from + i * step, run, rest);
     }
   }
 }
 
 void dqa_block_gather(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, uint32_t *room) {
-  const uint32_t n = op->block, run = (uint32_t)op->window.kernel_w * op->input.channels;
-  const bool words = run % 4u == 0 || op->window.kernel_h == 1;
-  if (words && op->window.dilation_w == 1 && x >= taps->whole.first && x + n <= taps->whole.end) {
-    gather_inside(op, taps, x, room);
+  const uint32_t n = op->block;
+  int8_t *const bytes = (int8_t *)room + 2 * n * dqa_align(dqa_block_values(op));
+  if (op->window.dilation_w == 1 && x >= taps->whole.first && x + n <= taps->whole.end) {
+    if (dqa_block_run(op) % 4u == 0 || op->window.kernel_h == 1) {
+      gather_inside(op, taps, x, room);
+    } else {
+      pack_inside(op, taps, x, bytes, room);
+    }
     return;
   }
-  int8_t *const bytes = (int8_t *)(room + n * dqa_block_values(op) / 2u);
   for (uint32_t i = 0; i < n; ++i) {
     if (op->input.channels % 4u == 0) {
       gather_pixel(op, taps, x + i, room + i);
     } else {
       pack_pixel(op, taps, x + i, bytes, room + i);
+    }
+  }
+}
+
+void dqa_block_gather_shared(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, uint32_t *room) {
+  const uint32_t channels = op->input.channels, words = channels / 4u, row = 2 * DQA_SHARED_COLUMNS * words;
+  const int32_t first = taps->left + (int32_t)x;
+  for (uint32_t k = 0; k < op->window.kernel_h; ++k, room += row) {
+    const bool there = k - taps->first < taps->count;
+    const int8_t *const values = there ? taps->rows[k - taps->first] : NULL;
+    if (there && first >= 0 && first + DQA_SHARED_COLUMNS <= taps->width) {
+      (void)gather_columns(room, values + first * (int32_t)channels, channels, words);
+      continue;
+    }
+    for (int32_t i = 0; i < DQA_SHARED_COLUMNS; ++i) {
+      const bool inside = there && first + i >= 0 && first + i < taps->width;
+      (void)spread(DQA_SHARED_COLUMNS, room + i, inside ? values + (first + i) * (int32_t)channels : NULL, words);
     }
   }
 }

@@ -2,38 +2,53 @@
 /* Copyright 2026 The dqa authors */
 /* Inside dqa: convolutions on the DSP extension, a block of neighbouring output pixels at a time.
  *
- * The windows of a block are gathered once, as pairs of 16 bits that SMLAD takes two products from, and serve all
- * output channels: 15 instructions for 20 products with 5 pixels, 13 for 16 with 4, 11 for 12 with 3. The room for them
- * lies behind the transient row (docs/format.md, section 7). What op_conv_2d.c computes without blocks is the same. */
+ * What lies under the kernel at the pixels of a block is gathered once, as pairs of 16 bits that SMLAD takes two
+ * products from, and serves all output channels: 15 instructions for 20 products with 5 pixels, 13 for 16 with 4, 11
+ * for 12 with
+ * 3. Windows of 3 columns that move by one share theirs: 19 instructions for 24 products with 4 pixels, and less room.
+ * The room lies behind the transient row (docs/format.md, section 7). What op_conv_2d.c computes without blocks is the
+ * same. */
 #ifndef DQA_BLOCKS_H
 #define DQA_BLOCKS_H
 
 #include "dsp.h"
 #include "taps.h"
 
-enum { DQA_MIN_BLOCK = 3, DQA_MAX_BLOCK = 5 }; /* pixels */
+enum { DQA_MIN_BLOCK = 3, DQA_MAX_BLOCK = 5 };    /* pixels */
+enum { DQA_SHARING = 4, DQA_SHARED_COLUMNS = 6 }; /* pixels that share columns, and those */
 
-/* Weights of an output channel, rounded up to whole words. */
+/* Values under the kernel, under a row of it. */
 static inline uint32_t dqa_block_values(const struct dqa_op *op) {
-  return dqa_align((uint32_t)op->window.kernel_h * op->window.kernel_w * op->input.channels);
+  return (uint32_t)op->window.kernel_h * op->window.kernel_w * op->input.channels;
+}
+static inline uint32_t dqa_block_run(const struct dqa_op *op) {
+  return (uint32_t)op->window.kernel_w * op->input.channels;
 }
 
-/* Whether pixels have to be put together byte by byte: columns of the kernel are no whole words. */
-static inline bool dqa_block_packs(const struct dqa_op *op) {
-  return op->input.channels % 4u != 0 && op->window.kernel_h * op->window.kernel_w > 1;
+/* Whether the pixels of a block share columns. */
+static inline bool dqa_block_shares(const struct dqa_op *op) {
+  const struct dqa_window *w = &op->window;
+  return op->block == DQA_SHARING && w->kernel_w == 3 && w->stride_w == 1 && w->dilation_w == 1 &&
+         op->input.channels % 4u == 0;
 }
 
-/* Bytes for the windows of a block: 16 bits for each value, and the bytes of one pixel where they are put together. */
+/* Bytes of the room: 16 bits for each value, and the bytes of a window where its columns are no whole words. */
 static inline uint32_t dqa_block_bytes(const struct dqa_op *op) {
-  const uint32_t values = dqa_block_values(op);
-  return op->block == 0 ? 0 : 2u * op->block * values + (dqa_block_packs(op) ? values : 0);
+  const uint32_t values = dqa_align(dqa_block_values(op));
+  if (dqa_block_shares(op)) {
+    return 2u * DQA_SHARED_COLUMNS * op->window.kernel_h * op->input.channels;
+  }
+  const bool packs = op->input.channels % 4u != 0 && op->window.kernel_h * op->window.kernel_w > 1;
+  return 2u * op->block * values + (packs ? values : 0);
 }
 
 #ifdef DQA_BLOCKS
 
-/* The windows of output pixels x .. x + n - 1, n = op->block: for each four values of a window words of values 0 and 2,
- * one for each pixel, then of values 1 and 3. */
+/* What lies under the kernel at output pixels x .. x + op->block - 1. For each four values of a window, a row of it
+ * after the other, words of values 0 and 2 of each pixel, then of values 1 and 3; where pixels share them, of each
+ * column. */
 void dqa_block_gather(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, uint32_t *room);
+void dqa_block_gather_shared(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, uint32_t *room);
 
 /* Writes an output row; the weights of an output channel after those of the other. */
 void dqa_block_row(const struct dqa_op *op, uint32_t y, const int8_t *weights, int8_t *out);

@@ -135,7 +135,7 @@ static bool check(const struct dqa_op *op) {
 static uint32_t block_bytes(const struct dqa_op *op) {
   const bool fits = op->weight_encoding == DQA_WEIGHTS_INT8 && op->block >= DQA_MIN_BLOCK &&
                     op->block <= DQA_MAX_BLOCK && op->block <= op->output.width && op->output.zero_points == NULL &&
-                    (uint32_t)op->window.kernel_h * op->window.kernel_w * op->input.channels >= 4;
+                    dqa_block_run(op) >= 4;
   return fits ? dqa_block_bytes(op) : 0;
 }
 
