@@ -57,9 +57,9 @@ class _Writer:
     def integers(self, values: Sequence[Any]) -> int:
         return self.constant(np.asarray(values, np.int32))
 
-    def made(self, shape: Sequence[int], dtype: str = "float32") -> int:
-        """A new activation; shape includes the graph's batch of 1."""
-        return self.model.tensor("activation", self._in_file(shape), dtype)
+    def made(self, shape: Sequence[int], *, as_it_is: bool = False) -> int:
+        """A new activation; shape includes the graph's batch of 1. as_it_is: a series is no map."""
+        return self.model.tensor("activation", [self.batch, *shape[1:]] if as_it_is else self._in_file(shape), "float32")
 
     def made_integers(self, shape: Sequence[int]) -> int:
         """A new activation of whole numbers, batch first."""
@@ -75,6 +75,9 @@ class _Writer:
     def tensors(self, op: Op) -> list[Tensor]:
         """The graph's tensors of an operator: inputs, then outputs."""
         return [self.graph.tensors[index] for index in (*op.inputs, *op.outputs)]
+
+    def inside(self, op: Op, tensors: Sequence[int]) -> None:
+        """Calibration does not run what is written here."""
 
     def builtin(self, kind: str, inputs: Sequence[int], outputs: Sequence[int], options: str = "", version: int = 1, **fields: Any) -> None:
         """An operator; options: class and fields in the schema. Paddings and fused activations are given by name."""

@@ -16,6 +16,7 @@ from typing import Any
 from dqa.errors import DqaError, ModelError, ToolError
 from dqa.frontend.keras_files import DAMAGED
 from dqa.frontend.keras_load import INSTALL, load_keras, reason
+from dqa.frontend.keras_recurrent import mark_recurrent
 from dqa.frontend.limits import limit_process
 from dqa.frontend.names import in_order, numbered
 from dqa.frontend.saved_model import FLOAT_HINT, HINT, check_saved_model, other_floats
@@ -77,8 +78,11 @@ def _convert_keras(model: Any, name: str) -> bytes:
     # A batch of 1 in the graph itself: with an open batch size, flattening becomes arithmetic on shapes.
     single = keras.Input(batch_shape=(1, *entry.shape[1:]), dtype=entry.dtype)
     try:
+        mark_recurrent(model, name)
         fixed = keras.Model(single, keras.tree.flatten(model(single, training=False)))
-        return _run(tf.lite.TFLiteConverter.from_keras_model(fixed), name)
+        converter = tf.lite.TFLiteConverter.from_keras_model(fixed)
+        converter.allow_custom_ops = True  # the marks
+        return _run(converter, name)
     except (ValueError, TypeError, OverflowError, tf.errors.OpError) as error:
         raise ModelError(f"{name}: TensorFlow cannot convert it: {reason(error)}", hint="give a float32 .tflite instead") from error
 

@@ -18,6 +18,7 @@ _MODULES = {"Functional": "keras.src.models.functional", "Sequential": "keras", 
 _LEFT_OVER: dict[str, tuple[Any, ...]] = {
     "groups": (1, None),
     "dynamic": (False,),
+    "time_major": (False,),
     "rng_type": ("stateful", "legacy_stateful", "stateless", None),
     "kernel_initializer": (...,),
     "kernel_regularizer": (...,),
@@ -26,6 +27,7 @@ _LEFT_OVER: dict[str, tuple[Any, ...]] = {
 _NO_GROUPS = {"DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D", "Conv1DTranspose", "Conv2DTranspose"}
 _NO_KERNEL = {"DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"}
 _TRAINING = ("_initializer", "_regularizer", "_constraint")
+_RECURRENT = {"SimpleRNN", "GRU", "LSTM"}
 _INPUT_KEYS = {"batch_shape", "shape", "batch_size", "dtype", "name"}
 
 
@@ -71,6 +73,8 @@ def _rewrite(item: Config, source: str, training: bool) -> None:
         kind = item["class_name"] = "ReLU"
         inner["threshold"] = inner.pop("theta", 1.0)
         item.pop("module", None)
+    if kind in _RECURRENT:
+        _check_recurrent(kind, inner, source)
     module = item.get("module")
     if not isinstance(module, str) or ".engine." in module or module.split(".")[0] != "keras":
         item |= {"module": _MODULES.get(kind, "keras.layers"), "registered_name": None}
@@ -92,6 +96,18 @@ def _rewrite(item: Config, source: str, training: bool) -> None:
         applies = kind in (_NO_GROUPS if key == "groups" else _NO_KERNEL if key.startswith("kernel_") else {kind})
         if applies and key in inner and (inner[key] in idle or ... in idle):
             del inner[key]
+
+
+def _check_recurrent(kind: str, inner: Config, source: str) -> None:
+    where = f"{source}: layer '{inner.get('name')}' ({kind})"
+    if inner.get("stateful"):
+        raise ModelError(f"{where} is stateful: each inference would go on where the last one ended", hint="build it with stateful=False")
+    # Only Keras 2 wrote `implementation`: its hard_sigmoid is another function than that of Keras 3, which would run it.
+    if "implementation" in inner and "hard_sigmoid" in (inner.get("activation"), inner.get("recurrent_activation")):
+        raise ModelError(
+            f"{where} has the hard_sigmoid of Keras 2, clip(0.2 x + 0.5), which Keras 3 does not have",
+            hint="train the model on with recurrent_activation='sigmoid', or with Keras 3",
+        )
 
 
 def _rewrite_input(inner: Config, source: str) -> None:

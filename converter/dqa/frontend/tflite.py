@@ -31,16 +31,19 @@ FREEZE_HINT = "give the Keras file, or freeze the model: convert it with TFLiteC
 FLOAT_HINT = "give the float32 model: the Keras file, or a .tflite converted without optimizations"
 
 
-def read_model(data: bytes, source: str, layers: Collection[str] = (), outputs: Sequence[str] = ()) -> tuple[Graph, Signature | None]:
+def read_model(
+    data: bytes, source: str, layers: Collection[str] = (), outputs: Sequence[str] = (), *, marks: bool = False
+) -> tuple[Graph, Signature | None]:
     """The network of a .tflite, its outputs in the order of its signature, and that signature if it has one that fits.
 
     layers, outputs: what the model that the file was converted from calls its layers and its outputs, for messages.
+    marks: custom operators may be those of dqa.frontend.keras_recurrent.
     Raises ModelError, naming `source`, if the file is corrupt or not a float32 network with batch 1.
     """
     if data[4:8] != IDENTIFIER:
         raise ModelError(f"{source}: not a TensorFlow Lite model", hint="a .tflite has 'TFL3' at its bytes 4..7")
     try:
-        reader = _Reader(data, source, layers, outputs)
+        reader = _Reader(data, source, layers, outputs, marks)
         return reader.graph(), reader.signature
     except FlatbufferError as error:
         raise corrupt(source, error) from error
@@ -52,13 +55,16 @@ def corrupt(source: str, error: FlatbufferError) -> ModelError:
 
 
 class _Reader:
-    def __init__(self, data: bytes, source: str, layers: Collection[str], outputs: Sequence[str]) -> None:
-        self.source, self.layers, self.output_names = source, layers, outputs
+    def __init__(self, data: bytes, source: str, layers: Collection[str], outputs: Sequence[str], marks: bool) -> None:
+        self.source, self.layers, self.output_names, self.marks = source, layers, outputs, marks
         self.model = Table.root(data)
         self.buffers = self.model.tables(4)
         subgraphs = self.model.tables(2)
         if len(subgraphs) != 1:
-            raise self._error(f"has {len(subgraphs)} subgraphs, expected 1", "models with control flow (if, while) cannot be converted")
+            raise self._error(
+                f"has {len(subgraphs)} subgraphs, expected 1",
+                "models with control flow (if, while) cannot be converted; of recurrent layers give the Keras file",
+            )
         self.subgraph = subgraphs[0]
         self.signature: Signature | None = None
         self.tensors: dict[int, Tensor] = {}
@@ -151,7 +157,8 @@ class _Reader:
     def _operator_name(self, code: Table) -> str:
         number = max(code.integer(0, "<b"), code.integer(3))
         if number == schema.CUSTOM:
-            return f"CUSTOM:{code.string(1) or 'unnamed'}"
+            name = code.string(1) or "unnamed"
+            return name if self.marks and float_operator(name).marks else f"CUSTOM:{name}"
         return schema.OPERATORS.get(number, f"OPERATOR_{number}")
 
     def _operator(self, graph: Graph, number: int, table: Table, codes: list[str], ready: set[int]) -> Op:

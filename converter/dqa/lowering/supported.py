@@ -18,7 +18,7 @@ def why_not(graph: Graph, op: Op) -> str:
     if activation not in FUSED:
         return f"fused activation {activation}"
     inputs, output = [graph.tensors[index] for index in op.inputs], graph.tensors[op.outputs[0]]
-    for tensor in [*(inputs[:1] if room.weighted else inputs), *(graph.tensors[index] for index in op.outputs)]:
+    for tensor in [*(inputs[:1] if room.weighted or room.marks else inputs), *(graph.tensors[index] for index in op.outputs)]:
         try:
             height, width, channels = tensor.hwc
         except ValueError as error:

@@ -135,8 +135,12 @@ class Operator(ABC):
         return y, y + 1
 
     def accumulates(self, source: Edge) -> bool:
-        """Whether it takes input rows as they come, into int32 sums, before it writes its only row."""
+        """Whether it takes input rows as they come, into what it keeps, before it writes its only row."""
         return False
+
+    def kept_bytes(self, source: Edge, output: Edge) -> int:
+        """Bytes, a multiple of 4, that it keeps from row to row beside the rows of its inputs."""
+        return 4 * output.channels if self.accumulates(source) else 0
 
     def decoded_weights(self) -> int:
         """Weights of an output channel that it decodes ahead of their use, two channels at a time; 0: none."""

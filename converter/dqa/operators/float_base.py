@@ -52,8 +52,8 @@ class FloatWriter(Protocol):
     def integers(self, values: Sequence[Any]) -> int:
         """A constant int32 tensor."""
 
-    def made(self, shape: Sequence[int], dtype: str = "float32") -> int:
-        """A new activation; shape includes the graph's batch of 1."""
+    def made(self, shape: Sequence[int], *, as_it_is: bool = False) -> int:
+        """A new activation; shape includes the graph's batch of 1. as_it_is: a series is no map."""
 
     def made_integers(self, shape: Sequence[int]) -> int:
         """A new activation of whole numbers (int32); shape as the file has it."""
@@ -66,6 +66,9 @@ class FloatWriter(Protocol):
 
     def tensors(self, op: Op) -> list[Tensor]:
         """The graph's tensors of an operator: inputs, then outputs."""
+
+    def inside(self, op: Op, tensors: Sequence[int]) -> None:
+        """Activations of one shape (1, ...) inside of an operator, whose range calibration has to know."""
 
     def builtin(self, kind: str, inputs: Sequence[int], outputs: Sequence[int], options: str = "", version: int = 1, **fields: Any) -> None:
         """An operator; options: class and fields in the schema. Paddings and fused activations are given by name."""
@@ -132,6 +135,8 @@ class FloatOperator:
     """Its output may have any shape of the right size."""
     lowers: ClassVar[bool] = False
     """DQA has an operator for it."""
+    marks: ClassVar[bool] = False
+    """A custom operator of this name is the front end's own; its inputs are x and constants."""
     keeps_sign: ClassVar[bool] = False
     """Without an activation it gives nothing negative where its inputs are not."""
 
@@ -165,10 +170,6 @@ class FloatOperator:
     def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
         """Writes it for LiteRT. Raises ModelError if it cannot be written."""
         raise ModelError(f"layer '{op.name}': the float runner has no operator {op.kind}", hint="leave it out of the study's models")
-
-    def never_negative(self, op: Op) -> bool:
-        """Whether it never gives anything negative."""
-        return self.positive
 
     def turned(self, attrs: Attributes) -> Attributes:
         """The attributes with rows and columns in each other's place, for maps that are turned so; weights (O, H, W, I) are turned too."""

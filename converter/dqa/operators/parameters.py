@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from struct import Struct, pack, unpack_from
+from struct import Struct, calcsize, pack, unpack_from
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from dqa.errors import ProgramError
 from dqa.operators.records import Requantization, WeightEncoding, Window
 from dqa.operators.source import Source
-from dqa.support.arrays import Int8, Int16, UInt8, UInt16
+from dqa.support.arrays import Int8, Int16, Int32, UInt8, UInt16
 
 WINDOW = Struct("<8B")
 WINDOW_BYTES = WINDOW.size
@@ -66,6 +66,11 @@ class Parameters:
         if any(fields):
             raise ProgramError(f"{self.what}: a reserved field is not 0")
 
+    def fields(self, form: str) -> tuple[int, ...]:
+        """Fields that are no offsets, before others."""
+        self.at += calcsize(form)
+        return unpack_from(form, self.data, self.at - calcsize(form))
+
     def offset(self) -> int:
         self.at += 4
         return int(unpack_from("<I", self.data, self.at - 4)[0])
@@ -75,6 +80,9 @@ class Parameters:
 
     def int16(self, shape: tuple[int, ...], name: str) -> Int16:
         return self.source.array(self.offset(), "int16", shape, f"{self.what}: {name}").astype(np.int16)
+
+    def int32(self, shape: tuple[int, ...], name: str) -> Int32:
+        return self.source.array(self.offset(), "int32", shape, f"{self.what}: {name}").astype(np.int32)
 
     def uint8(self, shape: tuple[int, ...], name: str) -> UInt8:
         return self.source.array(self.offset(), "uint8", shape, f"{self.what}: {name}").astype(np.uint8)

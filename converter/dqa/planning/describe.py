@@ -16,7 +16,6 @@ from dqa.program import (
     row_bytes,
     value_ring,
 )
-from dqa.program.rows import accumulates
 from dqa.program.scratch import INPUT_STATE_BYTES, STATE_BYTES, decoded_bytes, own_rows_bytes
 from dqa.quantization.loss import EdgeLoss
 from dqa.support.limits import MAX_EXTRA_BITS
@@ -172,9 +171,7 @@ class _Reading:
 def _operator(program: Program, op: Operator) -> PlanOperator:
     output = program.edges[op.output]
     source = program.edges[op.inputs[0]]
-    base = STATE_BYTES + INPUT_STATE_BYTES * len(op.inputs)
-    if accumulates(op, source):
-        base += 4 * output.channels
+    base = STATE_BYTES + INPUT_STATE_BYTES * len(op.inputs) + op.kept_bytes(source, output)
     return PlanOperator(op.name, base, align(output.row_values), work_of(program, op), decoded_bytes(op))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dqa.operators.base import Operator
 from dqa.operators.records import Edge, Storage
 from dqa.program.maps import align
-from dqa.program.rows import accumulates, input_view
+from dqa.program.rows import input_view
 
 STATE_BYTES = 16
 INPUT_STATE_BYTES = 8
@@ -20,12 +20,12 @@ def own_rows_bytes(op: Operator, source: Edge, output: Edge) -> int:
 
 
 def scratch_bytes(edges: Sequence[Edge], op: Operator) -> int:
-    """Bytes that `op` keeps through its phase: state, rings of its own, rows of padding, accumulators."""
+    """Bytes that `op` keeps through its phase: state, rings of its own, rows of padding, what it keeps from row to row."""
     output = edges[op.output]
     total = STATE_BYTES + INPUT_STATE_BYTES * len(op.inputs)
     for source in (edges[number] for number in op.inputs):
         total += own_rows_bytes(op, source, output)
-    return total + (4 * output.channels if accumulates(op, edges[op.inputs[0]]) else 0)
+    return total + op.kept_bytes(edges[op.inputs[0]], output)
 
 
 def decoded_bytes(op: Operator) -> int:

@@ -24,7 +24,6 @@ TYPES = {
     "uint8": schema.TensorType.UINT8,
     "int32": schema.TensorType.INT32,
     "float32": schema.TensorType.FLOAT32,
-    "bool": schema.TensorType.BOOL,
 }
 
 

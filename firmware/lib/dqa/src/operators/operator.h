@@ -106,9 +106,11 @@ struct dqa_operator {
   struct dqa_span (*span)(const struct dqa_op *op, uint32_t input, uint32_t y);
   /* Rows of an input's ring; NULL: those of the window (1 without one). */
   uint32_t (*ring_rows)(const struct dqa_op *op);
-  /* NULL, or: takes input row y (0, 1, ... all in order); acc holds an int32 per output channel, begun at row 0. The
-   * output has one row. */
+  /* NULL, or: where the output has one row, takes input row y (0, 1, ... all in order); acc holds an int32 per output
+   * channel, or what `kept_bytes` says, begun at row 0. */
   void (*accumulate)(const struct dqa_op *op, uint32_t y, const int8_t *row, int32_t *acc);
+  /* NULL, or bytes, a multiple of 4, that it keeps from row to row, at dqa_accumulators_of. */
+  uint32_t (*kept_bytes)(const struct dqa_op *op);
   /* Writes output row y from the rows of dqa_ring_of, or from acc if it accumulates (else NULL). */
   void (*row)(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out);
   /* NULL, or: bytes of the room of a block of op->block > 0, 0 if it may have none. */
@@ -123,7 +125,8 @@ static inline const struct dqa_coder *dqa_coder_of(const dqa_model *model) {
 
 /* Whether it takes input rows as they come, into sums. */
 static inline bool dqa_accumulates(const struct dqa_op *op) {
-  return op->methods->accumulate != NULL && !(op->input.height == 1 && op->methods->traits & DQA_ONE_ROW_AT_ONCE);
+  return op->methods->accumulate != NULL && op->output.height == 1 &&
+         !(op->input.height == 1 && op->methods->traits & DQA_ONE_ROW_AT_ONCE);
 }
 
 /* The rows of an input that output row y needs, all of an input that is accumulated; neither end decreases with y. */
@@ -143,6 +146,10 @@ static inline struct dqa_range dqa_window_inside(uint32_t kernel, uint32_t strid
 /* What it needs while it writes a row: room for the weights of two output channels that it decodes ahead of their use,
  * or for its block; only in a run. */
 int8_t *dqa_room_of(const struct dqa_op *op);
+
+/* What it keeps from row to row: the sums of an operator that accumulates, an int32 per output channel, or what
+ * kept_bytes says; only in a run. */
+int32_t *dqa_accumulators_of(const struct dqa_op *op);
 
 /* The rows of an input; only in a run. */
 void dqa_ring_of(const struct dqa_op *op, uint32_t input, struct dqa_ring *ring);

@@ -3,9 +3,16 @@
 /* dqa: what an operator keeps through its phase, and where its input rows are. */
 #include "scratch.h"
 
-/* The state, then for each input its ring and its row of padding, then the sums. */
+/* The state, then for each input its ring and its row of padding, then what it keeps. */
 static uint32_t state_bytes(uint32_t input_count) {
   return (uint32_t)(sizeof(struct dqa_op_state) + input_count * sizeof(struct dqa_input_state));
+}
+
+static uint32_t kept_bytes(const struct dqa_op *op) {
+  if (op->methods->kept_bytes != NULL) {
+    return op->methods->kept_bytes(op);
+  }
+  return dqa_accumulates(op) ? 4u * op->output.channels : 0;
 }
 
 uint32_t dqa_scratch_bytes(const struct dqa_op *op) {
@@ -17,7 +24,7 @@ uint32_t dqa_scratch_bytes(const struct dqa_op *op) {
     dqa_view_of(op, &input, &view);
     bytes += dqa_view_ring_bytes(&view) + dqa_view_padding_bytes(&view);
   }
-  return bytes + (dqa_accumulates(op) ? 4u * op->output.channels : 0);
+  return bytes + kept_bytes(op);
 }
 
 static uint32_t packed_row_bytes(const struct dqa_op *op) {
@@ -38,7 +45,7 @@ uint32_t dqa_transient_bytes(const struct dqa_op *op) {
 int8_t *dqa_room_of(const struct dqa_op *op) { return dqa_transient_at(op->memory, op->number) + packed_row_bytes(op); }
 
 int32_t *dqa_accumulators_of(const struct dqa_op *op) {
-  return (int32_t *)(void *)(dqa_scratch_at(op->memory, op->number) + op->scratch_bytes - 4u * op->output.channels);
+  return (int32_t *)(void *)(dqa_scratch_at(op->memory, op->number) + op->scratch_bytes - kept_bytes(op));
 }
 
 void dqa_source_of(const struct dqa_op *op, uint32_t input, struct dqa_source *source) {

@@ -34,9 +34,6 @@ static inline struct dqa_input_state *dqa_input_state_of(const struct dqa_memory
   return (struct dqa_input_state *)(void *)(dqa_state_of(memory, number) + 1) + input;
 }
 
-/* The sums of an operator that accumulates: an int32 per output channel. */
-int32_t *dqa_accumulators_of(const struct dqa_op *op);
-
 /* An input of an operator in a run. */
 struct dqa_source {
   struct dqa_edge edge;
