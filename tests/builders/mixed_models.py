@@ -25,7 +25,14 @@ def transpose_conv(net: Net, x: int, out: int, weights: int | None = None) -> in
     return net.op("TRANSPOSE_CONV", inputs, size, options("TransposeConvOptions", padding=0, strideW=2, strideH=2))
 
 
+def difference(net: Net, a: int, b: int) -> int:
+    """Its square."""
+    shape = np.broadcast_shapes(net.shape(a), net.shape(b))
+    return net.op("SQUARED_DIFFERENCE", [a, b], shape, options("SquaredDifferenceOptions"))
+
+
 def maximum(net: Net, a: int, b: int) -> int:
+    """b has one channel, which DQA does not repeat here."""
     return net.op("MAXIMUM", [a, b], net.shape(a), options("MaximumMinimumOptions"))
 
 
@@ -46,32 +53,32 @@ def gates() -> bytes:
     """Groups and builtins in turn, a skip past a builtin from group to group, three builtins of which two follow each other."""
     net = Net(1, 8, 8, 3)
     a = net.conv(net.input, 8, padding="SAME", activation="RELU")
-    b = net.conv(net.input, 8, padding="SAME", activation="RELU6")
+    b = net.conv(net.input, 1, padding="SAME", activation="RELU6")
     c = net.conv(transpose_conv(net, maximum(net, a, b), 6), 8, stride=2, padding="SAME", activation="RELU")
     total = net.binary("ADD", c, a)
     gate = net.reshape(net.unary("LOGISTIC", mean(net, total)), 1, 1, 1, 8)
-    return net.build(net.dense(net.conv(net.binary("MUL", total, gate), 4), 10))
+    return net.build(net.dense(net.conv(difference(net, total, gate), 4), 10))
 
 
 def builtin_first_and_last() -> bytes:
     """The model's input and output are a builtin's."""
     net = Net(1, 6, 6, 2)
-    a = net.binary("MUL", net.input, net.input)
-    return net.build(net.binary("SUB", net.conv(a, 2, padding="SAME"), net.input))
+    a = difference(net, net.input, net.weights(2))
+    return net.build(difference(net, net.conv(a, 2, padding="SAME"), net.input))
 
 
 def softmax_before() -> bytes:
     """A builtin reads a softmax, whose output has one format only."""
     net = Net(1, 6, 6, 3)
     gate = softmax(net, net.conv(net.input, 5))
-    return net.build(net.conv(net.binary("MUL", gate, net.conv(net.input, 5)), 4))
+    return net.build(net.conv(difference(net, gate, net.conv(net.input, 5)), 4))
 
 
 def shared_scale() -> bytes:
     """MAXIMUM wants one scale for two inputs, of which one has a fused activation that the other's range does not clamp to."""
     net = Net(1, 6, 6, 3)
     clamped = net.conv(net.input, 4, activation="RELU6")
-    wide = net.conv(net.input, 4)
+    wide = net.conv(net.input, 1)
     return net.build(net.conv(maximum(net, clamped, wide), 3))
 
 
@@ -79,8 +86,8 @@ def concatenated() -> bytes:
     """A DQA concatenation of what two builtins and a convolution give, each with its own scale."""
     net = Net(1, 4, 4, 3)
     x = net.conv(net.input, 4, padding="SAME", activation="RELU")
-    square = net.binary("MUL", x, x)
-    fourth = net.binary("MUL", square, x)
+    square = difference(net, x, net.weights(4))
+    fourth = difference(net, square, x)
     both = concatenation(net, square, net.conv(x, 2, padding="SAME"), fourth)
     return net.build(net.conv(both, 3), net.conv(square, 2))
 
@@ -90,7 +97,7 @@ def pooled() -> bytes:
     net = Net(1, 8, 8, 3)
     x = net.conv(net.input, 4, padding="SAME", activation="RELU")
     pool = options("Pool2DOptions", padding=1, strideH=2, strideW=2, filterHeight=2, filterWidth=2)
-    y = net.op("MAX_POOL_2D", [net.binary("MUL", x, x)], (1, 4, 4, 4), pool)
+    y = net.op("MAX_POOL_2D", [difference(net, x, net.weights(4))], (1, 4, 4, 4), pool)
     return net.build(transpose_conv(net, net.pad(y, [[0, 0], [1, 1], [1, 1], [0, 0]]), 2))
 
 

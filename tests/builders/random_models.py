@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from builders.mixed_models import concatenation, maximum, mean, softmax
+from builders.mixed_models import concatenation, difference, mean, softmax
 from dqa import ConvertConfig, DqaError, convert
 from dqa.calibration import float_outputs
 from dqa.data.dataset import load
@@ -165,7 +165,7 @@ class _Random:
         for _ in range(random.integers(1, 5)):
             x = self._maps(x) if len(shape) == 3 else self._vectors(x)
         if mixed:
-            x = maximum(self.net, x, self.net.unary("TANH", x))
+            x = difference(self.net, x, self.net.weights(self.net.shape(x)[-1]))
         return self.net.build(*self._head(x)), shape
 
     def _vectors(self, x: int) -> int:

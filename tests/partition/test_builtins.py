@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from builders.cli import Shell
-from builders.mixed_models import NETWORKS, SCALE, convert_bytes, gates, pooled
+from builders.mixed_models import NETWORKS, SCALE, convert_bytes, difference, gates, pooled
 from dqa import ConvertConfig, convert
 from dqa.engine.tflm_host import TflmModel
 from dqa.errors import InputError, ModelError, ProgramError, RecipeError, ToolError
@@ -55,7 +55,7 @@ def test_groups_and_builtins_together_compute_what_the_float_model_does(network:
 @pytest.mark.parametrize(("dtype", "low"), [("int8", -128), ("float32", 0.0)])
 def test_the_input_may_be_of_any_type_though_a_builtin_reads_it(dtype: str, low: float, tmp_path: Path) -> None:
     net = Net(1, 6, 6, 2)
-    network = net.build(net.conv(net.binary("MUL", net.input, net.input), 3))
+    network = net.build(net.conv(difference(net, net.input, net.weights(2)), 3))
     random = np.random.default_rng(0)
     x = random.integers(-128, 128, (32, 6, 6, 2)).astype(np.int8) if dtype == "int8" else random.random((32, 6, 6, 2), np.float32)
     scale, zero = ((0.5, 0.25), (3.0, -100.0)) if dtype == "int8" else ((1.0,), (0.0,))
@@ -98,13 +98,13 @@ def test_evaluate_runs_it_in_tensorflow_lite_micro_and_compares_with_nobody(dqa:
 def test_what_runs_programs_alone_refuses_it(arguments: tuple[str, ...], dqa: Shell, mixed: Path) -> None:
     command, *rest = (str(mixed.parent / word) if word == "x.npz" else word for word in arguments)
     done = dqa.refuses(command, mixed, *rest, "-q")
-    assert "MAXIMUM, MUL, TRANSPOSE_CONV" in done.err
+    assert "MAXIMUM, SQUARED_DIFFERENCE, TRANSPOSE_CONV" in done.err
     assert "--target tflm-host" in done.err
 
 
 def test_the_report_says_what_was_left_and_why(mixed: Path) -> None:
     report = json.loads((mixed / "report.json").read_text())
-    assert [row["kind"] for row in report["builtins"]] == ["MAXIMUM", "TRANSPOSE_CONV", "MUL"]
+    assert [row["kind"] for row in report["builtins"]] == ["MAXIMUM", "TRANSPOSE_CONV", "SQUARED_DIFFERENCE"]
     assert all(row["reason"] for row in report["builtins"])
     assert report["runtimes"] == ["tflm"]
     edges = {row["name"] for row in report["edges"]}
@@ -171,7 +171,7 @@ def test_nothing_of_an_earlier_conversion_stays(tmp_path: Path) -> None:
 
 
 def no_int8(net: Net) -> int:
-    return net.unary("FLOOR", net.conv(net.input, 4))
+    return net.unary("LOG_SOFTMAX", net.conv(net.input, 4))
 
 
 def whole_numbers(net: Net) -> int:
@@ -181,7 +181,7 @@ def whole_numbers(net: Net) -> int:
     return net.op("CAST", [place], shape, options("CastOptions", inDataType=2, outDataType=0))
 
 
-@pytest.mark.parametrize(("network", "layer"), [(no_int8, r"'floor' \(FLOOR\)"), (whole_numbers, r"'arg_max' \(ARG_MAX\)")])
+@pytest.mark.parametrize(("network", "layer"), [(no_int8, r"'log_softmax' \(LOG_SOFTMAX\)"), (whole_numbers, r"'arg_max' \(ARG_MAX\)")])
 def test_an_operator_that_nobody_can_convert_is_named(network: Callable[[Net], int], layer: str, tmp_path: Path) -> None:
     net = Net(1, 6, 6, 3)
     with pytest.raises(ModelError, match=layer) as caught:
@@ -193,7 +193,7 @@ def test_an_operator_that_nobody_can_convert_is_named(network: Callable[[Net], i
 
 def test_without_the_quantizer_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_quantizer", None)
-    with pytest.raises(ToolError, match="MUL") as caught:
+    with pytest.raises(ToolError, match="SQUARED_DIFFERENCE") as caught:
         convert_bytes(pooled(), tmp_path)
     assert "dqa-convert[builtins]" in caught.value.hint
 
@@ -203,4 +203,4 @@ def test_a_model_of_more_ends_than_a_group_may_have_is_refused(tmp_path: Path) -
     x = net.conv(net.input, 4, kernel=1)
     branches = [net.conv(x, 2, kernel=1) for _ in range(9)]
     with pytest.raises(InputError, match="9 outputs"):
-        convert_bytes(net.build(*(net.binary("MUL", y, y) for y in branches)), tmp_path)
+        convert_bytes(net.build(*(difference(net, y, net.weights(2)) for y in branches)), tmp_path)

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from builders.graphs import read_graph
-from builders.mixed_models import concatenation, maximum, softmax
+from builders.mixed_models import concatenation, difference, softmax
 from dqa.graph import Graph, Op, Tensor
 from dqa.partition.copies import CopiedGraph
 from dqa.partition.partition import builtins, groups, joined
 from dqa.quantization.calibrated import BorderFormat
 from tflite_builder import Net, options
 
-BUILTIN, RUN = "MAXIMUM", "ADD"
+BUILTIN, RUN = "SQUARED_DIFFERENCE", "ADD"
 
 
 def random_graph(seed: int) -> Graph:
-    """ADDs, which DQA runs, and MAXIMUMs, which it does not, of random earlier results."""
+    """ADDs, which DQA runs, and SQUARED_DIFFERENCEs, which it does not, of random earlier results."""
     random = np.random.default_rng(seed)
     tensors = {t: Tensor(t, f"t{t}", (1, 2, 2, 3)) for t in range(40)}
     ops = []
@@ -92,7 +92,7 @@ def test_a_copy_follows_an_activation_that_the_given_range_does_not_clamp_to(
     net = Net(1, 6, 6, 3)
     x = net.conv(net.input, 4, activation=activation)
     other = net.conv(net.input, 4)
-    copied = separated(net.build(maximum(net, x, other)), given(net, (x, scale, zero), (other, 0.1, 0.0)))
+    copied = separated(net.build(difference(net, x, other)), given(net, (x, scale, zero), (other, 0.1, 0.0)))
     assert len(copied.origin) == copies
     if copies:
         producer = copied.graph.producer(x)
@@ -106,23 +106,23 @@ def test_softmax_keeps_its_own_format() -> None:
     net = Net(1, 6, 6, 3)
     x, other = softmax(net, net.conv(net.input, 4)), net.conv(net.input, 4)
     formats = given(net, (x, 1 / 256, -128.0), (other, 0.1, 0.0))
-    assert list(separated(net.build(maximum(net, x, other)), formats).origin.values()) == [x]
+    assert list(separated(net.build(difference(net, x, other)), formats).origin.values()) == [x]
 
 
 @pytest.mark.parametrize(("scale", "copies"), [(0.1, 0), (0.2, 1)])
 def test_two_builtins_with_a_pool_between_share_a_format_only_if_it_is_the_same(scale: float, copies: int) -> None:
     net = Net(1, 4, 4, 3)
-    x = maximum(net, net.input, net.input)
+    x = difference(net, net.input, net.input)
     pool = net.op(
         "MAX_POOL_2D", [x], (1, 2, 2, 3), options("Pool2DOptions", padding=1, strideH=2, strideW=2, filterHeight=2, filterWidth=2)
     )
-    copied = separated(net.build(maximum(net, pool, pool)), given(net, (x, 0.1, 3.0), (pool, scale, 3.0)))
+    copied = separated(net.build(difference(net, pool, pool)), given(net, (x, 0.1, 3.0), (pool, scale, 3.0)))
     assert len(copied.origin) == copies
 
 
 def test_what_a_concatenation_joins_keeps_its_own_format() -> None:
     net = Net(1, 4, 4, 3)
-    parts = [maximum(net, net.input, net.input), maximum(net, net.input, net.input)]
+    parts = [difference(net, net.input, net.input), difference(net, net.input, net.input)]
     joint = concatenation(net, *parts)
     formats = given(net, (parts[0], 0.1, 0.0), (parts[1], 0.2, 0.0))
     assert sorted(separated(net.build(net.conv(joint, 2)), formats).origin.values()) == parts
@@ -130,7 +130,7 @@ def test_what_a_concatenation_joins_keeps_its_own_format() -> None:
 
 def test_the_graph_that_is_given_stays_as_it_is() -> None:
     net = Net(1, 4, 4, 3)
-    graph = read_graph(net.build(maximum(net, net.input, net.input)), "test")
+    graph = read_graph(net.build(difference(net, net.input, net.input)), "test")
     before = repr(graph)
     copied = CopiedGraph(graph)
     copied.free_inputs()

@@ -57,9 +57,9 @@ class _Writer:
     def integers(self, values: Sequence[Any]) -> int:
         return self.constant(np.asarray(values, np.int32))
 
-    def made(self, shape: Sequence[int], *, as_it_is: bool = False) -> int:
+    def made(self, shape: Sequence[int], dtype: str = "float32", *, as_it_is: bool = False) -> int:
         """A new activation; shape includes the graph's batch of 1. as_it_is: a series is no map."""
-        return self.model.tensor("activation", [self.batch, *shape[1:]] if as_it_is else self._in_file(shape), "float32")
+        return self.model.tensor("activation", [self.batch, *shape[1:]] if as_it_is else self._in_file(shape), dtype)
 
     def made_integers(self, shape: Sequence[int]) -> int:
         """A new activation of whole numbers, batch first."""

@@ -28,6 +28,7 @@ def notes_of(request: Request, decisions: Decisions, measured: Measured | None) 
 
 
 def _of_data(request: Request, decisions: Decisions) -> Iterator[str]:
+    yield from request.model.notes
     if (quantized := request.model.quantized) is not None:
         yield "the file is quantized: float is what its integers stand for, and may be less than the network they were made from"
         if (integers := quantized.entries.get(request.model.graph.inputs[0])) and not request.stand_in:

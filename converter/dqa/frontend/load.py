@@ -10,6 +10,7 @@ import numpy as np
 
 from dqa.errors import ModelError, ToolError
 from dqa.frontend.dequantize import Quantized, dequantize, is_quantized
+from dqa.frontend.exported import LAYOUT, TOOLS, to_tflite
 from dqa.frontend.limits import CONVERT_SECONDS, MAX_MODEL_BYTES, PROBE_SECONDS
 from dqa.frontend.model import FloatModel
 from dqa.frontend.names import name_ends, unique_names
@@ -22,14 +23,14 @@ from dqa.support import processes
 from dqa.support.limits import MAX_DIMENSION
 from dqa.tflite.flatbuffer import FlatbufferError
 
-FORMATS = "dqa reads .h5 and .keras files, SavedModel directories and .tflite files"
-_SUFFIXES = {".h5": "h5", ".hdf5": "h5", ".keras": "keras", ".tflite": "tflite"}
+FORMATS = "dqa reads .h5 and .keras files, SavedModel directories, .tflite, .onnx and .pt2 files"
+_SUFFIXES = {".h5": "h5", ".hdf5": "h5", ".keras": "keras", ".tflite": "tflite", ".onnx": "onnx", ".pt2": "pt2"}
 _SIGNATURES = {"h5": b"\x89HDF\r\n\x1a\n", "keras": b"PK\x03\x04"}
 _NAMES = {"h5": "an HDF5 file", "keras": "a .keras archive", "tflite": "a TensorFlow Lite model"}
 
 
 def load_model(path: Path) -> FloatModel:
-    """Reads a model: Keras .h5 or .keras, SavedModel directory, or .tflite; one that is quantized is read as the float
+    """Reads a model: Keras .h5 or .keras, SavedModel directory, .tflite, .onnx or .pt2; one that is quantized is read as the float
     network that it stands for. No code of the file is run.
 
     Raises ModelError, naming the file, for anything that cannot be converted; ToolError if TensorFlow is needed and missing.
@@ -41,7 +42,9 @@ def load_model(path: Path) -> FloatModel:
         names: dict[str, list[str]] = {}
         marks = kind in ("h5", "keras")
         quantized: Quantized | None = None
-        if kind == "tflite":
+        if kind in TOOLS:
+            data = to_tflite(kind, path, name, workdir)
+        elif kind == "tflite":
             data = path.read_bytes()
             if (before := _marked(data, name)) is not None:
                 data, marks = before, True
@@ -60,7 +63,7 @@ def load_model(path: Path) -> FloatModel:
         data = runnable(data, graph, name)
         if not names and signature is not None:
             names = {"inputs": list(signature.inputs), "outputs": list(signature.outputs)}
-        if kind == "tflite":
+        if kind == "tflite" or kind in TOOLS:
             _probe(data, name, workdir)
     with np.errstate(over="ignore"):
         simplify(graph)
@@ -70,7 +73,8 @@ def load_model(path: Path) -> FloatModel:
     unique_names(graph, names.get("layers", ()), names.get("outputs", ()))
     name_ends(graph, names.get("inputs", ()), names.get("outputs", ()))
     _check_shapes(graph, name)
-    return FloatModel(data, graph, name, _sha256(path), quantized)
+    turned = kind in TOOLS and len(graph.tensors[graph.inputs[0]].shape) > 2
+    return FloatModel(data, graph, name, _sha256(path), quantized, (LAYOUT,) if turned else ())
 
 
 def _is_quantized(data: bytes, name: str) -> bool:
@@ -140,6 +144,8 @@ def model_kind(path: Path) -> str:
         content = "tflite"
     if kind is None and content is None:
         raise ModelError(f"{name}: is not a model file", hint=FORMATS)
+    if kind in TOOLS:
+        return kind or ""
     if kind is not None and kind != content:
         what = f"it is {_NAMES[content]}" if content else "its content is something else"
         raise ModelError(f"{name}: is not {_NAMES[kind]}: {what}", hint="save or download the model again, with the right name")

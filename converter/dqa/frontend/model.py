@@ -17,6 +17,7 @@ class FloatModel:
     source  the path it was read from, as given
     sha256  of the file (of a SavedModel directory: of its files' names and bytes)
     quantized  what a quantized file said of its activations; None: the file is a float network
+    notes  what a user should know of how it was read
     """
 
     tflite: bytes
@@ -24,6 +25,7 @@ class FloatModel:
     source: str
     sha256: str
     quantized: Quantized | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def input(self) -> Tensor:

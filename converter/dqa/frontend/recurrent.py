@@ -77,8 +77,8 @@ class _Steps:
         self.model.buffers.append(schema.BufferT(data=np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)))
         return self._tensor(data.shape, data.dtype.name, len(self.model.buffers) - 1)
 
-    def made(self, shape: Sequence[int], *, as_it_is: bool = False) -> int:
-        return self._tensor(shape, "float32")
+    def made(self, shape: Sequence[int], dtype: str = "float32", *, as_it_is: bool = False) -> int:
+        return self._tensor(shape, dtype)
 
     def made_integers(self, shape: Sequence[int]) -> int:
         return self._tensor(shape, "int32")

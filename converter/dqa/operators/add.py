@@ -1,4 +1,4 @@
-"""ADD: the sum of two maps of one shape, each with its own scales."""
+"""ADD: the sum or the difference of two maps, each with its own scales."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Self
 import numpy as np
 
 from dqa.operators import arithmetic
-from dqa.operators.base import Grower, Operator, check_array, require
+from dqa.operators.base import Grower, check_array
 from dqa.operators.binary import FloatBinary
+from dqa.operators.broadcast import Broadcasting, check_shapes, grow_operand, grown_shape
 from dqa.operators.float_base import Lowering
-from dqa.operators.lut import Lut
-from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters, offset, requantization_bytes
 from dqa.operators.records import Edge, Requantization
 from dqa.operators.requantize import ADD_SUM, check_requantization, finish
@@ -21,7 +20,7 @@ from dqa.support.arrays import Float32, Int8, Int16
 
 
 @dataclass(frozen=True, eq=False)
-class Add(Operator):
+class Add(Broadcasting):
     """weights_a, weights_b int16 (C,): the scales of the two inputs relative to the sum."""
 
     weights_a: Int16
@@ -29,8 +28,6 @@ class Add(Operator):
     requantization: Requantization
 
     parameter_bytes = 8 + REQUANTIZATION_BYTES
-    input_count = 2
-    works_on_input = True
 
     @classmethod
     def read(cls, name: str, inputs: tuple[int, ...], output: int, parameters: Parameters, source: Edge, target: Edge) -> Self:
@@ -43,7 +40,7 @@ class Add(Operator):
         return weights + requantization_bytes(constants, self.requantization)
 
     def check(self, inputs: Sequence[Edge], output: Edge) -> None:
-        require(inputs[0].shape == inputs[1].shape == output.shape, "the shapes differ")
+        check_shapes(inputs, output)
         check_array(self.weights_a, np.int16, (output.channels,), "weights_a")
         check_array(self.weights_b, np.int16, (output.channels,), "weights_b")
         check_requantization(self.requantization, output.channels, ADD_SUM)
@@ -54,13 +51,13 @@ class Add(Operator):
 
     @classmethod
     def grow(cls, grower: Grower, source: int) -> int:
-        return cls.grow_as(grower, source, Lut.grow(grower, source))
+        return cls.grow_as(grower, source, grow_operand(grower, source))
 
     @classmethod
     def grow_as(cls, grower: Grower, source: int, other: int) -> int:
-        """The sum of two edges of one shape."""
-        out = grower.edge(grower.shape(source))
-        a, b = (grower.rng.integers(-(2**15), 2**15, grower.shape(source)[2]).astype(np.int16) for _ in range(2))
+        """The sum of two edges."""
+        out = grower.edge(grown_shape(grower, source, other))
+        a, b = (grower.rng.integers(-(2**15), 2**15, grower.shape(out)[2]).astype(np.int16) for _ in range(2))
         inputs = (source, other) if grower.rng.random() < 0.5 else (other, source)
         grower.ops.append(cls("add", inputs, out, a, b, grower.requantization(out, 64.0 * 2**15)))
         return out
@@ -75,18 +72,31 @@ class FloatAdd(FloatBinary):
     def slopes(self, a: Float32, b: Float32, gradient: Float32) -> tuple[Float32, Float32]:
         return gradient, gradient
 
-    def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
-        shapes = {tensor.hwc for tensor in (*inputs, output)}
-        return "a broadcast or constant addend" if len(shapes) != 1 or any(tensor.is_constant for tensor in inputs) else ""
+    def lower(self, given: Lowering) -> Add:
+        return _lowered(given, 1)
+
+
+class FloatSub(FloatBinary):
+    lowers = fuses = True
+
+    def of(self, a: Float32, b: Float32) -> Float32:
+        return a - b
+
+    def slopes(self, a: Float32, b: Float32, gradient: Float32) -> tuple[Float32, Float32]:
+        return gradient, -gradient
 
     def lower(self, given: Lowering) -> Add:
-        a, b, target = given.sources[0], given.sources[-1], given.target
-        weights_a, weights_b, requantization = arithmetic.add(
-            a.scales, a.zero_points, b.scales, b.zero_points, target.scales, target.rounded_by_writer
-        )
-        inputs = given.inputs if len(given.inputs) == 2 else given.inputs * 2
-        return Add(given.op.name, inputs, given.output, weights_a, weights_b, requantization)
+        return _lowered(given, -1)
+
+
+def _lowered(given: Lowering, sign: int) -> Add:
+    """a + sign * b."""
+    (a, b), target = given.sources, given.target
+    weights_a, weights_b, requantization = arithmetic.add(
+        a.scales, a.zero_points, sign * b.scales, b.zero_points, target.scales, target.rounded_by_writer
+    )
+    return Add(given.op.name, given.inputs, given.output, weights_a, weights_b, requantization)
 
 
 PROGRAM = Add
-FLOATS = (FloatAdd("ADD"),)
+FLOATS = (FloatAdd("ADD"), FloatSub("SUB"))

@@ -7,7 +7,10 @@ import numpy as np
 from dqa.operators.float_base import Folded, Format
 from dqa.operators.multiplier import MAX_FACTOR, requantization
 from dqa.operators.records import Requantization
-from dqa.support.arrays import Bool, Float64, Int16, Int32, UInt8
+from dqa.support.arrays import Bool, Float32, Float64, Int16, Int32, UInt8
+
+MUL_UNITS = 32
+"""Parts of a step in which a MUL sees its inputs, so that the product of two steps has a factor that the requantization can express."""
 
 
 def requantize(bias: Float64, factor: Float64, floored: Bool) -> Requantization:
@@ -39,18 +42,42 @@ def finest_useful(accumulator_scales: Float64) -> Float64:
     return accumulator_scales / (MAX_FACTOR * (1 - 1e-9))
 
 
+def weights(ratio_a: Float64, ratio_b: Float64) -> tuple[Int16, Int16, Float64]:
+    """Two factors as int16 numbers with 15 bits of precision, and their unit: factor = number / unit."""
+    # A unit above 2^30 would need a bias past int32.
+    unit = 32767.0 / np.maximum(np.maximum(np.abs(ratio_a), np.abs(ratio_b)), 1e-9)
+    # Below 1 / MAX_FACTOR a single step of an input leaves the output's range: it saturates.
+    unit = np.clip(unit, (1 + 1e-9) / MAX_FACTOR, 2.0**30)
+    weights_a, weights_b = (np.clip(np.rint(ratio * unit), -32767.0, 32767.0).astype(np.int16) for ratio in (ratio_a, ratio_b))
+    return weights_a, weights_b, unit
+
+
 def add(
     scales_a: Float64, zeros_a: Float64, scales_b: Float64, zeros_b: Float64, output_scales: Float64, floored: Bool
 ) -> tuple[Int16, Int16, Requantization]:
-    """weights_a, weights_b and requantization of an ADD: both inputs in steps of the output, 15 bits of precision."""
-    ratio_a, ratio_b = scales_a / output_scales, scales_b / output_scales
-    # A unit above 2^30 would need a bias past int32.
-    unit = 32767.0 / np.maximum(np.maximum(ratio_a, ratio_b), 1e-9)
-    # Below 1 / MAX_FACTOR a single step of an input leaves the output's range: it saturates.
-    unit = np.clip(unit, (1 + 1e-9) / MAX_FACTOR, 2.0**30)
-    weights_a, weights_b = (np.minimum(np.rint(ratio * unit), 32767.0) for ratio in (ratio_a, ratio_b))
-    bias = -(weights_a * zeros_a + weights_b * zeros_b)
-    return weights_a.astype(np.int16), weights_b.astype(np.int16), requantize(bias, 1.0 / unit, floored)
+    """weights_a, weights_b and requantization of an ADD: both inputs in steps of the output.
+
+    Scales below 0 subtract. An input of one channel serves all.
+    """
+    weights_a, weights_b, unit = weights(scales_a / output_scales, scales_b / output_scales)
+    return weights_a, weights_b, requantize(-(weights_a * zeros_a + weights_b * zeros_b), 1.0 / unit, floored)
+
+
+def prelu(scales: Float64, slopes: Float32, output_scales: Float64, floored: Bool) -> tuple[Int16, Int16, Requantization]:
+    """Weights above and below 0, and requantization of a PRELU."""
+    ratio = scales / output_scales
+    above, below, unit = weights(ratio, ratio * slopes)
+    return above, below, requantize(np.zeros_like(ratio), 1.0 / unit, floored)
+
+
+def multiply(
+    scales_a: Float64, zeros_a: Float64, scales_b: Float64, zeros_b: Float64, output_scales: Float64, floored: Bool
+) -> tuple[Int16, Int16, Requantization]:
+    """zeros_a, zeros_b and requantization of a MUL. An input of one channel serves all."""
+    factor = scales_a * scales_b / output_scales / MUL_UNITS**2
+    units_a, units_b = (np.broadcast_to(np.rint(zeros * MUL_UNITS), factor.shape).astype(np.int16) for zeros in (zeros_a, zeros_b))
+    # Beyond the largest factor a product of single steps leaves the output's range: it saturates.
+    return units_a, units_b, requantize(np.zeros_like(factor), np.minimum(factor, coarsest(np.ones(1))), floored)
 
 
 def average(scales: Float64, zeros: Float64, output_scales: Float64, count: int, floored: Bool) -> Requantization:

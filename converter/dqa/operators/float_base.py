@@ -52,7 +52,7 @@ class FloatWriter(Protocol):
     def integers(self, values: Sequence[Any]) -> int:
         """A constant int32 tensor."""
 
-    def made(self, shape: Sequence[int], *, as_it_is: bool = False) -> int:
+    def made(self, shape: Sequence[int], dtype: str = "float32", *, as_it_is: bool = False) -> int:
         """A new activation; shape includes the graph's batch of 1. as_it_is: a series is no map."""
 
     def made_integers(self, shape: Sequence[int]) -> int:
@@ -170,6 +170,10 @@ class FloatOperator:
     def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
         """Writes it for LiteRT. Raises ModelError if it cannot be written."""
         raise ModelError(f"layer '{op.name}': the float runner has no operator {op.kind}", hint="leave it out of the study's models")
+
+    def never_negative(self, op: Op) -> bool:
+        """Whether it never gives anything negative."""
+        return self.positive
 
     def turned(self, attrs: Attributes) -> Attributes:
         """The attributes with rows and columns in each other's place, for maps that are turned so; weights (O, H, W, I) are turned too."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,9 +15,10 @@ from dqa.operators.functions import CLAMPS, UNARY, unary
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import Constants, Parameters, offset
 from dqa.operators.records import Edge
-from dqa.support.arrays import Float32, Int8
+from dqa.support.arrays import Float32, Float64, Floating, Int8
 
-_STEP = 1e-5
+STEP = 1e-5
+"""Of x, for slopes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,16 @@ class Lut(Operator):
         return out
 
 
+def table_of(given: Lowering, function: Callable[[Float64], Floating]) -> Lut:
+    """The LUT of a function; where it is not defined, 0."""
+    source, target = given.sources[0], given.target
+    real = (np.arange(-128, 128) - source.zero_points[0]) * source.scales[0]
+    result = function(real) / target.scales[0]
+    result = np.where(np.isnan(result), 0.0, result) + target.zero_points[0]
+    table = np.clip(np.rint(result), target.low, target.high).astype(np.int8)
+    return Lut(given.op.name, given.inputs, given.output, table)
+
+
 class FloatFunction(FloatOperator):
     """A function of one real number; attributes: its option, if it has one."""
 
@@ -85,8 +96,8 @@ class FloatFunction(FloatOperator):
             low, high = CLAMPS[op.kind]
             return [gradient * ((x > low) & (x < high)).astype(np.float32)]
         wide = x.astype(np.float64)
-        difference = unary(op.kind, op.attrs, wide + _STEP) - unary(op.kind, op.attrs, wide - _STEP)
-        return [gradient * np.asarray(difference / (2 * _STEP), np.float32)]
+        difference = unary(op.kind, op.attrs, wide + STEP) - unary(op.kind, op.attrs, wide - STEP)
+        return [gradient * np.asarray(difference / (2 * STEP), np.float32)]
 
     def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
         option = self.function.option
@@ -96,11 +107,7 @@ class FloatFunction(FloatOperator):
             writer.builtin(op.kind, inputs, [output], option.table, **{option.name: op.attrs[option.name]})
 
     def lower(self, given: Lowering) -> Lut:
-        source, target = given.sources[0], given.target
-        real = (np.arange(-128, 128) - source.zero_points[0]) * source.scales[0]
-        result = unary(given.op.kind, given.op.attrs, real) / target.scales[0] + target.zero_points[0]
-        table = np.clip(np.rint(result), target.low, target.high).astype(np.int8)
-        return Lut(given.op.name, given.inputs, given.output, table)
+        return table_of(given, lambda x: unary(given.op.kind, given.op.attrs, x))
 
 
 class FloatSwish(FloatFunction):

@@ -14,6 +14,8 @@ from ai_edge_litert import schema_py_generated as schema
 from dqa.calibration.quiet import quiet_stderr
 from dqa.errors import ModelError, ToolError
 from dqa.graph import Graph
+from dqa.lowering.supported import why_not
+from dqa.operators.registry import float_operator
 from dqa.partition.extract import Extract, tensor_name
 from dqa.partition.partition import builtins
 from dqa.quantization.calibrated import BorderFormat
@@ -48,7 +50,7 @@ def quantize(part: Extract, ranges: Mapping[int, Range], graph: Graph, origin: M
     data = _run(part, ranges)
     model = schema.ModelT.InitFromPackedBuf(data)
     subgraph = model.subgraphs[0]
-    _check_integers(part, model)
+    _check_integers(part, model, graph)
     read = {origin.get(t, t): t for op, _ in builtins(graph) for t in op.inputs if not graph.tensors[t].is_constant}
     ends = {read[t]: int(number) for t, number in zip(part.inputs, subgraph.inputs, strict=True)}
     ends |= {t: int(number) for t, number in zip(part.outputs, subgraph.outputs, strict=True)}
@@ -87,7 +89,7 @@ def _array(value: float) -> Any:
     return np.array([value], np.float32)
 
 
-def _check_integers(part: Extract, model: Any) -> None:
+def _check_integers(part: Extract, model: Any, graph: Graph) -> None:
     """Refuses a model in which an operator still works on floats."""
     subgraph = model.subgraphs[0]
     for op in subgraph.operators:
@@ -95,8 +97,9 @@ def _check_integers(part: Extract, model: Any) -> None:
         # The quantizer surrounds an operator it leaves in floats with these.
         if kind not in ("QUANTIZE", "DEQUANTIZE") and any(subgraph.tensors[t].type == _FLOAT for t in [*op.inputs, *op.outputs] if t >= 0):
             layer = part.layers.get(subgraph.tensors[op.outputs[0]].name.decode())
+            reason = f" ({why_not(graph, layer)})" if layer is not None and float_operator(kind).lowers else ""
             raise ModelError(
-                f"cannot convert layer '{layer.name if layer else '?'}' ({kind}): neither DQA nor {PACKAGE} has it at int8",
+                f"cannot convert layer '{layer.name if layer else '?'}' ({kind}): neither DQA{reason} nor {PACKAGE} has it at int8",
                 hint="docs/models.md lists what is supported",
             )
 

@@ -293,7 +293,7 @@ def non_negative(graph: Graph, tensor: int) -> bool:
     if op is None:
         return False
     room = float_operator(op.kind)
-    if op.attrs.get("activation", "NONE") in _NON_NEGATIVE or room.positive:
+    if op.attrs.get("activation", "NONE") in _NON_NEGATIVE or room.never_negative(op):
         return True
     if op.attrs.get("activation", "NONE") == "NONE" and (room.moves or room.keeps_sign):
         return all(non_negative(graph, t) for t in op.inputs if not graph.tensors[t].is_constant)

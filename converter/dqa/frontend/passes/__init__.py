@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dqa.frontend.passes.activations import fuse_activation, fuse_swish
-from dqa.frontend.passes.affine import affine_to_depthwise, depthwise_into_consumer, depthwise_into_producer
+from dqa.frontend.passes.affine import affine_to_depthwise, depthwise_into_consumer, depthwise_into_producer, whole_constants
+from dqa.frontend.passes.compose import compose
 from dqa.frontend.passes.convolutions import dense_to_conv, dilated_conv, grouped_conv
 from dqa.frontend.passes.pads import pad_into_conv
 from dqa.frontend.passes.pools import global_pools
@@ -22,6 +23,8 @@ from dqa.graph.model import Graph
 
 PASSES: tuple[Callable[[Graph], bool], ...] = (
     embed,
+    compose,
+    whole_constants,
     upsample,
     grouped_conv,
     dilated_conv,

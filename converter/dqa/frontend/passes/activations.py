@@ -23,13 +23,20 @@ def fuse_activation(graph: Graph) -> bool:
     return False
 
 
+def swish_of(graph: Graph, op: Op) -> int | None:
+    """x, if an operator is x * LOGISTIC(x)."""
+    if op.kind != "MUL" or op.attrs["activation"] != "NONE" or len(op.inputs) != 2:
+        return None
+    for x, gate in (op.inputs, op.inputs[::-1]):
+        logistic = graph.producer(gate)
+        if logistic is not None and logistic.kind == "LOGISTIC" and logistic.inputs == [x]:
+            return x
+    return None
+
+
 def fuse_swish(graph: Graph) -> bool:
-    for op in graph.ops:
-        if op.kind != "MUL" or op.attrs["activation"] != "NONE" or len(op.inputs) != 2:
-            continue
-        for x, gate in (op.inputs, op.inputs[::-1]):
-            logistic = graph.producer(gate)
-            if logistic is not None and logistic.kind == "LOGISTIC" and logistic.inputs == [x]:
-                graph.ops[graph.ops.index(op)] = Op("SWISH", op.name, [x], op.outputs)
-                return True
+    for place, op in enumerate(graph.ops):
+        if (x := swish_of(graph, op)) is not None:
+            graph.ops[place] = Op("SWISH", op.name, [x], op.outputs)
+            return True
     return False

@@ -14,6 +14,21 @@ from dqa.operators.weighted import weighted_operator
 from dqa.support.arrays import Float64
 
 
+def whole_constants(graph: Graph) -> bool:
+    """A constant of fewer dimensions than what it is added to gets all of them, so that none of its axes is taken for the batch."""
+    changed = False
+    for op in graph.ops:
+        if op.kind not in ("ADD", "SUB", "MUL", "DIV"):
+            continue
+        rank = len(graph.tensors[op.outputs[0]].shape)
+        for place, tensor in enumerate(graph.tensors[index] for index in op.inputs):
+            if tensor.data is not None and 1 < len(tensor.shape) < rank:
+                shape = (1,) * (rank - len(tensor.shape)) + tensor.shape
+                op.inputs[place] = add_constant(graph, tensor.name, tensor.data.reshape(shape))
+                changed = True
+    return changed
+
+
 def affine_to_depthwise(graph: Graph) -> bool:
     for place, op in enumerate(graph.ops):
         if op.kind not in ("ADD", "SUB", "MUL", "DIV") or (parts := _scale_and_offset(graph, op)) is None:

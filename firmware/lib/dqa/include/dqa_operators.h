@@ -22,7 +22,10 @@
   X(SOFTMAX, softmax, 13)                                                                                              \
   X(TRANSPOSE_CONV, transpose_conv, 14)                                                                                \
   X(EMBEDDING, embedding, 15)                                                                                          \
-  X(RECURRENT, recurrent, 16)                                                                                          \
-  X(REVERSE, reverse, 17)
+  X(MUL, mul, 16)                                                                                                      \
+  X(EXTREMUM, extremum, 17)                                                                                            \
+  X(PRELU, prelu, 18)                                                                                                  \
+  X(RECURRENT, recurrent, 19)                                                                                          \
+  X(REVERSE, reverse, 20)
 
 #endif
