@@ -173,7 +173,7 @@ class _Reader:
         if not outputs or any(index not in self.tensors or index in ready for index in outputs) or len(set(outputs)) != len(outputs):
             raise self._error(f"operator {number} ({kind}) writes tensors {outputs}, which are missing or written already")
         op = Op(kind, self.tensors[outputs[0]].name, [index for index in inputs if index != -1], outputs)
-        if kind in FLOATS and len(outputs) == 1:
+        if kind in FLOATS and (len(outputs) == 1 or FLOATS[kind].parts):
             if not inputs or inputs[0] == -1:
                 raise self._error(f"operator {number} ({kind}) has no input")
             options = table.table(4)

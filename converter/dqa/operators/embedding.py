@@ -1,4 +1,4 @@
-"""EMBEDDING: a row of a table for each token, which GATHER from constants is in the float network."""
+"""EMBEDDING: a row of a table for each token, in the float network a GATHER from constants (dqa.frontend.passes.tokens)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from dqa.errors import DataError
 from dqa.operators.base import Grower, Operator, check_array, require
-from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
+from dqa.operators.float_base import FloatOperator, FloatWriter, Lowering, Parts, Shape
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import Constants, Parameters, offset
 from dqa.operators.records import Edge
@@ -69,17 +69,6 @@ class Embedding(Operator):
         return out
 
 
-class FloatGather(FloatOperator):
-    """GATHER; attributes: axis. Of a table of constants by tokens it becomes EMBEDDING (dqa.frontend.passes.tokens)."""
-
-    def read(self, request: Request) -> Answer:
-        if request.integer(1):
-            raise ValueError("it gathers from each sample's own table")
-        axis = request.integer(0)
-        rank = len(request.input(0).shape)
-        return {"axis": axis + rank if axis < 0 else axis}, [request.input(0).index, request.input(1).index], None
-
-
 class FloatEmbedding(FloatOperator):
     """Attributes: table, float32 (tokens, C). The input's numbers are cut to whole ones, as CAST does."""
 
@@ -124,4 +113,4 @@ class FloatEmbedding(FloatOperator):
 
 
 PROGRAM = Embedding
-FLOATS = (FloatEmbedding("EMBEDDING"), FloatGather("GATHER"))
+FLOATS = (FloatEmbedding("EMBEDDING"),)

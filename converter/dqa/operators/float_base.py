@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
+
 from dqa.errors import ModelError
 from dqa.operators.base import Operator
 from dqa.operators.network import Op, Tensor
-from dqa.support.arrays import Bool, Float32, Float64, Int8, Int32
+from dqa.support.arrays import Bool, Float32, Float64, Int8, Int32, Int64
 
 Shape = tuple[int, ...]
 Attributes = dict[str, Any]
@@ -133,6 +135,8 @@ class FloatOperator:
     """A clamp behind it can be its fused activation."""
     free_shape: ClassVar[bool] = False
     """Its output may have any shape of the right size."""
+    parts: ClassVar[bool] = False
+    """It has several outputs."""
     lowers: ClassVar[bool] = False
     """DQA has an operator for it."""
     marks: ClassVar[bool] = False
@@ -186,6 +190,15 @@ class FloatOperator:
     def lower(self, given: Lowering) -> Operator:
         """The program's operator."""
         raise TypeError(f"{self.kind} has no DQA operator")
+
+    def channel_sources(self, op: Op, inputs: Sequence[Tensor], index: int, channels: int) -> Int64 | None:
+        """Of what moves values: the channel of input `index` that each of the output's `channels` is of, -1 where it is of another input;
+        None: any may be of any."""
+        own = inputs[index].hwc[2]
+        if self.free_shape and own != channels:
+            return None
+        found = np.arange(channels) - self.passes_to(op, inputs, index)
+        return np.where((found >= 0) & (found < own), found, -1)
 
     def passes_to(self, op: Op, inputs: Sequence[Tensor], index: int) -> int:
         """Of what moves values: the channel of the output that channel 0 of input `index` becomes."""

@@ -17,7 +17,7 @@ from dqa.support import resources
 
 _LIST = resources.path("firmware") / "lib" / "dqa" / "include" / "dqa_operators.h"
 _ROOMS = [(room, int(number)) for room, number in re.findall(r"\bX\(\w+, (\w+), (\d+)\)", _LIST.read_text(encoding="utf-8"))]
-_FLOAT_ROOMS = ("binary", "composed", "tile")
+_FLOAT_ROOMS = ("binary", "composed", "split", "tile")
 """Kinds that only the float network has."""
 
 

@@ -30,9 +30,11 @@ def _of_consumer(graph: Graph, op: Op, tensor: int, channels: int) -> Float64:
         assert weights is not None
         return weighted_operator(op.kind).summed_inputs(weights.astype(np.float64) ** 2, channels)
     through = sensitivities(graph, op.outputs[0])
-    if room.moves and room.free_shape and len(through) != channels:  # to another number of channels
-        return np.full(channels, float(through.mean()))
     if room.moves:
-        first = room.passes_to(op, [graph.tensors[index] for index in op.inputs], op.inputs.index(tensor))
-        return through[first : first + channels]
+        sources = room.channel_sources(op, [graph.tensors[index] for index in op.inputs], op.inputs.index(tensor), len(through))
+        if sources is None:  # to other channels
+            return np.full(channels, float(through.mean()))
+        found = np.zeros(channels)
+        np.add.at(found, sources[sources >= 0], through[sources >= 0])
+        return found
     return through if len(through) == channels else np.ones(channels)

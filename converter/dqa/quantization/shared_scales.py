@@ -88,10 +88,11 @@ class Ties:
             if tensor not in self._base:  # a constant
                 continue
             self._ranges.unite(self._position[tensor], self._position[output])
-            channels, first = self._graph.tensors[tensor].hwc[2], room.passes_to(op, inputs, place)
-            if room.free_shape and channels != out_channels:
+            sources = room.channel_sources(op, inputs, place, out_channels)
+            if sources is None:
                 self._one_scale(tensor)
                 self._one_scale(output)
-                channels = 1
-            for c in range(channels):
-                self._variables.unite(self._base[tensor] + c, self._base[output] + first + c)
+                sources = np.zeros(1, np.int64)
+            for c, source in enumerate(sources.tolist()):
+                if source >= 0:
+                    self._variables.unite(self._base[tensor] + source, self._base[output] + c)

@@ -13,10 +13,12 @@ from dqa.frontend.passes.affine import affine_to_depthwise, depthwise_into_consu
 from dqa.frontend.passes.compose import compose
 from dqa.frontend.passes.convolutions import dense_to_conv, dilated_conv, grouped_conv
 from dqa.frontend.passes.pads import pad_into_conv
+from dqa.frontend.passes.parts import parts
 from dqa.frontend.passes.pools import global_pools
 from dqa.frontend.passes.reshapes import drop_reshape
 from dqa.frontend.passes.series import time_as_rows
 from dqa.frontend.passes.tokens import embed
+from dqa.frontend.passes.transposes import fold_transpose
 from dqa.frontend.passes.upsample import upsample
 from dqa.graph.edit import prune
 from dqa.graph.model import Graph
@@ -25,7 +27,9 @@ PASSES: tuple[Callable[[Graph], bool], ...] = (
     embed,
     compose,
     whole_constants,
+    parts,
     upsample,
+    fold_transpose,
     grouped_conv,
     dilated_conv,
     dense_to_conv,

@@ -8,7 +8,7 @@ from dqa.graph.model import Graph, Op
 def embed(graph: Graph) -> bool:
     changed = False
     for place, op in enumerate(graph.ops):
-        if op.kind != "GATHER" or op.attrs["axis"] != 0:
+        if op.kind != "GATHER" or op.attrs.get("axis") != 0:
             continue
         table = graph.tensors[op.inputs[0]]
         tokens = _cast(graph, op.inputs[1])

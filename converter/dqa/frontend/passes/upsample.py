@@ -1,4 +1,8 @@
-"""Nearest-neighbour up-sampling written as moves of data (Keras 3: RESHAPE, TILE, RESHAPE, TILE, RESHAPE) -> RESIZE_NEAREST_NEIGHBOR."""
+"""Moves of data that follow each other and take whole rows, columns and channels to other places are one.
+
+Nearest-neighbour up-sampling (Keras 3: RESHAPE, TILE, RESHAPE, TILE, RESHAPE) becomes RESIZE_NEAREST_NEIGHBOR, a
+shuffle of channels (RESHAPE, TRANSPOSE, RESHAPE) and other orders GATHER.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,11 @@ import math
 import numpy as np
 
 from dqa.graph.model import Graph, Op
-from dqa.operators.network import MAP_AXES
+from dqa.operators.network import MAP_AXES, as_map
 from dqa.support.arrays import Int64
 
-_MOVES = {"RESHAPE", "TILE", "CONCATENATION", "EXPAND_DIMS", "SQUEEZE", "RESIZE_NEAREST_NEIGHBOR"}
+_PICKS = {"GATHER", "SLICE", "STRIDED_SLICE"}
+_MOVES = {"RESHAPE", "TILE", "CONCATENATION", "EXPAND_DIMS", "SQUEEZE", "RESIZE_NEAREST_NEIGHBOR", "TRANSPOSE", *_PICKS}
 _MAX_ELEMENTS = 1 << 22
 
 
@@ -35,6 +40,8 @@ def _chain(graph: Graph, op: Op) -> list[Op]:
 
 
 def _is_move(op: Op) -> bool:
+    if op.kind in _PICKS and "rows" not in op.attrs:
+        return False
     return op.kind in _MOVES and len(set(op.inputs)) == 1 and op.attrs.get("activation", "NONE") == "NONE"
 
 
@@ -55,13 +62,16 @@ def _replace(graph: Graph, chain: list[Op]) -> bool:
     for op in chain:
         moved = _move(graph, op, moved)
     moved = moved.reshape(1, *target.hwc)
-    rows, columns = moved[0, :, 0, 0] // (width * channels), moved[0, 0, :, 0] // channels % width
-    expected = (rows[:, None, None] * width + columns[None, :, None]) * channels + np.arange(channels)
-    if moved.shape[3] != channels or not np.array_equal(moved[0], expected) or (np.diff(rows) < 0).any() or (np.diff(columns) < 0).any():
+    rows, columns, order = moved[0, :, 0, 0] // (width * channels), moved[0, 0, :, 0] // channels % width, moved[0, 0, 0] % channels
+    expected = (rows[:, None, None] * width + columns[None, :, None]) * channels + order
+    if not np.array_equal(moved[0], expected) or (np.diff(rows) < 0).any():
         return False
-    place = graph.ops.index(chain[-1])
-    attributes = {"rows": rows, "columns": columns}
-    graph.ops[place] = Op("RESIZE_NEAREST_NEIGHBOR", chain[0].name, [source.index], [target.index], attributes)
+    place, kind, attributes = graph.ops.index(chain[-1]), "RESIZE_NEAREST_NEIGHBOR", {"rows": rows, "columns": columns}
+    if not np.array_equal(order, np.arange(channels)) or (np.diff(columns) < 0).any():
+        kind, attributes = "GATHER", attributes | {"channels": order}
+    elif np.array_equal(rows, np.arange(height)) and np.array_equal(columns, np.arange(width)):
+        kind, attributes = "RESHAPE", {}
+    graph.ops[place] = Op(kind, chain[0].name, [source.index], [target.index], attributes)
     inner = {id(op) for op in chain}
     graph.ops = [op for op in graph.ops if id(op) not in inner]
     return True
@@ -75,4 +85,13 @@ def _move(graph: Graph, op: Op, x: Int64) -> Int64:
             return np.concatenate([x] * len(op.inputs), axis=MAP_AXES[x.ndim].index(op.attrs["axis"]))
         case "RESIZE_NEAREST_NEIGHBOR":
             return x[:, op.attrs["rows"]][:, :, op.attrs["columns"]]
+        case "TRANSPOSE":
+            return (x if x.ndim > 4 else _as_map(x)).transpose(op.attrs["perm"]).reshape(graph.tensors[op.outputs[0]].shape)
+        case "GATHER" | "SLICE" | "STRIDED_SLICE":
+            taken = _as_map(x)[:, op.attrs["rows"]][:, :, op.attrs["columns"]][:, :, :, op.attrs["channels"]]
+            return taken.reshape(graph.tensors[op.outputs[0]].shape)
     return x.reshape(graph.tensors[op.outputs[0]].shape)
+
+
+def _as_map(x: Int64) -> Int64:
+    return x.reshape(1, *as_map(x.shape[1:]))

@@ -26,6 +26,8 @@
   X(EXTREMUM, extremum, 17)                                                                                            \
   X(PRELU, prelu, 18)                                                                                                  \
   X(RECURRENT, recurrent, 19)                                                                                          \
-  X(REVERSE, reverse, 20)
+  X(REVERSE, reverse, 20)                                                                                              \
+  X(GATHER, gather, 21)                                                                                                \
+  X(TRANSPOSE, transpose, 22)
 
 #endif
