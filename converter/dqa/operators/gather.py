@@ -21,6 +21,8 @@ from dqa.operators.records import Edge
 from dqa.support.arrays import Float32, Int8, Int64, UInt16
 
 AXES = ("rows", "columns", "channels")
+TOKENS = "rows of a table of constants"
+"""Why a GATHER by tokens is none of this room: it becomes EMBEDDING (dqa.frontend.passes.tokens)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +68,22 @@ class Gather(Operator):
 
 
 class FloatPick(FloatOperator):
-    """Attributes: rows, columns, channels: int64 arrays, the source of each."""
+    """Attributes: rows, columns, channels: int64 arrays, the source of each; or why it is none: it takes samples apart, ..."""
 
     lowers = moves = True
 
+    def read(self, request: Request) -> Answer:
+        try:
+            return self.chosen(request), [request.input(0).index], None
+        except ValueError as error:
+            return {"why": str(error)}, [tensor.index for tensor in request.inputs if tensor is not None], None
+
+    def chosen(self, request: Request) -> Attributes:
+        """Raises ValueError for what does not choose rows, columns and channels."""
+        raise ValueError("nothing is known of it")
+
     def shape(self, op: Op, inputs: Sequence[Tensor]) -> Shape | None:
-        return (1, *(len(op.attrs[what]) for what in AXES))
+        return None if "why" in op.attrs else (1, *(len(op.attrs[what]) for what in AXES))
 
     def run(self, op: Op, inputs: list[Float32]) -> Float32:
         x = nhwc(inputs[0])
@@ -104,6 +116,11 @@ class FloatPick(FloatOperator):
         return attrs | {"rows": attrs["columns"], "columns": attrs["rows"]}
 
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
+        if "why" in op.attrs:
+            return str(op.attrs["why"])
+        taken = tuple(len(op.attrs[what]) for what in AXES)
+        if taken != output.hwc:
+            return f"its dimensions move: {taken} becomes {output.hwc}"
         return "rows in another order" if (np.diff(op.attrs["rows"]) < 0).any() else ""
 
     def channel_sources(self, op: Op, inputs: Sequence[Tensor], index: int, channels: int) -> Int64 | None:
@@ -131,22 +148,18 @@ def places(shape: Shape, axis: int, chosen: Sequence[int]) -> Attributes:
 class FloatSlice(FloatPick):
     """SLICE: begin and size."""
 
-    def read(self, request: Request) -> Answer:
+    def chosen(self, request: Request) -> Attributes:
         shape = request.input(0).shape
         begin, size = request.whole_numbers(1), request.whole_numbers(2)
         if not len(begin) == len(size) == len(shape):
             raise ValueError(f"begin {begin} and size {size} of {len(shape)} dimensions")
-        return (
-            _along(shape, [range(b, b + s if s >= 0 else n) for b, s, n in zip(begin, size, shape, strict=True)]),
-            [request.input(0).index],
-            None,
-        )
+        return _along(shape, [range(b, b + s if s >= 0 else n) for b, s, n in zip(begin, size, shape, strict=True)])
 
 
 class FloatStridedSlice(FloatPick):
     """STRIDED_SLICE; options: masks of bits, one for each dimension."""
 
-    def read(self, request: Request) -> Answer:
+    def chosen(self, request: Request) -> Attributes:
         shape = request.input(0).shape
         begin, end, stride = (request.whole_numbers(place) for place in (1, 2, 3))
         begins, ends, ellipsis, new_axis, shrink = (request.integer(slot) for slot in range(5))
@@ -160,7 +173,7 @@ class FloatStridedSlice(FloatPick):
                 taken.append(range(begin[axis] % size, begin[axis] % size + 1))
             else:
                 taken.append(range(*slice(first, None if ends & bit else end[axis], stride[axis]).indices(size)))
-        return _along(shape, taken), [request.input(0).index], None
+        return _along(shape, taken)
 
 
 def _along(shape: Shape, taken: Sequence[range]) -> Attributes:
@@ -175,24 +188,18 @@ def _along(shape: Shape, taken: Sequence[range]) -> Attributes:
 
 
 class FloatGather(FloatPick):
-    """GATHER. By tokens from a table of constants it becomes EMBEDDING (dqa.frontend.passes.tokens); attributes of that: axis."""
+    """GATHER."""
 
-    def read(self, request: Request) -> Answer:
+    def chosen(self, request: Request) -> Attributes:
         axis, table, chosen = request.integer(0), request.input(0), request.input(1)
         if request.integer(1):
             raise ValueError("it gathers from each sample's own table")
         axis += len(table.shape) if axis < 0 else 0
-        if chosen.data is None or table.is_constant:
-            return {"axis": axis}, [table.index, chosen.index], None
-        if len(chosen.shape) > 1:
-            raise ValueError(f"places of shape {chosen.shape}")
-        return places(table.shape, axis, request.whole_numbers(1)), [table.index], None
-
-    def shape(self, op: Op, inputs: Sequence[Tensor]) -> Shape | None:
-        return None if "axis" in op.attrs else super().shape(op, inputs)
-
-    def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
-        return "places that are not constant" if "axis" in op.attrs else super().why_not(op, inputs, output)
+        if table.is_constant and axis == 0:
+            raise ValueError(TOKENS)
+        if chosen.data is None or len(chosen.shape) > 1:
+            raise ValueError("places that are not constant")
+        return places(table.shape, axis, request.whole_numbers(1))
 
 
 PROGRAM = Gather

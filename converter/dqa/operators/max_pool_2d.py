@@ -12,7 +12,6 @@ import numpy as np
 from dqa.operators.base import Grower
 from dqa.operators.float_base import Lowering, Parts
 from dqa.operators.float_pools import FloatPool, kernel_of
-from dqa.operators.float_reduce import FloatReduction
 from dqa.operators.float_windows import PaddedSum, float_windows, nhwc
 from dqa.operators.functions import activate
 from dqa.operators.network import Op
@@ -70,12 +69,5 @@ class FloatMaxPool2D(FloatPool):
         return MaxPool2D(given.op.name, given.inputs, given.output, window_of(given.op.attrs, *kernel_of(given.op)))
 
 
-class FloatReduceMax(FloatReduction):
-    """The float network's alone: over rows and columns it becomes a pool (frontend/passes/pools.py)."""
-
-    def run(self, op: Op, inputs: list[Float32]) -> Float32:
-        return np.asarray(nhwc(inputs[0]).max(axis=op.attrs["axes"]))
-
-
 PROGRAM = MaxPool2D
-FLOATS = (FloatMaxPool2D("MAX_POOL_2D"), FloatReduceMax("REDUCE_MAX"))
+FLOATS = (FloatMaxPool2D("MAX_POOL_2D"),)

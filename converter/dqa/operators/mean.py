@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -10,7 +11,7 @@ import numpy as np
 
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower, Operator, require
-from dqa.operators.float_base import FloatWriter, Lowering, Parts
+from dqa.operators.float_base import FloatWriter, Lowering, Parts, Shape
 from dqa.operators.float_reduce import FloatReduction
 from dqa.operators.float_windows import nhwc
 from dqa.operators.network import Op, Tensor
@@ -58,35 +59,43 @@ class Mean(Operator):
 
 
 class FloatMean(FloatReduction):
+    """MEAN and SUM."""
+
     lowers = True
 
     def run(self, op: Op, inputs: list[Float32]) -> Float32:
-        return np.asarray(nhwc(inputs[0]).mean(axis=op.attrs["axes"], dtype=np.float32))
+        x = nhwc(inputs[0])
+        return np.asarray(x.mean(axis=op.attrs["axes"], dtype=np.float32) * np.float32(self._times(x.shape, op)))
+
+    def _times(self, shape: Shape, op: Op) -> int:
+        """How many means the result is."""
+        return math.prod(shape[axis] for axis in op.attrs["axes"]) if self.kind == "SUM" else 1
 
     def gradient(self, op: Op, inputs: list[Float32], out: Float32, gradient: Float32) -> Parts:
         x, axes = nhwc(inputs[0]), tuple(op.attrs["axes"])
         shape = [1 if axis in axes else size for axis, size in enumerate(x.shape)]
         count = np.prod([x.shape[axis] for axis in axes])
-        return [np.broadcast_to(gradient.reshape(shape) / np.float32(count), x.shape)]
+        return [np.broadcast_to(gradient.reshape(shape) * np.float32(self._times(x.shape, op) / count), x.shape)]
 
     def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
         source, target = writer.tensors(op)
         before, after = (len(writer.shape(tensor)) for tensor in (source, target))
         axes = writer.integers([axis - (4 - before) for axis in op.attrs["axes"]])
-        writer.builtin("MEAN", [inputs[0], axes], [output], "ReducerOptions", keepDims=before == after)
+        writer.builtin(self.kind, [inputs[0], axes], [output], "ReducerOptions", keepDims=before == after)
 
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
         height, width, _ = inputs[0].hwc
         if sorted(op.attrs["axes"]) not in ([1, 2], [2, 1]) or height * width > MAX_POOLED:
-            return f"mean over axes {op.attrs['axes']}; only height and width together are supported"
+            return f"{self.kind.lower()} over axes {op.attrs['axes']} of {height} x {width}"
         return ""
 
     def lower(self, given: Lowering) -> Mean:
         (height, width, _), source, target = given.tensors[0].hwc, given.sources[0], given.target
         count = height * width
-        requantization = arithmetic.average(source.scales, source.zero_points, target.scales, count, target.rounded_by_writer)
+        step = target.scales / self._times((1, height, width, 1), given.op)
+        requantization = arithmetic.average(source.scales, source.zero_points, step, count, target.rounded_by_writer)
         return Mean(given.op.name, given.inputs, given.output, requantization)
 
 
 PROGRAM = Mean
-FLOATS = (FloatMean("MEAN"),)
+FLOATS = (FloatMean("MEAN"), FloatMean("SUM"))

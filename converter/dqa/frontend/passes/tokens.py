@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dqa.graph.model import Graph, Op
+from dqa.operators.gather import TOKENS
 
 
 def embed(graph: Graph) -> bool:
     changed = False
     for place, op in enumerate(graph.ops):
-        if op.kind != "GATHER" or op.attrs.get("axis") != 0:
+        if op.kind != "GATHER" or op.attrs.get("why") != TOKENS:
             continue
         table = graph.tensors[op.inputs[0]]
         tokens = _cast(graph, op.inputs[1])

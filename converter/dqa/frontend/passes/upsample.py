@@ -23,14 +23,14 @@ def upsample(graph: Graph) -> bool:
     for first in graph.ops:
         chain = _chain(graph, first)
         # The longest stretch first: the whole up-sampling, not the half of it in one direction.
-        for end in range(len(chain), 1, -1):
+        for end in range(len(chain), 0 if first.kind == "TILE" else 1, -1):
             if _replace(graph, chain[:end]):
                 return True
     return False
 
 
 def _chain(graph: Graph, op: Op) -> list[Op]:
-    """Moves that follow each other, each the only reader of the one before; at least two of them."""
+    """Moves that follow each other, each the only reader of the one before."""
     chain: list[Op] = []
     following: Op | None = op
     while following is not None and _is_move(following):

@@ -28,6 +28,8 @@
   X(RECURRENT, recurrent, 19)                                                                                          \
   X(REVERSE, reverse, 20)                                                                                              \
   X(GATHER, gather, 21)                                                                                                \
-  X(TRANSPOSE, transpose, 22)
+  X(TRANSPOSE, transpose, 22)                                                                                          \
+  X(REDUCE, reduce, 23)                                                                                                \
+  X(RESIZE_BILINEAR, resize_bilinear, 24)
 
 #endif
