@@ -7,19 +7,14 @@ have changed since.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from dqa.graph import Graph, Op, Tensor
 from dqa.operators.network import as_map
 from dqa.operators.registry import float_operator
-from dqa.support.arrays import Array
+from dqa.tflite.float_writer import FUSED, FloatTflite
 from dqa.tflite.writer import TfliteBuilder
-
-FUSED = {"NONE", "RELU", "RELU6", "RELU_N1_TO_1"}
-"""Activations that LiteRT's float kernels fuse."""
 
 
 def write_float(graph: Graph, ops: Sequence[Op], inputs: Sequence[int], outputs: Sequence[int], batch: int) -> bytes:
@@ -34,10 +29,10 @@ def write_float(graph: Graph, ops: Sequence[Op], inputs: Sequence[int], outputs:
     return writer.model.finish(ends, [writer.tensor(index) for index in outputs], "dqa float")
 
 
-class _Writer:
+class _Writer(FloatTflite):
     def __init__(self, graph: Graph, batch: int) -> None:
-        self.graph, self.batch = graph, batch
-        self.model = TfliteBuilder()
+        super().__init__(TfliteBuilder(), batch)
+        self.graph = graph
         self._numbers: dict[int, int] = {}
 
     def tensor(self, index: int) -> int:
@@ -51,19 +46,9 @@ class _Writer:
                 self._numbers[index] = self.made(tensor.shape)
         return self._numbers[index]
 
-    def constant(self, data: Array) -> int:
-        return self.model.tensor("constant", data.shape, data.dtype.name, data=np.ascontiguousarray(data).tobytes())
-
-    def integers(self, values: Sequence[Any]) -> int:
-        return self.constant(np.asarray(values, np.int32))
-
-    def made(self, shape: Sequence[int], dtype: str = "float32", *, as_it_is: bool = False) -> int:
-        """A new activation; shape includes the graph's batch of 1. as_it_is: a series is no map."""
-        return self.model.tensor("activation", [self.batch, *shape[1:]] if as_it_is else self._in_file(shape), dtype)
-
-    def made_integers(self, shape: Sequence[int]) -> int:
-        """A new activation of whole numbers, batch first."""
-        return self.model.tensor("whole numbers", shape, "int32")
+    def made(self, shape: Sequence[int], dtype: str = "float32") -> int:
+        """A new activation; shape includes the graph's batch of 1."""
+        return self.exactly(self._in_file(shape), dtype)
 
     def shape(self, tensor: Tensor) -> list[int]:
         """Of an activation in the file, batch first: a series is a map."""
@@ -76,17 +61,8 @@ class _Writer:
         """The graph's tensors of an operator: inputs, then outputs."""
         return [self.graph.tensors[index] for index in (*op.inputs, *op.outputs)]
 
-    def inside(self, op: Op, tensors: Sequence[int]) -> None:
+    def inside(self, op: Op, tensor: int) -> None:
         """Calibration does not run what is written here."""
-
-    def builtin(self, kind: str, inputs: Sequence[int], outputs: Sequence[int], options: str = "", version: int = 1, **fields: Any) -> None:
-        """An operator; options: class and fields in the schema. Paddings and fused activations are given by name."""
-        table = getattr(schema, f"{options}T")() if options else None
-        for name, value in fields.items():
-            if name == "fusedActivationFunction":
-                value = getattr(schema.ActivationFunctionType, value if value in FUSED else "NONE")
-            setattr(table, name, getattr(schema.Padding, value) if name == "padding" else value)
-        self.model.builtin(kind, inputs, outputs, table, version=version)
 
     def add(self, op: Op) -> None:
         inputs, output = [self.tensor(index) for index in op.inputs], self.tensor(op.outputs[0])

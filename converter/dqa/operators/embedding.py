@@ -87,7 +87,7 @@ class FloatEmbedding(FloatOperator):
     def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
         tensors = writer.tensors(op)
         tokens = writer.shape(tensors[0])
-        whole = writer.made_integers(tokens)
+        whole = writer.exactly(tokens, "int32")
         writer.builtin("CAST", inputs, [whole])
         found = writer.made((1, tokens[-1], op.attrs["table"].shape[1]))
         writer.builtin("GATHER", [writer.constant(op.attrs["table"]), whole], [found], "GatherOptions")

@@ -54,11 +54,14 @@ class FloatWriter(Protocol):
     def integers(self, values: Sequence[Any]) -> int:
         """A constant int32 tensor."""
 
-    def made(self, shape: Sequence[int], dtype: str = "float32", *, as_it_is: bool = False) -> int:
-        """A new activation; shape includes the graph's batch of 1. as_it_is: a series is no map."""
+    def made(self, shape: Sequence[int], dtype: str = "float32") -> int:
+        """A new activation; shape includes the graph's batch of 1."""
 
-    def made_integers(self, shape: Sequence[int]) -> int:
-        """A new activation of whole numbers (int32); shape as the file has it."""
+    def exactly(self, shape: Sequence[int], dtype: str = "float32") -> int:
+        """A new activation of this shape, batch included."""
+
+    def subgraph(self, entries: Sequence[tuple[Sequence[int], str]], make: Callable[[list[int]], Sequence[int]]) -> int:
+        """The number of a new subgraph. entries: shape and type of its inputs; make: writes what gives its outputs, from its inputs."""
 
     def constant(self, data: Float32) -> int:
         """A constant tensor."""
@@ -69,8 +72,8 @@ class FloatWriter(Protocol):
     def tensors(self, op: Op) -> list[Tensor]:
         """The graph's tensors of an operator: inputs, then outputs."""
 
-    def inside(self, op: Op, tensors: Sequence[int]) -> None:
-        """Activations of one shape (1, ...) inside of an operator, whose range calibration has to know."""
+    def inside(self, op: Op, tensor: int) -> None:
+        """An activation inside of an operator, whose range calibration has to know."""
 
     def builtin(self, kind: str, inputs: Sequence[int], outputs: Sequence[int], options: str = "", version: int = 1, **fields: Any) -> None:
         """An operator; options: class and fields in the schema. Paddings and fused activations are given by name."""

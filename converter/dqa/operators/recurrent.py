@@ -14,7 +14,7 @@ from dqa.operators.float_base import Answer, Attributes, FloatOperator, FloatWri
 from dqa.operators.network import Op, Tensor
 from dqa.operators.recurrent_cells import FUNCTIONS, FloatCell, Kept
 from dqa.operators.recurrent_integer import STATE_STEPS, TABLE, Cell, Product, Recurrent
-from dqa.operators.recurrent_unrolled import Unrolled
+from dqa.operators.recurrent_loop import Loop
 from dqa.support.arrays import Float32, Float64, Int16
 
 SETTINGS = tuple(FUNCTIONS)
@@ -92,21 +92,22 @@ class FloatRecurrent(FloatOperator):
     def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
         x, *constants, result = writer.tensors(op)
         weights = [np.asarray(tensor.data, np.float32) for tensor in constants]
-        before, after = writer.shape(x), writer.shape(result)
-        steps = [writer.made((1, *before[2:]), as_it_is=True) for _ in range(before[1])]
-        writer.builtin("UNPACK", inputs[:1], steps, "UnpackOptions", num=len(steps), axis=1)
-        layer = Unrolled(writer, self.cell(weights[2]), weights, op.attrs["gate"], op.attrs["function"])
-        states = layer.layer(steps)
-        if FUNCTIONS[op.attrs["function"]].reach is None:
-            writer.inside(op, layer.values)
-        if not op.attrs["sequences"]:
-            writer.builtin("RESHAPE", [states[-1], writer.integers([-1, after[-1]])], [output], "ReshapeOptions", newShape=[-1, after[-1]])
-            return
-        rows = output if len(after) == 3 else writer.made((1, len(states), after[-1]), as_it_is=True)
-        writer.builtin("PACK", states, [rows], "PackOptions", valuesCount=len(states), axis=1)
-        if rows != output:
-            shape = [-1, *after[1:]]
-            writer.builtin("RESHAPE", [rows, writer.integers(shape)], [output], "ReshapeOptions", newShape=shape)
+        steps, shape = x.hwc[0], [writer.batch, x.hwc[0], len(weights[0])]
+        series, is_open = inputs[0], FUNCTIONS[op.attrs["function"]].reach is None
+        if writer.shape(x) != shape:
+            series = writer.exactly(shape)
+            self._reshape(writer, inputs[0], series, shape)
+        both = op.attrs["gate"], op.attrs["function"]
+        loop = Loop(writer, self.cell(weights[2]), weights, *both, states=op.attrs["sequences"], watched=is_open)
+        states, most = loop.write(series, steps)
+        self._reshape(writer, states, output, writer.shape(result))
+        if most is not None:
+            writer.inside(op, most)
+
+    def _reshape(self, writer: FloatWriter, source: int, target: int, shape: Sequence[int]) -> None:
+        """shape: with the batch, which may be another at run time."""
+        wanted = [-1, *shape[1:]]
+        writer.builtin("RESHAPE", [source, writer.integers(wanted)], [target], "ReshapeOptions", newShape=wanted)
 
     def lower(self, given: Lowering) -> Recurrent:
         op, source, target = given.op, given.sources[0], given.target

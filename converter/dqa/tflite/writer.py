@@ -6,7 +6,7 @@ A DQA operator takes its inputs and, last, the program (uint8, aligned to 16 byt
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flatbuffers
@@ -45,12 +45,29 @@ class AlignedBuffer(schema.BufferT):  # type: ignore[misc]
 
 
 class TfliteBuilder:
-    """Grows a model of one subgraph, tensor by tensor and operator by operator."""
+    """Grows a model, tensor by tensor and operator by operator: one subgraph, and those that its operators run.
 
-    def __init__(self) -> None:
-        self._model = schema.ModelT(version=SCHEMA_VERSION, operatorCodes=[], buffers=[AlignedBuffer()])
-        self._graph = schema.SubGraphT(tensors=[], operators=[], name="main")
-        self._codes: dict[tuple[int, str | None, int], int] = {}
+    model: one to go on with, a ModelT of one subgraph; None: a new one.
+    """
+
+    def __init__(self, model: Any = None) -> None:
+        new = schema.ModelT(version=SCHEMA_VERSION, operatorCodes=[], buffers=[AlignedBuffer()])
+        new.subgraphs = [schema.SubGraphT(tensors=[], operators=[], name="main")]
+        self._model = new if model is None else model
+        self._graph = self._model.subgraphs[0]
+        codes = enumerate(self._model.operatorCodes)
+        self._codes: dict[tuple[int, str | None, int], int] = {
+            (max(code.builtinCode, code.deprecatedBuiltinCode), code.customCode, code.version): place for place, code in codes
+        }
+
+    def subgraph(self, entries: Sequence[tuple[Sequence[int], str]], make: Callable[[list[int]], Sequence[int]]) -> int:
+        """The number of a new subgraph. entries: shape and type of its inputs; make: appends what gives its outputs, from its inputs."""
+        before, self._graph = self._graph, schema.SubGraphT(tensors=[], operators=[], name="part")
+        inputs = [self.tensor("entry", shape, dtype) for shape, dtype in entries]
+        self._graph.inputs, self._graph.outputs = inputs, list(make(inputs))
+        self._model.subgraphs.append(self._graph)
+        self._graph = before
+        return len(self._model.subgraphs) - 1
 
     def tensor(self, name: str, shape: Sequence[int], dtype: str, *, data: bytes | None = None, port: Port | None = None) -> int:
         """The number of a new tensor; `data` makes it a constant, `port` gives it scales and zero points."""
@@ -106,7 +123,6 @@ class TfliteBuilder:
     def finish(self, inputs: Sequence[int], outputs: Sequence[int], description: str) -> bytes:
         """The file."""
         self._graph.inputs, self._graph.outputs = list(inputs), list(outputs)
-        self._model.subgraphs = [self._graph]
         self._model.description = description
         builder = flatbuffers.Builder(1024)
         builder.Finish(self._model.Pack(builder), b"TFL3")
