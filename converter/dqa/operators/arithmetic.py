@@ -12,6 +12,9 @@ from dqa.support.arrays import Bool, Float32, Float64, Int16, Int32, UInt8
 MUL_UNITS = 32
 """Parts of a step in which a MUL sees its inputs, so that the product of two steps has a factor that the requantization can express."""
 
+NORMAL_WEIGHT = 4096
+"""Largest weight of a NORMALIZATION."""
+
 
 def requantize(bias: Float64, factor: Float64, floored: Bool) -> Requantization:
     """acc * factor, rounded to nearest, or, where `floored`, down: half an output step less in the bias.
@@ -101,3 +104,13 @@ def wide(factor: Float64) -> tuple[Int32, UInt8]:
     multiplier, shift = np.where(multiplier == 1 << 31, multiplier >> 1, multiplier), np.where(multiplier == 1 << 31, shift - 1, shift)
     multiplier = np.where(shift < 3, (1 << 31) - 1, multiplier >> np.clip(shift - 62, 0, 32))
     return multiplier.astype(np.int32), np.clip(shift, 3, 62).astype(np.uint8)
+
+
+def normalization(gamma: Float64, beta: Float64, fraction: int, output_scales: Float64, floored: Bool) -> tuple[Int16, Requantization]:
+    """Weights and requantization of a NORMALIZATION that weights numbers with `fraction` bits behind the point."""
+    ratio, shift = gamma / output_scales / 2.0**fraction, beta / output_scales
+    # Where a step of the number leaves the output's range it saturates; a larger unit would need a bias past int32.
+    largest = np.minimum(2.0**30 / np.maximum(np.abs(shift), 1.0), NORMAL_WEIGHT / np.maximum(np.abs(ratio), 1e-12))
+    unit = np.maximum(largest, (1 + 1e-9) / MAX_FACTOR)
+    numbers = np.clip(np.rint(ratio * unit), -NORMAL_WEIGHT, NORMAL_WEIGHT).astype(np.int16)
+    return numbers, requantize(np.clip(shift * unit, 1 - 2.0**30, 2.0**30 - 1), 1.0 / unit, floored)

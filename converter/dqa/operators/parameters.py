@@ -57,6 +57,10 @@ class Parameters:
         self.at += WINDOW.size
         return Window(*WINDOW.unpack_from(self.data, self.at - WINDOW.size))
 
+    def skip(self, count: int) -> None:
+        """Fields that `numbers` gives: bytes before the offsets."""
+        self.at += count
+
     def numbers(self, form: str) -> tuple[int, ...]:
         """All the fields of a parameter block without offsets."""
         return unpack_from(form, self.data)

@@ -12,6 +12,7 @@ PRODUCT = 128 * 128
 """The largest product of a weight and a value."""
 POOL_SUM = ADD_SUM = 1 << 23
 MUL_SUM = 1 << 26
+NORMAL_SUM = 1 << 30
 
 
 def check_requantization(requantization: Requantization, channels: int, largest_sum: int) -> None:

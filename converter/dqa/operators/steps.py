@@ -52,11 +52,12 @@ def evaluate(steps: Sequence[Step], x: Floating) -> Floating:
 
 
 def _value(step: Step, inputs: list[Any], x: Floating) -> Any:
-    if step.kind == CONSTANT:
-        return x.dtype.type(step.attrs["value"])
-    if step.kind in UNARY:
-        return unary(step.kind, step.attrs, np.asarray(inputs[0], x.dtype))
-    result = _FUNCTIONS[step.kind](*inputs)
-    if step.kind in TRUTHS:
-        return result
-    return activate(step.attrs.get("activation", "NONE"), np.asarray(result, x.dtype))
+    return x.dtype.type(step.attrs["value"]) if step.kind == CONSTANT else step_value(step.kind, step.attrs, inputs, x.dtype)
+
+
+def step_value(kind: str, attrs: dict[str, Any], inputs: Sequence[Any], dtype: Any) -> Any:
+    """What an operator of KINDS gives."""
+    if kind in UNARY:
+        return unary(kind, attrs, np.asarray(inputs[0], dtype))
+    result = _FUNCTIONS[kind](*inputs)
+    return result if kind in TRUTHS else activate(attrs.get("activation", "NONE"), np.asarray(result, dtype))

@@ -12,6 +12,7 @@ from dqa.frontend.passes.activations import fuse_activation, fuse_swish
 from dqa.frontend.passes.affine import affine_to_depthwise, depthwise_into_consumer, depthwise_into_producer, whole_constants
 from dqa.frontend.passes.compose import compose
 from dqa.frontend.passes.convolutions import dense_to_conv, dilated_conv, grouped_conv
+from dqa.frontend.passes.normalize import normalize
 from dqa.frontend.passes.pads import pad_into_conv
 from dqa.frontend.passes.parts import parts
 from dqa.frontend.passes.pools import global_pools
@@ -25,6 +26,7 @@ from dqa.graph.model import Graph
 
 PASSES: tuple[Callable[[Graph], bool], ...] = (
     embed,
+    normalize,
     compose,
     whole_constants,
     parts,

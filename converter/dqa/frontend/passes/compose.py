@@ -7,6 +7,7 @@ something has no operator of its own: what can be folded into convolutions or cl
 from __future__ import annotations
 
 from dqa.frontend.passes.activations import swish_of
+from dqa.frontend.passes.regions import between, is_whole, replace, sources
 from dqa.graph.model import Graph, Op
 from dqa.operators.functions import UNARY
 from dqa.operators.steps import CONSTANT, KINDS, TRUTHS, Step
@@ -21,28 +22,14 @@ def compose(graph: Graph) -> bool:
 
 
 def _compose_one(graph: Graph) -> bool:
-    sources = _sources(graph)
+    found = sources(graph, _is_step)
     for op in reversed(graph.ops):
-        for source in reversed(sources[op.outputs[0]][1:]):  # the farthest first
-            region = _between(graph, source, op.outputs[0])
-            if op.kind not in TRUTHS and _is_whole(graph, region, op) and any(_is_foreign(graph, one) for one in region):
-                made = Op("COMPOSED", op.name, [source], op.outputs, {"steps": _steps(graph, source, region)})
-                inner = {id(one) for one in region}
-                graph.ops = [made if one is op else one for one in graph.ops if one is op or id(one) not in inner]
+        for source in reversed(found[op.outputs[0]][1:]):  # the farthest first
+            region = between(graph, source, op.outputs[0])
+            if op.kind not in TRUTHS and is_whole(graph, region) and any(_is_foreign(graph, one) for one in region):
+                replace(graph, region, Op("COMPOSED", op.name, [source], op.outputs, {"steps": _steps(graph, source, region)}))
                 return True
     return False
-
-
-def _sources(graph: Graph) -> dict[int, list[int]]:
-    """Of each tensor those that it follows from alone, element by element: itself, then farther and farther ones."""
-    sources = {index: [index] for index in graph.tensors}
-    for op in graph.ops:
-        if not _is_step(graph, op):
-            continue
-        first, *others = (sources[index] for index in op.inputs if not graph.tensors[index].is_constant)
-        common = [index for index in first if all(index in other for other in others)]
-        sources[op.outputs[0]] = [op.outputs[0], *common]
-    return sources
 
 
 def _is_step(graph: Graph, op: Op) -> bool:
@@ -56,23 +43,6 @@ def _is_step(graph: Graph, op: Op) -> bool:
         return False
     single = all(tensor.data.size > 0 and (tensor.data == tensor.data.flat[0]).all() for tensor in tensors if tensor.data is not None)
     return bool(moving) and single and all(tensor.shape == shape for tensor in moving)
-
-
-def _between(graph: Graph, source: int, target: int) -> list[Op]:
-    """The operators from one tensor to another, in order."""
-    needed, region = {target}, list[Op]()
-    for op in reversed(graph.ops):
-        if op.outputs[0] in needed and op.outputs[0] != source:
-            region.insert(0, op)
-            needed.update(index for index in op.inputs if index != source)
-    return region
-
-
-def _is_whole(graph: Graph, region: list[Op], last: Op) -> bool:
-    """Whether nobody else reads what is made on the way."""
-    inside = {id(op) for op in region}
-    inner = [op.outputs[0] for op in region if op is not last]
-    return not any(index in graph.outputs or any(id(op) not in inside for op in graph.consumers(index)) for index in inner)
 
 
 def _is_foreign(graph: Graph, op: Op) -> bool:

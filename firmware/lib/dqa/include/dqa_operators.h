@@ -30,6 +30,7 @@
   X(GATHER, gather, 21)                                                                                                \
   X(TRANSPOSE, transpose, 22)                                                                                          \
   X(REDUCE, reduce, 23)                                                                                                \
-  X(RESIZE_BILINEAR, resize_bilinear, 24)
+  X(RESIZE_BILINEAR, resize_bilinear, 24)                                                                              \
+  X(NORMALIZATION, normalization, 25)
 
 #endif
