@@ -15,7 +15,7 @@ from dqa.planning.layout import all_ends, plan
 from dqa.program import LayoutName, Operator, Program, align, as_bits, lifetimes, scratch_bytes, transient_bytes
 from dqa.support.arrays import Int64
 
-SHARE = 12
+SHARE = 8
 """Blocks may take one byte more for so many of the arena without them and of what the caller holds."""
 
 

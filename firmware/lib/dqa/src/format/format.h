@@ -12,6 +12,13 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* Of a function that has the registers to itself. */
+#if defined(__GNUC__)
+#define DQA_NOINLINE __attribute__((noinline))
+#else
+#define DQA_NOINLINE
+#endif
+
 /* Limits of the format. */
 enum {
   DQA_HEADER_BYTES = 64,
@@ -120,6 +127,18 @@ static inline void dqa_put_u32(uint8_t *to, uint32_t value) { memcpy(to, &value,
 
 /* Copies values inside of the arena, where a wrong layout may let them overlap. */
 static inline void dqa_copy(int8_t *to, const void *from, uint32_t count) { memmove(to, from, count); }
+
+/* uint8 to int8 around 128, or back. */
+static inline void dqa_turn_signs(void *to, const void *from, uint32_t count) {
+  uint8_t *out = to;
+  const uint8_t *in = from;
+  for (; count >= 4; count -= 4, in += 4, out += 4) {
+    dqa_put_u32(out, dqa_u32(in) ^ 0x80808080u);
+  }
+  for (; count > 0; --count) {
+    *out++ = *in++ ^ 128u;
+  }
+}
 
 static inline uint32_t dqa_align(uint32_t bytes) { return (bytes + 3u) & ~3u; }
 

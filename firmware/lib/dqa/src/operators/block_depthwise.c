@@ -10,7 +10,7 @@
 
 #ifdef DQA_BLOCKS
 
-enum { CHANNELS = 4, COLUMN_WORDS = 2 * CHANNELS, KERNEL = 3, MOST_SHIFT = 22 };
+enum { CHANNELS = 4, COLUMN_WORDS = 2 * CHANNELS, KERNEL = 3 };
 
 #define LINE(text) text "\n\t"
 #define CLOBBERS "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"
@@ -162,7 +162,7 @@ static uint32_t *gather_columns(const int8_t *const rows[KERNEL], int32_t first,
 /* Zero points can be added before the shift. */
 static bool ready(const struct dqa_op *op) {
   for (uint32_t c = 0; op->output.zero_point != 0 && c < op->output.channels; ++c) {
-    if (op->shift[c] > MOST_SHIFT) {
+    if (op->shift[c] > DQA_FOLDED_SHIFT) {
       return false;
     }
   }

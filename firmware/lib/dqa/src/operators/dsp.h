@@ -59,5 +59,22 @@ static inline int32_t dsp_add_high(int32_t sum, uint32_t a, uint32_t b) {
   return sum;
 }
 
+/* sum + the high word of a product. */
+static inline int32_t dsp_add_high_product(int32_t sum, int32_t a, int32_t b) {
+  int32_t high;
+  __asm__("smmla %0, %1, %2, %3" : "=r"(high) : "r"(a), "r"(b), "r"(sum));
+  return high;
+}
+
+/* To -128..127, to 0..127. */
+static inline int32_t dsp_clamp_signed(int32_t value) {
+  __asm__("ssat %0, #8, %0" : "+r"(value));
+  return value;
+}
+static inline int32_t dsp_clamp_unsigned(int32_t value) {
+  __asm__("usat %0, #7, %0" : "+r"(value));
+  return value;
+}
+
 #endif
 #endif

@@ -2,23 +2,71 @@
 /* Copyright 2026 The dqa authors */
 /* dqa: ADD. acc = bias + a * weights_a + b * weights_b, i16 weights per channel; a or b may be repeated. */
 #include "broadcast.h"
+#include "dsp.h"
 #include "requantize.h"
 
 enum { WEIGHTS_A = 0, WEIGHTS_B = 4 };
 
-static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
-  const uint8_t *weights_a = dqa_op_table(op, WEIGHTS_A), *weights_b = dqa_op_table(op, WEIGHTS_B);
-  const uint32_t channels = op->output.channels, count = op->output.row_values;
+/* What a row adds up. */
+struct sum {
   struct dqa_operand a, b;
+  const uint8_t *weights_a, *weights_b;
+};
+
+#ifdef DQA_DSP
+/* Whether fast_row can: no input is repeated, zero points can be added before the shifts, and the range of the output
+ * is one of those that the processor clamps to. */
+static bool is_plain(const struct dqa_op *op, const struct sum *sum) {
+  const struct dqa_edge *const output = &op->output;
+  const uint32_t channels = output->channels;
+  bool plain = sum->a.pixel == channels && sum->b.pixel == channels && output->zero_points == NULL &&
+               output->high == INT8_MAX && (output->low == 0 || output->low == INT8_MIN) &&
+               (channels == 1 || (sum->a.channel == 1 && sum->b.channel == 1));
+  for (uint32_t o = 0; output->zero_point != 0 && o < channels; ++o) {
+    plain &= op->shift[o] <= DQA_FOLDED_SHIFT;
+  }
+  return plain;
+}
+
+/* 11 instructions an element. */
+static inline void fast_row(const struct dqa_op *op, const struct sum *sum, int8_t *out, int32_t (*clamp)(int32_t)) {
+  const uint32_t channels = op->output.channels, count = op->output.row_values;
+  const int32_t zero_point = op->output.zero_point;
+  const int8_t *const a = sum->a.values, *const b = sum->b.values;
+  for (uint32_t o = 0; o < channels; ++o) {
+    const int32_t wa = dqa_i16(sum->weights_a + 2 * o), wb = dqa_i16(sum->weights_b + 2 * o);
+    const int32_t bias = dqa_i32(op->bias + 4 * o), multiplier = dqa_i32(op->multiplier + 4 * o);
+    const uint32_t shift = op->shift[o];
+    const int32_t added = (int32_t)(1u << (shift - 1)) + zero_point * (int32_t)(1u << shift);
+    for (uint32_t i = o; i < count; i += channels) {
+      out[i] = (int8_t)clamp(dsp_add_high_product(added, bias + a[i] * wa + b[i] * wb, multiplier) >> shift);
+    }
+  }
+}
+#endif
+
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
+  struct sum sum = {.weights_a = dqa_op_table(op, WEIGHTS_A), .weights_b = dqa_op_table(op, WEIGHTS_B)};
+  const uint32_t channels = op->output.channels, count = op->output.row_values;
   (void)acc;
-  dqa_operand_of(op, 0, y, &a);
-  dqa_operand_of(op, 1, y, &b);
-  for (uint32_t o = 0; o < channels; ++o, a.values += a.channel, b.values += b.channel) {
-    const int32_t wa = dqa_i16(weights_a + 2 * o), wb = dqa_i16(weights_b + 2 * o);
-    const int8_t *at_a = a.values, *at_b = b.values;
+  dqa_operand_of(op, 0, y, &sum.a);
+  dqa_operand_of(op, 1, y, &sum.b);
+#ifdef DQA_DSP
+  if (is_plain(op, &sum)) {
+    if (op->output.low == 0) {
+      fast_row(op, &sum, out, dsp_clamp_unsigned);
+    } else {
+      fast_row(op, &sum, out, dsp_clamp_signed);
+    }
+    return;
+  }
+#endif
+  for (uint32_t o = 0; o < channels; ++o) {
+    const int32_t wa = dqa_i16(sum.weights_a + 2 * o), wb = dqa_i16(sum.weights_b + 2 * o);
+    const int8_t *at_a = sum.a.values + o * sum.a.channel, *at_b = sum.b.values + o * sum.b.channel;
     struct dqa_channel c;
     dqa_channel_at(op, o, &c);
-    for (uint32_t i = o; i < count; i += channels, at_a += a.pixel, at_b += b.pixel) {
+    for (uint32_t i = o; i < count; i += channels, at_a += sum.a.pixel, at_b += sum.b.pixel) {
       out[i] = dqa_finish(&c, c.bias + *at_a * wa + *at_b * wb);
     }
   }

@@ -10,12 +10,6 @@
 #include "../format/bounds.h"
 #include "../format/edge.h"
 
-#if defined(__GNUC__)
-#define DQA_NOINLINE __attribute__((noinline))
-#else
-#define DQA_NOINLINE
-#endif
-
 struct dqa_window {
   uint8_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
 };
@@ -81,6 +75,9 @@ struct dqa_span {
   int32_t first;
   uint32_t count;
 };
+
+/* The first of them that may exist. */
+static inline uint32_t dqa_first_row(struct dqa_span span) { return span.first < 0 ? 0 : (uint32_t)span.first; }
 
 enum dqa_traits {
   DQA_WINDOW = 1,           /* parameters begin with a window */

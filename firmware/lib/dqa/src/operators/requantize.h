@@ -24,6 +24,9 @@ static inline int32_t dqa_scale(int32_t acc, int32_t multiplier, int32_t roundin
   return (high + rounding) >> shift;
 }
 
+/* Up to this shift a zero point may be added before it: |high| <= 2^30, 128 << 22 = 2^29. */
+enum { DQA_FOLDED_SHIFT = 22 };
+
 /* Requantizes a sum that includes the bias, adds the zero point and clamps. */
 static inline int8_t dqa_finish(const struct dqa_channel *c, int32_t acc) {
   int32_t value = dqa_scale(acc, c->multiplier, c->rounding, c->shift) + c->zero_point;

@@ -95,6 +95,9 @@ void dqa_start_op(const struct dqa_memory *memory, uint32_t number) {
   for (uint32_t i = 0; i < op.input_count; ++i) {
     struct dqa_source source;
     dqa_source_of(&op, i, &source);
+    if (source.view.direct && !dqa_accumulates(&op) && !dqa_is_pushed(op.model, dqa_op_input(&op, i))) {
+      dqa_input_state_of(memory, number, i)->taken = dqa_first_row(dqa_op_span(&op, i, 0));
+    }
     if (!source.view.direct && source.view.row_bytes != source.edge.row_values) {
       fill(&source.edge, source.ring.slots, source.view.rows * source.view.row_bytes);
     }

@@ -22,7 +22,7 @@ struct dqa_op_state {
 };
 struct dqa_input_state {
   uint32_t offset; /* of row `taken` in a whole map */
-  uint32_t taken;  /* rows copied, skipped or accumulated; of others not counted */
+  uint32_t taken;  /* rows copied, skipped or accumulated; read where they lie, the rows that are needed no more */
 };
 
 /* The arena, the first output and every place in them are aligned to 4 bytes. */

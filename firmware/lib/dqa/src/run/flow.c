@@ -2,7 +2,7 @@
 /* Copyright 2026 The dqa authors */
 /* dqa: how far the operators of a phase are, and what they need.
  *
- * Looking for the producer and the consumers of an edge costs a look at every operator of the phase, for every row. */
+ * Who writes an edge is looked for upwards from who reads it, and the other way round: mostly they are neighbours. */
 #include "flow.h"
 
 uint32_t dqa_op_output(const dqa_model *model, uint32_t number) {
@@ -14,11 +14,11 @@ bool dqa_finished(const struct dqa_run *run, uint32_t number) {
          dqa_edge_height(run->memory.model, dqa_op_output(run->memory.model, number));
 }
 
-uint32_t dqa_rows_available(const struct dqa_run *run, uint32_t edge, uint32_t height) {
+uint32_t dqa_rows_available(const struct dqa_run *run, uint32_t reader, uint32_t edge, uint32_t height) {
   if (dqa_is_pushed(run->memory.model, edge)) {
     return run->pushed_rows;
   }
-  for (uint32_t i = run->first_op; i < run->end_op; ++i) {
+  for (uint32_t i = reader; i-- > run->first_op;) {
     if (dqa_op_output(run->memory.model, i) == edge) {
       const uint32_t rows = dqa_state_of(&run->memory, i)->output.row;
       return rows < height ? rows : height;
@@ -27,33 +27,16 @@ uint32_t dqa_rows_available(const struct dqa_run *run, uint32_t edge, uint32_t h
   return height;
 }
 
-/* The first row of an input that an operator may still ask for. */
-static uint32_t needed_by(const struct dqa_run *run, uint32_t number, uint32_t input) {
-  struct dqa_op op;
-  struct dqa_edge edge;
-  struct dqa_view view;
-  dqa_op_at(run->memory.model, number, &op);
-  dqa_edge_at(run->memory.model, dqa_op_input(&op, input), &edge);
-  dqa_view_of(&op, &edge, &view);
-  if (dqa_finished(run, number)) {
-    return edge.height;
-  }
-  if (!view.direct || dqa_accumulates(&op)) {
-    return dqa_input_state_of(&run->memory, number, input)->taken;
-  }
-  const int32_t first = dqa_op_span(&op, input, dqa_state_of(&run->memory, number)->output.row).first;
-  return first < 0 ? 0 : (uint32_t)first;
-}
-
-uint32_t dqa_first_needed(const struct dqa_run *run, uint32_t edge) {
-  uint32_t needed = dqa_edge_height(run->memory.model, edge);
-  for (uint32_t number = run->first_op; number < run->end_op; ++number) {
-    const uint8_t *record = dqa_op_record(run->memory.model, number);
-    const uint8_t *inputs = run->memory.model->bytes + dqa_u32(record + DQA_OPERATOR_INPUTS);
+uint32_t dqa_first_needed(const struct dqa_run *run, uint32_t first, uint32_t edge, uint32_t height) {
+  const dqa_model *const model = run->memory.model;
+  uint32_t needed = height;
+  for (uint32_t number = first; number < run->end_op; ++number) {
+    const uint8_t *record = dqa_op_record(model, number);
+    const uint8_t *inputs = model->bytes + dqa_u32(record + DQA_OPERATOR_INPUTS);
     for (uint32_t input = 0; input < record[DQA_OPERATOR_INPUT_COUNT]; ++input) {
-      if (dqa_u16(inputs + 2 * input) == edge) {
-        const uint32_t first = needed_by(run, number, input);
-        needed = first < needed ? first : needed;
+      if (dqa_u16(inputs + 2 * input) == edge && !dqa_finished(run, number)) {
+        const uint32_t taken = dqa_input_state_of(&run->memory, number, input)->taken;
+        needed = taken < needed ? taken : needed;
       }
     }
   }

@@ -19,11 +19,12 @@ uint32_t dqa_op_output(const dqa_model *model, uint32_t number);
 
 bool dqa_finished(const struct dqa_run *run, uint32_t number);
 
-/* Rows of an edge that have been written or pushed. */
-uint32_t dqa_rows_available(const struct dqa_run *run, uint32_t edge, uint32_t height);
+/* Rows of an edge that have been written or pushed, for an operator that reads it. */
+uint32_t dqa_rows_available(const struct dqa_run *run, uint32_t reader, uint32_t edge, uint32_t height);
 
-/* The first row of an edge that an operator of the phase may still ask for; its height if none does. */
-uint32_t dqa_first_needed(const struct dqa_run *run, uint32_t edge);
+/* The first row of an edge of `height` rows that operator `first` of the phase or one behind it may still ask for; its
+ * height if none does. */
+uint32_t dqa_first_needed(const struct dqa_run *run, uint32_t first, uint32_t edge, uint32_t height);
 
 /* Makes the phase that begins at an operator the run's. */
 void dqa_find_phase(struct dqa_run *run, uint32_t first_op);

@@ -40,7 +40,8 @@ dqa_status dqa_push_row(const dqa_model *model, void *arena, const void *row) {
     return DQA_ERROR_ARGUMENT;
   }
   ++run.pushed_rows;
-  if (dqa_run_phase(&run) == DQA_BROKEN || dqa_first_needed(&run, 0) < run.pushed_rows) {
+  const bool broken = dqa_run_phase(&run) == DQA_BROKEN;
+  if (broken || dqa_first_needed(&run, run.first_op, 0, dqa_edge_height(model, 0)) < run.pushed_rows) {
     return DQA_ERROR_STALLED;
   }
   *rows_pushed(&run) = run.pushed_rows;

@@ -45,10 +45,11 @@ static enum dqa_progress fetch(const struct dqa_run *run, const struct dqa_op *o
   const struct dqa_span span = dqa_op_span(op, input, y);
   dqa_source_of(op, input, &source);
   const uint32_t end = span_end(span, source.edge.height);
-  const uint32_t available = dqa_rows_available(run, number, source.edge.height);
+  const uint32_t available = dqa_rows_available(run, op->number, number, source.edge.height);
   const bool accumulates = dqa_accumulates(op), direct = source.view.direct;
   if (direct && !accumulates) {
-    const uint32_t first = span.first < 0 ? 0 : (uint32_t)span.first;
+    const uint32_t first = dqa_first_row(span);
+    dqa_input_state_of(op->memory, op->number, input)->taken = first;
     return available < end ? DQA_WAITING : first >= end || readable(run, number, first) ? DQA_COMPLETE : DQA_BROKEN;
   }
   struct dqa_input_state *const stored = dqa_input_state_of(op->memory, op->number, input);
@@ -100,9 +101,7 @@ static void produce(const struct dqa_op *op, struct dqa_writer *writer) {
   if (packed) {
     dqa_packed_write_row(edge, place, values);
   } else if (edge->storage == DQA_RAW_UINT8) {
-    for (uint32_t i = 0; i < edge->row_values; ++i) {
-      place[i] ^= 128u;
-    }
+    dqa_turn_signs(place, place, edge->row_values);
   }
   ++writer->row;
 }
@@ -121,7 +120,7 @@ static bool state_valid(const struct dqa_op_state *state, const struct dqa_edge 
 /* The row before which the output has room: in a ring a row takes the slot of one that nobody needs. */
 static uint32_t end_of_room(const struct dqa_run *run, const struct dqa_op *op) {
   const uint32_t rows = op->output.ring_rows, height = op->output.height;
-  const uint32_t needed = rows > 0 ? dqa_first_needed(run, op->output_number) : height;
+  const uint32_t needed = rows > 0 ? dqa_first_needed(run, op->number + 1u, op->output_number, height) : height;
   return height - needed > rows ? needed + rows : height;
 }
 

@@ -33,7 +33,9 @@ static inline uint32_t take(struct words *from, uint32_t count) {
   return bits;
 }
 
-static void read_channel(const struct dqa_coding *coding, int8_t *values, uint32_t drop, struct words *in) {
+/* signs: whether they count. */
+static inline void take_channel(const struct dqa_coding *coding, int8_t *values, uint32_t drop, bool signs,
+                                struct words *in) {
   const struct dqa_contexts contexts = dqa_coded_contexts(coding, drop);
   const uint8_t *table = dqa_coded_table(contexts, 0);
   const uint32_t stride = coding->channels;
@@ -53,7 +55,7 @@ static void read_channel(const struct dqa_coding *coding, int8_t *values, uint32
         u = (2u + (symbol & 1u)) << low_bits | take(&from, low_bits);
       }
       const int32_t v = (int32_t)(u << drop);
-      if (below > 0 && take(&from, 1)) {
+      if (signs && take(&from, 1)) {
         value -= v < below ? v : below;
       } else {
         value += v < above ? v : above;
@@ -62,6 +64,22 @@ static void read_channel(const struct dqa_coding *coding, int8_t *values, uint32
     *values = (int8_t)value;
   }
   *in = from;
+}
+
+/* Each in a function of its own, where the registers suffice. */
+static DQA_NOINLINE void take_signed(const struct dqa_coding *coding, int8_t *values, uint32_t drop, struct words *in) {
+  take_channel(coding, values, drop, true, in);
+}
+static DQA_NOINLINE void take_unsigned(const struct dqa_coding *coding, int8_t *values, uint32_t drop,
+                                       struct words *in) {
+  take_channel(coding, values, drop, false, in);
+}
+static void read_channel(const struct dqa_coding *coding, int8_t *values, uint32_t drop, struct words *in) {
+  if (coding->below > 0) {
+    take_signed(coding, values, drop, in);
+  } else {
+    take_unsigned(coding, values, drop, in);
+  }
 }
 
 static void read_raw(const struct dqa_coding *coding, int8_t *values, struct words *from) {

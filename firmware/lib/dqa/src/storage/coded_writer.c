@@ -35,28 +35,41 @@ static const uint8_t symbols[256] = {0,
                                      SIXTY_FOUR(14 | 6 << 4),
                                      SIXTY_FOUR(15 | 6 << 4)};
 
-/* (|value - zero_point| + (2^drop - 1) / 2) >> drop, whatever the value is at most 255. */
-static inline uint32_t magnitude(int32_t value, int32_t zero_point, uint32_t drop) {
-  const uint32_t distance = (uint32_t)(value < zero_point ? zero_point - value : value - zero_point);
+/* (|value - zero_point| + (2^drop - 1) / 2) >> drop, whatever the value is at most 255. Without signs no value is below
+ * the zero point, unless buffers overlap: then it is any number up to 255. */
+static inline uint32_t magnitude(int32_t value, int32_t zero_point, uint32_t drop, bool signs) {
+  const bool below = signs && value < zero_point;
+  const uint32_t distance = (uint32_t)(below ? zero_point - value : value - zero_point) & 255u;
   return (distance + (((1u << drop) - 1u) >> 1)) >> drop;
 }
 
-/* What is added to an entry so that its high digit counts the sign, too: of all symbols but 0. */
-static inline uint32_t sign_carry(const struct dqa_coding *coding) { return coding->below > 0 ? 15 : 0; }
+/* Whether signs count. */
+static inline bool has_signs(const struct dqa_coding *coding) { return coding->below > 0; }
 
-/* Bits of the values of a channel with `drop` bits dropped. */
-static inline uint32_t channel_bits(const struct dqa_coding *coding, const int8_t *values, uint32_t drop) {
+/* Bits of the values of a channel with `drop` bits dropped. signs: whether they have any. */
+static inline uint32_t count_bits(const struct dqa_coding *coding, const int8_t *values, uint32_t drop, bool signs) {
   const struct dqa_contexts contexts = dqa_coded_contexts(coding, drop);
   const uint8_t *table = dqa_coded_table(contexts, 0);
-  const uint32_t stride = coding->channels, carry = sign_carry(coding);
+  const uint32_t stride = coding->channels, carry = signs ? 15 : 0;
   const int32_t zero_point = coding->zero_point;
   uint32_t bits = 0;
   for (uint32_t x = coding->width; x > 0; --x, values += stride) {
-    const uint32_t entry = symbols[magnitude(*values, zero_point, drop)], symbol = entry & 15u;
+    const uint32_t entry = symbols[magnitude(*values, zero_point, drop, signs)], symbol = entry & 15u;
     bits += table[DQA_CODED_LENGTHS + symbol] + ((entry + carry) >> 4);
     table = dqa_coded_table(contexts, symbol);
   }
   return bits;
+}
+
+/* Each in a function of its own, where the registers suffice. */
+static DQA_NOINLINE uint32_t signed_bits(const struct dqa_coding *coding, const int8_t *values, uint32_t drop) {
+  return count_bits(coding, values, drop, true);
+}
+static DQA_NOINLINE uint32_t unsigned_bits(const struct dqa_coding *coding, const int8_t *values, uint32_t drop) {
+  return count_bits(coding, values, drop, false);
+}
+static uint32_t channel_bits(const struct dqa_coding *coding, const int8_t *values, uint32_t drop) {
+  return has_signs(coding) ? signed_bits(coding, values, drop) : unsigned_bits(coding, values, drop);
 }
 
 /* The same of all channels of a group. */
@@ -150,16 +163,16 @@ static inline void put(struct words *out, uint32_t bits, uint32_t count) {
   }
 }
 
-static void write_channel(const struct dqa_coding *coding, const int8_t *values, uint32_t drop, struct words *out) {
+static inline void put_channel(const struct dqa_coding *coding, const int8_t *values, uint32_t drop, bool signs,
+                               struct words *out) {
   const struct dqa_contexts contexts = dqa_coded_contexts(coding, drop);
   const uint8_t *table = dqa_coded_table(contexts, 0);
   const uint32_t stride = coding->channels;
-  const bool sign = coding->below > 0;
   const int32_t zero_point = coding->zero_point;
   struct words to = *out;
   for (uint32_t x = coding->width; x > 0; --x, values += stride) {
     const int32_t value = *values;
-    const uint32_t u = magnitude(value, zero_point, drop), entry = symbols[u], symbol = entry & 15u;
+    const uint32_t u = magnitude(value, zero_point, drop, signs), entry = symbols[u], symbol = entry & 15u;
     uint32_t bits = table[DQA_CODED_CODES + symbol], count = table[DQA_CODED_LENGTHS + symbol];
     table = dqa_coded_table(contexts, symbol);
     if (entry >= 1u << 4) { /* low bits follow */
@@ -167,7 +180,7 @@ static void write_channel(const struct dqa_coding *coding, const int8_t *values,
       bits = bits << low_bits | (u & ((1u << low_bits) - 1u));
       count += low_bits;
     }
-    if (sign && symbol > 0) {
+    if (signs && symbol > 0) {
       bits = bits << 1 | (value < zero_point);
       ++count;
     }
@@ -176,12 +189,28 @@ static void write_channel(const struct dqa_coding *coding, const int8_t *values,
   *out = to;
 }
 
+static DQA_NOINLINE void put_signed(const struct dqa_coding *coding, const int8_t *values, uint32_t drop,
+                                    struct words *out) {
+  put_channel(coding, values, drop, true, out);
+}
+static DQA_NOINLINE void put_unsigned(const struct dqa_coding *coding, const int8_t *values, uint32_t drop,
+                                      struct words *out) {
+  put_channel(coding, values, drop, false, out);
+}
+static void write_channel(const struct dqa_coding *coding, const int8_t *values, uint32_t drop, struct words *out) {
+  if (has_signs(coding)) {
+    put_signed(coding, values, drop, out);
+  } else {
+    put_unsigned(coding, values, drop, out);
+  }
+}
+
 static void write_raw(const struct dqa_coding *coding, const int8_t *values, struct words *out) {
   const uint32_t drop = coding->most_dropped;
   for (uint32_t x = coding->width; x > 0; --x, values += coding->channels) {
     const bool negative = *values < coding->zero_point;
     const int32_t limit = (negative ? coding->below : coding->above) >> drop;
-    const int32_t u = (int32_t)magnitude(*values, coding->zero_point, drop), kept = u < limit ? u : limit;
+    const int32_t u = (int32_t)magnitude(*values, coding->zero_point, drop, true), kept = u < limit ? u : limit;
     put(out, (uint32_t)((coding->below >> drop) + (negative ? -kept : kept)), coding->code_bits);
   }
 }

@@ -62,9 +62,7 @@ void dqa_read_row(const struct dqa_edge *edge, const uint8_t *row, int8_t *value
   if (edge->storage == DQA_MAP) {
     dqa_plane_unpack(row, edge->row_values, edge->code_bits, edge->extra_bits, edge->low, values);
   } else if (edge->storage == DQA_RAW_UINT8) {
-    for (uint32_t i = 0; i < edge->row_values; ++i) {
-      values[i] = (int8_t)(row[i] - 128);
-    }
+    dqa_turn_signs(values, row, edge->row_values);
   } else {
     dqa_copy(values, row, edge->row_values);
   }
