@@ -29,6 +29,7 @@ ROOMS = (
     ("device",),
     ("evaluation",),
     ("conversion",),
+    ("analysis",),
     ("sparsify", "lab", "api", "profiling"),
     ("cli",),
     ("__init__", "__main__"),

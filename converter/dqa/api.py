@@ -1,7 +1,9 @@
 """The typed Python API: the steps of the commands as functions."""
 
+from dqa.analysis.analyze import analyze
+from dqa.analysis.result import Analysis
 from dqa.conversion.convert import ConvertResult, convert
 from dqa.evaluation.evaluate import EvaluateResult, evaluate
 from dqa.support.settings import ConvertConfig
 
-__all__ = ["ConvertConfig", "ConvertResult", "EvaluateResult", "convert", "evaluate"]
+__all__ = ["Analysis", "ConvertConfig", "ConvertResult", "EvaluateResult", "analyze", "convert", "evaluate"]

@@ -23,7 +23,7 @@ from dqa.conversion.recipe import Recipe
 from dqa.errors import ToolError
 from dqa.support.settings import ConvertConfig
 
-COMMANDS = ("convert", "evaluate", "build", "flash", "simulate", "serve", "profile", "sparsify", "boards", "doctor")
+COMMANDS = ("analyze", "convert", "evaluate", "build", "flash", "simulate", "serve", "profile", "sparsify", "boards", "doctor")
 
 
 def test_help_lists_every_command_and_every_command_has_help(dqa: Shell) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from dqa.cli.analyze import analyze
 from dqa.cli.boards import boards
 from dqa.cli.build import build
 from dqa.cli.convert import convert
@@ -27,6 +28,7 @@ def cli(context: click.Context, /) -> None:
     """Deep-quantized activations for Keras models on Cortex-M.
 
     \b
+      dqa analyze model.h5
       dqa convert model.h5 --calibration x.npz -o out/model
       dqa evaluate out/model --data test.npz --target sim:mps2_an386
     """
@@ -34,5 +36,5 @@ def cli(context: click.Context, /) -> None:
         click.echo(context.get_help())
 
 
-for command in (convert, evaluate, build, flash, simulate, serve, profile, study, sparsify, boards, doctor):
+for command in (analyze, convert, evaluate, build, flash, simulate, serve, profile, study, sparsify, boards, doctor):
     cli.add_command(command)
