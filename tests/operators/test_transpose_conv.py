@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from builders.graphs import read_graph, samples
+from builders.keras_files import in_process
 from dqa import ConvertConfig, convert
 from dqa.calibration.segments import Runner
 from dqa.engine.host import HostModel
+from dqa.errors import ModelError
 from dqa.frontend import load_model
 from dqa.graph import Graph
 from dqa.graph.execute import run
@@ -160,6 +163,64 @@ def test_conv_1d_transpose_becomes_it(tmp_path: Path) -> None:
     assert kinds(graph) == {"TRANSPOSE_CONV"}
     x = samples(graph, 2)
     np.testing.assert_allclose(run(graph, x)[graph.outputs[0]].reshape(2, 16, 4), np.asarray(model(x)), rtol=1e-3, atol=1e-4)
+
+
+def transposed_keras(layer: str, shape: tuple[int, ...], path: Path, **options: object) -> Any:
+    keras = pytest.importorskip("keras")
+    layers = [keras.layers.InputLayer(shape=shape), getattr(keras.layers, layer)(4, bias_initializer="normal", **options)]
+    model = keras.Sequential([keras.Input(shape), keras.Sequential(layers, name="inner"), keras.layers.ReLU()])
+    model.save(path)
+    return model
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("layer", "shape", "kernel", "dilation", "padding"),
+    [
+        ("Conv1DTranspose", (8, 3), (3,), (2,), "same"),
+        ("Conv1DTranspose", (8, 3), (4,), (3,), "valid"),
+        ("Conv1DTranspose", (8, 3), (2,), (3,), "same"),  # reaches an odd number of steps
+        ("Conv2DTranspose", (6, 5, 2), (2, 3), (1, 3), "same"),
+        ("Conv2DTranspose", (6, 5, 2), (3, 2), (2, 3), "valid"),
+    ],
+    ids=str,
+)
+def test_dilated_ones_become_convolutions(
+    layer: str,
+    shape: tuple[int, ...],
+    kernel: tuple[int, ...],
+    dilation: tuple[int, ...],
+    padding: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """TensorFlow cannot run them on a CPU: they are compared with the same layer, its kernel spread by zeros."""
+    in_process(monkeypatch)
+    model = transposed_keras(layer, shape, tmp_path / "m.keras", kernel_size=kernel, dilation_rate=dilation, padding=padding)
+    weights, bias = model.get_weights()
+    spread = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
+    wide = np.zeros((*spread, *weights.shape[len(kernel) :]), np.float32)
+    wide[tuple(slice(None, None, d) for d in dilation)] = weights
+    same = transposed_keras(layer, shape, tmp_path / "spread.keras", kernel_size=spread, padding=padding)
+    same.set_weights([wide, bias])
+    graph = load_model(tmp_path / "m.keras").graph
+    assert kinds(graph) == {"CONV_2D"}
+    x = samples(graph, 2)
+    expected = np.asarray(same(x))
+    np.testing.assert_allclose(run(graph, x)[graph.outputs[0]].reshape(expected.shape), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_one_that_tensorflow_cannot_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_process(monkeypatch)
+    transposed_keras(
+        "Conv2DTranspose", (6, 5, 2), tmp_path / "m.keras", kernel_size=(3, 4), strides=2, padding="same", output_padding=(1, 0)
+    )
+    with pytest.raises(
+        ModelError, match=r"layer 'conv2d_transpose\w*': an even kernel with padding='same' and output_padding=0"
+    ) as refused:
+        load_model(tmp_path / "m.keras")
+    assert "output_padding" in str(refused.value.hint)
 
 
 def kinds(graph: Graph) -> set[str]:
