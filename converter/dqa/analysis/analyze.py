@@ -87,7 +87,6 @@ def _layers(model: FloatModel, left: dict[int, str], program: Program) -> tuple[
 
 
 def _layer(graph: Graph, op: Op, own: int | None, why_not: str) -> Layer:
-    constants = [graph.tensors[t].data for t in op.inputs]
     output = graph.tensors[op.outputs[0]]
-    weights = sum(data.size for data in constants if data is not None)
-    return Layer(op.name, op.kind, tuple(output.shape[1:]), None if why_not else own, weights, int(np.prod(output.shape)), why_not)
+    size = int(np.prod(output.shape))
+    return Layer(op.name, op.kind, tuple(output.shape[1:]), None if why_not else own, graph.weights(op), size, why_not)

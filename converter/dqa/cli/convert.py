@@ -119,7 +119,7 @@ def convert(
     Writes model.tflite, recipe.yaml, report.json, the C sources and the firmware project to OUT.
     """
     from dqa import api
-    from dqa.cli.measured import print_measured
+    from dqa.cli.measured import print_measured, print_sizes
     from dqa.conversion.measured import Required
 
     out = out or Path("out") / (model.stem or "model")
@@ -137,9 +137,10 @@ def convert(
     warn([f"not dqa's, left alone in '{result.out}': {listed(result.kept)}"] if result.kept else [])
     warn(result.notes)
     if talk(quiet, json_path):
+        print_sizes(result.report)
         if result.measured is not None:
             print_measured(result.measured)
-        print(f"wrote {result.out}")
+        print(f"wrote {result.out}; the report: {result.out / 'report.html'}")
         print(f"next: dqa evaluate {result.out} --data TEST.npz")
 
 

@@ -1,10 +1,32 @@
-"""The table at the end of `dqa convert`: float, int8 and the program on samples that nothing was decided from."""
+"""The tables at the end of `dqa convert`: what the model takes; float, int8 and the program on samples that nothing was decided from."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from dqa.cli.common import table
 from dqa.conversion.measured import Measured
 from dqa.evaluation.comparison import Comparison
+
+
+def print_sizes(report: Mapping[str, Any]) -> None:
+    """To standard output, from the content of report.json."""
+    from dqa.device.sizes import FIRMWARE_CODE
+
+    ram, pushed = report["ram"], report.get("plan", {}).get("arena", {}).get("pushed")
+    rows = (
+        [["RAM, input whole, bytes", ram["arena"]]] if "arena" in ram else [["RAM of the largest DQA group, bytes", ram["arena_external"]]]
+    )
+    rows += [["RAM, input rows pushed, bytes", pushed]] if pushed is not None else []
+    rows += [["flash, model, bytes", report["flash"]["program"]]]
+    rows += [["flash, dqa's code, about, bytes", FIRMWARE_CODE]] if "arena" in ram else []
+    rows += [["MACs", report["macs"]], ["weights", report["weights"]]]
+    table(
+        "what it takes",
+        ["", ""],
+        [[name, f"{size:,}"] for name, size in rows] + [["bits per stored activation", f"{report['stored_bits']:.2f}"]],
+    )
 
 
 def print_measured(measured: Measured) -> None:

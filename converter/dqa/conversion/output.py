@@ -72,6 +72,7 @@ def report_of(request: Request, decisions: Decisions, built: Built, measured: Me
         "config": recipes.as_mapping(request.settings),
         "interface": built.interface.to_json(),
         **content,
+        "weights": sum(request.model.graph.weights(op) for op in request.model.graph.ops),
         **({"measured": measured.to_json()} if measured is not None else {}),
         "notes": notes,
         "program": {"sha256": hashlib.sha256(built.tflite if alone is None else alone.program_bytes).hexdigest()},

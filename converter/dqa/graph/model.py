@@ -27,6 +27,10 @@ class Graph:
         """The operators that read a tensor, in order."""
         return [op for op in self.ops if tensor in op.inputs]
 
+    def weights(self, op: Op) -> int:
+        """How many numbers an operator holds: weights, biases, tables."""
+        return sum(data.size for t in op.inputs if (data := self.tensors[t].data) is not None)
+
     def activations(self) -> Iterator[Tensor]:
         """The non-constant tensors: inputs first, then in the order they are written."""
         for index in self.inputs:
