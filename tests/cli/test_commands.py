@@ -17,12 +17,13 @@ import pytest
 import dqa as package
 from builders.cli import Shell
 from dqa import api
-from dqa.cli.evaluate import rows
+from dqa.cli.evaluated import rows
 from dqa.conversion import recipe
 from dqa.conversion.recipe import Recipe
 from dqa.errors import ToolError
 from dqa.support.settings import ConvertConfig
 
+REPORT = {"ram": {"arena": 2048}, "flash": {"program": 4096}, "macs": 5000, "weights": 600, "stored_bits": 4.5}
 COMMANDS = ("analyze", "convert", "evaluate", "build", "flash", "simulate", "serve", "profile", "sparsify", "boards", "doctor")
 
 
@@ -67,7 +68,7 @@ def converted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     def convert(model: Path, calibration: Path | None, out: Path, config: ConvertConfig | None, **others: Any) -> Any:
         calls.append({"model": model, "calibration": calibration, "out": out, "config": config, **others})
-        return SimpleNamespace(out=out, report={"stored_bits": 4.5}, kept=(), measured=None, notes=())
+        return SimpleNamespace(out=out, report=REPORT, kept=(), measured=None, notes=())
 
     monkeypatch.setattr(api, "convert", convert)
     return calls
@@ -121,9 +122,9 @@ def test_a_recipe_brings_its_own_settings_and_takes_no_other_beside_it(dqa: Shel
 
 def test_json_goes_to_standard_output_alone_or_to_a_file(dqa: Shell, converted: list[dict[str, Any]], tmp_path: Path) -> None:
     done = dqa("convert", "m.h5", "--json")
-    assert json.loads(done.out) == {"stored_bits": 4.5}
+    assert json.loads(done.out) == REPORT
     done = dqa("convert", "m.h5", "--json", tmp_path / "r.json")
-    assert json.loads((tmp_path / "r.json").read_text()) == {"stored_bits": 4.5}
+    assert json.loads((tmp_path / "r.json").read_text()) == REPORT
     assert "wrote out/m" in done.out
     calls = len(converted)
     assert "absent" in dqa.refuses("convert", "m.h5", "--quiet", "--json", tmp_path / "absent" / "r.json").err

@@ -110,7 +110,7 @@ def test_an_evaluation_says_what_was_evaluated_and_is_in_the_report(out: Path, n
 def test_a_report_that_someone_changed_is_left_alone_and_named(out: Path, noise_npz: Path, dqa: Shell) -> None:
     (out / "report.html").write_text("mine")
     done = dqa("evaluate", out, "--data", noise_npz, "--limit", "4", "--quiet")
-    assert (done.code, done.out) == (0, "")
+    assert done.code == 0 and 0 <= float(done.out) <= 1
     assert done.err.startswith("note: the report was left as it is: report.html ")
     assert (out / "report.html").read_text() == "mine"
 

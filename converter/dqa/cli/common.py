@@ -68,12 +68,12 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
 
 
-def _check_json(path: Path, given: Iterable[object]) -> None:
+def check_place(option: str, path: Path, given: Iterable[object]) -> None:
     """Refuses a place for the result before the work, not after it. given: the other arguments, of which none may be overwritten."""
     if not path.parent.is_dir():
-        raise InputError(f"--json {path}: there is no directory '{path.parent}'", hint="make it, or name another file")
+        raise InputError(f"{option} {path}: there is no directory '{path.parent}'", hint="make it, or name another file")
     if path.is_dir():
-        raise InputError(f"--json {path}: is a directory", hint="name a file")
+        raise InputError(f"{option} {path}: is a directory", hint="name a file")
     refuse_same(path, [value for value in given if isinstance(value, Path)])
     manifest.refuse_listed(path)
 
@@ -94,7 +94,7 @@ def output_options(function: F) -> F:
     @functools.wraps(function)
     def checked(*values: Any, **named: Any) -> Any:
         if named["json_path"] not in (None, STDOUT):
-            _check_json(named["json_path"], [value for name, value in named.items() if name != "json_path"])
+            check_place("--json", named["json_path"], [value for name, value in named.items() if name != "json_path"])
         return function(*values, **named)
 
     return quiet(as_json(cast(F, checked)))

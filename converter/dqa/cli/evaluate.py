@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from dqa.cli.common import out_argument, output_options, progress, runtime_options, table, talk, warn, write_json
+from dqa.cli.common import STDOUT, check_place, out_argument, output_options, progress, runtime_options, talk, warn, write_json
+from dqa.cli.junit import Check, junit
+from dqa.errors import InputError, UnmetError
+from dqa.support.files import write_atomically
 from dqa.support.settings import METRICS
+
+if TYPE_CHECKING:
+    from dqa.api import EvaluateResult
+
+
+def _names(_context: click.Context, _parameter: click.Parameter, value: str | None) -> list[str] | None:
+    return None if value is None else [name.strip() for name in value.split(",")]
 
 
 @click.command()
@@ -19,6 +29,12 @@ from dqa.support.settings import METRICS
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Use the first N samples.")
 @click.option("--metric", type=click.Choice(METRICS), help="Of the answers.  [default: by the kind of task]")
 @click.option("--output", metavar="NAME", help="The output whose answers `y` holds, of a model with several.  [default: the first]")
+@click.option("--classes", metavar="A,B,C", callback=_names, help="Names of the classes.  [default: `class_names` of the data]")
+@click.option("--min-accuracy", type=click.FloatRange(0, 1), metavar="A", help="Exit code 1 where the metric is lower.")
+@click.option("--min-agreement", type=click.FloatRange(0, 1), metavar="S", help="Exit code 1 where fewer answers are the host's.")
+@click.option(
+    "--junit", "junit_path", type=click.Path(path_type=Path), metavar="FILE", help="Write what was asked for as JUnit XML, for CI."
+)
 @output_options
 def evaluate(
     out: Path,
@@ -29,34 +45,50 @@ def evaluate(
     limit: int | None,
     metric: str | None,
     output: str | None,
+    classes: list[str] | None,
+    min_accuracy: float | None,
+    min_agreement: float | None,
+    junit_path: Path | None,
     quiet: bool,
     json_path: Path | None,
 ) -> None:
     """Evaluate OUT, a directory of `dqa convert`, and compare every answer with this machine's."""
     from dqa import api
+    from dqa.cli.evaluated import print_evaluated
 
-    found = api.evaluate(out, data, target, limit, metric, runtime=runtime, tflm=tflm, output=output, progress=progress(quiet))
-    result = found.to_json()
-    write_json(result, json_path)
+    if min_agreement is not None and target == "host":
+        raise InputError("--min-agreement: the host's answers are its own", hint="name another --target")
+    if metric == "mse" and min_accuracy is not None:
+        raise _no_accuracy()
+    if junit_path is not None:
+        check_place("--junit", junit_path, [out, data, *([json_path] if json_path else [])])
+    found = api.evaluate(
+        out, data, target, limit, metric, runtime=runtime, tflm=tflm, output=output, classes=classes, progress=progress(quiet)
+    )
+    if found.metric == "mse" and min_accuracy is not None:
+        raise _no_accuracy()
+    checks = _checks(found, min_accuracy, min_agreement)
+    write_json(found.to_json(), json_path)
+    if junit_path is not None:
+        kept = ("dqa", "program_sha256", "data_sha256", "metric", "value", "float_value", "samples", "target")
+        content = junit(f"dqa evaluate {out} --target {target}", checks, {k: v for k, v in found.to_json().items() if k in kept})
+        write_atomically(junit_path, content)
     warn(found.notes)
     if talk(quiet, json_path):
-        table(f"{out} on {target}", ["", ""], [[name, value] for name, value in rows(result) if not name.endswith("sha256")])
+        print_evaluated(found, f"{out} on {target}")
+    elif quiet and json_path != STDOUT and found.value is not None:
+        print(f"{found.value:.6g}")
+    if failures := [check.failure for check in checks if check.failure]:
+        raise UnmetError("; ".join(failures))
 
 
-def rows(result: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """The result as lines of a table; long lists (per-sample answers) are left to --json."""
-    for name, value in result.items():
-        title = f"{prefix}{name}".replace("_", " ")
-        if isinstance(value, Mapping):
-            if set(value) == {"equal", "of"}:
-                yield title, f"{value['equal']} of {value['of']} equal"
-            else:
-                yield from rows(value, f"{title} ")
-        elif isinstance(value, bool) or value is None:
-            yield title, str(value)
-        elif isinstance(value, int):
-            yield title, f"{value:,}"
-        elif isinstance(value, float):
-            yield title, f"{value:.4f}"
-        elif isinstance(value, str):
-            yield title, value
+def _checks(found: EvaluateResult, accuracy: float | None, agreement: float | None) -> list[Check]:
+    checks = [] if accuracy is None else [Check(found.metric, found.value, accuracy)]
+    if agreement is not None:
+        equal = found.agreement
+        checks.append(Check("agreement with the host", equal[0] / equal[1] if equal else None, agreement))
+    return checks
+
+
+def _no_accuracy() -> InputError:
+    return InputError("--min-accuracy: of the metric mse less is better", hint="leave it out, or name another --metric")

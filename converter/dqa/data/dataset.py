@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dqa.data import npz
-from dqa.data.labels import class_numbers
+from dqa.data.labels import class_names, class_numbers
 from dqa.data.npz import Npz
 from dqa.errors import DataError, RecipeError
 from dqa.support.arrays import Array, Float32, Float64, Int64
@@ -32,6 +32,7 @@ class Dataset:
     group  (N,) int64 or None: the group (clip, file) of each sample; group g has label y[g] if y is per group
     name   where it was read from
     classes  names of the classes that y counts, where y was names; classes_sorted: the order is the alphabet's, the file gives none
+    listed   names of classes as the file lists them, whatever y is; None: it lists none
     """
 
     x: Array
@@ -40,6 +41,7 @@ class Dataset:
     name: str = "data"
     classes: tuple[str, ...] | None = None
     classes_sorted: bool = False
+    listed: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         _check_header(self.x.dtype, self.x.shape, self.name)
@@ -55,6 +57,11 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Of the classes, by number; None: not known."""
+        return self.classes or self.listed
 
     @property
     def labels_are_per_group(self) -> bool:
@@ -160,7 +167,9 @@ def _dataset(name: str, x: Array, labels: Mapping[str, Array]) -> Dataset:
         raise DataError(f"{name}: '{CLASS_LISTS[0]}' and '{CLASS_LISTS[1]}' list different classes", hint="give one of them")
     listed = lists[0] if lists else None
     y, classes = class_numbers(labels.get("y"), listed, name)
-    return Dataset(x, y, _group_numbers(labels.get("group"), name), name, classes, listed is None and classes is not None)
+    return Dataset(
+        x, y, _group_numbers(labels.get("group"), name), name, classes, listed is None and classes is not None, class_names(listed)
+    )
 
 
 def load(path: Path | str, *, labels: bool = True) -> Dataset:

@@ -32,6 +32,13 @@ def class_numbers(y: Array | None, listed: Array | None, name: str) -> tuple[Arr
     return places[np.searchsorted(order, labels, sorter=places)].astype(np.int64), tuple(order.tolist())
 
 
+def class_names(listed: Array | None) -> tuple[str, ...] | None:
+    """A list of classes as text; None where it is none of names."""
+    if listed is None or listed.ndim != 1 or listed.dtype.kind not in "US":
+        return None
+    return tuple(_text(listed).tolist())
+
+
 def is_one_hot(y: Array) -> bool:
     """Whether y (..., C) has a single 1 in the last dimension everywhere, and 0 beside it."""
     return bool(y.ndim > 1 and y.shape[-1] > 1 and y.size and np.isin(y, (0, 1)).all() and (y.sum(axis=-1) == 1).all())

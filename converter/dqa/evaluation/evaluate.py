@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from dqa.calibration import float_outputs
 from dqa.errors import InputError, ProgramError
 from dqa.evaluation import subject as subjects
 from dqa.evaluation import targets
+from dqa.evaluation.by_class import by_class, worst
 from dqa.evaluation.result import EvaluateResult, answers_of, details
 from dqa.evaluation.subject import Subject
 from dqa.evaluation.targets import Run, Target
@@ -32,6 +34,7 @@ def evaluate(
     runtime: str | None = None,
     tflm: Path | None = None,
     output: str | None = None,
+    classes: Sequence[str] | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> EvaluateResult:
@@ -40,6 +43,7 @@ def evaluate(
     target: "host", "tflm-host", "sim:BOARD", "renode:BOARD" or "serial:PORT". limit: the first so many samples. metric: top1, auc, miou,
     mse or None for the model's own or the task's usual one. runtime: of a board's firmware, "standalone" (None: this) or "tflm"; tflm: see
     dqa.device.build, for simulated boards, whose firmware is built here.
+    classes: names of the classes in the order of the model's outputs; None: those of the .npz.
     output: the name of the output whose answers `y` holds, of a model with several; the first without it.
     Raises InputError, DataError, RecipeError (options of which one has no effect), ProgramError, BoardError, ToolError.
     """
@@ -55,6 +59,7 @@ def evaluate(
     with subjects.labels_of(subject.interface, subject.head):
         chosen = subject.chosen_metric()
         float_value = subject.value(chosen, floats)
+        by_class(chosen, floats, floats, subject.dataset, classes)  # refuses names that do not fit
     reference = targets.on_host(place, subject, jobs, progress)
     run = reference if place.kind == "host" and reference is not None else targets.on_target(place, subject, jobs, progress)
     if program_sha256(subject.out) != subject.identity.program:
@@ -69,6 +74,8 @@ def evaluate(
         outputs=outputs,
         answers=answers_of(chosen, outputs, subject.real, subject.dataset),
         details=details(chosen, outputs, floats, subject.dataset),
+        classes=by_class(chosen, outputs, floats, subject.dataset, classes),
+        worst=tuple(worst(chosen, outputs, subject.dataset, subject.real)),
         output=subject.output if len(subject.interface.outputs) > 1 else None,
         float_value=float_value,
         agreement=_agreement(place, run, reference),
@@ -98,6 +105,6 @@ def _agreement(target: Target, run: Run, reference: Run | None) -> tuple[int, in
 
 def _recorded(out: Path, data: str, result: EvaluateResult) -> EvaluateResult:
     """The result, once the report in `out` shows it too; with a note where it does not."""
-    entry = {key: value for key, value in result.to_json().items() if key != "answers"}
+    entry = {key: value for key, value in result.to_json().items() if key not in ("answers", "classes", "worst")}
     why = record(out, "evaluations", {**entry, "data": data})
     return replace(result, notes=(*result.notes, f"the report was left as it is: {why}")) if why else result

@@ -207,9 +207,14 @@ def pixel_classes(outputs: Array) -> Int64:
 
 def mean_iou(table: Int64) -> float:
     """Mean over the classes that occur (as label or answer) of intersection over union."""
+    return float(np.nanmean(class_iou(table)))
+
+
+def class_iou(table: Int64) -> Float64:
+    """Intersection over union of each class; NaN of a class that does not occur."""
     hits = np.diag(table)
-    union = table.sum(axis=0) + table.sum(axis=1) - hits
-    return float((hits[union > 0] / union[union > 0]).mean())
+    with np.errstate(invalid="ignore"):
+        return np.asarray(hits / (table.sum(axis=0) + table.sum(axis=1) - hits))
 
 
 def pixel_accuracy(table: Int64) -> float:
@@ -234,6 +239,11 @@ def _mse(outputs: Array, dataset: Dataset, inputs: Array) -> float:
     if not np.isfinite(total):
         raise DataError(f"{dataset.name}: the squared error goes beyond float64", hint="check y")
     return total / outputs.size
+
+
+def sample_labels(dataset: Dataset) -> Int64:
+    """(N,) class numbers, one for each sample. Raises DataError where there are no such labels."""
+    return whole_labels(_per_sample(_labels(dataset), dataset), dataset.name).reshape(-1)
 
 
 def _labels(dataset: Dataset) -> Array:

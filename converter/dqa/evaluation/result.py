@@ -9,6 +9,7 @@ import numpy as np
 
 from dqa.data.dataset import Dataset
 from dqa.evaluation import metrics
+from dqa.evaluation.by_class import Classes, Worst
 from dqa.support.arrays import Float32
 from dqa.support.version import __version__
 
@@ -23,6 +24,7 @@ class EvaluateResult:
     link: what happened between host and board and was mended, by kind (dqa.device.evaluate.DeviceResult).
     runtime: of a board. ram, flash: bytes. instructions: of one inference, simulated boards. microseconds: of one inference, real boards.
     output: the name of the output that was measured, where the model has several. outputs: its real numbers, (N, *shape).
+    classes: of top1 and miou, each by itself. worst: the samples that are answered worst, of top1 and mse.
     answers: per sample, see `answers_of`. details: further figures of the metric.
     program_sha256, model_sha256, data_sha256: of what ran, of the file it was converted from, of the .npz. notes: what a user should know.
     """
@@ -49,6 +51,8 @@ class EvaluateResult:
     data_sha256: str | None = None
     notes: tuple[str, ...] = ()
     link: dict[str, int] | None = None
+    classes: Classes | None = None
+    worst: tuple[Worst, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The evaluation as plain data; what the target could not give is absent."""
@@ -73,6 +77,8 @@ class EvaluateResult:
             "microseconds": self.microseconds,
             "link": self.link,
             **self.details,
+            "classes": self.classes.to_json() if self.classes is not None else None,
+            "worst": [one.to_json() for one in self.worst] or None,
             "answers": self.answers,
         }
         return {key: value for key, value in result.items() if value is not None}
