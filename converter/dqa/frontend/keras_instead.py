@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _THREE_D = "dqa has maps of height and width and series of steps: see the third axis as channels, or as steps of a TimeDistributed layer"
 _OUTSIDE = "do it before the network, where its input is made, and train on what comes out"
-_ATTENTION = "MultiHeadAttention of one head, or convolutions over the steps"
+_ATTENTION = "MultiHeadAttention, or convolutions over the steps"
 _CELL = "use SimpleRNN, GRU or LSTM themselves"
 
 

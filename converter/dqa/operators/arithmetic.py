@@ -91,8 +91,8 @@ def average(scales: Float64, zeros: Float64, output_scales: Float64, count: int,
     return requantize(-zeros * unit, factor, floored)
 
 
-def state(unit: float, output_scales: Float64, floored: Bool) -> Requantization:
-    """The requantization of states in steps of `unit`."""
+def sums(unit: float, output_scales: Float64, floored: Bool) -> Requantization:
+    """The requantization of sums in steps of `unit`."""
     factor = np.minimum(unit / output_scales, coarsest(np.ones(1)))  # beyond it a single step leaves the output's range
     return requantize(np.zeros_like(output_scales), factor, floored)
 

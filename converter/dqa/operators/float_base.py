@@ -140,6 +140,8 @@ class FloatOperator:
     """Its output may have any shape of the right size."""
     parts: ClassVar[bool] = False
     """It has several outputs."""
+    turns: ClassVar[bool] = True
+    """It may work on maps whose rows and columns are in each other's place, with attributes that are `turned`."""
     lowers: ClassVar[bool] = False
     """DQA has an operator for it."""
     marks: ClassVar[bool] = False

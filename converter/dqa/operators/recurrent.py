@@ -130,7 +130,7 @@ class FloatRecurrent(FloatOperator):
             product(recurrent, both[1] if len(both) > 1 else no_bias, seen, np.zeros_like(seen), steps.ravel()),
             table(op.attrs["gate"], GATE_REACH, 1.0),
             table(op.attrs["function"], reach, largest),
-            arithmetic.state(largest / STEPS / STATE_STEPS, target.scales, target.rounded_by_writer),
+            arithmetic.sums(largest / STEPS / STATE_STEPS, target.scales, target.rounded_by_writer),
             not op.attrs["sequences"] or given.tensors[0].hwc[0] == 1,
         )
 

@@ -56,8 +56,9 @@ class Ties:
             if room.moves:
                 self._tie(op)
             elif room.by_table:
-                self._one_scale(op.inputs[0])
-                self._one_scale(op.outputs[0])
+                for index in (*op.inputs, *op.outputs):
+                    if index in self._base:  # no constant
+                        self._one_scale(index)
         for index in graph.outputs:
             self._one_scale(index)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from dqa.frontend.passes.activations import fuse_activation, fuse_swish
 from dqa.frontend.passes.affine import affine_to_depthwise, depthwise_into_consumer, depthwise_into_producer, whole_constants
+from dqa.frontend.passes.attention import scaled_products
 from dqa.frontend.passes.compose import compose
 from dqa.frontend.passes.convolutions import dense_to_conv, dilated_conv, grouped_conv
 from dqa.frontend.passes.normalize import normalize
@@ -39,6 +40,7 @@ PASSES: tuple[Callable[[Graph], bool], ...] = (
     drop_reshape,
     fuse_swish,
     fuse_activation,
+    scaled_products,
     affine_to_depthwise,
     depthwise_into_producer,
     depthwise_into_consumer,

@@ -39,7 +39,8 @@ def _connected(graph: Graph, start: int) -> tuple[list[int], list[Op]] | None:
         for op in graph.ops:
             if tensor not in (*op.inputs, *op.outputs) or op.kind in RESHAPES or any(op is other for other in ops):
                 continue
-            if not float_operator(op.kind).lowers and not float_operator(op.kind).computes:
+            room = float_operator(op.kind)
+            if not room.turns or not (room.lowers or room.computes):
                 return None
             ops.append(op)
             for index in (*op.inputs, *op.outputs):

@@ -31,6 +31,7 @@
   X(TRANSPOSE, transpose, 22)                                                                                          \
   X(REDUCE, reduce, 23)                                                                                                \
   X(RESIZE_BILINEAR, resize_bilinear, 24)                                                                              \
-  X(NORMALIZATION, normalization, 25)
+  X(NORMALIZATION, normalization, 25)                                                                                  \
+  X(BATCH_MATMUL, batch_matmul, 26)
 
 #endif
