@@ -88,6 +88,34 @@ def motion() -> Data:
     return Data(x[:, :, None, :].astype(np.float32), y)
 
 
+def steps() -> Data:
+    """The same rhythms as a series: float32 (N, 64, 6)."""
+    data = motion()
+    return Data(data.x[:, :, 0, :], data.y)
+
+
+def words() -> Data:
+    """Ten words of three sounds out of six, each a pair of formants that glide, in 49 frames of 10 bands, loud or not, fast or slow.
+
+    Some words are others said backwards, so that the order of the sounds counts. uint8 (N, 49, 10).
+    """
+    r = np.random.default_rng(6)
+    sounds = r.uniform(0, 9, (6, 2, 2))  # formant, begin and end, in bands
+    spoken = np.array([[0, 1, 2], [2, 1, 0], [3, 4, 5], [5, 4, 3], [0, 3, 1], [1, 3, 0], [2, 5, 4], [4, 5, 2], [0, 5, 1], [3, 2, 4]])
+    y, bands, frames = r.integers(0, 10, 9500), np.arange(10), np.arange(49)
+    x = r.normal(0, 0.12, (len(y), 49, 10))
+    for i, word in enumerate(spoken[y]):
+        start, gain = r.uniform(2, 16), r.uniform(0.5, 1.1)
+        for sound in sounds[word]:
+            length = r.uniform(6, 11)
+            at = (frames - start) / length
+            inside = ((at >= 0) & (at < 1)) * np.sin(np.pi * np.clip(at, 0.05, 0.95))
+            for begin, end in sound + r.normal(0, 0.5, (2, 1)):
+                x[i] += gain * inside[:, None] * np.exp(-((bands - begin - (end - begin) * at[:, None]) ** 2) / 2)
+            start += length
+    return Data(np.clip(60 + 110 * x, 0, 255).astype(np.uint8), y)
+
+
 def sine() -> Data:
     r = np.random.default_rng(3)
     x = r.uniform(0, 2 * np.pi, (6000, 1)).astype(np.float32)
@@ -156,6 +184,26 @@ def har(i: Any) -> Any:
     x = layers.Conv2D(24, (5, 1), padding="same", activation="relu")(x)
     x = layers.MaxPooling2D((2, 1))(x)
     return layers.Dense(6, activation="softmax")(layers.Dense(32, activation="relu")(layers.Flatten()(x)))
+
+
+def gru(i: Any) -> Any:
+    from keras import layers
+
+    x = layers.GRU(32)(layers.GRU(32, return_sequences=True)(i))
+    return layers.Dense(10, activation="softmax")(x)
+
+
+def lstm(i: Any) -> Any:
+    from keras import layers
+
+    return layers.Dense(6, activation="softmax")(layers.LSTM(24)(layers.Normalization(mean=[0, 0, 9.81, 0, 0, 0], variance=[1.0] * 6)(i)))
+
+
+def both_ways(i: Any) -> Any:
+    from keras import layers
+
+    x = layers.Bidirectional(layers.LSTM(16))(layers.Conv1D(16, 3, padding="same", activation="relu")(i))
+    return layers.Dense(10, activation="softmax")(x)
 
 
 def gesture(i: Any) -> Any:
@@ -272,6 +320,9 @@ ZOO: dict[str, Entry] = {
     "mlp": Entry("MLP on sensors of unlike units", sensors, mlp, CROSS, "top1", 12),
     "har": Entry("activity recognition, convolutions along time", motion, har, CROSS, "top1", 4),
     "gesture": Entry("gestures, logits", motion, gesture, "logits", "top1", 4),
+    "lstm": Entry("activity recognition, LSTM", steps, lstm, CROSS, "top1", 6),
+    "gru": Entry("words, two layers of GRU", words, gru, CROSS, "top1", 10, scale=PIXEL),
+    "both_ways": Entry("words, LSTM in both directions behind a convolution", words, both_ways, CROSS, "top1", 6, scale=PIXEL),
     "dscnn": Entry("DS-CNN, batch norm", fashion, dscnn, CROSS, "top1", 3, scale=PIXEL),
     "depthwise": Entry(
         "depthwise and batch norm, 250 samples, logits", fashion, depthwise_few, "logits", "top1", 4, calibration=250, scale=PIXEL
