@@ -36,12 +36,12 @@ def observe(
     for values in runner.batches():
         for tensor in tensors:
             data, known = runner.tensor(tensor), model.graph.tensors.get(tensor)
-            if known is not None:  # what is a series here may be a map of one row there
+            if known is not None and not known.is_constant:  # what is a series here may be a map of one row there
                 data = data.reshape(len(data), *known.shape[1:])
             if not (np.abs(data) <= MAX_ACTIVATION).all():
                 finite = "becomes NaN or infinite" if not np.isfinite(data).all() else f"goes beyond {MAX_ACTIVATION:g}"
                 raise DataError(
-                    f"{model.source}: '{known.name if known else f'tensor {tensor}'}' {finite} on these samples",
+                    f"{model.source}: '{known.name if known and not known.is_constant else f'tensor {tensor}'}' {finite} on these samples",
                     hint="check the input scale and the weights",
                 )
             reducer(tensor, data)
