@@ -15,6 +15,7 @@ from dqa.device import bare, boards
 from dqa.device.client import Device
 from dqa.device.simulate import Simulator
 from dqa.engine.host import HostModel
+from dqa.operators.fully_connected import FullyConnected
 from dqa.support.arrays import Int8
 from reference import mirror
 
@@ -139,3 +140,21 @@ def test_blocks_of_pixels_give_the_mirrors_bytes(case: int, tmp_path: Path) -> N
 @pytest.mark.parametrize("case", range(len(DEPTHWISE)))
 def test_blocks_of_channels_give_the_mirrors_bytes(case: int, tmp_path: Path) -> None:
     check_equal(depthwise(case), tmp_path)
+
+
+def dense(rows: int) -> p.Program:
+    """Dense layers whose weights are pairs, of 1 to many groups of inputs, and one whose weights reach the bound of the sums."""
+    builder = Grown(rows)
+    for number, values in enumerate((4, 8, 36, 64, 512 // rows)):
+        source = builder.source((rows, 1, values), 3 if number else 0)
+        weights = builder.rng.integers(-127, 128, (4 * (number % 3 + 1), rows * values)).astype(np.int8)
+        if number == 4:
+            weights[:] = np.sign(weights) * 127
+        FullyConnected.grow_as(builder, source, weights)
+        assert builder.ops[-1].in_pairs
+    return builder.finish()
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_pairs_of_outputs_give_the_mirrors_bytes(rows: int, tmp_path: Path) -> None:
+    check_equal(dense(rows), tmp_path)

@@ -52,6 +52,7 @@ def build(
         _lowered(graph, formats, numbers, op, 8 if op.outputs[0] in wide else weight_bits, (weights or {}).get(op.outputs[0]))
         for op in graph.ops
     )
+    ops = tuple(op.laid_out(edges[op.inputs[0]], edges[op.output]) for op in ops)
     steps = tuple(phases) if phases is not None else tuple(range(len(ops)))
     ends = Ends(len(graph.inputs), len(graph.outputs))
     internal, external = (plan(edges, ops, steps, e) for e in (ends, replace(ends, inputs_inside=False, outputs_inside=False)))

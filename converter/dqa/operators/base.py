@@ -118,6 +118,15 @@ class Operator(ABC):
         return None
 
     @property
+    def in_pairs(self) -> bool:
+        """Whether its weights are stored as pairs of outputs (dqa.operators.pairs)."""
+        return False
+
+    def laid_out(self, source: Edge, output: Edge) -> Self:
+        """The same with its weights stored as its kernel reads them fastest."""
+        return self
+
+    @property
     def padded(self) -> Window | None:
         """The window whose rows and columns beside the input hold zero points; None: there is none."""
         return None

@@ -21,7 +21,7 @@ def encoding_of(op: Operator) -> WeightEncoding:
     """How the weights of an operator are stored."""
     book = op.books
     if book is None:
-        return WeightEncoding.INT8
+        return WeightEncoding.PAIRS if op.in_pairs else WeightEncoding.INT8
     return WeightEncoding.BOOK if book.ndim == 1 else WeightEncoding.BOOKS
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
+from dqa.errors import ProgramError
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower, Operator, check_array, require
 from dqa.operators.books import check_book, read_weights, write_weights
@@ -17,19 +18,21 @@ from dqa.operators.float_weights import WeightedOperator, with_bias
 from dqa.operators.float_weights import read_weights as read_float_weights
 from dqa.operators.functions import activate
 from dqa.operators.network import Op, Tensor
-from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters
-from dqa.operators.records import Edge, Requantization
+from dqa.operators.pairs import INPUTS, OUTPUTS, fits_pairs, pack_pairs, unpack_pairs
+from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters, offset, requantization_bytes
+from dqa.operators.records import Edge, Requantization, WeightEncoding
 from dqa.operators.requantize import PRODUCT, check_requantization, finish
 from dqa.support.arrays import Array, Float32, Int8, Int64
 
 
 @dataclass(frozen=True, eq=False)
 class FullyConnected(Operator):
-    """weights int8 (O, H * W * I) over the whole input map in NHWC order; book as Conv2D's."""
+    """weights int8 (O, H * W * I) over the whole input map in NHWC order; book as Conv2D's. pairs: stored as pairs of outputs."""
 
     weights: Int8
     requantization: Requantization
     book: Int8 | None = None
+    pairs: bool = False
 
     parameter_bytes = 4 + REQUANTIZATION_BYTES
     coded_weights = True
@@ -37,16 +40,33 @@ class FullyConnected(Operator):
 
     @classmethod
     def read(cls, name: str, inputs: tuple[int, ...], output: int, parameters: Parameters, source: Edge, target: Edge) -> Self:
-        return cls(name, inputs, output, *read_weights(parameters, (target.channels, source.values)))
+        shape = target.channels, source.values
+        if parameters.encoding is not WeightEncoding.PAIRS:
+            return cls(name, inputs, output, *read_weights(parameters, shape))
+        if target.channels % OUTPUTS or source.row_values % INPUTS:
+            raise ProgramError(f"{parameters.what}: weights in pairs of {shape[0]} outputs and rows of {source.row_values} inputs")
+        weights = unpack_pairs(parameters.int16((math.prod(shape) // 16, 8), "weights"), shape)
+        return cls(name, inputs, output, weights, parameters.requantization(shape[0]), None, True)
 
     def write(self, constants: Constants) -> bytes:
+        if self.pairs:
+            weights = offset(constants, pack_pairs(self.weights), f"weights {self.weights.shape}, pairs of outputs")
+            return weights + requantization_bytes(constants, self.requantization)
         return write_weights(constants, self.weights, self.requantization, self.book)
 
     def check(self, inputs: Sequence[Edge], output: Edge) -> None:
         require((output.height, output.width) == (1, 1), "the output is not 1 x 1")
         check_array(self.weights, np.int8, (output.channels, inputs[0].values), "weights")
         check_book(self, self.weights)
+        require(not self.pairs or (self.book is None and fits_pairs(self.weights, inputs[0])), "the weights do not fit pairs")
         check_requantization(self.requantization, output.channels, PRODUCT * inputs[0].values)
+
+    @property
+    def in_pairs(self) -> bool:
+        return self.pairs
+
+    def laid_out(self, source: Edge, output: Edge) -> Self:
+        return replace(self, pairs=self.book is None and fits_pairs(self.weights, source))
 
     @property
     def books(self) -> Int8 | None:
@@ -65,10 +85,16 @@ class FullyConnected(Operator):
     @classmethod
     def grow(cls, grower: Grower, source: int) -> int:
         weights = grower.weights(grower.between(1, 9), grower.edges[source].values)
+        return cls.grow_as(grower, source, weights)
+
+    @classmethod
+    def grow_as(cls, grower: Grower, source: int, weights: Int8) -> int:
+        """One with these weights, in pairs where they may be."""
         out = grower.edge((1, 1, weights.shape[0]))
         requantization = grower.requantization(out, 4000 * weights.shape[1] ** 0.5)
         weights, book = grower.coded(weights)
-        grower.ops.append(cls("dense", (source,), out, weights, requantization, book))
+        op = cls("dense", (source,), out, weights, requantization, book)
+        grower.ops.append(op.laid_out(grower.edges[source], grower.edges[out]))
         return out
 
 

@@ -31,11 +31,13 @@ class ErrorCoding(IntEnum):
 
 
 class WeightEncoding(IntEnum):
-    """How the weights of an operator lie in the program: as they are, or as indices into a code book, of all or of each output channel."""
+    """How the weights of an operator lie in the program: as they are, as indices into a code book, of all or of each output channel, or as
+    pairs of outputs."""
 
     INT8 = 0
     BOOK = 1
     BOOKS = 2
+    PAIRS = 3
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,7 +39,12 @@ enum {
 
 enum dqa_storage { DQA_RAW_INT8 = 0, DQA_RAW_UINT8 = 1, DQA_MAP = 2, DQA_RING = 3, DQA_CODED = 4 };
 enum { DQA_LAYOUTS = 3 };
-enum dqa_weight_encoding { DQA_WEIGHTS_INT8 = 0, DQA_WEIGHTS_BOOK = 1, DQA_WEIGHTS_BOOKS = 2 };
+enum dqa_weight_encoding {
+  DQA_WEIGHTS_INT8 = 0,
+  DQA_WEIGHTS_BOOK = 1,
+  DQA_WEIGHTS_BOOKS = 2,
+  DQA_WEIGHTS_PAIRS = 3 /* of a dense layer */
+};
 enum { DQA_BOOK = 16 }; /* values of a code book */
 enum dqa_error_coding { DQA_ERRORS_NONE = 0, DQA_ERRORS_RAW = 1, DQA_ERRORS_HUFFMAN = 2 };
 

@@ -5,6 +5,7 @@
  * Takes input rows as they come: acc[o] grows by the products of that row; an input of one row needs no acc. Four
  * outputs at a time share a value's load. Every weight is used once: indices are decoded a little at a time. */
 #include "operator.h"
+#include "pairs.h"
 #include "products.h"
 #include "requantize.h"
 #include "weights.h"
@@ -14,6 +15,11 @@ enum { WEIGHTS = 0, DECODED = 32, OUTPUTS = 4 };
 /* sums[i] += the products of input row y and the weights of output o + i; past the last output those of the last. */
 static void sum_products(const struct dqa_op *op, uint32_t y, const int8_t *values, uint32_t o, int32_t sums[OUTPUTS]) {
   const uint32_t length = op->input.row_values, last = op->output.channels - 1u;
+  if (op->weight_encoding == DQA_WEIGHTS_PAIRS) {
+    const uint8_t *const group = dqa_op_table(op, WEIGHTS) + o * op->input.height * length;
+    dqa_pair_products(group + OUTPUTS * y * length, values, length, sums);
+    return;
+  }
   struct dqa_weights weights;
   int8_t room[OUTPUTS * DECODED];
   const int8_t *w[OUTPUTS];
@@ -49,6 +55,10 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   struct dqa_ring ring;
   (void)y;
   dqa_ring_of(op, 0, &ring);
+  if (acc == NULL && op->weight_encoding == DQA_WEIGHTS_PAIRS &&
+      dqa_pair_row(op, dqa_u32(op->parameters + WEIGHTS), dqa_ring_slot(&ring, 0), out)) {
+    return;
+  }
   for (uint32_t o = 0; o < op->output.channels; o += OUTPUTS) {
     const uint32_t count = outputs_from(op, o);
     int32_t sums[OUTPUTS] = {0};
@@ -68,7 +78,9 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
 static bool check(const struct dqa_op *op) {
   const uint32_t inputs = op->input.height * op->input.row_values;
   return op->output.height == 1 && op->output.width == 1 && inputs <= DQA_MAX_PRODUCTS &&
-         dqa_weights_valid(op, WEIGHTS, inputs) && dqa_biases_fit(op, inputs * DQA_PRODUCT);
+         (op->weight_encoding == DQA_WEIGHTS_PAIRS ? dqa_pairs_valid(op, dqa_u32(op->parameters + WEIGHTS))
+                                                   : dqa_weights_valid(op, WEIGHTS, inputs)) &&
+         dqa_biases_fit(op, inputs * DQA_PRODUCT);
 }
 
 const struct dqa_operator dqa_op_fully_connected = {.parameter_bytes = 4 + DQA_REQUANTIZATION_BYTES,

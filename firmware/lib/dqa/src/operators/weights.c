@@ -51,5 +51,6 @@ const int8_t *dqa_weights_at(const struct dqa_weights *weights, uint32_t o, uint
 }
 
 bool dqa_weights_valid(const struct dqa_op *op, uint32_t parameter, uint32_t count) {
-  return dqa_in_program(op->model, dqa_u32(op->parameters + parameter), op->output.channels, row_bytes(op, count));
+  return op->weight_encoding <= DQA_WEIGHTS_BOOKS &&
+         dqa_in_program(op->model, dqa_u32(op->parameters + parameter), op->output.channels, row_bytes(op, count));
 }
