@@ -12,11 +12,13 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Of a function that has the registers to itself. */
+/* Of a function that has the registers to itself; of one that is a part of every caller. */
 #if defined(__GNUC__)
 #define DQA_NOINLINE __attribute__((noinline))
+#define DQA_INLINE inline __attribute__((always_inline))
 #else
 #define DQA_NOINLINE
+#define DQA_INLINE inline
 #endif
 
 /* Limits of the format. */

@@ -15,35 +15,33 @@ enum { CHANNELS = 4, COLUMN_WORDS = 2 * CHANNELS, KERNEL = 3 };
 #define LINE(text) text "\n\t"
 #define CLOBBERS "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"
 
-/* Columns of four channels: `count` from `from` on, `step` bytes apart, of kernel rows 0, 1 (`second` bytes behind) and
- * 2 (`third`). 20 instructions a column. */
-static uint32_t *gather(uint32_t *to, const int8_t *from, int32_t second, int32_t third, uint32_t step,
-                        uint32_t count) {
+/* Columns of four channels: `count` > 0 from `from` on, `step` bytes apart, of kernel rows 0, 1 (`second` bytes behind)
+ * and 2 (`third`). 20 instructions a column. */
+/* clang-format off */
+static DQA_INLINE void gather(uint32_t *to, const int8_t *from, int32_t second, int32_t third, uint32_t step,
+                              uint32_t count) {
   const int8_t *const end = from + count * step;
-  if (count == 0) {
-    return to;
-  }
   __asm__ volatile(
       LINE("ldr r0, %[to]") LINE("ldr r1, %[from]") LINE("ldr r2, %[second]") LINE("ldr r3, %[third]")
-          LINE("ldr r8, %[step]") LINE("ldr lr, %[end]") LINE("1:") LINE("ldr r12, [r1, r2]") LINE("ldr r9, [r1, r3]")
-              LINE("ldr r4, [r1]") LINE("add r1, r1, r8") LINE("sxtb16 r6, r4, ror #8") LINE("sxtb16 r4, r4")
-                  LINE("sxtb16 r10, r12, ror #8") LINE("sxtb16 r12, r12") LINE("sxtb16 r7, r9, ror #8")
-                      LINE("sxtb16 r5, r9") LINE("pkhtb r9, r12, r4, asr #16") LINE("pkhbt r4, r4, r12, lsl #16")
-                          LINE("pkhtb r11, r10, r6, asr #16") LINE("pkhbt r6, r6, r10, lsl #16")
-                              LINE("asr r10, r5, #16") LINE("asr r12, r7, #16") LINE("stm r0!, {r4-r7}")
-                                  LINE("stm r0!, {r9-r12}") LINE("cmp r1, lr") LINE("bne 1b") LINE("str r0, %[to]")
-      : [to] "+m"(to)
-      : [from] "m"(from), [second] "m"(second), [third] "m"(third), [step] "m"(step), [end] "m"(end)
+      LINE("ldr r8, %[step]") LINE("ldr lr, %[end]") LINE("1:")
+      LINE("ldr r12, [r1, r2]") LINE("ldr r9, [r1, r3]") LINE("ldr r4, [r1]") LINE("add r1, r1, r8")
+      LINE("sxtb16 r6, r4, ror #8") LINE("sxtb16 r4, r4") LINE("sxtb16 r10, r12, ror #8") LINE("sxtb16 r12, r12")
+      LINE("sxtb16 r7, r9, ror #8") LINE("sxtb16 r5, r9")
+      LINE("pkhtb r9, r12, r4, asr #16") LINE("pkhbt r4, r4, r12, lsl #16")
+      LINE("pkhtb r11, r10, r6, asr #16") LINE("pkhbt r6, r6, r10, lsl #16")
+      LINE("asr r10, r5, #16") LINE("asr r12, r7, #16") LINE("stm r0!, {r4-r7}") LINE("stm r0!, {r9-r12}")
+      LINE("cmp r1, lr") LINE("bne 1b")
+      :
+      : [to] "m"(to), [from] "m"(from), [second] "m"(second), [third] "m"(third), [step] "m"(step), [end] "m"(end)
       : CLOBBERS);
-  return to;
 }
+/* clang-format on */
 
-/* The same of zeros. */
-static uint32_t *zeros(uint32_t *to, uint32_t count) {
+/* Columns of zeros. */
+static inline void zeros(uint32_t *to, uint32_t count) {
   for (; count > 0; --count, to += COLUMN_WORDS) {
     to[0] = to[1] = to[2] = to[3] = to[4] = to[5] = to[6] = to[7] = 0;
   }
-  return to;
 }
 
 /* Four channels of a stretch. */
@@ -53,26 +51,25 @@ struct stretch {
   const uint8_t *bias, *multiplier, *shift; /* an entry per channel */
   uint32_t channel, channel_end;            /* the first one, behind the last one */
   uint32_t odd;                             /* outputs that are left when they are taken two at a time */
-  int32_t zero_point;
+  int32_t twice;                            /* the zero point, and 1 */
   int32_t scale[2];   /* multiplier; half of a step before the shift and the zero point behind it */
   uint32_t places[2]; /* of the shift; bytes from an output to the next */
 };
 
 /* clang-format off */
-/* r0 columns, r1 outputs, r2 to r5 sums, r6 and r7 a column, r8 to r10 weights of kernel rows 0 and 1, r11 those of row
+/* Half of a step before the shift s and the zero point z behind it are (2 z + 1) << (s - 1).
+ *
+ * r0 columns, r1 outputs, r2 to r5 sums, r6 and r7 a column, r8 to r10 weights of kernel rows 0 and 1, r11 those of row
  * 2 in columns 0 and 1, r12 in column 2, lr bias. */
 #define BEGIN                                                                                                          \
-  LINE("4:")                                                                                                           \
-  LINE("ldr r0, %[channel]")                                                                                           \
-  LINE("ldr r1, %[shift]")                                                                                             \
-  LINE("ldrb.w r2, [r1, r0]") LINE("str r2, %[places]") LINE("mov r3, #1") LINE("lsl r3, r3, r2")                      \
-      LINE("lsr r3, r3, #1") LINE("ldr r4, %[zero_point]") LINE("lsl r4, r4, r2") LINE("add r7, r3, r4")               \
-          LINE("ldr r1, %[multiplier]") LINE("ldr.w r6, [r1, r0, lsl #2]") LINE("strd r6, r7, %[scale]")               \
-              LINE("ldr r1, %[bias]") LINE("ldr.w lr, [r1, r0, lsl #2]") LINE("ldr r0, %[weights]")                    \
-                  LINE("ldrd r8, r11, [r0], #32") LINE("ldrd r9, r7, [r0], #32") LINE("ldrd r10, r12, [r0], #-56")     \
-                      LINE("str r0, %[weights]") LINE("pkhbt r11, r11, r7, lsl #16") LINE("ldr r0, %[columns]")        \
-                          LINE("add r6, r0, #8") LINE("str r6, %[columns]") LINE("ldr r1, %[out]")                     \
-                              LINE("add r6, r1, #1") LINE("str r6, %[out]")
+  LINE("4:") LINE("ldr r0, %[channel]") LINE("ldr r1, %[shift]") LINE("ldrb.w r2, [r1, r0]") LINE("str r2, %[places]")   \
+  LINE("sub r3, r2, #1") LINE("ldr r4, %[twice]") LINE("lsl r7, r4, r3")                                               \
+  LINE("ldr r1, %[multiplier]") LINE("ldr.w r6, [r1, r0, lsl #2]") LINE("strd r6, r7, %[scale]")                       \
+  LINE("ldr r1, %[bias]") LINE("ldr.w lr, [r1, r0, lsl #2]")                                                           \
+  LINE("ldr r0, %[weights]") LINE("ldrd r8, r11, [r0], #32") LINE("ldrd r9, r7, [r0], #32")                            \
+  LINE("ldrd r10, r12, [r0], #-56") LINE("str r0, %[weights]") LINE("pkhbt r11, r11, r7, lsl #16")                     \
+  LINE("ldr r0, %[columns]") LINE("add r6, r0, #8") LINE("str r6, %[columns]")                                         \
+  LINE("ldr r1, %[out]") LINE("add r6, r1, #1") LINE("str r6, %[out]")
 #define END                                                                                                            \
   LINE("3:")                                                                                                           \
   LINE("ldr r0, %[columns_end]")                                                                                       \
@@ -118,22 +115,14 @@ struct stretch {
       LINE("1:") AT_END LINE("beq.w 3f") LINE("2:") OUTPUT_2("r2", "r3") OUTPUT_2("r3", "r4")                          \
           FINISH_2("r2", "r3", SATURATE) LINE("mov r2, r4") AT_END LINE("bne.w 2b") END
 
-#define STRETCH_OF(name, text)                                                                                         \
-  static DQA_NOINLINE void name(const struct stretch *given) {                                                         \
-    struct stretch s = *given; /* on the stack */                                                                      \
-    __asm__ volatile(text                                                                                              \
-                     : [columns] "+m"(s.columns), [columns_end] "+m"(s.columns_end), [weights] "+m"(s.weights),        \
-                       [out] "+m"(s.out), [channel] "+m"(s.channel), [scale] "+m"(s.scale), [places] "+m"(s.places)    \
-                     : [bias] "m"(s.bias), [multiplier] "m"(s.multiplier), [shift] "m"(s.shift),                       \
-                       [channel_end] "m"(s.channel_end), [odd] "m"(s.odd), [zero_point] "m"(s.zero_point)              \
-                     : CLOBBERS);                                                                                      \
-  }
+#define STRETCH(text)                                                                                                  \
+  __asm__ volatile(text                                                                                                \
+                   : [columns] "+m"(s.columns), [columns_end] "+m"(s.columns_end), [weights] "+m"(s.weights),          \
+                     [out] "+m"(s.out), [channel] "+m"(s.channel), [scale] "+m"(s.scale), [places] "+m"(s.places)      \
+                   : [bias] "m"(s.bias), [multiplier] "m"(s.multiplier), [shift] "m"(s.shift),                         \
+                     [channel_end] "m"(s.channel_end), [odd] "m"(s.odd), [twice] "m"(s.twice)                          \
+                   : CLOBBERS)
 /* clang-format on */
-
-STRETCH_OF(signed_1, ROW_1(SIGNED))
-STRETCH_OF(unsigned_1, ROW_1(UNSIGNED))
-STRETCH_OF(signed_2, ROW_2(SIGNED))
-STRETCH_OF(unsigned_2, ROW_2(UNSIGNED))
 
 /* Weights of kernel rows outside of the input are no weights. */
 static void leave_out(const struct dqa_taps *taps, uint32_t *weights) {
@@ -144,19 +133,6 @@ static void leave_out(const struct dqa_taps *taps, uint32_t *weights) {
     weights[i] &= pair;
     weights[i + 1] = last < KERNEL ? 0 : weights[i + 1];
   }
-}
-
-/* The columns under the kernel at some output columns, in a row that has `width` of them. */
-static uint32_t *gather_columns(const int8_t *const rows[KERNEL], int32_t first, int32_t count, int32_t width,
-                                int32_t channels, uint32_t *to) {
-  const int32_t end = first + count;
-  const int32_t from = first < 0 ? 0 : first, until = end < width ? end : width;
-  if (from > first) {
-    to = zeros(to, (uint32_t)(from - first));
-  }
-  to = gather(to, rows[0] + from * channels, rows[1] - rows[0], rows[2] - rows[0], (uint32_t)channels,
-              (uint32_t)(until - from));
-  return end > until ? zeros(to, (uint32_t)(end - until)) : to;
 }
 
 /* Zero points can be added before the shift. */
@@ -175,44 +151,53 @@ bool dqa_depthwise_row(const struct dqa_op *op, uint32_t y, const int8_t *weight
   const bool positive = output->low == 0 && output->high == INT8_MAX;
   uint32_t *const room = (uint32_t *)(void *)dqa_room_of(op), *const columns = room + KERNEL * COLUMN_WORDS;
   const int32_t kernel_row = (int32_t)(KERNEL * channels);
-  const int8_t *rows[KERNEL]; /* one outside of the input meets no weights: any other stands for it */
-  struct stretch s = {columns,      NULL, NULL, NULL, op->bias,           op->multiplier,
-                      op->shift,    0,    0,    0,    output->zero_point, {0, 0},
-                      {0, channels}};
   struct dqa_taps taps;
   if (!ready(op)) {
     return false;
   }
   dqa_taps_of(op, y, &taps);
+  const int8_t *rows[KERNEL]; /* one outside of the input meets no weights: any other stands for it */
   for (uint32_t k = 0; k < KERNEL; ++k) {
     const uint32_t row = k < taps.first ? 0 : k - taps.first;
     rows[k] = taps.rows[row < taps.count ? row : taps.count - 1];
   }
-  for (uint32_t next = 0; next < channels; next += CHANNELS) {
-    const uint32_t o = channels - next < CHANNELS ? channels - CHANNELS : next; /* the last four, some of them again */
-    const int8_t *const under[KERNEL] = {rows[0] + o, rows[1] + o, rows[2] + o};
-    (void)gather(room, weights + o, kernel_row, 2 * kernel_row, channels, KERNEL);
-    if (taps.count < KERNEL) {
-      leave_out(&taps, room);
-    }
-    for (uint32_t x = 0; x < width; x += op->block) {
-      const uint32_t count = width - x < op->block ? width - x : op->block;
-      s.columns_end = gather_columns(under, taps.left + (int32_t)(x * stride), (int32_t)((count - 1) * stride + KERNEL),
-                                     taps.width, (int32_t)channels, columns);
+  struct stretch s = {.bias = op->bias,
+                      .multiplier = op->multiplier,
+                      .shift = op->shift,
+                      .twice = 2 * output->zero_point + 1,
+                      .places = {0, channels}};
+  const int32_t second = (int32_t)(rows[1] - rows[0]), third = (int32_t)(rows[2] - rows[0]);
+  for (uint32_t x = 0; x < width; x += op->block) {
+    const uint32_t count = width - x < op->block ? width - x : op->block;
+    const int32_t first = taps.left + (int32_t)(x * stride), end = first + (int32_t)((count - 1) * stride + KERNEL);
+    const int32_t from = first < 0 ? 0 : first, until = end < taps.width ? end : taps.width;
+    uint32_t *const inside = columns + (from - first) * COLUMN_WORDS;
+    const uint32_t inner = (uint32_t)(until - from);
+    zeros(columns, (uint32_t)(from - first));
+    zeros(inside + inner * COLUMN_WORDS, (uint32_t)(end - until));
+    s.odd = count % 2;
+    for (uint32_t next = 0; next < channels; next += CHANNELS) {
+      const uint32_t o =
+          channels - next < CHANNELS ? channels - CHANNELS : next; /* the last four, some of them again */
+      gather(room, weights + o, kernel_row, 2 * kernel_row, channels, KERNEL);
+      if (taps.count < KERNEL) {
+        leave_out(&taps, room);
+      }
+      gather(inside, rows[0] + from * (int32_t)channels + o, second, third, channels, inner);
       s.columns = columns;
+      s.columns_end = columns + (end - first) * COLUMN_WORDS;
       s.weights = room;
       s.out = out + x * channels + o;
       s.channel = o;
       s.channel_end = o + CHANNELS;
-      s.odd = count % 2;
       if (stride == 1 && positive) {
-        unsigned_1(&s);
+        STRETCH(ROW_1(UNSIGNED));
       } else if (stride == 1) {
-        signed_1(&s);
+        STRETCH(ROW_1(SIGNED));
       } else if (positive) {
-        unsigned_2(&s);
+        STRETCH(ROW_2(UNSIGNED));
       } else {
-        signed_2(&s);
+        STRETCH(ROW_2(SIGNED));
       }
     }
   }

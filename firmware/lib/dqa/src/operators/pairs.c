@@ -50,7 +50,7 @@ struct sums {
   const uint8_t *group, *bias, *multiplier, *shift;
   int8_t *out, *out_end;
   uint32_t entry; /* bytes of the unrolled loop that its first turn leaves out; then where that begins */
-  int32_t zero_point;
+  int32_t twice;  /* the zero point, and 1 */
 };
 
 /* r0 values, r1 weights, r2 to r5 sums: of the first of a pair, then of both. */
@@ -65,18 +65,19 @@ struct sums {
 #define FIND_ENTRY                                                                                                     \
   LINE("ldr r1, %[group]") LINE("adr.w r6, 2f") LINE("ldr r7, %[entry]") LINE("add r6, r6, r7") LINE("add r6, r6, #1")
 #define PRODUCTS(ENTER)                                                                                                \
-  LINE("ldr r0, %[values]") LINE("mov r2, #0") LINE("mov r3, #0") LINE("mov r4, #0") LINE("mov r5, #0") ENTER          \
+  LINE("ldr r0, %[values]") LINE("mov r2, #0") LINE("mov r3, #0") LINE("mov r4, #0") LINE("mov r5, #0") LINE("ldr lr, %[end]") ENTER          \
   LINE("2:") GROUP GROUP GROUP GROUP GROUP GROUP GROUP GROUP /* UNROLLED */                                            \
-  LINE("ldr r6, %[end]") LINE("cmp r0, r6") LINE("bne.w 2b")                                                           \
+  LINE("cmp r0, lr") LINE("bne.w 2b")                                                           \
   LINE("sub r3, r3, r2") LINE("asr r3, r3, #8") LINE("sub r5, r5, r4") LINE("asr r5, r5, #8")
+/* Half of a step before the shift s and the zero point z behind it are (2 z + 1) << (s - 1), lr << r11. */
 #define FINISH(sum, CLAMP)                                                                                             \
   LINE("ldr r9, [r6], #4") LINE("add " sum ", " sum ", r9") LINE("ldr r9, [r7], #4") LINE("ldrb r10, [r8], #1")        \
-  LINE("mov r11, #1") LINE("lsl r11, r11, r10") LINE("lsr r12, r11, #1") LINE("mla r12, r11, lr, r12")                 \
+  LINE("sub r11, r10, #1") LINE("lsl r12, lr, r11")                                                                    \
   LINE("smmla " sum ", " sum ", r9, r12") LINE("asr " sum ", " sum ", r10") CLAMP(sum) LINE("strb " sum ", [r0], #1")
 #define ROW(CLAMP)                                                                                                     \
   FIND_ENTRY LINE("str r6, %[entry]") LINE("1:") PRODUCTS(LINE("ldr pc, %[entry]"))                                     \
   LINE("ldr r6, %[bias]") LINE("ldr r7, %[multiplier]") LINE("ldr r8, %[shift]") LINE("ldr r0, %[out]")       \
-  LINE("ldr lr, %[zero_point]") FINISH("r2", CLAMP) FINISH("r3", CLAMP) FINISH("r4", CLAMP) FINISH("r5", CLAMP)        \
+  LINE("ldr lr, %[twice]") FINISH("r2", CLAMP) FINISH("r3", CLAMP) FINISH("r4", CLAMP) FINISH("r5", CLAMP)        \
   LINE("str r6, %[bias]") LINE("str r7, %[multiplier]") LINE("str r8, %[shift]") LINE("str r0, %[out]")                \
   LINE("ldr r6, %[out_end]") LINE("cmp r0, r6") LINE("bne.w 1b")
 #define CLOBBERS                                                                                                       \
@@ -89,7 +90,7 @@ struct sums {
                      : [bias] "+m"(s.bias), [multiplier] "+m"(s.multiplier), [shift] "+m"(s.shift), [out] "+m"(s.out), \
                        [entry] "+m"(s.entry)                                                                           \
                      : [values] "m"(s.values), [end] "m"(s.end), [group] "m"(s.group), [out_end] "m"(s.out_end),       \
-                       [zero_point] "m"(s.zero_point)                                                                  \
+                       [twice] "m"(s.twice)                                                                  \
                      : CLOBBERS);                                                                                      \
   }
 /* clang-format on */
@@ -117,7 +118,7 @@ bool dqa_pair_row(const struct dqa_op *op, uint32_t offset, const int8_t *values
                             .out = out,
                             .out_end = out + output->channels,
                             .entry = (UNROLLED - groups % UNROLLED) % UNROLLED * GROUP_INSTRUCTION_BYTES,
-                            .zero_point = output->zero_point};
+                            .twice = 2 * output->zero_point + 1};
   if (output->low == 0) {
     unsigned_row(sums);
   } else {

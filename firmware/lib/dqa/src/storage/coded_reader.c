@@ -34,8 +34,8 @@ static inline uint32_t take(struct words *from, uint32_t count) {
 }
 
 /* signs: whether they count. */
-static inline void take_channel(const struct dqa_coding *coding, int8_t *values, uint32_t drop, bool signs,
-                                struct words *in) {
+static DQA_INLINE void take_channel(const struct dqa_coding *coding, int8_t *values, uint32_t drop, bool signs,
+                                    struct words *in) {
   const struct dqa_contexts contexts = dqa_coded_contexts(coding, drop);
   const uint8_t *table = dqa_coded_table(contexts, 0);
   const uint32_t stride = coding->channels;

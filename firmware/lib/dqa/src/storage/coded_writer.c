@@ -47,7 +47,8 @@ static inline uint32_t magnitude(int32_t value, int32_t zero_point, uint32_t dro
 static inline bool has_signs(const struct dqa_coding *coding) { return coding->below > 0; }
 
 /* Bits of the values of a channel with `drop` bits dropped. signs: whether they have any. */
-static inline uint32_t count_bits(const struct dqa_coding *coding, const int8_t *values, uint32_t drop, bool signs) {
+static DQA_INLINE uint32_t count_bits(const struct dqa_coding *coding, const int8_t *values, uint32_t drop,
+                                      bool signs) {
   const struct dqa_contexts contexts = dqa_coded_contexts(coding, drop);
   const uint8_t *table = dqa_coded_table(contexts, 0);
   const uint32_t stride = coding->channels, carry = signs ? 15 : 0;
@@ -163,8 +164,8 @@ static inline void put(struct words *out, uint32_t bits, uint32_t count) {
   }
 }
 
-static inline void put_channel(const struct dqa_coding *coding, const int8_t *values, uint32_t drop, bool signs,
-                               struct words *out) {
+static DQA_INLINE void put_channel(const struct dqa_coding *coding, const int8_t *values, uint32_t drop, bool signs,
+                                   struct words *out) {
   const struct dqa_contexts contexts = dqa_coded_contexts(coding, drop);
   const uint8_t *table = dqa_coded_table(contexts, 0);
   const uint32_t stride = coding->channels;
