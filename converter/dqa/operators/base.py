@@ -85,6 +85,8 @@ class Operator(ABC):
     """It takes its values from one table of 256 entries, by one input value each."""
     coded_weights: ClassVar[bool] = False
     """Its weights may be indices into a code book."""
+    pair_weights: ClassVar[bool] = False
+    """Its weights may be pairs of outputs."""
     instructions_per_mac: ClassVar[float] = 0.0
     """On Cortex-M4, for ordering plans."""
     works_on_input: ClassVar[bool] = False

@@ -35,7 +35,7 @@ class FullyConnected(Operator):
     pairs: bool = False
 
     parameter_bytes = 4 + REQUANTIZATION_BYTES
-    coded_weights = True
+    coded_weights = pair_weights = True
     instructions_per_mac = 2.6
 
     @classmethod
