@@ -11,7 +11,6 @@ from dqa.analysis.fitting import fit, next_steps
 from dqa.analysis.result import Analysis, Flash, Layer, Ram
 from dqa.analysis.stand_in import unseen
 from dqa.device.boards import list_boards, load_board
-from dqa.device.sizes import FIRMWARE_CODE
 from dqa.errors import ModelError
 from dqa.frontend import FloatModel, load_model
 from dqa.graph import Graph, Op
@@ -24,6 +23,7 @@ from dqa.program import Program, write
 from dqa.quantization.calibrated import Calibrated
 from dqa.quantization.decide import decide, plain_int8
 from dqa.report.content import macs
+from dqa.support.limits import FIRMWARE_CODE
 from dqa.support.progress import Progress, SilentProgress
 from dqa.support.settings import ConvertConfig, ram_budget
 

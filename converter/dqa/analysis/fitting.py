@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from dqa.analysis.result import Fit, Flash, Ram
 from dqa.device.boards import STACK_SIZE, Board
-from dqa.device.sizes import FIRMWARE_RAM
 from dqa.frontend import FloatModel
+from dqa.support.limits import FIRMWARE_RAM
 
 
 def fit(board: Board, ram: Ram, flash: Flash) -> Fit:

@@ -96,6 +96,9 @@ def _numbers(_context: click.Context, parameter: click.Parameter, value: str) ->
 @click.option("--push-rows", is_flag=True, help="The caller hands over the input row by row.")
 @click.option("--metric", type=click.Choice(METRICS), help="Of `dqa evaluate`.  [default: by the kind of task]")
 @click.option("--recipe", type=click.Path(path_type=Path), metavar="recipe.yaml", help="Settings and decisions, instead of options.")
+@click.option(
+    "--name", default="model", show_default=True, metavar="NAME", help="Of the C: NAME.h, NAME_run; several live in one firmware."
+)
 @_renamed
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="OUT", help="Directory to write.  [default: out/MODEL]")
 @output_options
@@ -109,6 +112,7 @@ def convert(
     validation: Path | None,
     require_agreement: float | None,
     require_metric: float | None,
+    name: str,
     out: Path | None,
     quiet: bool,
     json_path: Path | None,
@@ -131,6 +135,7 @@ def convert(
         recipe=recipe,
         validation=validation,
         required=Required(require_agreement, require_metric),
+        name=name,
         progress=progress(quiet),
     )
     write_json(result.report, json_path)

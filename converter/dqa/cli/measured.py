@@ -12,7 +12,7 @@ from dqa.evaluation.comparison import Comparison
 
 def print_sizes(report: Mapping[str, Any]) -> None:
     """To standard output, from the content of report.json."""
-    from dqa.device.sizes import FIRMWARE_CODE
+    from dqa.support.limits import FIRMWARE_CODE
 
     ram, pushed = report["ram"], report.get("plan", {}).get("arena", {}).get("pushed")
     rows = (

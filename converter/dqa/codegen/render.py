@@ -1,4 +1,4 @@
-"""Renders OUT/src/model.h and model.c: the program, its operators, its arena, and three functions to run it."""
+"""Renders OUT/src/model.h and model.c, or those of another name: the program, its operators, its arena, and three functions to run it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from pathlib import Path
 
 from dqa.codegen.blocks import blocks
 from dqa.codegen.comments import comment, numbers
+from dqa.codegen.names import DEFAULT, named
 from dqa.errors import ProgramError
 from dqa.program import Edge, Interface, Kind, Port, Program, assemble, kind_of, may_drop
 from dqa.support import templates
+from dqa.support.limits import FIRMWARE_CODE
+from dqa.support.version import __version__
 
 _NO_WORD = re.compile(r"[^A-Za-z0-9]")
 MAX_WORD = 32
@@ -92,10 +95,11 @@ def _words(names: Sequence[str]) -> list[str]:
     return words
 
 
-def render(program: Program, program_bytes: bytes, out_dir: Path, ports: Interface) -> None:
-    """Writes model.h and model.c to out_dir, which is made if need be. `program_bytes` is write(program).
+def render(program: Program, program_bytes: bytes, out_dir: Path, ports: Interface, name: str = DEFAULT) -> None:
+    """Writes NAME.h and NAME.c to out_dir, which is made if need be. `program_bytes` is write(program). name: see dqa.codegen.names.
 
-    Raises ProgramError where bytes, program and ports do not belong together, ToolError where the templates are missing.
+    Raises InputError for a name that cannot be, ProgramError where bytes, program and ports do not belong together, ToolError where the
+    templates are missing.
     """
     image = assemble(program)
     if image.data != program_bytes:
@@ -113,6 +117,13 @@ def render(program: Program, program_bytes: bytes, out_dir: Path, ports: Interfa
         "counts_drops": any(may_drop(edge) for edge in program.edges),
     }
     out_dir.mkdir(parents=True, exist_ok=True)
-    for name in ("model.h", "model.c"):
-        text = environment.get_template(f"{name}.j2").render(values)
-        (out_dir / name).write_text(text, encoding="ascii", newline="\n")
+    for suffix in (".h", ".c"):
+        text = named(environment.get_template(f"model{suffix}.j2").render(values), name)
+        (out_dir / (name + suffix)).write_text(text, encoding="ascii", newline="\n")
+
+
+def render_readme(program: Program, size: int, name: str, source: str) -> str:
+    """README.md of OUT: sizes, the sequence of calls, which files to take. size: bytes of the program. source: name of the model's file."""
+    prefix = named("dqa_model_x", name).removesuffix("_x")
+    values = {"program": program, "size": size, "name": name, "prefix": prefix, "source": source.replace("`", "'"), "version": __version__}
+    return templates.environment().get_template("out_readme.md.j2").render(values, code=FIRMWARE_CODE)

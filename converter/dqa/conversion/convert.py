@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dqa.codegen.names import DEFAULT, check_name
 from dqa.conversion import output
 from dqa.conversion.build import build
 from dqa.conversion.guard import settled
@@ -41,6 +42,7 @@ def convert(
     recipe: Path | str | None = None,
     validation: Path | str | None = None,
     required: Required | None = None,
+    name: str = DEFAULT,
     progress: Progress | None = None,
 ) -> ConvertResult:
     """Converts a float model and writes `out`, which is new, empty, or what an earlier conversion wrote: that stays unless all succeeded.
@@ -49,9 +51,11 @@ def convert(
     holds decisions needs it unless its weight_rounding is `nearest`. config: settings; with a recipe they must be None, the recipe's hold.
     validation: .npz to measure on; None: calibration samples beyond those that decide, or else every fourth, which joins the others once
     the decisions are made. required: of what is measured there.
-    Raises ModelError, DataError, RecipeError, ToolError, BoardError (a RAM budget that no plan fits), UnmetError.
+    name: the prefix of the C's names, and its files', so that several models live in one firmware: wake.h, wake_run.
+    Raises InputError (the name), ModelError, DataError, RecipeError, ToolError, BoardError (a RAM budget that no plan fits), UnmetError.
     """
     progress, place = progress or SilentProgress(), Path(out)
+    check_name(name)
     output.check(place)
     request = read(Path(model), _path(calibration), config, _path(recipe), progress, _path(validation))
     decisions, measured = settled(request, progress)
@@ -61,7 +65,7 @@ def convert(
     built = build(request, decisions, weighed, progress)
     with progress.task("Writing", None):
         report = output.report_of(request, decisions, built, measured, notes)
-        kept = output.write(place, built, request.model.tflite, output.recipe_of(request, decisions, weighed), report)
+        kept = output.write(place, built, request.model.tflite, output.recipe_of(request, decisions, weighed), report, name)
     return ConvertResult(place, report, tuple(kept), measured, tuple(notes))
 
 

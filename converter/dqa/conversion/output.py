@@ -8,7 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from dqa.codegen.render import render
+from dqa.codegen import render, render_readme
+from dqa.codegen.names import DEFAULT
 from dqa.conversion import recipe as recipes
 from dqa.conversion.build import Built
 from dqa.conversion.decisions import Decisions
@@ -33,11 +34,11 @@ def check(out: Path) -> None:
     manifest.check_place(out, KIND)
 
 
-def write(out: Path, built: Built, float_tflite: bytes, recipe: recipes.Recipe, report: dict[str, Any]) -> list[str]:
+def write(out: Path, built: Built, float_tflite: bytes, recipe: recipes.Recipe, report: dict[str, Any], name: str = DEFAULT) -> list[str]:
     """Writes the models, the recipe and the report; of a program that runs alone also itself, its C sources and the firmware.
 
-    `out` appears whole, in the place of an earlier conversion. Returns the names of files that were in `out` and are not dqa's: they are
-    still there. Raises InputError as `check`, DqaError: full disk.
+    name: of the C (dqa.codegen.names). `out` appears whole, in the place of an earlier conversion. Returns the names of files that were in
+    `out` and are not dqa's: they are still there. Raises InputError as `check`, DqaError: full disk.
     """
     check(out)
     program = report["program"]["sha256"]
@@ -47,10 +48,12 @@ def write(out: Path, built: Built, float_tflite: bytes, recipe: recipes.Recipe, 
         recipes.save(recipe, new / "recipe.yaml")
         if (alone := built.alone) is not None:
             (new / "model.dqa").write_bytes(alone.program_bytes)
-            render(alone.program, alone.program_bytes, new / "src", built.interface)
+            render(alone.program, alone.program_bytes, new / "src", built.interface, name)
+            readme = render_readme(alone.program, len(alone.program_bytes), name, built.source)
+            (new / "README.md").write_text(readme, encoding="utf-8", newline="\n")
             project.create(new, program)
-        for name, content in report_files(report).items():
-            (new / name).write_bytes(content)
+        for file, content in report_files(report).items():
+            (new / file).write_bytes(content)
         manifest.create(new, KIND, program)
         kept = manifest.users(out) if out.exists() else []
         manifest.check_room(new, kept)

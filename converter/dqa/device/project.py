@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dqa.codegen.names import DEFAULT, unnamed
 from dqa.device import interpreted
 from dqa.device.boards import list_boards
 from dqa.errors import InputError
@@ -44,7 +45,7 @@ def create(out: Path, program: str) -> None:
 
 def check(out: Path, *, interpreter: bool = False) -> None:
     """Raises InputError if OUT holds no model, or one with builtins, which takes an interpreter."""
-    if not (out / "src" / "model.h").is_file():
+    if not has_sources(out):
         if (out / "report.json").is_file():
             if interpreter and mixed_sections(out) is not None:
                 return
@@ -73,10 +74,25 @@ def _files(out: Path) -> dict[str, bytes]:
         found["model.tflite"] = (out / "model.tflite").read_bytes()
         found |= {f"model/{name}": content for name, content in interpreted.files(interpreted.load(out)).items()}
     if (out / "src").is_dir():
-        found |= {f"model/{path.name}": path.read_bytes() for path in _sources(out / "src")}
+        found |= {f"model/{name}": content for name, content in _model(out / "src").items()}
     text = resources.path("LICENSE").read_bytes()
     libraries = {"/".join(name.split("/")[:2]) for name in found if name.startswith("lib/")}
     return found | {f"{folder}LICENSE": text for folder in ("", *(f"{library}/" for library in sorted(libraries)))}
+
+
+def has_sources(out: Path) -> bool:
+    """Whether OUT holds the C of a model, of any name."""
+    return any((out / "src").glob("*.h"))
+
+
+def _model(folder: Path) -> dict[str, bytes]:
+    """The C of a model, under the names that the firmware knows it by."""
+    files = {path.name: path.read_bytes() for path in _sources(folder)}
+    names = [Path(name).stem for name in files if name.endswith(".h")]
+    if len(names) != 1 or names == [DEFAULT]:
+        return files
+    plain = {name.replace(f"{names[0]}.", f"{DEFAULT}."): unnamed(content.decode(), names[0]) for name, content in files.items()}
+    return {name: content.encode() for name, content in plain.items()}
 
 
 def _sources(place: Path) -> Iterator[Path]:

@@ -14,10 +14,6 @@ from elftools.elf.sections import Section, SymbolTableSection
 from dqa.errors import ToolError
 from dqa.support import resources
 
-FIRMWARE_CODE, FIRMWARE_RAM = 25_000, 656
-"""Bytes around a model, for estimates before a build: code, the demo's, whose program has seven kinds of operators and coded maps (of
-other networks 17 to 25 kB); static RAM of serial port and protocol. The standalone firmware, Cortex-M4F, GCC 12."""
-
 _STACK = ".stack"
 _MODELS = ("dqa_model_program", "dqa_model_tflite")
 """Constant arrays that hold the model: the program, or the whole .tflite file."""
