@@ -16,7 +16,7 @@ from dqa.frontend.exported import LAYOUT
 from tflite_builder import run_litert
 
 FILES = Path(__file__).parent / "exported"
-"""conv.onnx as make_onnx.py made it, what onnx2tf made of that, and what onnxruntime answers."""
+"""conv.onnx as make_onnx.py made it, what onnx2tf made of that, and what onnxruntime answers; likewise conv.pt2."""
 
 
 @pytest.fixture
@@ -32,23 +32,37 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
     monkeypatch.setenv("DQA_ONNX2TF", str(path))
 
 
-def check_answers(model: Path) -> None:
+def check_answers(model: Path, answers: str) -> None:
     loaded = load_model(model)
-    answers = np.load(FILES / "answers.npz")
-    assert np.allclose(run_litert(loaded.tflite, answers["x"]), answers["y"], atol=1e-5)
+    expected = np.load(FILES / answers)
+    assert np.allclose(run_litert(loaded.tflite, expected["x"]), expected["y"], atol=1e-5)
     assert loaded.notes == (LAYOUT,) and loaded.input.shape == (1, 16, 16, 3)
 
 
 def test_what_the_tool_made_is_read(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = FILES / "conv_float32.tflite"
     tool(tmp_path, monkeypatch, f"assert source.endswith('conv.onnx')\nmade.mkdir()\nshutil.copy({str(made)!r}, made)")
-    check_answers(model)
+    check_answers(model, "answers.npz")
+
+
+@pytest.mark.parametrize(("made", "answers"), [("conv_float32.tflite", "answers.npz"), ("conv_torch.tflite", "answers_torch.npz")])
+def test_what_each_tool_makes_has_no_axes_left_to_turn(made: str, answers: str) -> None:
+    loaded = load_model(FILES / made)
+    expected = np.load(FILES / answers)
+    assert np.allclose(run_litert(loaded.tflite, expected["x"]), expected["y"], atol=1e-5)
+    assert "TRANSPOSE" not in {op.kind for op in loaded.graph.ops}
 
 
 @pytest.mark.slow
 @pytest.mark.skipif("DQA_ONNX2TF" not in os.environ, reason="needs onnx2tf in an environment of its own (DQA_ONNX2TF, docs/models.md)")
 def test_onnx2tf_itself_converts_it(model: Path) -> None:
-    check_answers(model)
+    check_answers(model, "answers.npz")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("DQA_TORCH_PYTHON" not in os.environ, reason="needs litert-torch in an environment of its own (DQA_TORCH_PYTHON)")
+def test_litert_torch_itself_converts_it(tmp_path: Path) -> None:
+    check_answers(Path(shutil.copy(FILES / "conv.pt2", tmp_path)), "answers_torch.npz")
 
 
 @pytest.mark.parametrize(
