@@ -17,6 +17,7 @@ from dqa.errors import DqaError, ModelError, ToolError
 from dqa.frontend.keras_files import DAMAGED
 from dqa.frontend.keras_load import INSTALL, load_keras, reason
 from dqa.frontend.keras_recurrent import mark_recurrent
+from dqa.frontend.keras_steps import join_steps
 from dqa.frontend.limits import limit_process
 from dqa.frontend.names import in_order, numbered
 from dqa.frontend.saved_model import FLOAT_HINT, HINT, check_saved_model, other_floats
@@ -79,6 +80,7 @@ def _convert_keras(model: Any, name: str) -> bytes:
     single = keras.Input(batch_shape=(1, *entry.shape[1:]), dtype=entry.dtype)
     try:
         mark_recurrent(model, name)
+        join_steps(model, name)
         fixed = keras.Model(single, keras.tree.flatten(model(single, training=False)))
         converter = tf.lite.TFLiteConverter.from_keras_model(fixed)
         converter.allow_custom_ops = True  # the marks
