@@ -22,7 +22,7 @@ LAYERS = (
 Activation Add AutoContrast Average AveragePooling1D AveragePooling2D AvgPool1D AvgPool2D BatchNormalization Bidirectional CenterCrop
 Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Cropping1D Cropping2D Dense DepthwiseConv1D DepthwiseConv2D ELU EinsumDense
 Embedding Equalization Flatten GRU GlobalAveragePooling1D GlobalAveragePooling2D GlobalAvgPool1D GlobalAvgPool2D GlobalMaxPool1D
-GlobalMaxPool2D GlobalMaxPooling1D GlobalMaxPooling2D GroupNormalization Identity InputLayer InputSpec LSTM LayerNormalization LeakyReLU
+GlobalMaxPool2D GlobalMaxPooling1D GlobalMaxPooling2D Identity InputLayer InputSpec LSTM LayerNormalization LeakyReLU
 MaxPool1D MaxPool2D MaxPooling1D MaxPooling2D Maximum Minimum MultiHeadAttention Multiply Normalization PReLU Permute RMSNormalization
 RandomCrop ReLU RepeatVector Rescaling Reshape Resizing SeparableConv1D SeparableConv2D SimpleRNN Softmax Solarization
 SpectralNormalization Subtract ThresholdedReLU TimeDistributed UnitNormalization UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D
