@@ -23,7 +23,7 @@ from dqa.operators.recurrent_integer import look_up
 from dqa.program import read
 from dqa.report import load_interface
 from dqa.tflite.writer import TfliteBuilder
-from tflite_builder import run_litert
+from tflite_builder import Net, options, run_litert
 
 STEPS, CHANNELS, UNITS = 9, 5, 6
 GATES = {"KERAS_RNN": 1, "KERAS_GRU": 3, "KERAS_LSTM": 4}
@@ -169,3 +169,41 @@ def test_marks_of_strangers_are_no_layers(tmp_path: Path) -> None:
     data = Marks().layer("KERAS_GRU", 2, "TANH", "RELU", True).file()
     with pytest.raises(ModelError, match="gates by relu, which has no bounds"):
         read_model(data, "m.tflite", marks=True)
+
+
+def sequence_file(lstm: bool, activation: int) -> bytes:
+    """TFLite's own layer, whose state is a variable, and a clamp behind it."""
+    net = Net(1, STEPS, CHANNELS)
+    gates = 4 if lstm else 1
+    weights = [net.weights(UNITS, size) for size in (CHANNELS, UNITS) for _ in range(gates)]
+    biases, states = [net.weights(UNITS) for _ in range(gates)], [net.tensor((1, UNITS)) for _ in range(2 if lstm else 1)]
+    for state in states:
+        net.graph.tensors[state].isVariable = True
+    if lstm:
+        inputs = [net.input, *weights, *[-1] * 3, *biases, -1, -1, *states, *[-1] * 4]
+        option = options("UnidirectionalSequenceLSTMOptions", fusedActivationFunction=activation, timeMajor=False)
+        return net.build(net.unary("ABS", net.op("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, (1, STEPS, UNITS), option)))
+    option = options("SequenceRNNOptions", fusedActivationFunction=activation, timeMajor=False)
+    inputs = [net.input, *weights, *biases, *states]
+    return net.build(net.unary("ABS", net.op("UNIDIRECTIONAL_SEQUENCE_RNN", inputs, (1, STEPS, UNITS), option)))
+
+
+@pytest.mark.parametrize(("lstm", "activation"), [(True, 4), (False, 4), (False, 1)])
+def test_layers_of_tflite_are_read_without_their_memory(lstm: bool, activation: int, tmp_path: Path) -> None:
+    data = sequence_file(lstm, activation)
+    (tmp_path / "m.tflite").write_bytes(data)
+    model = load_model(tmp_path / "m.tflite")
+    assert [op.kind for op in model.graph.ops] == ["KERAS_LSTM" if lstm else "KERAS_RNN", "ABS"]
+    x = samples(model.graph, 3)
+    expected = np.concatenate([run_litert(data, sample[None]) for sample in x])  # each with a new memory
+    np.testing.assert_allclose(run(model.graph, x)[model.graph.outputs[0]], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(run_litert(model.tflite, x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_other_variables_are_refused(tmp_path: Path) -> None:
+    net = Net(1, STEPS, CHANNELS)
+    state = net.tensor((1, STEPS, CHANNELS))
+    net.graph.tensors[state].isVariable = True
+    (tmp_path / "m.tflite").write_bytes(net.build(net.binary("ADD", net.input, state)))
+    with pytest.raises(ModelError, match="is a variable"):
+        load_model(tmp_path / "m.tflite")

@@ -69,6 +69,7 @@ class _Reader:
         self.signature: Signature | None = None
         self.tensors: dict[int, Tensor] = {}
         self.types: dict[int, int] = {}
+        self.variables = set[int]()
 
     def graph(self) -> Graph:
         for index, table in enumerate(self.subgraph.tables(0)):
@@ -104,8 +105,10 @@ class _Reader:
         if kind not in schema.NUMPY_TYPES:
             what = "quantized" if kind in schema.QUANTIZED_TYPES else "not float32"
             raise self._error(f"the model is {what}: tensor '{name}' is {schema.TYPES.get(kind, kind)}", FLOAT_HINT)
-        if table.flag(5) or table.table(6) is not None:
-            raise self._error(f"tensor '{name}' is a variable or sparse", "models with state or sparse weights cannot be converted")
+        if table.flag(5):
+            self.variables.add(index)
+        if table.table(6) is not None:
+            raise self._error(f"tensor '{name}' is sparse", "models with sparse weights cannot be converted")
         shape = tuple(table.integers(0))
         if any(size < 1 for size in shape) or math.prod(shape) > MAX_ELEMENTS:
             raise self._error(f"tensor '{name}' has shape {shape}")
@@ -167,7 +170,12 @@ class _Reader:
             raise self._error(f"operator {number} refers to operator code {opcode} of {len(codes)}")
         kind = codes[opcode]
         inputs, outputs = table.integers(1), table.integers(2)
-        for index in inputs:
+        begins_with = float_operator(kind).states
+        for place, index in enumerate(inputs):
+            if index in self.variables and place in begins_with:
+                continue  # a state, which begins with zeros
+            if index in self.variables:
+                raise self._error(f"tensor '{self.tensors[index].name}' is a variable", "models with state cannot be converted")
             if index != -1 and index not in ready:
                 raise self._error(f"operator {number} ({kind}) reads tensor {index} before it is written")
         if not outputs or any(index not in self.tensors or index in ready for index in outputs) or len(set(outputs)) != len(outputs):
@@ -183,6 +191,9 @@ class _Reader:
                 op.inputs = kept
                 if bias is not None:
                     op.inputs = [*kept, add_constant(graph, f"{op.name}/bias", bias)]
+                for data in op.attrs.pop("constants", ()):
+                    op.inputs.append(add_constant(graph, f"{op.name}/weights", data))
+                op.kind = FLOATS[kind].becomes or kind
                 expected = output_shape(op, graph)
             except (ValueError, IndexError, ZeroDivisionError, OverflowError) as error:
                 raise self._refusal(op, number, str(error)) from error

@@ -146,6 +146,10 @@ class FloatOperator:
     """DQA has an operator for it."""
     marks: ClassVar[bool] = False
     """A custom operator of this name is the front end's own; its inputs are x and constants."""
+    becomes: ClassVar[str] = ""
+    """It is read as this kind, with the constants that its attribute `constants` holds behind its inputs."""
+    states: ClassVar[tuple[int, ...]] = ()
+    """Places of inputs that are variables of the file, which begin with zeros."""
     keeps_sign: ClassVar[bool] = False
     """Without an activation it gives nothing negative where its inputs are not."""
 

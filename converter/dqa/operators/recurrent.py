@@ -6,6 +6,7 @@ In the float network their inputs are x, kernel, recurrent kernel and bias, as K
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -153,5 +154,53 @@ def table(function: str, reach: float, largest: float) -> Int16:
     return np.asarray(np.clip(np.rint(values / largest * STEPS), -STEPS, STEPS - 1), np.int16)
 
 
+class FloatSequence(FloatOperator):
+    """TFLite's own layers: of each gate a kernel (units, C), a recurrent kernel (units, units) and a bias."""
+
+    gates: ClassVar[int]
+    first_bias: ClassVar[int]
+    options: ClassVar[tuple[int, int]]
+    """Slots of the fused activation and of whether time comes first."""
+
+    def read(self, request: Request) -> Answer:
+        x, gates = request.input(0), self.gates
+        kernels, recurrent = (self._constants(request, 1 + place * gates, gates, 2) for place in range(2))
+        biases = self._constants(request, self.first_bias, gates, 1)
+        used = {0, *range(1, 1 + 2 * gates), *range(self.first_bias, self.first_bias + gates), *self.states}
+        if any(request.inputs[place] is not None for place in range(len(request.inputs)) if place not in used):
+            raise ValueError("peepholes, projections and normalized gates are not supported")
+        if request.flag(self.options[1]) or len(x.shape) != 3:
+            raise ValueError("time has to be the second dimension of three")
+        function = request.activation(self.options[0])
+        if function not in FUNCTIONS:
+            raise ValueError(f"the activation {function} is not supported")
+        parts = [np.concatenate([one.T for one in kernels], axis=1), np.concatenate([one.T for one in recurrent], axis=1)]
+        constants = [np.ascontiguousarray(part, np.float32) for part in (*parts, np.concatenate(biases))]
+        return {"function": function, "gate": "LOGISTIC", "sequences": True, "constants": constants}, [x.index], None
+
+    def _constants(self, request: Request, first: int, count: int, dimensions: int) -> list[Float32]:
+        found = [request.input(place).data for place in range(first, first + count)]
+        kept = [data for data in found if data is not None and data.dtype == np.float32 and data.ndim == dimensions]
+        if len(kept) != count:
+            raise ValueError("the weights are not float constants of every gate")
+        return kept
+
+
+class FloatSequenceLstm(FloatSequence):
+    becomes, gates, first_bias, options, states = "KERAS_LSTM", 4, 12, (0, 3), (18, 19)
+
+    def read(self, request: Request) -> Answer:
+        if request.number(1) or request.number(2):
+            raise ValueError("a clipped cell or projection is not supported")
+        return super().read(request)
+
+
+class FloatSequenceRnn(FloatSequence):
+    becomes, gates, first_bias, options, states = "KERAS_RNN", 1, 3, (1, 0), (4,)
+
+
 PROGRAM = Recurrent
-FLOATS = (FloatRecurrent("KERAS_RNN", Cell.SIMPLE), FloatRecurrent("KERAS_GRU", Cell.GRU), FloatRecurrent("KERAS_LSTM", Cell.LSTM))
+FLOATS = (
+    *(FloatRecurrent("KERAS_RNN", Cell.SIMPLE), FloatRecurrent("KERAS_GRU", Cell.GRU), FloatRecurrent("KERAS_LSTM", Cell.LSTM)),
+    *(FloatSequenceLstm("UNIDIRECTIONAL_SEQUENCE_LSTM"), FloatSequenceRnn("UNIDIRECTIONAL_SEQUENCE_RNN")),
+)
