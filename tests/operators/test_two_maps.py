@@ -12,6 +12,7 @@ from builders.mixed_models import mean
 from dqa import ConvertConfig, convert
 from dqa.calibration.segments import Runner
 from dqa.engine.host import HostModel
+from dqa.errors import ModelError
 from dqa.graph.execute import run
 from dqa.graph.gradient import gradients
 from dqa.lowering.supported import why_not
@@ -67,7 +68,7 @@ def error(data: bytes, folder: Path, **settings: object) -> float:
     (folder / "m.tflite").write_bytes(data)
     x = np.random.default_rng(0).integers(0, 256, (48, *read_graph(data, "m").tensors[0].shape[1:])).astype(np.uint8)
     np.savez(folder / "x.npz", x=x)
-    out = convert(folder / "m.tflite", folder / "x.npz", folder / "out", ConvertConfig(input_scale=1 / 255, **settings)).out  # type: ignore[arg-type]
+    out = convert(folder / "m.tflite", folder / "x.npz", folder / "out", ConvertConfig(**{"input_scale": 1 / 255, **settings})).out  # type: ignore[arg-type]
     interface = load_interface(out)
     got = interface.outputs[0].to_real(HostModel((out / "model.dqa").read_bytes()).run(x.reshape(len(x), -1)).outputs)
     expected = run_litert(data, x / np.float32(255))
@@ -100,3 +101,11 @@ def test_what_is_repeated_otherwise_stays_a_builtin() -> None:
     net = Net(1, 4, 4, 3)
     graph = read_graph(net.build(two(net, "MAXIMUM", net.input, net.conv(net.input, 1, padding="SAME"))), "m")
     assert "one channel" in why_not(graph, graph.ops[-1])
+
+
+def test_channels_of_the_input_that_a_table_cannot_tell_apart_are_refused(tmp_path: Path) -> None:
+    net = Net(1, 5, 5, 2)
+    data = net.build(net.conv(net.unary("TANH", net.input), 3))
+    assert error(data, tmp_path, input_scale=(1 / 255, 1 / 255)) < 0.05
+    with pytest.raises(ModelError, match="'tanh' \\(TANH\\)"):
+        error(data, tmp_path, input_scale=(1 / 255, 1 / 60))

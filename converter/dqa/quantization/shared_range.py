@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dqa.errors import ModelError
 from dqa.graph import Graph
 from dqa.operators.functions import CLAMPS
 from dqa.operators.registry import float_operator
@@ -162,7 +163,9 @@ class SharedRange:
                 given = inputs[tensor]
                 shift = 128.0 if given.dtype == "uint8" else 0.0
                 for variable, scale, zero in zip(self.ties.channels(tensor), given.scales, given.zero_points, strict=True):
-                    scales[int(variable)], zeros[int(variable)] = float(scale), float(zero) - shift
+                    own = float(scale), float(zero) - shift
+                    if (scales.setdefault(int(variable), own[0]), zeros.setdefault(int(variable), own[1])) != own:
+                        raise self._not_one_scale(tensor)
         first = next(iter(scales))
         reason = next(inputs[t].reason for t in self.members if t in inputs)
         result = {}
@@ -173,6 +176,13 @@ class SharedRange:
             unsigned = tensor in inputs and inputs[tensor].dtype == "uint8"
             result[tensor] = raw(reason, self._shape(tensor), s, z, unsigned_bytes=unsigned)
         return result
+
+    def _not_one_scale(self, tensor: int) -> ModelError:
+        names = " and ".join(f"'{op.name}' ({op.kind})" for op in self.graph.consumers(tensor))
+        return ModelError(
+            f"the channels of the input have scales or zero points of their own, which {names} cannot tell apart",
+            hint="--input-scale and --input-zero-point of one number, or a Rescaling or convolution layer before it",
+        )
 
     def _uniform(self, reason: Reason, scale: float, zero: float) -> dict[int, TensorFormat]:
         """One scale and zero point for all channels, plain bytes."""
