@@ -26,7 +26,7 @@ class Convolution(Windowed):
 
     parameter_bytes = WINDOW_BYTES + 4 + REQUANTIZATION_BYTES
     coded_weights = True
-    instructions_per_mac = 2.6
+    instructions_per_mac = 1.1
 
     @classmethod
     def read(cls, name: str, inputs: tuple[int, ...], output: int, parameters: Parameters, source: Edge, target: Edge) -> Self:

@@ -38,7 +38,7 @@ class DepthwiseConv2D(Windowed):
     requantization: Requantization
 
     parameter_bytes = WINDOW_BYTES + 4 + REQUANTIZATION_BYTES
-    instructions_per_mac = 8.0
+    instructions_per_mac = 5.0
 
     @classmethod
     def read(cls, name: str, inputs: tuple[int, ...], output: int, parameters: Parameters, source: Edge, target: Edge) -> Self:

@@ -36,7 +36,7 @@ class FullyConnected(Operator):
 
     parameter_bytes = 4 + REQUANTIZATION_BYTES
     coded_weights = pair_weights = True
-    instructions_per_mac = 2.6
+    instructions_per_mac = 1.2
 
     @classmethod
     def read(cls, name: str, inputs: tuple[int, ...], output: int, parameters: Parameters, source: Edge, target: Edge) -> Self:

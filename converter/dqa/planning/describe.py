@@ -24,7 +24,7 @@ from dqa.support.settings import ConvertConfig
 EXTRA_BITS = 2
 """Extra bits of the important channels in the DQA options: their codes lie between those of n and n + 1 bits in size."""
 
-CODED_WRITE, CODED_READ = 66, 21
+CODED_WRITE, CODED_READ = 53, 21
 """Instructions to write a value of a coded map and to read it, more than of a packed one, on Cortex-M4 (benchmarks/coded.py)."""
 
 _WORK_PER_VALUE = 15.0
