@@ -38,7 +38,7 @@ def analyze(model: Path | str, board: str | None = None, ram: int | str | None =
     progress = progress or SilentProgress()
     boards = list_boards() if board is None else (load_board(board),)
     budget = ram_budget(ram)
-    read = load_model(Path(model))
+    read, _ = partition.slim(load_model(Path(model)))
     left = {id(op): reason for op, reason in partition.builtins(read.graph)}
     network = unseen(_part(read.graph, bool(left)), ConvertConfig(ram="auto"))
     if not network.graph.ops:

@@ -12,14 +12,14 @@ import numpy as np
 
 from dqa.calibration.quiet import quiet_stderr
 from dqa.errors import DataError, ModelError
+from dqa.frontend.limits import MAX_ACTIVATION
 from dqa.frontend.model import FloatModel
+from dqa.graph.model import Tensor
 from dqa.support.arrays import Array, Float32
 
 Reducer = Callable[[int, Float32], None]
 
 BATCH = 32
-MAX_ACTIVATION = 1e15
-"""Sums of the squares of activations are float32."""
 THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -37,7 +37,7 @@ def observe(
         for tensor in tensors:
             data, known = runner.tensor(tensor), model.graph.tensors.get(tensor)
             if known is not None and not known.is_constant:  # what is a series here may be a map of one row there
-                data = data.reshape(len(data), *known.shape[1:])
+                data = _kept(data, known).reshape(len(data), *known.shape[1:])
             if not (np.abs(data) <= MAX_ACTIVATION).all():
                 finite = "becomes NaN or infinite" if not np.isfinite(data).all() else f"goes beyond {MAX_ACTIVATION:g}"
                 raise DataError(
@@ -114,7 +114,8 @@ class _Runner:
             return False
         wanted = [tensor.index for tensor in self.model.graph.activations()] if self.preserve_all else self.model.graph.outputs
         tensors = self.model.graph.tensors
-        return all(_of_samples(self.interpreter.get_tensor(index), size, tensors[index].shape) for index in wanted)
+        found = {index: _kept(self.interpreter.get_tensor(index), tensors[index]) for index in wanted}
+        return all(_of_samples(values, size, tensors[index].shape) for index, values in found.items())
 
     def _new(self) -> Any:
         from ai_edge_litert.interpreter import Interpreter
@@ -127,6 +128,11 @@ class _Runner:
                 )
             except (ValueError, RuntimeError) as error:
                 raise ModelError(f"{self.model.source}: LiteRT cannot run it: {str(error).splitlines()[0]}") from error
+
+
+def _kept(values: Array, tensor: Tensor) -> Array:
+    """The channels that a tensor of the graph has of the file's."""
+    return values if tensor.kept is None else values[..., tensor.kept]
 
 
 def _of_samples(values: Array, samples: int, shape: tuple[int, ...]) -> bool:

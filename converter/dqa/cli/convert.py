@@ -77,6 +77,7 @@ def _numbers(_context: click.Context, parameter: click.Parameter, value: str) ->
 @_setting("--weight-rounding", type=click.Choice(ROUNDINGS), help="Whether the errors of weights make up for each other.")
 @_setting("--weight-bits", type=int, metavar="4|8", help="Bits of a weight of a convolution or dense layer.")
 @click.option("--bias-correction/--no-bias-correction", default=False, show_default=True, help="Take the mean of errors out of the biases.")
+@click.option("--keep-dead", is_flag=True, help="Leave channels in that cannot matter, whatever comes in.")
 @_setting("--input-scale", type=str, metavar="S", callback=_numbers, help="The model's input is (x - Z) * S; a number, or one per channel.")
 @_setting("--input-zero-point", type=str, metavar="Z", callback=_numbers, help="A number, or one per channel.")
 @_setting("--calibration-samples", type=click.IntRange(1), metavar="N", help="Samples to use at most.")

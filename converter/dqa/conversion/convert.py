@@ -9,6 +9,7 @@ from typing import Any
 from dqa.codegen.names import DEFAULT, check_name
 from dqa.conversion import output
 from dqa.conversion.build import build
+from dqa.conversion.dead import dead_note, dead_section
 from dqa.conversion.guard import settled
 from dqa.conversion.measured import Measured, Required
 from dqa.conversion.notes import notes_of
@@ -60,11 +61,12 @@ def convert(
     request = read(Path(model), _path(calibration), config, _path(recipe), progress, _path(validation))
     decisions, measured = settled(request, progress)
     (required or Required()).check(measured)
-    notes = notes_of(request, decisions, measured)
+    dead = dead_section(request)
+    notes = [*([dead_note(dead)] if dead is not None else []), *notes_of(request, decisions, measured)]
     weighed = weigh(request, decisions, progress)
     built = build(request, decisions, weighed, progress)
     with progress.task("Writing", None):
-        report = output.report_of(request, decisions, built, measured, notes)
+        report = output.report_of(request, decisions, built, measured, dead, notes)
         kept = output.write(place, built, request.model.tflite, output.recipe_of(request, decisions, weighed), report, name)
     return ConvertResult(place, report, tuple(kept), measured, tuple(notes))
 

@@ -60,7 +60,9 @@ def write(out: Path, built: Built, float_tflite: bytes, recipe: recipes.Recipe, 
     return kept
 
 
-def report_of(request: Request, decisions: Decisions, built: Built, measured: Measured | None, notes: list[str]) -> dict[str, Any]:
+def report_of(
+    request: Request, decisions: Decisions, built: Built, measured: Measured | None, dead: dict[str, Any] | None, notes: list[str]
+) -> dict[str, Any]:
     """The content of report.json (docs/report.md)."""
     cut, alone = decisions.cut, built.alone
     if alone is None:
@@ -77,6 +79,7 @@ def report_of(request: Request, decisions: Decisions, built: Built, measured: Me
         **content,
         "weights": sum(request.model.graph.weights(op) for op in request.model.graph.ops),
         **({"measured": measured.to_json()} if measured is not None else {}),
+        **({"dead_channels": dead} if dead is not None else {}),
         "notes": notes,
         "program": {"sha256": hashlib.sha256(built.tflite if alone is None else alone.program_bytes).hexdigest()},
     }

@@ -14,6 +14,8 @@ from dqa.conversion.recipe import Recipe
 from dqa.data import dataset as datasets
 from dqa.errors import InputError, ModelError, RecipeError
 from dqa.frontend import FloatModel, load_model
+from dqa.frontend.dead_channels import DeadChannels
+from dqa.partition.partition import slim
 from dqa.support.arrays import Float32
 from dqa.support.manifest import sha256
 from dqa.support.progress import Progress
@@ -28,6 +30,7 @@ class Request:
     """settings: the recipe's, where there is one. dataset: the calibration data; None: the recipe holds what was decided from them.
 
     validation: other data, to measure the program on. stand_in: the calibration data are patterns, there are no others (`no_data`).
+    dead: what was taken out of the network, since it cannot matter; None: nothing.
     recipe: a recipe that holds decisions; None: they are to be made. calibration_sha256: of the data decisions are made from.
     """
 
@@ -38,6 +41,7 @@ class Request:
     calibration_sha256: str | None
     validation: datasets.Dataset | None = None
     stand_in: bool = False
+    dead: DeadChannels | None = None
 
     def apart(self) -> tuple[Request, datasets.Dataset | None]:
         """The request, and samples that it does not decide from: those beyond the number that it may, or else every `APART`-th, which it
@@ -102,12 +106,13 @@ def read(
         found = load_model(model)
     if len(found.graph.inputs) != 1:
         raise ModelError(f"the model has {len(found.graph.inputs)} inputs; models with one input are supported")
+    found, dead = (found, None) if settings.keep_dead else slim(found)
     if calibration is None and undecided:
         if found.quantized is None:
             raise _missing()
         patterns, settings = no_data.patterns(found, no_data.settings_without_data(settings))
-        return Request(found, settings, patterns, None, None, stand_in=True)
-    request = Request(found, settings, None, None, sha256(calibration) if calibration is not None else None)
+        return Request(found, settings, patterns, None, None, stand_in=True, dead=dead)
+    request = Request(found, settings, None, None, sha256(calibration) if calibration is not None else None, dead=dead)
     if file is not None:
         assert calibration is not None
         file.check_shape(found.input.shape)

@@ -11,6 +11,8 @@ MAX_LAYERS = 10_000
 MAX_EXPANSION = 100
 """How many times its own size a file may unpack to, past SMALL_BYTES: weights of a trained network hardly shrink."""
 SMALL_BYTES = 64 << 20
+MAX_ACTIVATION = 1e15
+"""Sums of the squares of activations are float32."""
 CONVERT_SECONDS = 600
 PROBE_SECONDS = 120
 _MAPPED_BYTES = 6 << 30  # TensorFlow maps some GiB that it never touches

@@ -28,7 +28,7 @@ def gradients(graph: Graph, values: Values, seeds: Mapping[int, Float32], wanted
         gradient = found.get(op.outputs[0])
         if gradient is None:
             continue
-        gradient = _through_activation(op.attrs.get("activation", "NONE"), gradient, values[op.outputs[0]])
+        gradient = through_activation(op.attrs.get("activation", "NONE"), gradient, values[op.outputs[0]])
         inputs = [_input(graph, values, index) for index in op.inputs]
         parts = float_operator(op.kind).gradient(op, inputs, values[op.outputs[0]], gradient)
         for index, part in zip(op.inputs, parts, strict=False):
@@ -43,7 +43,7 @@ def _input(graph: Graph, values: Values, index: int) -> Float32:
     return values[index] if data is None else np.asarray(data, np.float32)
 
 
-def _through_activation(activation: str, gradient: Float32, out: Float32) -> Float32:
+def through_activation(activation: str, gradient: Float32, out: Float32) -> Float32:
     if activation == "TANH":
         return gradient * (1 - out * out)
     low, high = CLAMPS[activation]

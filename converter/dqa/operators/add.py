@@ -11,12 +11,14 @@ import numpy as np
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower, check_array
 from dqa.operators.binary import FloatBinary
+from dqa.operators.bounds import Bounds, summed
 from dqa.operators.broadcast import Broadcasting, check_shapes, grow_operand, grown_shape
 from dqa.operators.float_base import Lowering
+from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters, offset, requantization_bytes
 from dqa.operators.records import Edge, Requantization
 from dqa.operators.requantize import ADD_SUM, check_requantization, finish
-from dqa.support.arrays import Float32, Int8, Int16
+from dqa.support.arrays import Float32, Int8, Int16, Int64
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +66,21 @@ class Add(Broadcasting):
 
 
 class FloatAdd(FloatBinary):
-    lowers = fuses = keeps_sign = True
+    lowers = fuses = keeps_sign = aligned = True
 
     def of(self, a: Float32, b: Float32) -> Float32:
         return a + b
+
+    def bounds(self, op: Op, inputs: Sequence[Bounds], tensors: Sequence[Tensor]) -> Bounds:
+        if len({tensor.shape for tensor in tensors}) != 1 or any(tensor.is_constant for tensor in tensors):
+            return super().bounds(op, inputs, tensors)
+        a, b = inputs[0], inputs[-1]
+        pairs = Bounds(*(np.stack(two, axis=1) for two in ((a.low, b.low), (a.high, b.high), (a.width, b.width))))
+        return summed(np.ones((len(a.low), 2)), pairs, np.zeros(len(a.low)))
+
+    def tied(self, op: Op, tensors: Sequence[Tensor], index: int) -> Int64 | None:
+        alike = len({tensor.shape for tensor in tensors}) == 1 and not any(tensor.is_constant for tensor in tensors)
+        return super().tied(op, tensors, index) if alike else None
 
     def slopes(self, a: Float32, b: Float32, gradient: Float32) -> tuple[Float32, Float32]:
         return gradient, gradient

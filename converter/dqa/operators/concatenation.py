@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from struct import pack
 from typing import Self
 
 import numpy as np
 
 from dqa.operators.base import Grower, Operator, require
+from dqa.operators.bounds import Bounds
 from dqa.operators.float_base import Answer, Attributes, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_windows import nhwc, nhwc_shape
 from dqa.operators.functions import activate
@@ -72,7 +74,7 @@ class Concatenation(Operator):
 class FloatConcatenation(FloatOperator):
     """Attributes: axis (of the NHWC tensor, 1..3), activation."""
 
-    lowers = moves = True
+    lowers = moves = aligned = True
 
     def read(self, request: Request) -> Answer:
         rank = len(request.output.shape)
@@ -111,6 +113,13 @@ class FloatConcatenation(FloatOperator):
 
     def passes_to(self, op: Op, inputs: Sequence[Tensor], index: int) -> int:
         return sum(tensor.hwc[2] for tensor in inputs[:index]) if op.attrs["axis"] == 3 else 0
+
+    def bounds(self, op: Op, inputs: Sequence[Bounds], tensors: Sequence[Tensor]) -> Bounds:
+        if len(inputs) != len(tensors) - 1:
+            return super().bounds(op, inputs, tensors)
+        if op.attrs["axis"] == 3:
+            return Bounds(*(np.concatenate(parts) for parts in zip(*((x.low, x.high, x.width) for x in inputs), strict=True)))
+        return reduce(Bounds.joined, inputs)
 
     def lower(self, given: Lowering) -> Concatenation:
         return Concatenation(given.op.name, given.inputs, given.output, given.op.attrs["axis"] - 1)

@@ -86,7 +86,7 @@ class Conv2D(Convolution):
 class FloatConv2D(WeightedOperator):
     """weights (O, kernel_h, kernel_w, I / groups); attributes: those of a window, dilation_h, dilation_w, activation."""
 
-    few_bits = True
+    few_bits = mixes = True
 
     def read(self, request: Request) -> Answer:
         weights = read_weights(request, 4)

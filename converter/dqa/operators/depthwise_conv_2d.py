@@ -27,7 +27,7 @@ from dqa.operators.parameters import (
 from dqa.operators.records import Edge, Requantization, Window
 from dqa.operators.requantize import PRODUCT, check_requantization, finish, zero_points
 from dqa.operators.windows import Windowed, check_padded_window, window_of, windows
-from dqa.support.arrays import Array, Float32, Float64, Int8, Int64
+from dqa.support.arrays import Array, Bool, Float32, Float64, Int8, Int64
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +165,12 @@ class FloatDepthwiseConv2D(WeightedOperator):
 
     def scaled_outputs(self, weights: Float64, scale: Float64) -> Float64:
         return np.asarray(weights * scale)
+
+    def tied(self, op: Op, tensors: Sequence[Tensor], index: int) -> Int64 | None:
+        return np.arange(tensors[-1].hwc[2]).reshape(tensors[0].hwc[2], -1) if index == 0 else None
+
+    def picked(self, weights: Array, inputs: Bool, outputs: Bool) -> Array:
+        return weights[..., outputs]
 
     def lower(self, given: Lowering) -> DepthwiseConv2D:
         folded = given.folded()

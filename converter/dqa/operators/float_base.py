@@ -10,6 +10,7 @@ import numpy as np
 
 from dqa.errors import ModelError
 from dqa.operators.base import Operator
+from dqa.operators.bounds import Bounds
 from dqa.operators.network import Op, Tensor
 from dqa.support.arrays import Bool, Float32, Float64, Int8, Int32, Int64
 
@@ -150,6 +151,8 @@ class FloatOperator:
     """It is read as this kind, with the constants that its attribute `constants` holds behind its inputs."""
     states: ClassVar[tuple[int, ...]] = ()
     """Places of inputs that are variables of the file, which begin with zeros."""
+    aligned: ClassVar[bool] = False
+    """Channels go through it one beside the other, from `passes_to` on."""
     keeps_sign: ClassVar[bool] = False
     """Without an activation it gives nothing negative where its inputs are not."""
 
@@ -195,6 +198,17 @@ class FloatOperator:
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
         """Empty if DQA's operator can do it, else the reason it cannot; shapes and the fused activation are already checked."""
         return ""
+
+    def bounds(self, op: Op, inputs: Sequence[Bounds], tensors: Sequence[Tensor]) -> Bounds:
+        """Of the output without its fused activation. inputs: of those that are no constants. tensors: all inputs, then the output."""
+        return Bounds.unknown(tensors[-1].shape[-1])
+
+    def tied(self, op: Op, tensors: Sequence[Tensor], index: int) -> Int64 | None:
+        """(C, n): the channels of the output that each channel of input `index` alone makes there, so that they can be left out together.
+
+        None where more goes into them, or nothing is known. tensors: inputs, then the output.
+        """
+        return self.passes_to(op, tensors[:-1], index) + np.arange(tensors[index].hwc[2]).reshape(-1, 1) if self.aligned else None
 
     def lower(self, given: Lowering) -> Operator:
         """The program's operator."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dqa.errors import ModelError
+from dqa.operators.bounds import Bounds
 from dqa.operators.float_base import Answer, Attributes, FloatOperator, FloatWriter, Request, Shape
 from dqa.operators.float_windows import nhwc_shape, padding_word, read_window, turned_window, window_shape
 from dqa.operators.network import Op, Tensor
@@ -16,7 +17,10 @@ def kernel_of(op: Op) -> tuple[int, int]:
 
 
 class FloatPool(FloatOperator):
-    lowers = True
+    lowers = aligned = True
+
+    def bounds(self, op: Op, inputs: Sequence[Bounds], tensors: Sequence[Tensor]) -> Bounds:
+        return inputs[0]
 
     def read(self, request: Request) -> Answer:
         kernel = request.positive(4, 0, "filter_height"), request.positive(3, 0, "filter_width")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
+from dqa.operators.bounds import Bounds, summed
 from dqa.operators.float_base import Answer, Attributes, FloatOperator, Request
 from dqa.operators.network import Op, Tensor
-from dqa.support.arrays import Array, Float32, Float64, Int64
+from dqa.support.arrays import Array, Bool, Float32, Float64, Int64
 from dqa.support.limits import MAX_WINDOW_ROWS
 
 
@@ -39,6 +41,8 @@ class WeightedOperator(FloatOperator):
     weighted = computes = fuses = lowers = True
     few_bits: ClassVar[bool] = False
     """The weights may have 4 bits."""
+    mixes: ClassVar[bool] = False
+    """Each channel of the output sums over all of the input's; either can be left out."""
     sums_differences: ClassVar[bool] = False
     """The integer form multiplies values less their zero points: the bias need not make up for them."""
 
@@ -70,8 +74,37 @@ class WeightedOperator(FloatOperator):
         """Whether an input of one value everywhere gives one sum everywhere: no padding."""
         return not any(op.attrs.get(side) for side in ("pad_top", "pad_bottom", "pad_left", "pad_right"))
 
+    def read_bounds(self, op: Op, x: Bounds) -> Bounds:
+        """Of what its weights multiply: padding is 0."""
+        return x if self.sums_alike(op) else x.with_zero()
+
+    def bounds(self, op: Op, inputs: Sequence[Bounds], tensors: Sequence[Tensor]) -> Bounds:
+        (weights, bias), x = constants(tensors), self.read_bounds(op, inputs[0])
+        real, channels = self.arranged(weights, len(x.low))
+        places = np.broadcast_to(channels, real.shape).reshape(len(real), -1)
+        return summed(real.reshape(len(real), -1), x.at(places), bias)
+
+    def per_input(self, weights: Float64, channels: int) -> Float64:
+        """The sum (O, I), of something of the weights' shape, over all that goes from an input channel to an output channel; of `mixes`."""
+        real, _ = self.arranged(weights, channels)
+        return np.asarray(real.reshape(len(real), -1, channels).sum(axis=1))
+
+    def picked(self, weights: Array, inputs: Bool, outputs: Bool) -> Array:
+        """The weights of some input and output channels, bool (I,) and (O,)."""
+        return weights[outputs][..., np.tile(inputs, weights.shape[-1] // len(inputs))]
+
+    def macs(self, tensors: Sequence[Tensor]) -> int:
+        """Multiply-accumulates of one inference. tensors: inputs, then the output."""
+        return math.prod(tensors[-1].hwc[:2]) * math.prod(tensors[1].shape)
+
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
         return "weights that are not constant" if inputs[1].data is None else ""
+
+
+def constants(tensors: Sequence[Tensor]) -> tuple[Float64, Float64]:
+    """Weights and bias of an operator with weights. tensors: its inputs, and more."""
+    weights, bias = (np.asarray(tensor.data, np.float64) for tensor in tensors[1:3])
+    return weights, bias.reshape(-1)
 
 
 def why_no_window(op: Op, kernel_h: int, kernel_w: int) -> str:

@@ -101,7 +101,7 @@ class FullyConnected(Operator):
 class FloatFullyConnected(WeightedOperator):
     """weights (O, inputs); attributes: activation."""
 
-    few_bits = free_shape = True
+    few_bits = mixes = free_shape = True
 
     def read(self, request: Request) -> Answer:
         weights = read_float_weights(request, 2)

@@ -44,31 +44,36 @@ class BuiltinOption:
 class Function:
     """of: x, keeping the float type, and the attributes of the operator. positive: it never gives anything negative.
 
-    fixed_output: scale and zero point of its 8-bit output where they are always the same.
+    fixed_output: scale and zero point of its 8-bit output where they are always the same. steepest: no slope of it is steeper; None: not
+    known, or there is no such.
     """
 
     of: Callable[[Floating, dict[str, Any]], Floating]
     positive: bool = False
     fixed_output: tuple[float, float] | None = None
     option: BuiltinOption | None = None
+    steepest: float | None = None
 
 
 UNARY: dict[str, Function] = {
-    "RELU": Function(lambda x, _: np.maximum(x, 0), positive=True),
-    "RELU6": Function(lambda x, _: np.clip(x, 0, 6), positive=True),
-    "RELU_N1_TO_1": Function(lambda x, _: np.clip(x, -1, 1)),
-    "RELU_0_TO_1": Function(lambda x, _: np.clip(x, 0, 1)),
-    "LOGISTIC": Function(lambda x, _: _sigmoid(x), positive=True, fixed_output=(1 / 256, -128.0)),
-    "TANH": Function(lambda x, _: np.tanh(x), fixed_output=(1 / 128, 0.0)),
-    "ELU": Function(lambda x, _: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
-    "HARD_SWISH": Function(lambda x, _: x * np.clip(x + 3, 0, 6) / 6),
-    "SWISH": Function(lambda x, _: x * _sigmoid(x)),
+    "RELU": Function(lambda x, _: np.maximum(x, 0), positive=True, steepest=1),
+    "RELU6": Function(lambda x, _: np.clip(x, 0, 6), positive=True, steepest=1),
+    "RELU_N1_TO_1": Function(lambda x, _: np.clip(x, -1, 1), steepest=1),
+    "RELU_0_TO_1": Function(lambda x, _: np.clip(x, 0, 1), steepest=1),
+    "LOGISTIC": Function(lambda x, _: _sigmoid(x), positive=True, fixed_output=(1 / 256, -128.0), steepest=0.25),
+    "TANH": Function(lambda x, _: np.tanh(x), fixed_output=(1 / 128, 0.0), steepest=1),
+    "ELU": Function(lambda x, _: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), steepest=1),
+    "HARD_SWISH": Function(lambda x, _: x * np.clip(x + 3, 0, 6) / 6, steepest=1.5),
+    "SWISH": Function(lambda x, _: x * _sigmoid(x), steepest=1.1),
     "LEAKY_RELU": Function(
         lambda x, attrs: np.where(x > 0, x, x * attrs["alpha"]),
         option=BuiltinOption("alpha", "LeakyReluOptions", float),
+        steepest=1,
     ),
-    "GELU": Function(lambda x, attrs: _gelu(x, attrs["approximate"]), option=BuiltinOption("approximate", "GeluOptions", bool)),
-    "ABS": Function(lambda x, _: np.abs(x)),
+    "GELU": Function(
+        lambda x, attrs: _gelu(x, attrs["approximate"]), option=BuiltinOption("approximate", "GeluOptions", bool), steepest=1.13
+    ),
+    "ABS": Function(lambda x, _: np.abs(x), steepest=1),
     "EXP": Function(lambda x, _: np.exp(x)),
     "SQUARE": Function(lambda x, _: x * x, positive=True),
 }

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from dqa.operators.base import Grower, Operator, check_array, require
+from dqa.operators.bounds import Bounds
 from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.functions import CLAMPS, UNARY, unary
 from dqa.operators.network import Op, Tensor
@@ -67,7 +68,7 @@ def table_of(given: Lowering, function: Callable[[Float64], Floating]) -> Lut:
 class FloatFunction(FloatOperator):
     """A function of one real number; attributes: its option, if it has one."""
 
-    lowers = by_table = computes = True
+    lowers = by_table = computes = aligned = True
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -105,6 +106,13 @@ class FloatFunction(FloatOperator):
             writer.builtin(op.kind, inputs, [output])
         else:
             writer.builtin(op.kind, inputs, [output], option.table, **{option.name: op.attrs[option.name]})
+
+    def bounds(self, op: Op, inputs: Sequence[Bounds], tensors: Sequence[Tensor]) -> Bounds:
+        if self.function.steepest is None:
+            return super().bounds(op, inputs, tensors)
+        if op.kind in CLAMPS:
+            return inputs[0].activated(op.kind)
+        return inputs[0].through(op.kind, op.attrs, max(self.function.steepest, abs(op.attrs.get("alpha", 0.0))))
 
     def lower(self, given: Lowering) -> Lut:
         return table_of(given, lambda x: unary(given.op.kind, given.op.attrs, x))

@@ -11,14 +11,15 @@ import numpy as np
 
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower, Operator, require
+from dqa.operators.bounds import Bounds
 from dqa.operators.float_base import FloatWriter, Lowering, Parts, Shape
 from dqa.operators.float_reduce import FloatReduction
-from dqa.operators.float_windows import nhwc
+from dqa.operators.float_windows import nhwc, nhwc_shape
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters, requantization_bytes
 from dqa.operators.records import Edge, Requantization
 from dqa.operators.requantize import POOL_SUM, average, check_requantization, finish
-from dqa.support.arrays import Float32, Int8
+from dqa.support.arrays import Float32, Int8, Int64
 from dqa.support.limits import MAX_POOLED
 
 
@@ -61,7 +62,16 @@ class Mean(Operator):
 class FloatMean(FloatReduction):
     """MEAN and SUM."""
 
-    lowers = True
+    lowers = aligned = True
+
+    def bounds(self, op: Op, inputs: Sequence[Bounds], tensors: Sequence[Tensor]) -> Bounds:
+        if 3 in op.attrs["axes"]:
+            return super().bounds(op, inputs, tensors)
+        times, x = self._times(nhwc_shape(tensors[0].shape), op), inputs[0]
+        return Bounds(x.low * times, x.high * times, x.width * times)
+
+    def tied(self, op: Op, tensors: Sequence[Tensor], index: int) -> Int64 | None:
+        return super().tied(op, tensors, index) if 3 not in op.attrs["axes"] else None
 
     def run(self, op: Op, inputs: list[Float32]) -> Float32:
         x = nhwc(inputs[0])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dqa.support.arrays import Array
+from dqa.support.arrays import Array, Int64
 
 MAP_AXES = {1: (0,), 2: (0, 3), 3: (0, 1, 3), 4: (0, 1, 2, 3)}
 """By the number of dimensions, batch included: which one of batch, height, width, channels each is. A series is a map of one column:
@@ -37,6 +37,8 @@ class Tensor:
     name: str
     shape: tuple[int, ...]
     data: Array | None = None
+    kept: Int64 | None = None
+    """The channels of the file's tensor that it has; None: all (dqa.frontend.dead_channels)."""
 
     @property
     def is_constant(self) -> bool:

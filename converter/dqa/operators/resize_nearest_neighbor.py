@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 
 from dqa.operators.base import Grower, Operator, check_array, require
+from dqa.operators.bounds import Bounds
 from dqa.operators.float_base import Answer, Attributes, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_windows import nhwc, nhwc_shape
 from dqa.operators.network import Op, Tensor
@@ -71,7 +72,7 @@ def nearest_sources(size: int, out: int, align_corners: bool, half_pixel_centers
 class FloatResizeNearestNeighbor(FloatOperator):
     """Attributes: rows, columns (source index of each output row / column)."""
 
-    lowers = moves = True
+    lowers = moves = aligned = True
 
     def read(self, request: Request) -> Answer:
         shape, out = request.input(0).shape, request.output.shape
@@ -106,6 +107,9 @@ class FloatResizeNearestNeighbor(FloatOperator):
 
     def turned(self, attrs: Attributes) -> Attributes:
         return {"rows": attrs["columns"], "columns": attrs["rows"]}
+
+    def bounds(self, op: Op, inputs: Sequence[Bounds], tensors: Sequence[Tensor]) -> Bounds:
+        return inputs[0]
 
     def lower(self, given: Lowering) -> ResizeNearestNeighbor:
         rows, columns = (np.asarray(given.op.attrs[name], dtype=np.uint16) for name in ("rows", "columns"))

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from dqa.operators.base import Grower, Operator, check_array, require
+from dqa.operators.bounds import Bounds
 from dqa.operators.float_base import Answer, FloatOperator, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import Constants, Parameters, offset
@@ -80,6 +81,10 @@ class FloatSoftmax(FloatOperator):
 
     def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
         writer.builtin("SOFTMAX", inputs, [output], "SoftmaxOptions", beta=op.attrs["beta"])
+
+    def bounds(self, op: Op, inputs: Sequence[Bounds], tensors: Sequence[Tensor]) -> Bounds:
+        channels = tensors[-1].shape[-1]
+        return Bounds.between(np.zeros(channels), np.ones(channels))
 
     def lower(self, given: Lowering) -> Softmax:
         step = float(given.sources[0].scales[0]) * float(given.op.attrs.get("beta", 1.0))

@@ -86,7 +86,7 @@ class TransposeConv(Convolution):
 class FloatTransposeConv(WeightedOperator):
     """Attributes: stride_h, stride_w, pad_top, pad_left, out_h, out_w (rows and columns of the output), activation."""
 
-    few_bits = sums_differences = True
+    few_bits = mixes = sums_differences = True
 
     def read(self, request: Request) -> Answer:
         weights, x, out = read_weights(request, 4), request.input(2).shape, request.output.shape
@@ -158,6 +158,9 @@ class FloatTransposeConv(WeightedOperator):
 
     def sums_alike(self, op: Op) -> bool:
         return False
+
+    def macs(self, tensors: Sequence[Tensor]) -> int:
+        return math.prod(tensors[0].hwc[:2]) * math.prod(tensors[1].shape)
 
     def lower(self, given: Lowering) -> TransposeConv:
         folded, a = given.folded(), given.op.attrs

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dqa.errors import ModelError
+from dqa.frontend import FloatModel
+from dqa.frontend.dead_channels import DeadChannels, without_dead_channels
 from dqa.graph import Graph, Op
 from dqa.lowering.supported import why_not
 from dqa.support.limits import MAX_ENDS
@@ -15,6 +17,11 @@ from dqa.support.limits import MAX_ENDS
 def builtins(graph: Graph) -> list[tuple[Op, str]]:
     """The operators DQA does not run, in order, each with the reason."""
     return [(op, reason) for op in graph.ops if (reason := why_not(graph, op))]
+
+
+def slim(model: FloatModel) -> tuple[FloatModel, DeadChannels | None]:
+    """The model without channels that cannot matter, and what went; as it is where builtins run a part of it."""
+    return without_dead_channels(model) if not builtins(model.graph) else (model, None)
 
 
 def groups(graph: Graph) -> list[Graph]:

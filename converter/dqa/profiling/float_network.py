@@ -12,6 +12,7 @@ from dqa.conversion import recipe as recipes
 from dqa.errors import RecipeError
 from dqa.frontend import load_model
 from dqa.lowering.build import edge_order
+from dqa.partition.partition import slim
 from dqa.partition.split import split
 from dqa.program import Program
 from dqa.quantization.serialize import from_mapping
@@ -27,8 +28,10 @@ def signal_to_noise(out: Path, program: Program, values: Sequence[Int8], real: F
     values: of each operator, int8 (H, W, C). real: the float network's input, (1, *shape). None where the float values are all 0.
     Raises RecipeError where OUT's recipe is not that of its program; ModelError, DataError for the float network.
     """
-    model = load_model(out / "float.tflite")
-    cut, edges = split(model, lambda _tensors: {}), recipes.load(out / "recipe.yaml").edges
+    model, recipe = load_model(out / "float.tflite"), recipes.load(out / "recipe.yaml")
+    if not recipe.config.keep_dead:
+        model, _ = slim(model)
+    cut, edges = split(model, lambda _tensors: {}), recipe.edges
     names, order = cut.graph.activation_names().values(), edge_order(cut.graph)
     if not len(names) == len(edges) == len(program.edges):
         raise RecipeError(f"'{out / 'recipe.yaml'}' is of another program than model.dqa", hint="run dqa convert again")

@@ -88,6 +88,7 @@ class ConvertConfig:
     weight_rounding    compensated: the errors of a layer's weights make up for each other on the calibration samples, and biases keep the
                        means of its sums; nearest: each weight by itself, which takes no samples
     bias_correction    biases take back what quantization shifts the sums of a layer by on average, if the answers come nearer by it
+    keep_dead          channels that cannot matter, whatever comes in, stay in the program (dqa.frontend.dead_channels)
     input_scale        S of the model's float input (x - Z) * S, x as in the .npz; one number > 0, or one per channel
     input_zero_point   Z, one number or one per channel
     calibration_samples  at most so many samples of the calibration file are used, >= 1
@@ -120,6 +121,7 @@ class ConvertConfig:
     maps: Maps = "coded"
     weight_rounding: str = "compensated"
     bias_correction: bool = False
+    keep_dead: bool = False
 
     def __new__(cls, *_: object, **given: object) -> ConvertConfig:
         refuse_renamed(given)  # before Python calls it unknown
@@ -176,6 +178,7 @@ class ConvertConfig:
         object.__setattr__(self, "tolerance", float(self.tolerance))
         _flag("push_rows", self.push_rows)
         _flag("bias_correction", self.bias_correction)
+        _flag("keep_dead", self.keep_dead)
         if self.push_rows and self.runtime == "tflm":
             raise RecipeError("push_rows: runtime tflm takes no rows one by one", hint="leave one of the two out")
         if self.important is not None:

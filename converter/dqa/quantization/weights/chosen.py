@@ -50,7 +50,7 @@ def choose_weights(
             found[op.outputs[0]] = LayerWeights(None, done.bias)
             return done
         weights, bias = parameters(graph, op)
-        flat, steps = weights.reshape(len(weights), -1), _steps(formats[op.inputs[0]], weights[0].size)
+        flat, steps = weights.reshape(len(weights), -1), input_steps(formats[op.inputs[0]], weights[0].size)
         if weight_bits == BITS and op.outputs[0] not in small:
             moments = moments_of(op, weights, kept, real)
             levels = compensated_codebook(flat * steps, moments.scaled(1 / steps))
@@ -86,7 +86,7 @@ def in_real_units(graph: Graph, formats: Mapping[int, TensorFormat], weights: Ma
     for op in graph.ops:
         if (chosen := weights.get(op.outputs[0])) is not None and chosen.levels is not None:
             values = chosen.levels.values
-            found[op.outputs[0]] = Replaced(values / _steps(formats[op.inputs[0]], values.shape[1]), chosen.bias)
+            found[op.outputs[0]] = Replaced(values / input_steps(formats[op.inputs[0]], values.shape[1]), chosen.bias)
     return found
 
 
@@ -101,6 +101,6 @@ def _nearest(graph: Graph, op: Op, fmt: TensorFormat, kept: Float32, real: Float
     return Replaced(values, bias + mean_sums(graph, op, weights, real).mean(axis=0) - mean_sums(graph, op, values, kept).mean(axis=0))
 
 
-def _steps(fmt: TensorFormat, inputs: int) -> Float64:
+def input_steps(fmt: TensorFormat, inputs: int) -> Float64:
     """The step of each of the K inputs that an output of a layer weighs."""
     return np.tile(fmt.scales, inputs // len(fmt.scales))
