@@ -63,7 +63,7 @@ def int8(model: Path, calibration: Path, test: Path, config: dqa.ConvertConfig) 
     found, _ = guard.prepared(asked, SilentProgress())
     assert found is not None
     judge = Judge(found.judge.request, load(test))
-    return judge.try_out(decisions.int8(found.known, asked.dtype), nearest=True).answers.comparisons[0].metric
+    return judge.try_out(decisions.int8(found.known, asked.dtypes), nearest=True).answers.comparisons[0].metric
 
 
 def markdown(rows: list[Row]) -> str:

@@ -49,7 +49,7 @@ def run(name: str, work: Path, options: argparse.Namespace) -> Row:
     assert found is not None
     data = load(test)
     judge = Judge(found.judge.request, data.pick(subset(len(data), options.samples)))
-    eight, int8 = decisions.eight_bits(found.known), decisions.int8(found.known, asked.dtype)
+    eight, int8 = decisions.eight_bits(found.known), decisions.int8(found.known, asked.dtypes)
     points = [
         point("int8", found.int8, judge.try_out(int8, nearest=True)),
         point("8 bits", found.reference, judge.try_out(eight)),

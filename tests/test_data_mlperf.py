@@ -12,6 +12,7 @@ import pytest
 
 from dqa.conversion import recipe
 from dqa.data import dataset as data
+from dqa.data.entries import Entries, Entry
 from dqa.evaluation.metrics import choose
 
 Prepare = Callable[..., Path]
@@ -90,7 +91,8 @@ def test_the_recipe_maps_the_data_to_the_range_the_model_was_trained_with(root: 
     ends = {"ic": (0, 255), "kws": (-128, 127), "vww": (0, 255), "ad": (-16 * 80, 0)}[task]
     expected = {"ic": (0, 255), "kws": (-123.372, 25.727), "vww": (0, 1), "ad": (-80, 0)}[task]
     x = np.array([ends], np.int16)[..., np.newaxis]
-    mapped = data.InputMapping.of(config.input_scale, config.input_zero_point).to_float(x).reshape(-1)
+    entries = Entries((Entry("x", (1,)),))
+    mapped = data.InputMapping.of_all(entries, config.input_scale, config.input_zero_point).to_float(x).reshape(-1)
     np.testing.assert_allclose(mapped, expected, atol=1e-3)
 
 

@@ -40,6 +40,11 @@ class Net:
         self.model.subgraphs = [self.graph]
         self.random = np.random.default_rng(seed)
         self.input = self.tensor(input_shape)
+        self.inputs = [self.input]
+
+    def another_input(self, *shape: int) -> int:
+        self.inputs.append(self.tensor(shape))
+        return self.inputs[-1]
 
     def tensor(self, shape: tuple[int, ...], data: np.ndarray | None = None, dtype: str = "float32") -> int:
         tensor = schema.TensorT()
@@ -107,7 +112,7 @@ class Net:
         return self.op("PAD", [x, self.constant(pairs)], tuple(np.add(self.shape(x), np.sum(pairs, axis=1))), options("PadOptions"))
 
     def build(self, *outputs: int) -> bytes:
-        self.graph.inputs, self.graph.outputs = [self.input], list(outputs)
+        self.graph.inputs, self.graph.outputs = list(self.inputs), list(outputs)
         builder = flatbuffers.Builder(1024)
         builder.Finish(self.model.Pack(builder), b"TFL3")
         return bytes(builder.Output())

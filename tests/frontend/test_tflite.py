@@ -150,17 +150,11 @@ def test_a_batch_other_than_one_is_refused() -> None:
     assert "batch" in refusal(net.build(net.unary("RELU", net.input))).message
 
 
-def test_two_inputs_are_refused() -> None:
-    net = Net(1, 2, 2, 1)
-    other = net.tensor((1, 2, 2, 1))
-    out = net.binary("ADD", net.input, other)
-    data = net.build(out)
-    model = schema.ModelT.InitFromPackedBuf(data)
-    model.subgraphs[0].inputs = [net.input, other]
-    net.model, net.graph = model, model.subgraphs[0]
-    builder = flatbuffers.Builder(0)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    assert "2 inputs" in refusal(bytes(builder.Output())).message
+def test_more_inputs_than_a_program_has_are_refused() -> None:
+    net = Net(1, 4)
+    for _ in range(8):
+        net.another_input(1, 4)
+    assert "9 inputs, expected 1 to 8" in refusal(net.build(net.dense(net.input, 2))).message
 
 
 def test_a_wrong_output_shape_is_refused() -> None:

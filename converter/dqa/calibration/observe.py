@@ -28,7 +28,7 @@ def observe(
 ) -> None:
     """Calls reducer(tensor, values) for every batch and tensor number; values float32 (batch, ...), valid during the call.
 
-    inputs  float32 (N, input shape without batch)
+    inputs  float32, samples as dqa.data.entries.Entries has them
     done    called with the number of samples just finished
     Raises DataError if the inputs do not fit the model or an activation is not within MAX_ACTIVATION.
     """
@@ -70,24 +70,32 @@ class _Runner:
     """An interpreter that takes the samples in batches where the network can be resized, one by one where it cannot."""
 
     def __init__(self, model: FloatModel, inputs: Float32, preserve_all: bool) -> None:
-        if inputs.shape[1:] != model.input.shape[1:]:
-            raise DataError(f"samples of shape {inputs.shape[1:]}, the model takes {model.input.shape[1:]}", hint="check the shape of x")
+        wanted = model.entries.shape[1:]
+        if inputs.shape[1:] != wanted:
+            raise DataError(f"samples of shape {inputs.shape[1:]}, the model takes {wanted}", hint="check the shape of x")
         self.model, self.inputs, self.preserve_all = model, inputs, preserve_all
-        self.entry = model.input.index
         self.batch = self._largest_batch()
 
     def batches(self) -> Iterator[int]:
         """Runs batch after batch; yields the number of samples of each, whose tensors can then be read."""
-        interpreter, size = self.interpreter, self.batch
+        size = self.batch
         for start in range(0, len(self.inputs), self.batch):
             part = self.inputs[start : start + self.batch]
             if len(part) != size:
                 size = len(part)
-                interpreter.resize_tensor_input(self.entry, [size, *self.inputs.shape[1:]], strict=False)
-                interpreter.allocate_tensors()
-            interpreter.set_tensor(self.entry, np.ascontiguousarray(part, np.float32))
-            interpreter.invoke()
+                self._resize(size)
+            self._invoke(part)
             yield size
+
+    def _resize(self, size: int) -> None:
+        for index in self.model.graph.inputs:
+            self.interpreter.resize_tensor_input(index, [size, *self.model.graph.tensors[index].shape[1:]], strict=False)
+        self.interpreter.allocate_tensors()
+
+    def _invoke(self, samples: Float32) -> None:
+        for index, part in self.model.graph.given(samples).items():
+            self.interpreter.set_tensor(index, np.ascontiguousarray(part, np.float32))
+        self.interpreter.invoke()
 
     def tensor(self, index: int) -> Float32:
         """A copy of a tensor of the batch that ran last."""
@@ -106,10 +114,8 @@ class _Runner:
         """Whether a batch of this size runs and gives outputs of that many samples (a fixed reshape in the network prevents it)."""
         self.interpreter = self._new()
         try:
-            self.interpreter.resize_tensor_input(self.entry, [size, *self.inputs.shape[1:]], strict=False)
-            self.interpreter.allocate_tensors()
-            self.interpreter.set_tensor(self.entry, np.ascontiguousarray(self.inputs[:size], np.float32))
-            self.interpreter.invoke()
+            self._resize(size)
+            self._invoke(self.inputs[:size])
         except (RuntimeError, ValueError):
             return False
         wanted = [tensor.index for tensor in self.model.graph.activations()] if self.preserve_all else self.model.graph.outputs

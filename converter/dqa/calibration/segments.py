@@ -78,7 +78,7 @@ class Runner:
         self._interpreters: list[Any] = [None] * len(self.stages)
 
     def run(self, x: Float32, changes: Mapping[int, Change] | None = None, done: Callable[[int], None] = lambda _count: None) -> Float32:
-        """The first output, float32 (N, ...), for x float32 (N, *input shape without batch); `changes`: hooked tensor -> function.
+        """The first output, float32 (N, ...), for samples x, float32; `changes`: hooked tensor -> function.
 
         A function takes and gives float32 (B, ...), batch after batch in order, and must not change its argument.
         `done` is called with the number of samples just finished.
@@ -91,10 +91,10 @@ class Runner:
 
     def start(self, x: Float32) -> State:
         """The state before the first stage, for at most `batch` samples. Raises DataError if they do not fit."""
-        entry = self.graph.tensors[self.graph.inputs[0]]
-        if x.shape[1:] != entry.shape[1:] or len(x) > self.batch:
-            raise DataError(f"samples of shape {x.shape[1:]}, the model takes {entry.shape[1:]}", hint="check the shape of x")
-        return {entry.index: np.asarray(x, np.float32)}
+        shape = self.graph.entries.shape
+        if x.shape[1:] != shape[1:] or len(x) > self.batch:
+            raise DataError(f"samples of shape {x.shape[1:]}, the model takes {shape[1:]}", hint="check the shape of x")
+        return {index: np.asarray(part, np.float32) for index, part in self.graph.given(x).items()}
 
     def resume(self, state: State, first: int, changes: Mapping[int, Change] | None = None, last: int | None = None) -> State:
         """The state behind stages first .. last (the final one if None), from that before `first`; `state` is left as it is."""

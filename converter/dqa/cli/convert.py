@@ -27,6 +27,7 @@ from dqa.support.settings import (
     RUNTIMES,
     ConvertConfig,
     numbers,
+    numbers_by_input,
     ram_budget,
     refuse_renamed,
 )
@@ -58,9 +59,18 @@ def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _numbers(_context: click.Context, parameter: click.Parameter, value: str) -> object:
-    """One number, or one per channel with commas; 1/255 is a number."""
-    return numbers(parameter.name or "", value)
+def _numbers(_context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> object:
+    """One number, or one per channel with commas; 1/255 is a number. Of several inputs NAME=NUMBERS of each, or their numbers in order."""
+    name = parameter.name or ""
+    named = [value.rpartition("=") for value in values]
+    if len(values) == 1 and not named[0][1]:
+        return numbers(name, values[0])
+    if any(sign for _, sign, _ in named) and not all(sign for _, sign, _ in named):
+        raise RecipeError(f"{_option(name)}: some have a name, some not", hint="write NAME=NUMBER for each input, or none")
+    given = [(key if sign else f"x{place}", value) for place, (key, sign, value) in enumerate(named)]
+    if len(dict(given)) < len(given):
+        raise RecipeError(f"{_option(name)}: names an input twice", hint="write NAME=NUMBER once for each input")
+    return numbers_by_input(name, dict(given))
 
 
 @click.command()
@@ -78,8 +88,18 @@ def _numbers(_context: click.Context, parameter: click.Parameter, value: str) ->
 @_setting("--weight-bits", type=int, metavar="4|8", help="Bits of a weight of a convolution or dense layer.")
 @click.option("--bias-correction/--no-bias-correction", default=False, show_default=True, help="Take the mean of errors out of the biases.")
 @click.option("--keep-dead", is_flag=True, help="Leave channels in that cannot matter, whatever comes in.")
-@_setting("--input-scale", type=str, metavar="S", callback=_numbers, help="The model's input is (x - Z) * S; a number, or one per channel.")
-@_setting("--input-zero-point", type=str, metavar="Z", callback=_numbers, help="A number, or one per channel.")
+@click.option(
+    "--input-scale",
+    multiple=True,
+    default=["1.0"],
+    show_default="1.0",
+    metavar="S",
+    callback=_numbers,
+    help="The model's input is (x - Z) * S; a number, or one per channel; of several inputs NAME=S of each.",
+)
+@click.option(
+    "--input-zero-point", multiple=True, default=["0.0"], show_default="0.0", metavar="Z", callback=_numbers, help="As --input-scale."
+)
 @_setting("--calibration-samples", type=click.IntRange(1), metavar="N", help="Samples to use at most.")
 @_setting("--ranking", type=click.Choice(RANKINGS), help="Of method dqa: what makes a channel important.")
 @_setting("--seed", type=click.IntRange(0), metavar="N", help="Of --ranking random.")

@@ -94,10 +94,9 @@ def observed(request: Request, progress: Progress) -> Known:
     if request.stand_in:
         assert model.quantized is not None
         statistics = with_ranges(statistics, model.quantized.ranges)
-    entry = model.graph.inputs[0]
     given = cut.builtins.formats if cut.builtins is not None else {}
     inputs = {t: given[t] for t in cut.part.inputs if t in given}
-    inputs[entry] = _input_format(request.dtype, statistics[entry], cut, config, _own_scales(cut, entry))
+    inputs |= _input_formats(model, cut, statistics, request.dtypes, config, own_scales=True)
     outputs = {t: given[t] for t in cut.part.outputs if t in given}
     return Known(model, cut, Calibrated(cut.part, {t: statistics[source] for t, source in seen.items()}, inputs, config, outputs), x)
 
@@ -142,10 +141,11 @@ def eight_bits(known: Known) -> Decisions:
     return made(known, {t: StorageChoice(Storage.RAW_INT8, reason=Reason.FEW) for one in free for t in one.members})
 
 
-def int8(known: Known, dtype: np.dtype[Any]) -> Decisions:
-    """int8 as TensorFlow Lite has it. dtype: of the calibration data."""
-    network, entry = known.network, known.model.graph.inputs[0]
-    inputs = dict(network.inputs) | {entry: _input_format(dtype, network.statistics[entry], known.cut, network.config, own_scales=False)}
+def int8(known: Known, dtypes: Sequence[np.dtype[Any]]) -> Decisions:
+    """int8 as TensorFlow Lite has it. dtypes: of the calibration data of each input."""
+    network = known.network
+    own = _input_formats(known.model, known.cut, network.statistics, dtypes, network.config, own_scales=False)
+    inputs = dict(network.inputs) | own
     return Decisions(known.cut, plain_int8(replace(network, inputs=inputs)))
 
 
@@ -269,13 +269,31 @@ def _own_scales(cut: Split, entry: int) -> bool:
     return len(set(channels.tolist())) == len(channels) > 1
 
 
-def _input_format(dtype: np.dtype[Any], statistics: ChannelStatistics, cut: Split, config: ConvertConfig, own_scales: bool) -> BorderFormat:
+def _input_formats(
+    model: FloatModel,
+    cut: Split,
+    statistics: Mapping[int, ChannelStatistics],
+    dtypes: Sequence[np.dtype[Any]],
+    config: ConvertConfig,
+    *,
+    own_scales: bool,
+) -> dict[int, BorderFormat]:
+    """Of each input. dtypes: of its data. own_scales: each of its channels may have one, where that is possible."""
+    mappings = datasets.InputMapping.each(model.entries, config.input_scale, config.input_zero_point)
+    return {
+        entry: _input_format(entry, dtype, mapping, statistics[entry], cut, own_scales and _own_scales(cut, entry))
+        for entry, dtype, mapping in zip(model.graph.inputs, dtypes, mappings, strict=True)
+    }
+
+
+def _input_format(
+    entry: int, dtype: np.dtype[Any], mapping: datasets.InputMapping, statistics: ChannelStatistics, cut: Split, own_scales: bool
+) -> BorderFormat:
     """uint8 and int8 data are taken as they are; wider data get an int8 scale from calibration, where possible (own_scales) each feature
     one of its own if their ranges are unlike; tokens stay the numbers they are."""
-    entry = cut.graph.inputs[0]
     channels = cut.graph.tensors[entry].hwc[2]
     if dtype in (np.uint8, np.int8):
-        return BorderFormat(dtype.name, *datasets.InputMapping.of(config.input_scale, config.input_zero_point).per_channel(channels))
+        return BorderFormat(dtype.name, *mapping.per_channel(channels))
     if _takes_tokens(cut, entry):
         return BorderFormat("int8", np.ones(channels), np.full(channels, -128.0))
     room = 1 + 8 / np.sqrt(max(statistics.samples, 64)) if own_scales else 1.0

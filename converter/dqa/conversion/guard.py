@@ -84,7 +84,7 @@ def settled(request: Request, progress: Progress) -> tuple[Decisions, Measured |
         return decide.from_recipe(request.model, request.recipe), None
     if request.stand_in:
         known = decide.observed(request, progress)
-        return decide.int8(known, request.dtype), None
+        return decide.int8(known, request.dtypes), None
     guard, everything = prepared(request, progress)
     if guard is None:
         return _unmeasured(everything, progress), None
@@ -115,7 +115,7 @@ def prepared(request: Request, progress: Progress) -> tuple[Guard | None, Known]
     judge = Judge(part, samples, used)
     with progress.task("Measuring int8", None):
         try:
-            int8 = judge.try_out(decide.int8(known, part.dtype), nearest=True)
+            int8 = judge.try_out(decide.int8(known, part.dtypes), nearest=True)
         except ToolError:  # no compiler for the host's executor
             return None, everything
         return Guard(judge, known, judge.try_out(decide.eight_bits(known)), int8, source), everything

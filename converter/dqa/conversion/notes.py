@@ -10,7 +10,7 @@ from dqa.conversion.decisions import Decisions
 from dqa.conversion.measured import Measured
 from dqa.conversion.no_data import NOTE
 from dqa.conversion.request import MOST_APART, Request
-from dqa.support.arrays import Array
+from dqa.support.arrays import Array, Float64
 
 FEW = 10
 """Calibration samples that are too few to know ranges from."""
@@ -43,15 +43,20 @@ def _of_data(request: Request, decisions: Decisions) -> Iterator[str]:
     y = dataset.y
     if y is not None and not dataset.labels_are_per_group and y.dtype.kind in "iu" and y.size == len(y) > 1 and np.all(y == y.flat[0]):
         yield f"all calibration samples are of class {y.flat[0]}: give samples of every class"
-    x = dataset.x
+    entries = request.model.entries
+    for tensor, entry, x in zip(decisions.cut.graph.inputs, entries.items, dataset.parts(entries), strict=True):
+        scales = decisions.formats[tensor].scales if tensor in decisions.formats else np.ones(1)
+        yield from _of_input(f"input '{entry.name}'" if entries.several else "x", x, scales)
+
+
+def _of_input(name: str, x: Array, scales: Float64) -> Iterator[str]:
     if x.dtype in (np.uint8, np.int8) and (reach := int(x.max()) - int(x.min())) < 32:
-        yield f"x takes only values from {x.min()} to {x.max()}, {reach + 1} of 256: is it scaled right?"
-    scales = decisions.formats[entry].scales if (entry := decisions.cut.graph.inputs[0]) in decisions.formats else np.ones(1)
+        yield f"{name} takes only values from {x.min()} to {x.max()}, {reach + 1} of 256: is it scaled right?"
     if x.dtype.kind == "f" and np.all(scales == scales[0]):
-        yield from _unlike(x)
+        yield from _unlike(name, x)
 
 
-def _unlike(x: Array) -> Iterator[str]:
+def _unlike(name: str, x: Array) -> Iterator[str]:
     """Features that share a scale with much wider ones."""
     ends = tuple(range(x.ndim - 1))
     ranges = np.asarray(x.max(axis=ends), np.float64) - np.asarray(x.min(axis=ends), np.float64)
@@ -59,8 +64,8 @@ def _unlike(x: Array) -> Iterator[str]:
     if len(narrow):
         names = ", ".join(map(str, narrow[:MOST_NAMED])) + (", ..." if len(narrow) > MOST_NAMED else "")
         yield (
-            f"channels {names} of x have less than 1/{UNLIKE} of the range of channel {int(ranges.argmax())}, and this model's input needs "
-            "one scale for all: scale the features alike before training"
+            f"channels {names} of {name} have less than 1/{UNLIKE} of the range of channel {int(ranges.argmax())}, and this model's input "
+            "needs one scale for all: scale the features alike before training"
         )
 
 

@@ -12,7 +12,7 @@ from dqa.conversion import no_data
 from dqa.conversion import recipe as recipes
 from dqa.conversion.recipe import Recipe
 from dqa.data import dataset as datasets
-from dqa.errors import InputError, ModelError, RecipeError
+from dqa.errors import InputError, RecipeError
 from dqa.frontend import FloatModel, load_model
 from dqa.frontend.dead_channels import DeadChannels
 from dqa.partition.partition import slim
@@ -70,14 +70,14 @@ class Request:
         return self.dataset.pick(datasets.subset(len(self.dataset), min(self.settings.calibration_samples, most)))
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the calibration data."""
+    def dtypes(self) -> list[np.dtype[Any]]:
+        """Of the calibration data of each input."""
         assert self.dataset is not None
-        return self.dataset.x.dtype
+        return [part.dtype for part in self.dataset.take(1).parts(self.model.entries)]
 
     @property
     def mapping(self) -> datasets.InputMapping:
-        return datasets.InputMapping.of(self.settings.input_scale, self.settings.input_zero_point)
+        return datasets.InputMapping.of_all(self.model.entries, self.settings.input_scale, self.settings.input_zero_point)
 
 
 def read(
@@ -101,26 +101,27 @@ def read(
             "weights are rounded with calibration data, with a recipe as well",
             hint="give --calibration X.npz, or weight_rounding: nearest in the recipe",
         )
-    file = datasets.DataFile(calibration, labels=False) if calibration is not None else None
+    if calibration is not None:
+        datasets.check_readable(calibration)  # before the model, which takes longer
     with progress.task("Reading the model", None):
         found = load_model(model)
-    if len(found.graph.inputs) != 1:
-        raise ModelError(f"the model has {len(found.graph.inputs)} inputs; models with one input are supported")
     found, dead = (found, None) if settings.keep_dead else slim(found)
     if calibration is None and undecided:
         if found.quantized is None:
             raise _missing()
+        if found.entries.several:
+            raise InputError("a model with several inputs needs calibration data", hint="give --calibration X.npz with x0, x1, ...")
         patterns, settings = no_data.patterns(found, no_data.settings_without_data(settings))
         return Request(found, settings, patterns, None, None, stand_in=True, dead=dead)
     request = Request(found, settings, None, None, sha256(calibration) if calibration is not None else None, dead=dead)
-    if file is not None:
-        assert calibration is not None
-        file.check_shape(found.input.shape)
+    if calibration is not None:
+        file = datasets.DataFile(calibration, labels=False, entries=found.entries)
+        file.check_shape(found.entries.shape)
         request = replace(request, dataset=datasets.with_labels(file.load(), calibration))
-        request.mapping.check_channels(found.input.shape[-1])
+        request.mapping.check_channels(found.entries.shape[-1])
     if validation is not None:
-        other = datasets.DataFile(validation)
-        other.check_shape(found.input.shape)
+        other = datasets.DataFile(validation, entries=found.entries)
+        other.check_shape(found.entries.shape)
         request = replace(request, validation=other.load())
     if saved is None or not saved.edges:
         return request

@@ -86,7 +86,7 @@ class Judge:
     @cached_property
     def metric(self) -> str | None:
         """That of the first output; None where no labels, or none that fit, say what is right."""
-        shapes = self.request.model.input.shape, (1, *self.expected[0].shape[1:])
+        shapes = self.request.model.entries.rebuilt, (1, *self.expected[0].shape[1:])
         try:
             return metrics.choose(self._labelled, *shapes, self.request.settings.metric) if self.samples.y is not None else None
         except DataError:
@@ -94,7 +94,7 @@ class Judge:
 
     @cached_property
     def _labelled(self) -> Dataset:
-        shapes = self.request.model.input.shape, (1, *self.expected[0].shape[1:])
+        shapes = self.request.model.entries.rebuilt, (1, *self.expected[0].shape[1:])
         return metrics.with_class_numbers(self.samples, *shapes, self.request.settings.metric)
 
     def value(self, outputs: Float32) -> float | None:

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from dqa.data import npz
+from dqa.data.entries import Entries
 from dqa.data.labels import class_names, class_numbers
 from dqa.data.npz import Npz
 from dqa.errors import DataError, RecipeError
 from dqa.support.arrays import Array, Float32, Float64, Int64
+from dqa.support.settings import Numbers, NumbersByInput
 
 X_TYPES = ("uint8", "int8", "int16", "float32", "float64")
 WIDE_TYPES = ("uint16", "int32", "uint32", "int64", "uint64")
@@ -27,7 +29,9 @@ KEYS = ("x", "y", "group", *CLASS_LISTS)
 class Dataset:
     """Samples and, for evaluation, what they are.
 
-    x      (N, ...) uint8, int8, int16, float32 or float64 (see `plain` for others); N >= 1, all numbers finite
+    x      (N, ...) uint8, int8, int16, float32 or float64 (see `plain` for others); N >= 1, all numbers finite; of several inputs their
+           values one after the other (`Entries`)
+    types  of several inputs: the type of each one's data; empty of one, whose type is that of x
     y      labels, or None: one per sample, whole numbers of any shape (N, ...) or floats; with `group`, also one per group
     group  (N,) int64 or None: the group (clip, file) of each sample; group g has label y[g] if y is per group
     name   where it was read from
@@ -42,6 +46,7 @@ class Dataset:
     classes: tuple[str, ...] | None = None
     classes_sorted: bool = False
     listed: tuple[str, ...] | None = None
+    types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_header(self.x.dtype, self.x.shape, self.name)
@@ -57,6 +62,11 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def parts(self, entries: Entries) -> list[Array]:
+        """The samples of each input (N, *shape), in the type that they came in."""
+        types = self.types or (self.x.dtype.name,)
+        return [part.astype(name, copy=False) for part, name in zip(entries.split(self.x), types, strict=True)]
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -86,7 +96,7 @@ class Dataset:
 
 @dataclass(frozen=True, eq=False)
 class InputMapping:
-    """The model's float input is (x - zero_point) * scale; both float64, () or (channels,)."""
+    """The model's float input is (x - zero_point) * scale; both float64, () or (channels,); (size,) of several inputs."""
 
     scale: Float64
     zero_point: Float64
@@ -98,6 +108,24 @@ class InputMapping:
         if s.ndim > 1 or z.ndim > 1 or not s.size or not z.size or not (np.isfinite(s).all() and np.isfinite(z).all() and (s > 0).all()):
             raise RecipeError(f"input scale {scale} and zero point {zero_point}: expected finite numbers, the scale greater than 0")
         return cls(s, z)
+
+    @classmethod
+    def each(cls, entries: Entries, scale: Numbers | NumbersByInput, zero_point: Numbers | NumbersByInput) -> list[InputMapping]:
+        """That of each input by itself. Raises RecipeError as `of`, and for numbers of inputs that there are not."""
+        found = []
+        for place, entry in enumerate(entries.items):
+            own = entries.number(place, scale, 1.0, "input scale"), entries.number(place, zero_point, 0.0, "input zero point")
+            found.append(cls.of(*own))
+            found[-1].check_channels(entry.shape[-1])
+        return found
+
+    @classmethod
+    def of_all(cls, entries: Entries, scale: Numbers | NumbersByInput, zero_point: Numbers | NumbersByInput) -> InputMapping:
+        """That of samples of all inputs (`Entries`). Raises RecipeError as `each`."""
+        each = cls.each(entries, scale, zero_point)
+        if not entries.several:
+            return each[0]
+        return cls(entries.spread([one.scale for one in each]), entries.spread([one.zero_point for one in each]))
 
     def check_channels(self, channels: int) -> None:
         """Raises RecipeError unless each of scale and zero point is one number or one per channel."""
@@ -130,33 +158,69 @@ class DataFile:
 
     labels: False: `x` alone, whatever the others are. Raises DataError if the file is missing or damaged, or x has a wrong type or shape.
     Pickles are never read.
+    entries: of a model with several inputs; each has an array of its own, `x0`, `x1`, ... or under the input's name.
     """
 
-    def __init__(self, path: Path | str, *, labels: bool = True) -> None:
-        self._npz = Npz(Path(path), KEYS if labels else KEYS[:1])
+    def __init__(self, path: Path | str, *, labels: bool = True, entries: Entries | None = None) -> None:
+        self._entries = entries if entries is not None and entries.several else None
+        names = (("x",),) if self._entries is None else tuple(self._entries.keys(KEYS[1:]))
+        self._npz = Npz(Path(path), list(dict.fromkeys([*(KEYS[1:] if labels else ()), *(name for pair in names for name in pair)])))
         self.name = self._npz.name
-        if "x" not in self._npz.headers:
-            found = ", ".join(self._npz.found[:8]) or "nothing"
-            raise DataError(f"{self.name}: holds no array 'x' (found: {found})", hint=npz.HINT)
-        header = self._npz.headers["x"]
-        self.shape = header.shape
-        _check_header(header.dtype, self.shape, self.name)
+        self._keys = [self._key(pair) for pair in names]
+        for key in self._keys:
+            _check_header(self._npz.headers[key].dtype, self._npz.headers[key].shape, self.name, key)
+        self.shape = self._npz.headers[self._keys[0]].shape
+        if self._entries is not None:
+            self._check_parts(self._entries)
+
+    def _key(self, names: Sequence[str]) -> str:
+        """The array of an input, under one of these names."""
+        if held := [name for name in names if name in self._npz.headers]:
+            return held[0]
+        found = ", ".join(self._npz.found[:8]) or "nothing"
+        hint = npz.HINT if self._entries is None else f"the model has {len(self._entries.items)} inputs, each with an array of its own"
+        raise DataError(f"{self.name}: holds no array {' or '.join(map(repr, dict.fromkeys(names)))} (found: {found})", hint=hint)
+
+    def _check_parts(self, entries: Entries) -> None:
+        headers = [self._npz.headers[key] for key in self._keys]
+        for key, header, entry in zip(self._keys, headers, entries.items, strict=True):
+            _check_shape(self.name, header.shape, (1, *entry.shape), key)
+            if len({header.shape[0] for header in headers}) > 1:
+                counts = ", ".join(f"{key} {header.shape[0]}" for key, header in zip(self._keys, headers, strict=True))
+                raise DataError(
+                    f"{self.name}: the inputs differ in their number of samples: {counts}", hint="give one of each for a sample"
+                )
 
     def check_shape(self, input_shape: Sequence[int]) -> None:
         """Raises DataError unless x fits a model's input shape (its batch of 1 included)."""
-        _check_shape(self.name, self.shape, input_shape)
+        if self._entries is None:
+            _check_shape(self.name, self.shape, input_shape)
 
     def load(self) -> Dataset:
         """The dataset. Raises DataError for NaN, infinity and labels that do not fit."""
-        given = {key: self._npz.read(key) for key in self._npz.headers}
-        return _dataset(self.name, given.pop("x"), given)
+        given = {key: self._npz.read(key) for key in self._npz.headers if key not in self._keys}
+        parts = [self._npz.read(key) for key in self._keys]
+        if self._entries is None:
+            return _dataset(self.name, parts[0], given)
+        for key, part in zip(self._keys, parts, strict=True):
+            _check_finite(part, self.name, key)
+        parts = [plain(part, self.name) for part in parts]
+        x = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+        return replace(_dataset(self.name, x, given), types=tuple(part.dtype.name for part in parts))
+
+
+def check_readable(path: Path | str) -> None:
+    """Raises DataError as DataFile, but for what only a model can tell: which arrays are its inputs."""
+    if "x" in (file := Npz(Path(path), ())).found or not set(file.found).difference(KEYS):
+        DataFile(path, labels=False)
 
 
 def with_labels(dataset: Dataset, path: Path | str) -> Dataset:
     """The dataset with the labels that its file holds; as it is where they are damaged or do not fit."""
     try:
         file = Npz(Path(path), KEYS[1:])
-        return _dataset(dataset.name, dataset.x, {key: file.read(key) for key in file.headers})
+        labelled = _dataset(dataset.name, dataset.x, {key: file.read(key) for key in file.headers})
+        return replace(labelled, types=dataset.types)
     except DataError:
         return dataset
 
@@ -207,33 +271,35 @@ def plain(x: Array, name: str = "data") -> Array:
     raise DataError(f"{name}: x goes from {low} to {high}, which is more than float64 holds exactly", hint="scale it down")
 
 
-def _check_shape(name: str, shape: Sequence[int], input_shape: Sequence[int]) -> None:
+def _check_shape(name: str, shape: Sequence[int], input_shape: Sequence[int], key: str = "x") -> None:
     expected, actual = tuple(input_shape[1:]), tuple(shape[1:])
     if actual == expected:
         return
-    hint = f"x must have shape (N, {', '.join(map(str, expected))})"
+    hint = f"{key} must have shape (N, {', '.join(map(str, expected))})"
     if len(actual) == 3 and len(expected) == 3 and (*actual[1:], actual[0]) == expected:
-        hint = "the channels come last: x.transpose(0, 2, 3, 1)"
+        hint = f"the channels come last: {key}.transpose(0, 2, 3, 1)"
     elif (*actual, 1) == expected:
-        hint = "a channel dimension is missing: x[..., np.newaxis]"
+        hint = f"a channel dimension is missing: {key}[..., np.newaxis]"
     elif int(np.prod(actual)) == int(np.prod(expected)):
-        hint = f"the sizes are equal: x.reshape(-1, {', '.join(map(str, expected))}) if the order is right"
-    raise DataError(f"{name}: x has samples of shape {actual}, the model takes {expected}", hint=hint)
+        hint = f"the sizes are equal: {key}.reshape(-1, {', '.join(map(str, expected))}) if the order is right"
+    raise DataError(f"{name}: {key} has samples of shape {actual}, the model takes {expected}", hint=hint)
 
 
-def _check_header(dtype: np.dtype[Any], shape: tuple[int, ...], name: str) -> None:
+def _check_header(dtype: np.dtype[Any], shape: tuple[int, ...], name: str, key: str = "x") -> None:
     if dtype.name not in (*X_TYPES, *CAST_TYPES):
-        raise DataError(f"{name}: x is {dtype}, expected {', '.join(X_TYPES[:-1])} or {X_TYPES[-1]}", hint="convert it with x.astype(...)")
+        raise DataError(
+            f"{name}: {key} is {dtype}, expected {', '.join(X_TYPES[:-1])} or {X_TYPES[-1]}", hint=f"convert it with {key}.astype(...)"
+        )
     if len(shape) < 2:
-        raise DataError(f"{name}: x has shape {shape}, expected (N, input shape)", hint="the first dimension counts samples")
+        raise DataError(f"{name}: {key} has shape {shape}, expected (N, input shape)", hint="the first dimension counts samples")
     if 0 in shape:
-        raise DataError(f"{name}: x holds no samples (shape {shape})", hint="give at least one")
+        raise DataError(f"{name}: {key} holds no samples (shape {shape})", hint="give at least one")
 
 
-def _check_finite(x: Array, name: str) -> None:
+def _check_finite(x: Array, name: str, key: str = "x") -> None:
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         bad = int(np.argmin(np.isfinite(x).reshape(len(x), -1).all(axis=1)))
-        raise DataError(f"{name}: x holds NaN or infinity (first in sample {bad})", hint="leave such samples out")
+        raise DataError(f"{name}: {key} holds NaN or infinity (first in sample {bad})", hint="leave such samples out")
 
 
 def _check_y(y: Array, samples: int, group: Int64 | None, name: str) -> None:

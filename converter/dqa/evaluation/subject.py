@@ -13,10 +13,10 @@ import numpy as np
 from dqa.data import dataset as datasets
 from dqa.errors import DataError, InputError, ProgramError
 from dqa.evaluation import metrics
-from dqa.program import Interface
+from dqa.program import Interface, Port
 from dqa.report import Identity, identify, load_interface, mixed_sections
 from dqa.support import manifest
-from dqa.support.arrays import Float32, UInt8
+from dqa.support.arrays import Array, Float32, UInt8
 from dqa.tflite.reader import read_tflite
 
 MOST_CLIPPED = 0.01
@@ -51,7 +51,7 @@ class Subject:
 
     def chosen_metric(self) -> str:
         """Raises DataError where the labels fit no metric."""
-        shapes = (1, *self.interface.inputs[0].shape), (1, *self.interface.outputs[self.head].shape)
+        shapes = self.interface.entries.rebuilt, (1, *self.interface.outputs[self.head].shape)
         return self.metric or metrics.choose(self.dataset, *shapes)
 
     def value(self, metric: str, outputs: Float32) -> float | None:
@@ -66,11 +66,15 @@ class Subject:
 
     def notes(self) -> list[str]:
         """What a user should know of the data."""
-        port = self.interface.inputs[0]
-        clipped = port.clipped(self.real)
-        if clipped <= MOST_CLIPPED:
-            return []
-        return [f"{clipped:.1%} of the values of x are beyond what the model's input holds: the calibration data held no such values"]
+        entries = self.interface.entries
+        found = []
+        for port, real in zip(self.interface.inputs, entries.split(self.real), strict=True):
+            if (clipped := port.clipped(real)) > MOST_CLIPPED:
+                whose, held = (f"input '{port.name}'", "it") if entries.several else ("x", "the model's input")
+                found.append(
+                    f"{clipped:.1%} of the values of {whose} are beyond what {held} holds: the calibration data held no such values"
+                )
+        return found
 
 
 def load(out: Path, data: Path, output: str | None, metric: str | None, limit: int | None) -> Subject:
@@ -81,9 +85,10 @@ def load(out: Path, data: Path, output: str | None, metric: str | None, limit: i
     mixed = mixed_sections(out)
     program = program_of(out) if mixed is None else None
     identity = identify(out)
-    source, metric = datasets.DataFile(data), metric or interface.metric
-    shapes = (1, *interface.inputs[0].shape), (1, *interface.outputs[head].shape)
-    source.check_shape(shapes[0])
+    entries = interface.entries
+    source, metric = datasets.DataFile(data, entries=entries), metric or interface.metric
+    shapes = entries.rebuilt, (1, *interface.outputs[head].shape)
+    source.check_shape(entries.shape)
     with labels_of(interface, head):
         dataset = metrics.with_class_numbers(source.load(), *shapes, metric)
     if limit is not None:
@@ -111,24 +116,34 @@ def model_inputs(interface: Interface, dataset: datasets.Dataset) -> tuple[Float
     Raises DataError for x that the bytes of a model cannot hold which takes x itself; one whose scale calibration chose, unless it is the
     data's own, saturates.
     """
-    mapping, port = datasets.InputMapping.of(interface.data_scale, interface.data_zero_point), interface.inputs[0]
-    real = mapping.to_float(dataset.x)
-    scale, zero_point = mapping.per_channel(dataset.x.shape[-1])
+    given = interface.entries, interface.data_scale, interface.data_zero_point
+    parts = dataset.parts(interface.entries)
+    mappings = datasets.InputMapping.each(*given)
+    rows = zip(interface.inputs, parts, mappings, strict=True)
+    bytes_ = [
+        _input_bytes(port, x, mapping, dataset.name if len(parts) == 1 else f"{dataset.name}, '{port.name}'") for port, x, mapping in rows
+    ]
+    return datasets.InputMapping.of_all(*given).to_float(dataset.x), bytes_[0] if len(parts) == 1 else np.concatenate(bytes_, axis=1)
+
+
+def _input_bytes(port: Port, x: Array, mapping: datasets.InputMapping, name: str) -> UInt8:
+    """The bytes (N, bytes) of one input."""
+    scale, zero_point = mapping.per_channel(x.shape[-1])
     # int8 data are not the device's bytes where a calibration with float data chose another scale
     same = np.allclose(scale, port.scale, rtol=1e-6, atol=0) and np.allclose(zero_point, port.zero_point)
-    if dataset.x.dtype.name == port.dtype and same:
-        return real, np.ascontiguousarray(dataset.x).reshape(len(dataset.x), -1).view(np.uint8)
+    if x.dtype.name == port.dtype and same:
+        return np.ascontiguousarray(x).reshape(len(x), -1).view(np.uint8)
     if same:
         limits = np.iinfo(np.dtype(port.dtype))
-        rounded = np.rint(dataset.x)
-        held = ((rounded >= limits.min) & (rounded <= limits.max)).reshape(len(real), -1).all(axis=1)
+        rounded = np.rint(x)
+        held = ((rounded >= limits.min) & (rounded <= limits.max)).reshape(len(x), -1).all(axis=1)
         if not held.all():
             raise DataError(
-                f"{dataset.name}: x goes from {dataset.x.min():g} to {dataset.x.max():g}, the model takes it as {port.dtype}, which holds"
+                f"{name}: x goes from {x.min():g} to {x.max():g}, the model takes it as {port.dtype}, which holds"
                 f" {limits.min} to {limits.max} (first beyond it: sample {int(np.argmin(held))})",
                 hint="scale x as the calibration data were, or convert with calibration data that hold such numbers",
             )
-    return real, port.to_bytes(real)
+    return port.to_bytes(mapping.to_float(x))
 
 
 def program_of(out: Path) -> bytes:

@@ -34,8 +34,8 @@ def convert(source: Path, name: str, workdir: Path) -> Names:
         data, names = _convert_saved_model(source, name)
     else:
         model, layers = load_keras(source, name, workdir)
-        entry = only_input(model, name)
-        names = {"layers": layers, "inputs": [entry.name], "outputs": output_names(model, name)}
+        entries = fixed_inputs(model, name)
+        names = {"layers": layers, "inputs": numbered(entry.name for entry in entries), "outputs": output_names(model, name)}
         data = _convert_keras(model, name)
     (workdir / "model.tflite").write_bytes(data)
     return names
@@ -43,18 +43,25 @@ def convert(source: Path, name: str, workdir: Path) -> Names:
 
 def only_input(model: Any, name: str) -> Any:
     """The input of a Keras model that has one, of a fixed size. Raises ModelError for another."""
-    inputs = getattr(model, "inputs", None) or []
-    if not inputs:
-        raise ModelError(
-            f"{name}: the shape of the model's input is not known", hint="begin the model with keras.Input(shape) and save it again"
-        )
+    inputs = fixed_inputs(model, name)
     if len(inputs) != 1:
         names = ", ".join(f"'{entry.name}'" for entry in inputs)
         raise ModelError(
             f"{name}: the model has {len(inputs)} inputs ({names}), expected 1", hint="build it with one input of a fixed size"
         )
-    _check_fixed(tuple(inputs[0].shape[1:]), inputs[0].name, name)
     return inputs[0]
+
+
+def fixed_inputs(model: Any, name: str) -> list[Any]:
+    """The inputs of a Keras model, all of a fixed size. Raises ModelError where they are not, or not known."""
+    inputs = list(getattr(model, "inputs", None) or [])
+    if not inputs:
+        raise ModelError(
+            f"{name}: the shape of the model's input is not known", hint="begin the model with keras.Input(shape) and save it again"
+        )
+    for entry in inputs:
+        _check_fixed(tuple(entry.shape[1:]), entry.name, name)
+    return inputs
 
 
 def output_names(model: Any, name: str) -> list[str]:
@@ -71,22 +78,27 @@ def output_names(model: Any, name: str) -> list[str]:
     return names
 
 
-def _convert_keras(model: Any, name: str) -> bytes:
+def _convert_keras(model: Any, source: str) -> bytes:
     import keras
     import tensorflow as tf
 
-    entry = model.inputs[0]
     # A batch of 1 in the graph itself: with an open batch size, flattening becomes arithmetic on shapes.
-    single = keras.Input(batch_shape=(1, *entry.shape[1:]), dtype=entry.dtype)
+    # Their names tell in which order they are: the converter keeps none.
+    names = [f"input_{place}" for place in range(len(model.inputs))] if len(model.inputs) > 1 else [None]
+    singles = [
+        keras.Input(batch_shape=(1, *entry.shape[1:]), dtype=entry.dtype, name=name)
+        for entry, name in zip(model.inputs, names, strict=True)
+    ]
+    given = keras.tree.pack_sequence_as(model._inputs_struct, singles) if len(singles) > 1 else singles[0]
     try:
-        mark_recurrent(model, name)
-        join_steps(model, name)
-        fixed = keras.Model(single, keras.tree.flatten(model(single, training=False)))
+        mark_recurrent(model, source)
+        join_steps(model, source)
+        fixed = keras.Model(singles if len(singles) > 1 else given, keras.tree.flatten(model(given, training=False)))
         converter = tf.lite.TFLiteConverter.from_keras_model(fixed)
         converter.allow_custom_ops = True  # the marks
-        return _run(converter, name)
+        return _run(converter, source)
     except (ValueError, TypeError, OverflowError, tf.errors.OpError) as error:
-        raise ModelError(f"{name}: TensorFlow cannot convert it: {reason(error)}", hint="give a float32 .tflite instead") from error
+        raise ModelError(f"{source}: TensorFlow cannot convert it: {reason(error)}", hint="give a float32 .tflite instead") from error
 
 
 def _convert_saved_model(directory: Path, name: str) -> tuple[bytes, Names]:
@@ -109,9 +121,29 @@ def _convert_saved_model(directory: Path, name: str) -> tuple[bytes, Names]:
         raise ModelError(f"{name}: has no signature 'serving_default'", hint="export it with model.export(...)")
     signature = loaded.signatures["serving_default"]
     arguments = signature.structured_input_signature[1]
-    if len(arguments) != 1:
-        raise ModelError(f"{name}: the model has {len(arguments)} inputs, expected 1", hint="dqa converts models with one input")
-    ((argument, spec),) = arguments.items()
+    if not arguments:
+        raise ModelError(f"{name}: the model has no input", hint=HINT)
+    names = in_order(arguments)
+    singles = [_single(argument, arguments[argument], name) for argument in names]
+    outputs = in_order(signature.structured_outputs)
+    fixed = tf.function(
+        lambda *given: dict(enumerate_outputs(signature(**dict(zip(names, given, strict=True))), outputs)), input_signature=singles
+    )
+    try:
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([fixed.get_concrete_function()], loaded)
+        return _run(converter, name), {"layers": [], "inputs": names, "outputs": outputs}
+    except ModelError as error:
+        if not (others := other_floats(proto)):
+            raise
+        raise ModelError(f"{name}: computes in {others}, for which TensorFlow Lite has no operators", hint=FLOAT_HINT) from error
+    except (ValueError, TypeError, OverflowError, tf.errors.OpError) as error:
+        raise ModelError(f"{name}: TensorFlow cannot convert it: {reason(error)}", hint=HINT) from error
+
+
+def _single(argument: str, spec: Any, name: str) -> Any:
+    """What an argument of a signature is for one sample. Raises ModelError."""
+    import tensorflow as tf
+
     if spec.shape.rank is None or spec.shape.rank < 2:
         raise ModelError(f"{name}: the input has shape {spec.shape}", hint=HINT)
     if spec.dtype != tf.float32:
@@ -120,19 +152,7 @@ def _convert_saved_model(directory: Path, name: str) -> tuple[bytes, Names]:
         raise ModelError(f"{name}: input '{argument}' is a batch of {spec.shape[0]}", hint="export it with an open batch, or one of 1")
     shape = tuple(spec.shape[1:])
     _check_fixed(shape, argument, name)
-    outputs = in_order(signature.structured_outputs)
-    fixed = tf.function(
-        lambda x: dict(enumerate_outputs(signature(**{argument: x}), outputs)), input_signature=[tf.TensorSpec((1, *shape), spec.dtype)]
-    )
-    try:
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([fixed.get_concrete_function()], loaded)
-        return _run(converter, name), {"layers": [], "inputs": [argument], "outputs": outputs}
-    except ModelError as error:
-        if not (others := other_floats(proto)):
-            raise
-        raise ModelError(f"{name}: computes in {others}, for which TensorFlow Lite has no operators", hint=FLOAT_HINT) from error
-    except (ValueError, TypeError, OverflowError, tf.errors.OpError) as error:
-        raise ModelError(f"{name}: TensorFlow cannot convert it: {reason(error)}", hint=HINT) from error
+    return tf.TensorSpec((1, *shape), spec.dtype)
 
 
 def enumerate_outputs(answers: dict[str, Any], names: list[str]) -> list[tuple[str, Any]]:

@@ -73,7 +73,7 @@ def load_model(path: Path) -> FloatModel:
     unique_names(graph, names.get("layers", ()), names.get("outputs", ()))
     name_ends(graph, names.get("inputs", ()), names.get("outputs", ()))
     _check_shapes(graph, name)
-    turned = kind in TOOLS and len(graph.tensors[graph.inputs[0]].shape) > 2
+    turned = kind in TOOLS and any(len(graph.tensors[index].shape) > 2 for index in graph.inputs)
     return FloatModel(data, graph, name, _sha256(path), quantized, (LAYOUT,) if turned else ())
 
 
@@ -99,8 +99,7 @@ def _probe(data: bytes, name: str, workdir: Path) -> None:
 
 def _check_shapes(graph: Graph, name: str) -> None:
     """Refuses what no program can say, once the passes have had their turn: other shapes than height x width x channels of 16 bits."""
-    entry = graph.tensors[graph.inputs[0]]
-    places = [(f"input '{entry.name}'", entry)]
+    places = [(f"input '{graph.tensors[index].name}'", graph.tensors[index]) for index in graph.inputs]
     places += [(f"layer '{op.name}' ({op.kind})", graph.tensors[index]) for op in graph.ops for index in (*op.inputs, *op.outputs)]
     for where, tensor in places:
         if tensor.is_constant:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dqa.data.entries import Entries
 from dqa.frontend.dequantize import Quantized
 from dqa.graph.model import Graph, Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class FloatModel:
-    """One float32 network with one input.
+    """One float32 network.
 
     tflite  the .tflite, batch 1, as LiteRT runs it
     graph   the same network; its activations are tensors of the .tflite, by number
@@ -28,7 +29,12 @@ class FloatModel:
     notes: tuple[str, ...] = ()
 
     @property
+    def entries(self) -> Entries:
+        return self.graph.entries
+
+    @property
     def input(self) -> Tensor:
+        """The first input."""
         return self.graph.tensors[self.graph.inputs[0]]
 
     @property

@@ -20,7 +20,7 @@ class Signature:
 def read_signature(model: Table, inputs: Sequence[int], outputs: Sequence[int]) -> Signature | None:
     """The signature of a model with these ends; None if it has none, several that differ, or one that leaves an end out.
 
-    The converter writes the outputs of a graph in any order; only the signature tells which is which.
+    The converter writes the ends of a graph in any order; only the signature tells which is which.
     """
     found = []
     for table in model.tables(7):
@@ -34,4 +34,5 @@ def _read(table: Table, inputs: Sequence[int], outputs: Sequence[int]) -> Signat
     entries, ends = {index: name for name, index in reversed(given)}, dict(answers)
     if "" in entries.values() or "" in ends or set(entries) != set(inputs) or set(ends.values()) != set(outputs):
         return None
-    return Signature({entries[index]: index for index in inputs}, {name: ends[name] for name in in_order(ends)})
+    places = {entries[index]: index for index in inputs}
+    return Signature({name: places[name] for name in in_order(places)}, {name: ends[name] for name in in_order(ends)})

@@ -20,6 +20,7 @@ from dqa.graph.model import Graph, Op, Tensor
 from dqa.graph.shapes import output_shape
 from dqa.operators.registry import FLOATS, float_operator
 from dqa.support.arrays import Array
+from dqa.support.limits import MAX_ENDS
 from dqa.tflite import schema
 from dqa.tflite.flatbuffer import FlatbufferError, Table
 
@@ -78,6 +79,7 @@ class _Reader:
         self.signature = read_signature(self.model, inputs, outputs)
         if self.signature is not None:
             outputs = list(self.signature.outputs.values())
+            inputs = list(self.signature.inputs.values())
         self._check_ends(inputs, outputs)
         graph = Graph(self.tensors, [], inputs, outputs)
         codes = [self._operator_name(table) for table in self.model.tables(1)]
@@ -133,8 +135,8 @@ class _Reader:
         return data.astype(np.float32)
 
     def _check_ends(self, inputs: list[int], outputs: list[int]) -> None:
-        if len(inputs) != 1:
-            raise self._error(f"the model has {len(inputs)} inputs, expected 1", "dqa converts models with one input")
+        if not 1 <= len(inputs) <= MAX_ENDS or len(set(inputs)) != len(inputs):
+            raise self._error(f"the model has {len(inputs)} inputs, expected 1 to {MAX_ENDS}", "pack values into fewer inputs")
         if not outputs:
             raise self._error("the model has no output")
         known = self.output_names or (list(self.signature.outputs) if self.signature is not None else [f"tensor {i}" for i in outputs])

@@ -12,14 +12,14 @@ from dqa.support.arrays import Float32
 
 
 def run(graph: Graph, x: Float32) -> dict[int, Float32]:
-    """Every activation of the graph by tensor number, for x (N, *input shape without batch); arrays have N first.
+    """Every activation of the graph by tensor number, for x as dqa.data.entries.Entries has samples; arrays have N first.
 
     Raises ValueError for an operator that is not known here, or an x of another shape.
     """
-    entry = graph.tensors[graph.inputs[0]]
-    if x.shape[1:] != entry.shape[1:]:
-        raise ValueError(f"x has shape {x.shape}, expected (N, {', '.join(map(str, entry.shape[1:]))})")
-    values: dict[int, Float32] = {entry.index: x.astype(np.float32)}
+    shape = graph.entries.shape
+    if x.shape[1:] != shape[1:]:
+        raise ValueError(f"x has shape {x.shape}, expected (N, {', '.join(map(str, shape[1:]))})")
+    values: dict[int, Float32] = {index: part.astype(np.float32) for index, part in graph.given(x).items()}
     for op in graph.ops:
         values[op.outputs[0]] = run_op(graph, op, values)
     return values

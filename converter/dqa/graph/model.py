@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dqa.data.entries import Entries, Entry
 from dqa.operators.network import Op, Tensor
+from dqa.support.arrays import Array
 
 __all__ = ["Graph", "Op", "Tensor"]
 
@@ -18,6 +20,14 @@ class Graph:
     ops: list[Op]
     inputs: list[int]
     outputs: list[int]
+
+    @property
+    def entries(self) -> Entries:
+        return Entries(tuple(Entry(self.tensors[index].name, tuple(self.tensors[index].shape[1:])) for index in self.inputs))
+
+    def given(self, x: Array) -> dict[int, Array]:
+        """Samples as `Entries` has them, by input tensor."""
+        return dict(zip(self.inputs, self.entries.split(x), strict=True))
 
     def producer(self, tensor: int) -> Op | None:
         """The operator that writes a tensor, None for inputs and constants."""

@@ -131,12 +131,14 @@ def profile(
 
 def _sample(interface: Interface, data: Path | None, number: int) -> tuple[Float32, UInt8]:
     """The float network's input (1, *shape) and its bytes (bytes,)."""
-    port = interface.inputs[0]
+    entries = interface.entries
     if data is None:
-        given = np.random.default_rng(0).integers(0, 256, (1, int(np.prod(port.shape))), np.uint8)
-        return port.to_real(given.view(port.dtype)), given[0]
-    source = datasets.DataFile(data, labels=False)
-    source.check_shape((1, *port.shape))
+        given = np.random.default_rng(0).integers(0, 256, (1, int(np.prod(entries.shape))), np.uint8)
+        shaped = entries.split(given if entries.several else given.reshape(entries.shape))
+        reals = [port.to_real(part.view(port.dtype)) for port, part in zip(interface.inputs, shaped, strict=True)]
+        return np.concatenate([part.reshape(1, -1) for part in reals], axis=1).reshape(entries.shape), given[0]
+    source = datasets.DataFile(data, labels=False, entries=entries)
+    source.check_shape(entries.shape)
     dataset = source.load()
     if not 0 <= number < len(dataset):
         raise InputError(f"sample {number}: '{data}' holds samples 0 to {len(dataset) - 1}")

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from dqa.data.entries import Entries, Entry
 from dqa.errors import InputError
 from dqa.support.arrays import Array, Float32, Float64, Floating, UInt8
+from dqa.support.settings import Numbers, NumbersByInput
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,19 @@ class Port:
 class Interface:
     """The model's ports, and the mapping of the data: float input = (x - data_zero_point) * data_scale.
 
-    push_rows: runtime standalone takes the input row by row.
+    These are settings: for all inputs, or by input. push_rows: runtime standalone takes the input row by row.
     """
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
-    data_scale: float | tuple[float, ...]
-    data_zero_point: float | tuple[float, ...]
+    data_scale: Numbers | NumbersByInput
+    data_zero_point: Numbers | NumbersByInput
     metric: str | None
     push_rows: bool = False
+
+    @property
+    def entries(self) -> Entries:
+        return Entries(tuple(Entry(port.name, port.shape) for port in self.inputs))
 
     def pushed_on(self, runtime: str) -> bool:
         """Whether a runtime takes the input row by row: TensorFlow Lite Micro owns its tensors, so that there it is whole."""

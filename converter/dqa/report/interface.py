@@ -9,7 +9,7 @@ from typing import Any
 
 from dqa.errors import InputError
 from dqa.program import Interface, Port
-from dqa.support.settings import METRICS
+from dqa.support.settings import METRICS, Numbers, NumbersByInput
 
 
 def load_interface(out: Path) -> Interface:
@@ -79,7 +79,13 @@ def _floats(values: Any) -> tuple[float, ...]:
     return found
 
 
-def _numbers(value: object) -> float | tuple[float, ...]:
+def _numbers(value: object) -> Numbers | NumbersByInput:
+    if isinstance(value, dict):
+        return {str(name): _of_input(item) for name, item in value.items()}
+    return _of_input(value)
+
+
+def _of_input(value: object) -> Numbers:
     found = _floats(value if isinstance(value, list) else [value])
     if not found:
         raise ValueError("no numbers")

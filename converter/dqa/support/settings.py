@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,6 +16,7 @@ Method = Literal["dqa", "direct"]
 Coding = Literal["huffman", "raw"]
 Maps = Literal["coded", "planes"]
 Numbers = float | tuple[float, ...]
+NumbersByInput = Mapping[str, Numbers]
 
 METHODS: tuple[str, ...] = get_args(Method)
 CODINGS: tuple[str, ...] = get_args(Coding)
@@ -89,8 +90,9 @@ class ConvertConfig:
                        means of its sums; nearest: each weight by itself, which takes no samples
     bias_correction    biases take back what quantization shifts the sums of a layer by on average, if the answers come nearer by it
     keep_dead          channels that cannot matter, whatever comes in, stay in the program (dqa.frontend.dead_channels)
-    input_scale        S of the model's float input (x - Z) * S, x as in the .npz; one number > 0, or one per channel
-    input_zero_point   Z, one number or one per channel
+    input_scale        S of the model's float input (x - Z) * S, x as in the .npz; one number > 0, or one per channel; of several
+                       inputs also these by input, under its name or x0, x1, ...
+    input_zero_point   Z, as input_scale
     calibration_samples  at most so many samples of the calibration file are used, >= 1
     ram                bytes that the plan must fit; "auto": the smallest plan whose measured answers hold (dqa.conversion.guard); None:
                        activations are stored as `bits` says
@@ -108,8 +110,8 @@ class ConvertConfig:
     important: float | None = None
     error_coding: Coding | None = None
     weight_bits: int = 8
-    input_scale: Numbers = 1.0
-    input_zero_point: Numbers = 0.0
+    input_scale: Numbers | NumbersByInput = 1.0
+    input_zero_point: Numbers | NumbersByInput = 0.0
     calibration_samples: int = 512
     ranking: str | None = None
     seed: int | None = None
@@ -183,8 +185,8 @@ class ConvertConfig:
             raise RecipeError("push_rows: runtime tflm takes no rows one by one", hint="leave one of the two out")
         if self.important is not None:
             object.__setattr__(self, "important", float(self.important))
-        object.__setattr__(self, "input_scale", numbers("input_scale", self.input_scale, positive=True))
-        object.__setattr__(self, "input_zero_point", numbers("input_zero_point", self.input_zero_point))
+        object.__setattr__(self, "input_scale", numbers_by_input("input_scale", self.input_scale, positive=True))
+        object.__setattr__(self, "input_zero_point", numbers_by_input("input_zero_point", self.input_zero_point))
 
     def _idle(self) -> dict[str, tuple[str, str]]:
         """The settings that have no effect, each with the one that makes it so, and what to do."""
@@ -253,6 +255,15 @@ def numbers(name: str, value: object, *, positive: bool = False) -> Numbers:
             raise RecipeError(f"{name}: expected a number for each channel, got a list of {len(value)}")
         return tuple(_number(name, item, positive) for item in value)
     return _number(name, value, positive)
+
+
+def numbers_by_input(name: str, value: object, *, positive: bool = False) -> Numbers | NumbersByInput:
+    """As `numbers`, or such of each input that a mapping names."""
+    if not isinstance(value, Mapping):
+        return numbers(name, value, positive=positive)
+    if not value:
+        raise RecipeError(f"{name}: names no input", hint="write NAME: NUMBER for each input, or one number for all")
+    return {str(key): numbers(f"{name}.{key}", item, positive=positive) for key, item in value.items()}
 
 
 def _number(name: str, value: object, positive: bool) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dqa.data import dataset as datasets
-from dqa.errors import DataError
+from dqa.errors import DataError, ModelError
 from dqa.evaluation import metrics
 from dqa.frontend import FloatModel, load_model
 from dqa.lab.study.config import StudyModel
@@ -74,6 +74,8 @@ def prepare(settings: StudyModel, directory: Path) -> ModelInputs:
         digest, tflite = model.sha256, directory / f"{settings.name}-{model.sha256[:16]}.tflite"
         write_atomically(tflite, model.tflite)
     model = load_model(tflite)
+    if model.entries.several:
+        raise ModelError(f"{source}: the model has {len(model.entries.items)} inputs; studies take models with one")
     shapes = tuple(model.input.shape), tuple(model.output.shape)
     files = datasets.DataFile(settings.calibration), datasets.DataFile(settings.test)
     for file in files:
