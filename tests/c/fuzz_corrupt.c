@@ -19,6 +19,8 @@ struct program {
   uint32_t size;
 };
 
+enum { MAX_PROGRAMS = 256 };
+
 static uint64_t state;
 
 static uint32_t random_u32(void) { /* splitmix64 */
@@ -217,10 +219,10 @@ static struct program read_program(const char *path) {
 }
 
 int main(int argc, char **argv) {
-  struct program originals[64];
+  static struct program originals[MAX_PROGRAMS];
   uint32_t found[STATUSES] = {0}, ran = 0;
   const uint32_t programs = argc > 3 ? (uint32_t)argc - 3u : 0;
-  if (programs == 0 || programs > 64) {
+  if (programs == 0 || programs > MAX_PROGRAMS) {
     return 2;
   }
   const uint32_t count = (uint32_t)strtoul(argv[1], NULL, 10);
