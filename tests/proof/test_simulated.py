@@ -33,7 +33,7 @@ BOARD = boards.load_board("mps2_an386")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with two inputs and two outputs whose maps drop rows."""
     directory = tmp_path_factory.mktemp("simulated") / "out"
-    write_out(directory, random_program(3))
+    write_out(directory, random_program(8))
     return directory
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_THREE_D = "dqa has maps of height and width and series of steps: see the third axis as channels, or as steps of a TimeDistributed layer"
+_THREE_D = "dqa has maps of height and width and series of steps: see the third axis as channels, or run a network of two for each step"
 _OUTSIDE = "do it before the network, where its input is made, and train on what comes out"
 _ATTENTION = "MultiHeadAttention, or convolutions over the steps"
 _CELL = "use SimpleRNN, GRU or LSTM themselves"
@@ -20,7 +20,7 @@ INSTEAD: dict[str, str] = {
         _THREE_D,
     ),
     **dict.fromkeys(
-        ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), "a convolution for each step (TimeDistributed), then GRU or LSTM on what it gives"
+        ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), "a network of convolutions for each step on the device, then GRU or LSTM on what it gives"
     ),
     **_all("RNN StackedRNNCells SimpleRNNCell GRUCell LSTMCell", _CELL),
     **_all(

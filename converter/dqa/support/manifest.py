@@ -110,6 +110,9 @@ def _check_place(directory: Path, kind: str) -> None:
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         directory.lstat()  # a name that is too long is no name of a directory to come
     taken = next(path for path in (directory, *directory.absolute().parents) if os.path.lexists(path))
+    for part in directory.absolute().relative_to(taken.absolute()).parts if taken.is_dir() else ():
+        with contextlib.suppress(FileNotFoundError):
+            (taken / part).lstat()  # some systems look no further than the first name that is not there
     if not taken.is_dir():
         what = "a file" if taken.is_file() else "no directory"
         raise InputError(f"cannot write to '{directory}': '{taken}' is {what}", hint="choose another directory with -o")
