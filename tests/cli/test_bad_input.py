@@ -81,7 +81,7 @@ def noise_tflite(path: Path, example: Path) -> Path:
 
 
 def unknown_suffix(path: Path, example: Path) -> Path:
-    path = path / "model.onnx"
+    path = path / "model.pth"
     path.write_bytes(bytes(100))
     return path
 

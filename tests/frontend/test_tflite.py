@@ -203,7 +203,7 @@ def test_a_model_that_litert_refuses_is_one_error(tmp_path: Path) -> None:
         ("text.tflite", b"hello, I am a text file\n", "is not a TensorFlow Lite model"),
         ("noise.tflite", bytes(np.random.default_rng(1).integers(0, 256, 4000, np.uint8)), "is not a TensorFlow Lite model"),
         ("archive.h5", b"PK\x03\x04" + b"\0" * 100, "it is a .keras archive"),
-        ("model.onnx", b"\x08\x07\x12\x07pytorch", "is not a model file"),
+        ("model.pth", b"\x08\x07\x12\x07pytorch", "is not a model file"),
         ("short.tflite", b"\x1c\0\0\0TFL3", "corrupt TensorFlow Lite model"),
         ("noise2.tflite", b"\x1c\0\0\0TFL3" + bytes(np.random.default_rng(2).integers(0, 256, 4000, np.uint8)), "noise2.tflite"),
     ],

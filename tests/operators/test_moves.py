@@ -209,3 +209,15 @@ def test_a_slice_that_drops_its_rows_stays_a_builtin() -> None:
     x = net.op("STRIDED_SLICE", [net.conv(net.input, 3, 1), *places], (1, 7, 3), option)
     graph, _ = simplified(net.build(net.reshape(x, 1, 7, 1, 3)))
     assert [why for _, why in builtins(graph)] == ["its dimensions move: (1, 7, 3) becomes (7, 1, 3)"]
+
+
+def test_vectors_that_are_joined_can_be_stored_in_few_bits(tmp_path: Path) -> None:
+    net = Net(1, 8, 8, 3)
+    map_ = net.conv(net.conv(net.input, 8, 3, padding="SAME", activation="RELU"), 16, 3, activation="RELU")
+    pooled = net.op("MEAN", [map_, net.constant([1, 2])], (1, 16), options("ReducerOptions"))
+    vector = net.unary("RELU", net.dense(net.reshape(net.input, 1, 192), 16))
+    joined = net.op("CONCATENATION", [pooled, vector], (1, 32), options("ConcatenationOptions", axis=1))
+    (tmp_path / "m.tflite").write_bytes(net.build(net.dense(joined, 4)))
+    np.savez(tmp_path / "x.npz", x=np.random.default_rng(1).normal(size=(64, 8, 8, 3)).astype(np.float32))
+    found = convert(tmp_path / "m.tflite", tmp_path / "x.npz", tmp_path / "out", ConvertConfig(bits=4))
+    assert found.measured is not None and found.measured.snr > 12

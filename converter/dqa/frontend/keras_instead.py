@@ -20,7 +20,8 @@ INSTEAD: dict[str, str] = {
         _THREE_D,
     ),
     **dict.fromkeys(
-        ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), "a network of convolutions for each step on the device, then GRU or LSTM on what it gives"
+        ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
+        "a network of convolutions for each step on the device, then GRU or LSTM on what it gives",
     ),
     **_all("RNN StackedRNNCells SimpleRNNCell GRUCell LSTMCell", _CELL),
     **_all(

@@ -137,12 +137,20 @@ class FloatDepthwiseConv2D(WeightedOperator):
 
     def write(self, writer: FloatWriter, op: Op, inputs: list[int], output: int) -> None:
         source, weights, a = *writer.tensors(op)[:2], op.attrs
+        vector, last = len(writer.shape(source)) != 4, output
+        if vector:  # the kernel is for maps
+            before, output = (writer.made((1, *tensor.hwc)) for tensor in (source, writer.tensors(op)[-1]))
+            writer.builtin("RESHAPE", [inputs[0], writer.integers([writer.batch, *source.hwc])], [before], "ReshapeOptions")
+            inputs = [before, *inputs[1:]]
         x, padding = write_padded(writer, op, inputs[0], (weights.shape[1], weights.shape[2]))
         dilation = {"dilationHFactor": a.get("dilation_h", 1), "dilationWFactor": a.get("dilation_w", 1)}
         strides = {"strideH": a["stride_h"], "strideW": a["stride_w"], "depthMultiplier": weights.shape[3] // source.hwc[2]}
         fused = {"padding": padding, "fusedActivationFunction": a["activation"]}
         options = "DepthwiseConv2DOptions"
         writer.builtin(op.kind, [x, *inputs[1:]], [output], options, version=2, **strides, **fused, **dilation)
+        if vector:
+            shape = writer.shape(writer.tensors(op)[-1])
+            writer.builtin("RESHAPE", [output, writer.integers(shape)], [last], "ReshapeOptions", newShape=shape)
 
     def turned(self, attrs: Attributes) -> Attributes:
         return turned_window(attrs)
