@@ -57,7 +57,7 @@ def _group(group: Graph, formats: Formats, phases: Sequence[int] | None, setting
     try:
         graph = with_biases(group, weighed.biases)
         program = lowering.build(graph, formats, phases, weight_bits=settings.weight_bits, weights=weighed.layers)
-        program = with_blocks(program, _budgets(program, settings))
+        program = with_blocks(program, _budgets(program, settings), settings.optimize)
         return BuiltGroup(group, program, write(program))
     except ValueError as error:
         raise RecipeError(f"the decisions do not make a valid program: {error}") from error

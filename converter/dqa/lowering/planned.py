@@ -113,7 +113,8 @@ class Planner:
 
         Blocks get their share of the budget (dqa.planning.blocks), if a plan fits what that leaves.
         """
-        for aim in (budget - budget // (SHARE + 1), budget):
+        left = budget if self.network.config.optimize == "ram" else budget - budget // (SHARE + 1)
+        for aim in dict.fromkeys((left, budget)):
             if (found := self._within(aim)) is not None:
                 return replace(found, budget=budget)
         smallest = self.ram(self.realize(self.search.smallest_plan()).program)

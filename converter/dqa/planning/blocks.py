@@ -1,7 +1,7 @@
 """Room for blocks (dqa.operators.base.Operator.block): what makes a program fast on processors with the DSP extension.
 
-RAM must not pay for speed: blocks get room that the arena has anyway while their operator works, and a little more than the arena would be
-without any.
+RAM must not pay for speed: blocks get room that the arena has anyway while their operator works, and, unless RAM is all that counts, a
+little more than the arena would be without any.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import numpy as np
 from dqa.planning.layout import all_ends, plan
 from dqa.program import LayoutName, Operator, Program, align, as_bits, lifetimes, scratch_bytes, transient_bytes
 from dqa.support.arrays import Int64
+from dqa.support.settings import Optimize
 
 SHARE = 8
-"""Blocks may take one byte more for so many of the arena without them and of what the caller holds."""
+"""Balanced: blocks may take one byte more for so many of the arena without them and of what the caller holds."""
 
 
-def with_blocks(program: Program, budgets: dict[LayoutName, int] | None = None) -> Program:
+def with_blocks(program: Program, budgets: dict[LayoutName, int] | None = None, optimize: Optimize = "balanced") -> Program:
     """The program with the fastest blocks for which there is room in all of its layouts.
 
     budgets: bytes that the arena of a layout may take; without room for any block in them the program stays as it is.
@@ -29,7 +30,7 @@ def with_blocks(program: Program, budgets: dict[LayoutName, int] | None = None) 
     if not any(choices):
         return program
     eager = tuple(replace(op, block=blocks[0]) if blocks else op for op, blocks in zip(program.ops, choices, strict=True))
-    room = _room(program, eager, budgets or {})
+    room = _room(program, eager, budgets or {}, optimize)
     ops = list(program.ops)
     for number, (op, blocks) in enumerate(zip(program.ops, choices, strict=True)):
         source, output = edges[op.inputs[0]], edges[op.output]
@@ -42,7 +43,7 @@ def with_blocks(program: Program, budgets: dict[LayoutName, int] | None = None) 
     return replace(program, ops=tuple(ops), internal=internal, external=external, pushed=pushed)
 
 
-def _room(program: Program, eager: Sequence[Operator], budgets: dict[LayoutName, int]) -> Int64:
+def _room(program: Program, eager: Sequence[Operator], budgets: dict[LayoutName, int], optimize: Optimize) -> Int64:
     """Bytes that a block of each operator may take. eager: the operators as if each had one."""
     room = np.full(len(program.ops), np.iinfo(np.int64).max)
     for name, ends in all_ends(program).items():
@@ -55,7 +56,8 @@ def _room(program: Program, eager: Sequence[Operator], budgets: dict[LayoutName,
             load += align(size) * as_bits(moments, len(load))
         owned = set(ends.owned(len(program.edges)))
         outside = sum(edge.capacity for i, edge in enumerate(program.edges) if i not in owned and not ends.pushed)
-        most = load.max() + (load.max() + outside) // SHARE
+        more = {"ram": 0, "balanced": (load.max() + outside) // SHARE, "speed": int(np.iinfo(np.int32).max)}
+        most = load.max() + more[optimize]
         if name in budgets:
             most = max(load.max(), min(most, budgets[name]))
         for number, moments in enumerate(alive.transient):

@@ -15,12 +15,14 @@ from dqa.support.limits import MAX_DIMENSION, MAX_EXTRA_BITS
 Method = Literal["dqa", "direct"]
 Coding = Literal["huffman", "raw"]
 Maps = Literal["coded", "planes"]
+Optimize = Literal["balanced", "ram", "speed"]
 Numbers = float | tuple[float, ...]
 NumbersByInput = Mapping[str, Numbers]
 
 METHODS: tuple[str, ...] = get_args(Method)
 CODINGS: tuple[str, ...] = get_args(Coding)
 MAPS: tuple[str, ...] = get_args(Maps)
+OPTIMIZE: tuple[str, ...] = get_args(Optimize)
 RUNTIMES = ("standalone", "tflm")
 DQA_ONLY, MLPERF_ONLY, BOTH = PROTOCOLS = ("dqa", "mlperf", "both")
 """Of a firmware's serial port: dqa's own, that of MLPerf Tiny, or either, told apart by its first bytes."""
@@ -89,6 +91,7 @@ class ConvertConfig:
     weight_rounding    compensated: the errors of a layer's weights make up for each other on the calibration samples, and biases keep the
                        means of its sums; nearest: each weight by itself, which takes no samples
     bias_correction    biases take back what quantization shifts the sums of a layer by on average, if the answers come nearer by it
+    optimize           what the processor's own kernels may cost in RAM: ram, nothing; balanced, an eighth; speed, as much as they take
     keep_dead          channels that cannot matter, whatever comes in, stay in the program (dqa.frontend.dead_channels)
     input_scale        S of the model's float input (x - Z) * S, x as in the .npz; one number > 0, or one per channel; of several
                        inputs also these by input, under its name or x0, x1, ...
@@ -123,6 +126,7 @@ class ConvertConfig:
     maps: Maps = "coded"
     weight_rounding: str = "compensated"
     bias_correction: bool = False
+    optimize: Optimize = "balanced"
     keep_dead: bool = False
 
     def __new__(cls, *_: object, **given: object) -> ConvertConfig:
@@ -180,6 +184,7 @@ class ConvertConfig:
         object.__setattr__(self, "tolerance", float(self.tolerance))
         _flag("push_rows", self.push_rows)
         _flag("bias_correction", self.bias_correction)
+        _one_of("optimize", self.optimize, OPTIMIZE)
         _flag("keep_dead", self.keep_dead)
         if self.push_rows and self.runtime == "tflm":
             raise RecipeError("push_rows: runtime tflm takes no rows one by one", hint="leave one of the two out")
