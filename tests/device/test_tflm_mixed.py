@@ -102,7 +102,8 @@ def by_hand(out: Path, x: np.ndarray) -> np.ndarray:
         real = (known[int(op.inputs[0])].astype(np.float64) - source.zeroPoint[0]) * (source.scale[0] / np.float64(target.scale[0]))
         rounded = np.sign(real) * np.floor(np.abs(real) + 0.5) + target.zeroPoint[0]
         known[int(op.outputs[0])] = np.clip(rounded, -128, 127).astype(np.int8)
-    maps = [known[int(op.outputs[0])].reshape(len(x), -1, graph.tensors[op.outputs[0]].shape[-1]) for op in quantize]
+    (largest,) = (op for op in graph.operators if len(op.inputs) == 2 and op.builtinOptions is not None)
+    maps = [known[int(t)].reshape(len(x), -1, graph.tensors[t].shape[-1]) for t in largest.inputs]
     joint = np.maximum(*maps).reshape(len(x), -1)
     return last.run(joint.view(np.uint8)).outputs
 

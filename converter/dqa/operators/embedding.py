@@ -12,6 +12,7 @@ import numpy as np
 from dqa.errors import DataError
 from dqa.operators.base import Grower, Operator, check_array, require
 from dqa.operators.float_base import FloatOperator, FloatWriter, Lowering, Parts, Shape
+from dqa.operators.gather import Gather
 from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import Constants, Parameters, offset
 from dqa.operators.records import Edge
@@ -57,15 +58,15 @@ class Embedding(Operator):
 
     @classmethod
     def grow(cls, grower: Grower, source: int) -> int:
-        tokens = grower.edges[source].values
-        if grower.shape(source)[0] != 1:
-            line = grower.edge((1, 1, tokens), like=source)
-            grower.ops.append(Reshape("line", (source,), line))
-            source = line
+        values, tokens = grower.edges[source].values, grower.between(1, 12)
+        line, few = grower.edge((1, 1, values), like=source), grower.edge((1, 1, tokens), like=source)
+        first = np.zeros(1, np.uint16)
+        grower.ops.append(Reshape("line", (source,), line))
+        grower.ops.append(Gather("few", (line,), few, first, first, grower.rng.integers(0, values, tokens).astype(np.uint16)))
         out = grower.edge((tokens, 1, grower.between(1, 3)))
         shape = (grower.between(1, 40), grower.shape(out)[2])
         table = grower.rng.integers(grower.edges[out].low, grower.edges[out].high + 1, shape).astype(np.int8)
-        grower.ops.append(cls("embedding", (source,), out, table, grower.between(-128, 100)))
+        grower.ops.append(cls("embedding", (few,), out, table, grower.between(-128, 100)))
         return out
 
 

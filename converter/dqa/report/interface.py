@@ -81,6 +81,8 @@ def _floats(values: Any) -> tuple[float, ...]:
 
 def _numbers(value: object) -> Numbers | NumbersByInput:
     if isinstance(value, dict):
+        if not value:
+            raise ValueError("numbers of no input")
         return {str(name): _of_input(item) for name, item in value.items()}
     return _of_input(value)
 

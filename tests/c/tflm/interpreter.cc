@@ -154,12 +154,14 @@ TfLiteStatus MicroInterpreter::AllocateTensors() {
 TfLiteStatus MicroInterpreter::Builtin(const Node &node) {
   const int from = node.inputs.data[0], to = node.outputs.data[0];
   const int8_t *first = static_cast<const int8_t *>(tensors_[from].data.data);
-  const int8_t *second = static_cast<const int8_t *>(tensors_[node.inputs.data[node.inputs.size - 1]].data.data);
+  const TfLiteEvalTensor &other = tensors_[node.inputs.data[node.inputs.size - 1]];
+  const int8_t *second = static_cast<const int8_t *>(other.data.data);
+  const size_t repeats = Values(tensors_[to]) / Values(other); // of one channel, for each of the first's
   int8_t *output = static_cast<int8_t *>(tensors_[to].data.data);
   const Quantization source = quantizations_[from], target = quantizations_[to];
   for (size_t i = 0; i < Values(tensors_[to]); i++) {
     if (node.code == kMaximum) {
-      output[i] = first[i] > second[i] ? first[i] : second[i];
+      output[i] = first[i] > second[i / repeats] ? first[i] : second[i / repeats];
     } else if (node.code == kQuantize) {
       const double real = (first[i] - source.zero) * (static_cast<double>(source.scale) / target.scale);
       const long code = std::lround(real) + target.zero;
