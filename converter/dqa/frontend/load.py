@@ -31,7 +31,7 @@ _NAMES = {"h5": "an HDF5 file", "keras": "a .keras archive", "tflite": "a Tensor
 
 def load_model(path: Path) -> FloatModel:
     """Reads a model: Keras .h5 or .keras, SavedModel directory, .tflite, .onnx or .pt2; one that is quantized is read as the float
-    network that it stands for. No code of the file is run.
+    network that it stands for. No code of the file is run here; what .onnx and .pt2 files may do is up to the tools that read them.
 
     Raises ModelError, naming the file, for anything that cannot be converted; ToolError if TensorFlow is needed and missing.
     """
