@@ -46,25 +46,10 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   }
 }
 
-static bool inside(const struct dqa_op *op, uint32_t parameter, uint32_t count, uint32_t limit, bool ascending) {
-  uint32_t last = 0;
-  if (!dqa_in_program(op->model, dqa_u32(op->parameters + parameter), count, 2)) {
-    return false;
-  }
-  for (uint32_t i = 0; i < count; ++i) {
-    const uint32_t number = source(op, parameter, i);
-    if (number >= limit || (ascending && number < last)) {
-      return false;
-    }
-    last = number;
-  }
-  return true;
-}
-
 static bool check(const struct dqa_op *op) {
-  return inside(op, ROWS, op->output.height, op->input.height, true) &&
-         inside(op, COLUMNS, op->output.width, op->input.width, false) &&
-         inside(op, CHANNELS, op->output.channels, op->input.channels, false);
+  return dqa_places_fit(op, ROWS, op->output.height, 2, op->input.height, true) &&
+         dqa_places_fit(op, COLUMNS, op->output.width, 2, op->input.width, false) &&
+         dqa_places_fit(op, CHANNELS, op->output.channels, 2, op->input.channels, false);
 }
 
 const struct dqa_operator dqa_op_gather = {.parameter_bytes = 12,

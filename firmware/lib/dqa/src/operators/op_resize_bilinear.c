@@ -42,25 +42,22 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   }
 }
 
-/* Numbers below limit that never decrease, since rows are read in order, and shares. */
-static bool ascending(const struct dqa_op *op, uint32_t parameter, uint32_t count, uint32_t limit) {
-  uint32_t last = 0;
-  if (!dqa_in_program(op->model, dqa_u32(op->parameters + parameter), count, 4)) {
+/* Ascending numbers of neighbours, and their shares. */
+static bool neighbours_fit(const struct dqa_op *op, uint32_t parameter, uint32_t count, uint32_t limit) {
+  if (!dqa_places_fit(op, parameter, count, 4, limit, true)) {
     return false;
   }
   for (uint32_t i = 0; i < count; ++i) {
-    const uint32_t number = first_of(dqa_op_table(op, parameter), i);
-    if (number < last || number >= limit || share_of(dqa_op_table(op, parameter), i) > ONE) {
+    if (share_of(dqa_op_table(op, parameter), i) > ONE) {
       return false;
     }
-    last = number;
   }
   return true;
 }
 
 static bool check(const struct dqa_op *op) {
-  return op->input.channels == op->output.channels && ascending(op, ROWS, op->output.height, op->input.height) &&
-         ascending(op, COLUMNS, op->output.width, op->input.width);
+  return op->input.channels == op->output.channels && neighbours_fit(op, ROWS, op->output.height, op->input.height) &&
+         neighbours_fit(op, COLUMNS, op->output.width, op->input.width);
 }
 
 const struct dqa_operator dqa_op_resize_bilinear = {.parameter_bytes = 8,

@@ -25,25 +25,10 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   }
 }
 
-/* Numbers below limit that never decrease: rows are read once, in order. */
-static bool ascending(const struct dqa_op *op, uint32_t parameter, uint32_t count, uint32_t limit) {
-  uint32_t last = 0;
-  if (!dqa_in_program(op->model, dqa_u32(op->parameters + parameter), count, 2)) {
-    return false;
-  }
-  for (uint32_t i = 0; i < count; ++i) {
-    const uint32_t number = dqa_u16(dqa_op_table(op, parameter) + 2 * i);
-    if (number < last || number >= limit) {
-      return false;
-    }
-    last = number;
-  }
-  return true;
-}
-
 static bool check(const struct dqa_op *op) {
-  return op->input.channels == op->output.channels && ascending(op, ROWS, op->output.height, op->input.height) &&
-         ascending(op, COLUMNS, op->output.width, op->input.width);
+  return op->input.channels == op->output.channels &&
+         dqa_places_fit(op, ROWS, op->output.height, 2, op->input.height, true) &&
+         dqa_places_fit(op, COLUMNS, op->output.width, 2, op->input.width, true);
 }
 
 const struct dqa_operator dqa_op_resize_nearest_neighbor = {.parameter_bytes = 8,

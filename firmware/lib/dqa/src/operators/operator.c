@@ -44,3 +44,20 @@ struct dqa_span dqa_op_span(const struct dqa_op *op, uint32_t input, uint32_t y)
   span.count = dqa_window_rows(&op->window);
   return span;
 }
+
+bool dqa_places_fit(const struct dqa_op *op, uint32_t parameter, uint32_t count, uint32_t size, uint32_t limit,
+                    bool ascending) {
+  uint32_t last = 0;
+  if (!dqa_in_program(op->model, dqa_u32(op->parameters + parameter), count, size)) {
+    return false;
+  }
+  const uint8_t *table = dqa_op_table(op, parameter);
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t place = dqa_u16(table + size * i);
+    if (place >= limit || (ascending && place < last)) {
+      return false;
+    }
+    last = place;
+  }
+  return true;
+}

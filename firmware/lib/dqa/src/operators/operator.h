@@ -148,6 +148,11 @@ int8_t *dqa_room_of(const struct dqa_op *op);
  * kept_bytes says; only in a run. */
 int32_t *dqa_accumulators_of(const struct dqa_op *op);
 
+/* Whether a parameter's table has `count` entries of `size` bytes in the program, each of which begins with a u16 below
+ * `limit`; ascending: they never decrease, so that rows are read once, in order. */
+bool dqa_places_fit(const struct dqa_op *op, uint32_t parameter, uint32_t count, uint32_t size, uint32_t limit,
+                    bool ascending);
+
 /* The rows of an input; only in a run. */
 void dqa_ring_of(const struct dqa_op *op, uint32_t input, struct dqa_ring *ring);
 
