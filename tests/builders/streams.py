@@ -43,6 +43,18 @@ def streamed(program: p.Program, seed: int, *, cut: float | None = None) -> p.Pr
     return replace(stream, pushed=layouts[2]) if pushed else stream
 
 
+def pushed_with(*kinds: type, most: int = 16_384) -> p.Program:
+    """The first streamed program that can be pushed, has an operator of each kind and takes at most `most` bytes, so fits every board."""
+    for seed in range(1000):
+        program = ladder(seed)
+        if not all(any(isinstance(op, kind) for op in program.ops) for kind in kinds):
+            continue
+        program = streamed(program, seed)
+        if program.pushed is not None and any(edge.ring_rows for edge in program.edges) and len(p.write(program)) <= most:
+            return program
+    raise AssertionError(f"no program of {kinds}")
+
+
 def _inside(program: p.Program, phases: tuple[int, ...]) -> list[int]:
     """The edges that one phase writes and reads, without inputs and outputs of the model."""
     uses: dict[int, set[int]] = {}

@@ -12,7 +12,7 @@ import pytest
 
 from builders.firmware import Raw, insert, needs_compiler, needs_qemu, random_samples, write_out
 from builders.programs import random_program
-from builders.streams import ladder, streamed
+from builders.streams import pushed_with
 from dqa import program as p
 from dqa.cli.simulate import usable_port, wait_until_served
 from dqa.device import bare, boards, build, built, evaluate, protocol, stack
@@ -20,6 +20,11 @@ from dqa.device.protocol import REPLY, Command, Refusal
 from dqa.device.simulate import Simulator
 from dqa.engine.host import HostModel
 from dqa.errors import RecipeError, ToolError
+from dqa.operators.add import Add
+from dqa.operators.conv_2d import Conv2D
+from dqa.operators.depthwise_conv_2d import DepthwiseConv2D
+from dqa.operators.fully_connected import FullyConnected
+from dqa.operators.resize_nearest_neighbor import ResizeNearestNeighbor
 
 pytestmark = [needs_compiler, needs_qemu]
 
@@ -37,13 +42,13 @@ def counters(program: p.Program) -> int:
 
 
 def convolutions() -> p.Program:
-    """Two convolutions and a depthwise one in rings."""
-    return streamed(ladder(4), 4)
+    """Both convolutions and a sum."""
+    return pushed_with(Conv2D, DepthwiseConv2D, Add)
 
 
 def dense() -> p.Program:
-    """Sums, a resize and a fully connected layer."""
-    return streamed(ladder(7), 7)
+    """A sum, a resize and a fully connected layer."""
+    return pushed_with(Add, ResizeNearestNeighbor, FullyConnected)
 
 
 @pytest.fixture(scope="module")
