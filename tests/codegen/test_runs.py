@@ -79,15 +79,25 @@ int main(void) {
 """
 
 
-def build(program: p.Program, directory: Path, main: str = MAIN, *defines: str) -> Path:
-    """The program as an executable of the host."""
+def build(program: p.Program, directory: Path, main: str = MAIN, *defines: str, cpp: str = "") -> Path:
+    """The program as an executable of the host; cpp: the standard of C++ as which model.c is compiled, else it is C."""
     render(program, p.write(program), directory, ports_of(program))
     (directory / "main.c").write_text(main)
     includes = [f"-I{path}" for path in (directory, *executor_includes())]
     sources = [directory / "main.c", directory / "model.c", *executor_sources()]
     flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", *defines]
+    if cpp:
+        compile_as_cpp("g++", directory, f"-std={cpp}")
+        sources[1] = directory / "model.o"
     subprocess.run(["gcc", *flags, *includes, *sources, "-o", directory / "model"], check=True)
     return directory / "model"
+
+
+def compile_as_cpp(compiler: str, directory: Path, *flags: str) -> None:
+    """model.c to model.o, as C++."""
+    strict = ["-Wall", "-Wextra", "-Werror", "-Wconversion", "-fno-exceptions", "-O1", *flags]
+    command = [compiler, *strict, f"-I{executor_includes()[0]}", "-x", "c++", "-c", "model.c"]
+    subprocess.run(command, cwd=directory, check=True)
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
@@ -104,6 +114,24 @@ def test_rendered_c_gives_the_bytes_of_the_mirror(drops: bool, tmp_path: Path) -
     printed = subprocess.run([build(program, tmp_path)], input=inputs[0].tobytes(), capture_output=True, check=True).stdout
     assert printed[:-4] == 3 * expected.outputs[0].tobytes()
     assert np.frombuffer(printed[-4:], "<u4")[0] == 3 * sum(expected.dropped)
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None or shutil.which("g++") is None, reason="needs gcc and g++")
+@pytest.mark.parametrize("standard", ["c++11", "gnu++98", "c++20"])
+def test_it_is_cpp_as_well(standard: str, tmp_path: Path) -> None:
+    program = next(q for q in map(random_program, range(100)) if q.input_count == 1 and any(edge.coding for edge in q.edges))
+    inputs = random_inputs(program, 1)
+    built = build(program, tmp_path, cpp=standard)
+    printed = subprocess.run([built], input=inputs[0].tobytes(), capture_output=True, check=True).stdout
+    assert printed[:-4] == 3 * run(program, inputs).outputs[0].tobytes()
+
+
+@pytest.mark.skipif(shutil.which("arm-none-eabi-g++") is None, reason="needs arm-none-eabi-g++")
+def test_it_is_cpp_for_boards(tmp_path: Path) -> None:
+    program = next(q for q in (streamed(ladder(seed), seed) for seed in range(100)) if q.pushed is not None)
+    render(program, p.write(program), tmp_path, ports_of(program))
+    for pushed in (0, 1):
+        compile_as_cpp("arm-none-eabi-g++", tmp_path, "-mcpu=cortex-m4", "-mthumb", "-std=gnu++17", f"-DDQA_MODEL_PUSHED={pushed}")
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")

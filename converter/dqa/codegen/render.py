@@ -112,7 +112,8 @@ def render(program: Program, program_bytes: bytes, out_dir: Path, ports: Interfa
         "crc32": f"0x{int.from_bytes(program_bytes[12:16], 'little'):08x}u",
         "ends": _ends(program, ports),
         "blocks": list(blocks(program, image)),
-        "operators": [kind for kind in Kind if kind in used],
+        "kinds": [kind for kind in Kind if kind <= max(used, default=0)],
+        "operators": used,
         "coded": any(edge.coding for edge in program.edges),
         "counts_drops": any(may_drop(edge) for edge in program.edges),
     }
