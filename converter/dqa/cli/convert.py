@@ -88,7 +88,7 @@ def _numbers(_context: click.Context, parameter: click.Parameter, values: tuple[
 @_setting("--weight-rounding", type=click.Choice(ROUNDINGS), help="Whether the errors of weights make up for each other.")
 @_setting("--weight-bits", type=int, metavar="4|8", help="Bits of a weight of a convolution or dense layer.")
 @click.option("--bias-correction/--no-bias-correction", default=False, show_default=True, help="Take the mean of errors out of the biases.")
-@_setting("--optimize", type=click.Choice(OPTIMIZE), help="What fast kernels may cost in RAM: an eighth, nothing, or what they take.")
+@_setting("--optimize", type=click.Choice(OPTIMIZE), help="What fast kernels may cost in RAM: a ninth, nothing, or what they take.")
 @click.option("--keep-dead", is_flag=True, help="Leave channels in that cannot matter, whatever comes in.")
 @click.option(
     "--input-scale",

@@ -25,7 +25,7 @@ FLOOR = 10.0
 """dB. Below it answers are not those of the network, whatever 8 bits give."""
 DOUBT = 3.0
 """dB by which the interval of 95 % may reach below what is asked for."""
-CLOSE = 0.05
+CLOSE = 0.01
 """Share of RAM that is not worth another trial."""
 MORE_BITS = (0.5, 1.0, 2.0, 3.0)
 

@@ -16,7 +16,7 @@ from dqa.program import LayoutName, Operator, Program, align, as_bits, lifetimes
 from dqa.support.arrays import Int64
 from dqa.support.settings import Optimize
 
-SHARE = 8
+SHARE = 9
 """Balanced: blocks may take one byte more for so many of the arena without them and of what the caller holds."""
 
 

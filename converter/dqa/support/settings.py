@@ -91,7 +91,7 @@ class ConvertConfig:
     weight_rounding    compensated: the errors of a layer's weights make up for each other on the calibration samples, and biases keep the
                        means of its sums; nearest: each weight by itself, which takes no samples
     bias_correction    biases take back what quantization shifts the sums of a layer by on average, if the answers come nearer by it
-    optimize           what the processor's own kernels may cost in RAM: ram, nothing; balanced, an eighth; speed, as much as they take
+    optimize           what the processor's own kernels may cost in RAM: ram, nothing; balanced, a ninth; speed, as much as they take
     keep_dead          channels that cannot matter, whatever comes in, stay in the program (dqa.frontend.dead_channels)
     input_scale        S of the model's float input (x - Z) * S, x as in the .npz; one number > 0, or one per channel; of several
                        inputs also these by input, under its name or x0, x1, ...
