@@ -34,7 +34,7 @@ def test_more_room_makes_more_and_larger_blocks(programs: dict[str, Program]) ->
     assert arenas == sorted(arenas) and blocks == sorted(blocks) and blocks[0] < blocks[-1]
 
 
-def test_balanced_takes_an_eighth_at_most(programs: dict[str, Program]) -> None:
+def test_balanced_takes_its_share_at_most(programs: dict[str, Program]) -> None:
     least = programs["ram"].internal.arena_size
     assert least < programs["balanced"].internal.arena_size <= least + least // 8 + 8
 
