@@ -8,52 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from builders.firmware import needs_compiler, needs_qemu, write_out
-from builders.programs import Builder
+from builders.firmware import needs_compiler, needs_qemu
+from builders.kernels import Grown, check_equal
 from dqa import program as p
-from dqa.device import bare, boards
-from dqa.device.client import Device
-from dqa.device.simulate import Simulator
-from dqa.engine.host import HostModel
 from dqa.operators.fully_connected import FullyConnected
-from dqa.support.arrays import Int8
-from reference import mirror
 
 pytestmark = [needs_compiler, needs_qemu]
 
-RANGES = ((8, -128), (7, 0), (7, -64), (5, 0), (6, -7))
-"""Bits and lowest value of an output: what a kernel clamps to in one instruction, and others."""
-
-
-class Grown(Builder):
-    """Edges are plain bytes or maps that lose nothing, of the ranges above."""
-
-    def edge(self, shape: tuple[int, int, int], like: int | None = None) -> int:
-        bits, low = RANGES[len(self.edges) % len(RANGES)]
-        zero_point = 0 if low == 0 or self.rng.random() < 0.5 else int(self.rng.integers(low, low + (1 << bits)))
-        size = shape[0] * p.row_bytes(shape[1] * shape[2], bits, None)
-        self.edges.append(p.Edge(f"map {len(self.edges)}", *shape, p.Storage.MAP, bits, 0, low, zero_point, size))
-        return len(self.edges) - 1
-
-    def coded(self, weights: Int8) -> tuple[Int8, Int8 | None]:
-        return weights, None
-
-    def source(self, shape: tuple[int, int, int], zero_point: int) -> int:
-        self.edges.append(p.Edge(f"input {len(self.edges)}", *shape, p.Storage.RAW_INT8, 8, 0, -128, zero_point, int(np.prod(shape))))
-        return len(self.edges) - 1
-
-    def random_window(self, source: int, kernel: tuple[int, int], stride: int, dilation: int) -> tuple[p.Window, int, int]:
-        """A padded window and the size of its output."""
-        height, width, _ = self.shape(source)
-        spans = [(k - 1) * d + 1 for k, d in zip(kernel, (1, dilation), strict=True)]
-        pads = [int(self.rng.integers(0, span)) for span in spans]
-        ends = [int(self.rng.integers(0, span)) for span in spans]
-        rows, columns = (
-            (size + before + after - span) // stride + 1
-            for size, before, after, span in zip((height, width), pads, ends, spans, strict=True)
-        )
-        return p.Window(*kernel, stride, stride, 1, dilation, pads[0], pads[1]), rows, columns
-
+BOARD = "mps2_an386"
 
 CONVOLUTIONS = [  # width and channels of the input; kernel, stride, dilation of each convolution
     (33, 3, [((3, 3), 1, 1), ((3, 3), 2, 1), ((1, 4), 1, 1), ((2, 3), 1, 2), ((5, 2), 1, 1), ((4, 4), 3, 1)]),
@@ -108,38 +70,14 @@ def depthwise(case: int) -> p.Program:
     return builder.finish()
 
 
-def samples(program: p.Program) -> list[list[np.ndarray]]:
-    """Random inputs, and the extremes."""
-    rng = np.random.default_rng(5)
-    shapes = [edge.shape for edge in program.inputs]
-    return [[rng.integers(-128, 128, shape).astype(np.int8) for shape in shapes]] + [
-        [np.full(shape, value, np.int8) for shape in shapes] for value in (-128, 127)
-    ]
-
-
-def check_equal(program: p.Program, directory: Path) -> None:
-    """The mirror, the host, the board."""
-    write_out(directory / "out", program)
-    given = samples(program)
-    expected = [b"".join(o.tobytes() for o in mirror.run(program, x).outputs) for x in given]
-    assert len(set(expected[0])) > 10
-    found = HostModel(p.write(program)).run(np.stack([np.concatenate([part.ravel() for part in x]) for x in given])).outputs
-    assert [x.tobytes() for x in found] == expected
-    elf = bare.build(directory / "out", "mps2_an386").elf
-    with Simulator(boards.load_board("mps2_an386"), elf) as simulator:
-        device = Device(simulator.link, reply_timeout=20)
-        hello = device.hello()
-        assert [device.infer(hello, b"".join(part.tobytes() for part in x))[0] for x in given] == expected
-
-
 @pytest.mark.parametrize("case", range(len(CONVOLUTIONS)))
 def test_blocks_of_pixels_give_the_mirrors_bytes(case: int, tmp_path: Path) -> None:
-    check_equal(convolutions(case), tmp_path)
+    check_equal(convolutions(case), tmp_path, BOARD)
 
 
 @pytest.mark.parametrize("case", range(len(DEPTHWISE)))
 def test_blocks_of_channels_give_the_mirrors_bytes(case: int, tmp_path: Path) -> None:
-    check_equal(depthwise(case), tmp_path)
+    check_equal(depthwise(case), tmp_path, BOARD)
 
 
 def dense(rows: int) -> p.Program:
@@ -157,4 +95,4 @@ def dense(rows: int) -> p.Program:
 
 @pytest.mark.parametrize("rows", [1, 2])
 def test_pairs_of_outputs_give_the_mirrors_bytes(rows: int, tmp_path: Path) -> None:
-    check_equal(dense(rows), tmp_path)
+    check_equal(dense(rows), tmp_path, BOARD)

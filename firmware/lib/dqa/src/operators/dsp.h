@@ -13,8 +13,12 @@
 
 #if defined(__ARM_FEATURE_DSP) && !defined(DQA_PORTABLE)
 #define DQA_DSP 1
-#ifdef __OPTIMIZE__
-#define DQA_BLOCKS 1 /* asm that takes all registers, the frame pointer of unoptimized code too */
+#ifdef __OPTIMIZE__ /* asm that takes all registers, the frame pointer of unoptimized code too */
+#ifdef __ARM_FEATURE_MVE
+#define DQA_MVE 1 /* Cortex-M55, M85 */
+#else
+#define DQA_BLOCKS 1
+#endif
 #endif
 
 /* Four values, at any alignment; `from` moves on to the next. */

@@ -7,6 +7,7 @@
  * of a row without padding, two pixels share the kernel's columns that both have inside, and each adds those it alone
  * has. */
 #include "blocks.h"
+#include "mve_conv.h"
 #include "operator.h"
 #include "products.h"
 #include "requantize.h"
@@ -114,7 +115,12 @@ static DQA_NOINLINE void plain_row(const struct dqa_op *op, uint32_t y, int8_t *
 
 static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   (void)acc;
-#ifdef DQA_BLOCKS
+#if defined(DQA_MVE)
+  if (op->weight_encoding == DQA_WEIGHTS_INT8 &&
+      dqa_mve_conv_row(op, y, (const int8_t *)dqa_op_table(op, WEIGHTS), out)) {
+    return;
+  }
+#elif defined(DQA_BLOCKS)
   if (op->block > 0) {
     dqa_block_row(op, y, (const int8_t *)dqa_op_table(op, WEIGHTS), out);
     return;

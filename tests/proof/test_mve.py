@@ -1,0 +1,64 @@
+"""MVE: rows that the vectors of a Cortex-M55 compute have the bytes of the readable C and of the mirror."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from builders.firmware import needs_compiler, needs_qemu
+from builders.kernels import Grown, check_equal
+from dqa import program as p
+
+pytestmark = [needs_compiler, needs_qemu]
+
+BOARD = "mps3_an547"
+
+Case = tuple[int, int, int, tuple[int, int], int, int]
+CONVOLUTIONS: list[list[Case]] = [  # width, channels of the input and the output, kernel, stride, dilation; in pairs: one reads the other
+    [
+        *((1, 1, 4, (1, 1), 1, 1), (1, 4, 5, (3, 3), 1, 1)),
+        *((2, 7, 9, (3, 3), 1, 1), (2, 9, 16, (2, 1), 1, 1)),
+        *((5, 16, 33, (3, 3), 1, 1), (5, 33, 8, (1, 1), 1, 1)),
+        *((12, 3, 12, (3, 3), 2, 1), (6, 12, 3, (1, 3), 1, 1)),
+        *((33, 1, 6, (5, 4), 2, 1), (17, 6, 31, (1, 1), 2, 1)),
+        *((100, 2, 8, (3, 7), 1, 1), (100, 8, 4, (1, 5), 3, 1)),
+    ],
+    [
+        *((7, 32, 6, (3, 3), 2, 1), (4, 6, 20, (4, 2), 1, 1)),
+        *((9, 17, 4, (1, 9), 1, 1), (9, 4, 7, (3, 2), 1, 2)),
+        *((4, 5, 15, (2, 3), 1, 1), (4, 15, 18, (1, 1), 1, 1)),
+        *((8, 64, 10, (3, 3), 1, 1), (8, 10, 24, (3, 3), 1, 1)),
+        *((3, 13, 32, (1, 1), 1, 1), (3, 32, 1, (3, 3), 1, 1)),
+        *((50, 3, 5, (3, 3), 1, 1), (50, 5, 7, (3, 3), 2, 1)),
+    ],
+]
+
+
+def convolutions(case: int) -> p.Program:
+    """Windows of every kind, most of them with room for a block, on zero points that are 0 or not, with weights of every value."""
+    builder = Grown(case)
+    source = 0
+    for number, (width, channels, outputs, kernel, stride, dilation) in enumerate(CONVOLUTIONS[case]):
+        if number % 2 == 0:
+            source = builder.source((5, width, channels), -9 if number % 4 else 0)
+        assert builder.shape(source)[2] == channels
+        window, rows, columns = builder.random_window(source, kernel, stride, dilation)
+        weights = builder.rng.integers(-128, 128, (outputs, *kernel, channels)).astype(np.int8)
+        if number % 3 == 0:
+            weights[0] = -128
+        target = builder.convolve(source, window, weights, (rows, columns))
+        blocks = builder.ops[-1].blocks(builder.edges[source], builder.edges[target])
+        builder.ops[-1] = replace(builder.ops[-1], block=blocks[number % len(blocks)] if blocks and number % 4 != 1 else 0)
+        source = target
+    return builder.finish()
+
+
+@pytest.mark.parametrize("case", range(len(CONVOLUTIONS)))
+def test_vectors_of_channels_give_the_mirrors_bytes(case: int, tmp_path: Path) -> None:
+    check_equal(convolutions(case), tmp_path, BOARD)
+    text = subprocess.run(["arm-none-eabi-objdump", "-d", *tmp_path.rglob("firmware.elf")], capture_output=True, text=True, check=True)
+    assert "dlstp" in text.stdout
