@@ -1,15 +1,27 @@
-"""Typical architectures, small, with seeded weights that nothing trained: what converts and how exactly, not how well it classifies."""
+"""Typical architectures, small: what benchmarks/networks.py trains on generated data (benchmarks/generated.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-IMAGE, SERIES, VECTOR, TOKENS = (24, 24, 3), (32, 6), (24,), (24,)
+import generated as data
+import numpy as np
 
 
-def architectures() -> dict[str, tuple[str, tuple[int, ...], Callable[[Any], Any]]]:
-    """By name: what it is, the input's shape, and what is built on the input."""
+@dataclass(frozen=True)
+class Architecture:
+    """shapes: of the inputs, without the batch. build: what is built on the inputs. samples: how many of them, the shapes of the outputs,
+    random numbers -> the data of each input and of each output."""
+
+    shapes: tuple[tuple[int, ...], ...]
+    build: Callable[..., Any]
+    samples: Callable[[int, Sequence[Sequence[int]], np.random.Generator], tuple[Sequence[data.Array], Sequence[data.Array]]]
+
+
+def architectures() -> dict[str, Architecture]:
+    """By name."""
     from keras import layers as L
 
     def conv(x: Any, filters: int, kernel: int = 3, stride: int = 1, activation: str | None = "relu", **more: Any) -> Any:
@@ -116,7 +128,7 @@ def architectures() -> dict[str, tuple[str, tuple[int, ...], Callable[[Any], Any
         x = conv(x, 8)
         for rate in (2, 4, 8):
             x = conv(x, 8, dilation_rate=rate)
-        return L.Conv2D(3, 1)(x)
+        return L.Conv2D(4, 1)(x)
 
     def pyramid(x: Any) -> Any:
         low = conv(x, 8, stride=2)
@@ -129,7 +141,7 @@ def architectures() -> dict[str, tuple[str, tuple[int, ...], Callable[[Any], Any
         b = conv(L.MaxPooling2D()(a), 12)
         c = conv(L.MaxPooling2D()(b), 16)
         b = conv(L.Concatenate()([b, L.Conv2DTranspose(12, 2, strides=2)(c)]), 12)
-        return L.Conv2D(3, 1)(conv(L.Concatenate()([a, L.UpSampling2D()(b)]), 8))
+        return L.Conv2D(4, 1)(conv(L.Concatenate()([a, L.UpSampling2D()(b)]), 8))
 
     def coder(x: Any) -> Any:
         x = conv(conv(x, 8, stride=2), 4, stride=2)
@@ -208,15 +220,27 @@ def architectures() -> dict[str, tuple[str, tuple[int, ...], Callable[[Any], Any
         return L.Dense(24)(L.Dense(12, activation="softplus")(L.Dense(4, activation="softsign")(L.Dense(12, activation="elu")(x))))
 
     images = {
-        **{"lenet": lenet, "vgg": vgg, "inception": inception, "dense-block": dense_block, "resnet": resnet, "preactivated": preactivated},
-        **{"mobilenet": mobile, "mobilenet-v3": mobile_v3, "efficientnet": efficient, "shufflenet": shuffled, "squeezenet": fire},
-        **{"xception": xception, "convnext": convnext, "context": context, "pyramid": pyramid, "unet": unet, "coder": coder},
-        **{"attention": attended, "global-max": strongest, "cropped": cropped, "two-heads": heads},
+        **{"lenet": lenet, "vgg": vgg, "inception": inception, "dense-block": dense_block, "resnet-v1": resnet},
+        **{"resnet-v2": preactivated, "mobilenet-v1": mobile, "mobilenet-v3": mobile_v3, "efficientnet": efficient},
+        **{"shufflenet": shuffled, "squeezenet": fire, "xception": xception, "convnext": convnext, "dilated-context": context},
+        **{"pyramid": pyramid, "unet-transposed": unet, "autoencoder": coder, "attention-cbam": attended, "global-max": strongest},
+        **{"cropped": cropped},
     }
     series = {
-        **{"tcn": temporal, "gated": gated, "ecg": heart, "separable": separable, "conv-gru": recurrent, "lstm-stack": stacked},
-        **{"bidirectional": both_ways, "simple-rnn": simple, "series-coder": series_coder, "mixer": mixer},
+        **{"tcn": temporal, "gated-tcn": gated, "ecg": heart, "separable": separable, "conv-gru": recurrent, "lstm-stack": stacked},
+        **{"bidirectional": both_ways, "simple-rnn": simple, "series-autoencoder": series_coder, "mlp-mixer": mixer},
     }
-    vectors = {"selu": selu, "residual-mlp": residual, "squeezed": squeezed}
-    kinds = ((images, IMAGE), (series, SERIES), (vectors, VECTOR), ({"words": words}, TOKENS))
-    return {name: (f"{name}, untrained", shape, build) for part, shape in kinds for name, build in part.items()}
+    vectors = {"selu-mlp": selu, "residual-mlp": residual, "squeezed-mlp": squeezed}
+    kinds = [(images, data.IMAGE, data.images), (series, data.SERIES, data.series), (vectors, data.VECTOR, data.vectors)]
+    kinds += [({"text-cnn": words}, data.TOKENS, data.tokens)]
+    return {name: Architecture((shape,), build, one_to_one(samples)) for part, shape, samples in kinds for name, build in part.items()}
+
+
+def one_to_one(samples: Callable[..., tuple[data.Array, data.Array]]) -> Any:
+    """Data of one input and one output in the form of `Architecture.samples`."""
+
+    def made(count: int, outputs: Sequence[Sequence[int]], random: np.random.Generator) -> Any:
+        x, y = samples(count, outputs[0], random)
+        return (x,), (y,)
+
+    return made

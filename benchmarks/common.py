@@ -78,13 +78,16 @@ def main(
     parser.add_argument("--models", default=",".join(models))
     for option, (default, explained) in numbers.items():
         parser.add_argument(f"--{option}", type=int, default=default, help=f"{explained} [{default}]")
+    parser.add_argument("--keep", action="store_true", help="keep the rows of NAME.json, run what it lacks")
     parser.add_argument("-o", "--out", type=Path, default=ROOT / "out" / "benchmarks")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
+    written = arguments.out / f"{name}.json"
+    kept = {row["model"]: row for row in json.loads(written.read_text(encoding="utf-8"))} if arguments.keep and written.exists() else {}
     rows: list[Row] = []
     for model in arguments.models.split(","):
-        rows.append(run(model, arguments.out, arguments))
+        rows.append(kept.get(model) or run(model, arguments.out, arguments))
         print(json.dumps(rows[-1]), flush=True)
-        (arguments.out / f"{name}.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        written.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
         (arguments.out / f"{name}.md").write_text(markdown(rows), encoding="utf-8")
     print(markdown(rows))

@@ -1,84 +1,97 @@
-"""Every kind of network at once: benchmarks/zoo.py's, trained, and benchmarks/architectures.py's, with seeded weights.
+"""Every kind of network: benchmarks/zoo.py's and benchmarks/architectures.py's, all trained here.
 
-    python benchmarks/networks.py [--models har,resnet] [--samples 3] [-o out/benchmarks]
+    python benchmarks/networks.py [--models har,tcn] [--samples 3] [--keep] [-o out/benchmarks]
 
-Each is converted by the defaults. Beside the float network: the share of samples with its answer, and the error of the answers against
-their variance (SNR, dB), on data that nothing was decided from. Of `--samples` of them: whether TensorFlow Lite Micro's interpreter,
+Each is converted by the defaults. On test data, from which nothing was decided: the metric, the share of samples with the float network's
+answer, and the error of the answers against their variance (SNR, dB). Of `--samples` of them: whether TensorFlow Lite Micro's interpreter,
 mps2_an386 (Cortex-M4F) and mps3_an547 (M55) give the host's bytes. RAM: the arena, beside that of int8 in TensorFlow Lite Micro.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from architectures import TOKENS, architectures
+from architectures import architectures
 from common import Row, main, table
 from strangers import int8
 from zoo import PIXEL, ZOO, paths
 
 import dqa
 from dqa.calibration import float_outputs
-from dqa.data.dataset import load
+from dqa.data.dataset import InputMapping, load
 from dqa.device.build import build
+from dqa.evaluation.comparison import compare
 from dqa.frontend import load_model
 
 BOARDS = ("mps2_an386", "mps3_an547")
-MEASURED = 200
-WORDS = 50
+TARGETS = ("tflm-host", *(f"sim:{board}" for board in BOARDS))
+MEASURED = 400
+EPOCHS, TRAINED = 6, 3000
 
 
 def made(name: str, work: Path) -> tuple[Path, Path, Path]:
-    """The files of an untrained architecture: model, calibration, test."""
+    """The files of an architecture: model, trained for a minute at most, calibration, test."""
     import keras
 
     files = work / f"{name}.keras", work / f"{name}-calibration.npz", work / f"{name}-test.npz"
-    if not files[0].exists():
+    if not all(file.exists() for file in files):
         work.mkdir(parents=True, exist_ok=True)
         keras.utils.set_random_seed(1)
-        _, shape, build = architectures()[name]
-        entry = keras.Input(shape)
-        keras.Model(entry, build(entry)).save(files[0])
-        random = np.random.default_rng(2)
+        spec = architectures()[name]
+        ends = [keras.Input(shape) for shape in spec.shapes]
+        model = keras.Model(ends, spec.build(*ends))
+        random, shapes = np.random.default_rng(2), [output.shape[1:] for output in model.outputs]
+        x, y = spec.samples(TRAINED, shapes, random)
+        model.compile(keras.optimizers.Adam(0.003), [loss(output, answers) for output, answers in zip(model.outputs, y, strict=True)])
+        model.fit(list(x), list(y), 32, EPOCHS, verbose=0)
+        model.save(files[0])
         for file, count in ((files[1], 200), (files[2], MEASURED)):
-            tokens = random.integers(0, WORDS, (count, *shape)).astype(np.uint8)
-            x = tokens if shape == TOKENS else smooth(random, (count, *shape))
-            np.savez(file, x=x, y=float_outputs(load_model(files[0]), x.astype(np.float32)))
+            x, y = spec.samples(count, shapes, random)
+            np.savez(file, **{key: part for letter, parts in (("x", x), ("y", y)) for key, part in named(letter, parts).items()})
     return files
 
 
-def smooth(random: np.random.Generator, shape: tuple[int, ...]) -> Any:
-    """Noise whose neighbours along the second dimension resemble each other, float32."""
-    x = random.normal(size=shape)
-    for _ in range(2 if len(shape) > 2 else 0):
-        x = x + np.roll(x, 1, 1)
-    return (x / x.std()).astype(np.float32)
+def loss(output: Any, answers: Any) -> Any:
+    """That of an output: mean squared error of real numbers, cross entropy of classes, by what the last layer gives."""
+    import keras
+
+    if answers.dtype.kind == "f":
+        return "mse"
+    last = getattr(output._keras_history.operation, "activation", None)
+    if output.shape[-1] == 1:
+        return keras.losses.BinaryCrossentropy(from_logits=last is not keras.activations.sigmoid)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=last is not keras.activations.softmax)
+
+
+def named(letter: str, parts: Sequence[Any]) -> dict[str, Any]:
+    """Arrays as a data file has them: x, or x0, x1, ..."""
+    return {letter + (str(i) if len(parts) > 1 else ""): part for i, part in enumerate(parts)}
 
 
 def run(name: str, work: Path, options: argparse.Namespace) -> Row:
-    if name in ZOO:
-        files, about, pixels = paths(name, work / "zoo"), ZOO[name].about, ZOO[name].scale == PIXEL
-    else:
-        files, about, pixels = made(name, work / "architectures"), architectures()[name][0], False
-    model, calibration, test = files
+    trained = name in ZOO
+    model, calibration, test = paths(name, work / "zoo") if trained else made(name, work / "architectures")
+    scale = 1 / 255 if trained and ZOO[name].scale == PIXEL else 1.0
+    metric = ZOO[name].metric if trained else None
     out = work / "networks" / name
-    row: Row = {"model": name, "about": about}
-    scale = 1 / 255 if pixels else 1.0
+    row: Row = {"model": name, "about": ZOO[name].about if trained else name}
     try:
-        result = dqa.convert(model, calibration, out, dqa.ConvertConfig(input_scale=scale), validation=test)
+        report = dqa.convert(model, calibration, out, dqa.ConvertConfig(input_scale=scale, metric=metric)).report
     except dqa.DqaError as error:
         return row | {"refused": error.message}
-    measured = result.measured
-    if measured is not None:
-        program = next(iter(measured.outputs.values()))[-1]
-        row |= {"samples": measured.samples, "agreement": program.agreement, "snr": program.snr}
-    row["arena"] = result.report["ram"].get("arena")
-    for target in ("tflm-host", *(f"sim:{board}" for board in BOARDS)):
+    found = dqa.evaluate(out, test)
+    x = InputMapping.of(scale).to_float(load(test).x)
+    beside = compare(float_outputs(load_model(out / "float.tflite"), x), found.outputs)
+    row |= {"metric": found.metric, "float": found.float_value, "dqa": found.value, "samples": found.samples}
+    row |= {"agreement": beside.agreement, "snr": beside.snr, "arena": report["ram"]["arena"]}
+    for target in TARGETS:
         row[target] = equal(out, test, target, options.samples)
     try:
-        row["int8 arena"] = int8(model, load(test).x[:1] * scale, load(calibration).x[:100].astype(np.float32) * scale)[1]
+        row["int8 arena"] = int8(model, x[:1], InputMapping.of(scale).to_float(load(calibration).x[:100]))[1]
     except Exception as error:  # TensorFlow's converter, or its interpreter, has no int8 for it
         row["int8 arena"] = f"{type(error).__name__}"
     return row
@@ -96,20 +109,14 @@ def equal(out: Path, test: Path, target: str, samples: int) -> str:
 
 
 def markdown(rows: list[Row]) -> str:
-    head = ["network", "same answer", "dB", "TFLM", *BOARDS, "RAM", "int8"]
+    head = ["network", "metric", "float", "dqa", "same answer", "dB", "TFLM", *BOARDS, "RAM", "int8"]
     cells = []
     for row in rows:
-        targets = [row.get(target, "") for target in ("tflm-host", *(f"sim:{board}" for board in BOARDS))]
-        cells.append(
-            [
-                row["about"],
-                row.get("refused", row.get("agreement")),
-                f"{row.get('snr', 0):.1f}",
-                *targets,
-                row.get("arena"),
-                row.get("int8 arena"),
-            ]
-        )
+        if "refused" in row:
+            cells.append([row["about"], row["refused"], *[""] * (len(head) - 2)])
+            continue
+        figures = [row[key] for key in ("about", "metric", "float", "dqa", "agreement")]
+        cells.append([*figures, f"{row['snr']:.1f}", *(row[target] for target in TARGETS), row["arena"], row["int8 arena"]])
     return "\n".join(["# Every kind of network", "", *table(head, cells), ""])
 
 

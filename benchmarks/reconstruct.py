@@ -255,7 +255,7 @@ def snr(judge: Judge, asked: Request, found: Decisions, layers: Mapping[int, Lay
     assert built.alone is not None
     given = HostModel(built.alone.program_bytes).run(model_inputs(built.interface, judge.samples)[1])
     answer = built.interface.answers(given.outputs, 0)
-    compared = compare(judge.expected[0], answer, judge.value(answer))
+    compared = compare(judge.expected[0], answer, judge.value(answer, 0))
     return {"snr": compared.snr, "agreement": compared.agreement, "metric": compared.metric}
 
 

@@ -58,7 +58,13 @@ def run(name: str, work: Path, options: argparse.Namespace) -> Row:
     for solution in plans.front:
         plan = decisions.planned(found.known, plans.realize(solution))
         points.append(point("plan", found.judge.try_out(plan), judge.try_out(plan)) | {"loss": solution.loss})
-    return {"model": name, "set_aside": len(found.judge.samples), "test": len(judge.samples), "metric": judge.metric, "points": points}
+    return {
+        "model": name,
+        "set_aside": len(found.judge.samples),
+        "test": len(judge.samples),
+        "metric": judge.heads[0].metric if judge.heads[0] else None,
+        "points": points,
+    }
 
 
 def point(kind: str, aside: Trial, test: Trial) -> Row:

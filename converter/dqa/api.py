@@ -3,7 +3,7 @@
 from dqa.analysis.analyze import analyze
 from dqa.analysis.result import Analysis
 from dqa.conversion.convert import ConvertResult, convert
-from dqa.evaluation.evaluate import EvaluateResult, evaluate
+from dqa.evaluation.evaluate import EvaluateResult, OutputResult, evaluate
 from dqa.support.settings import ConvertConfig
 
-__all__ = ["Analysis", "ConvertConfig", "ConvertResult", "EvaluateResult", "analyze", "convert", "evaluate"]
+__all__ = ["Analysis", "ConvertConfig", "ConvertResult", "EvaluateResult", "OutputResult", "analyze", "convert", "evaluate"]

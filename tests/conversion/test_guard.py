@@ -127,7 +127,7 @@ def test_what_is_required_is_met_or_nothing_is_written(place: Path) -> None:
 def test_the_int8_column_is_what_tensorflow_lite_gives(place: Path) -> None:
     """Within a few dB of the same rules: one scale per tensor, plain rounding."""
     found = run(place, "column")
-    int8 = next(iter(found.measured.outputs.values()))[0]
+    int8 = found.measured.first.int8
     assert 15 < int8.snr < found.measured.reference + 3
 
 

@@ -17,6 +17,7 @@ from dqa.engine.tflm_host import UnavailableError
 from dqa.errors import DataError, ModelError, RecipeError, ToolError
 from dqa.evaluation import targets
 from dqa.evaluation.evaluate import EvaluateResult
+from dqa.evaluation.heads import Head
 from dqa.evaluation.subject import Subject, model_inputs
 from dqa.program import Interface, Port
 from dqa.report import Identity
@@ -89,13 +90,13 @@ def test_what_a_target_cannot_give_is_absent() -> None:
     assert given["ram"] == {"static": 1, "stack": 2}
 
 
-def subject(y: npt.NDArray[Any], *, limited: bool = False) -> Subject:
+def subject(y: npt.NDArray[Any]) -> Subject:
     """Samples of three numbers with labels y, for a model of one input and one output."""
     x = np.zeros((len(y), 3), np.float32)
     port = Port("x", (3,), "int8", (1.0,), (0.0,))
     interface = Interface((port,), (port,), 1.0, 0.0, None)
     data = Dataset(x, y if y.ndim == 1 else None)
-    return Subject(Path(), interface, Identity("", ""), 0, b"", None, data, "", x, y.view(np.uint8), None, limited)
+    return Subject(Path(), interface, Identity("", ""), (), b"", None, data, "", x, y.view(np.uint8), False)
 
 
 @pytest.mark.parametrize("code", [None, 100])
@@ -129,11 +130,12 @@ def test_an_interpreter_that_fails_is_told_and_one_that_is_missing_is_not(monkey
 def test_an_auc_of_one_class_is_left_out_of_a_limited_run_only() -> None:
     scores = np.arange(4, dtype=np.float32)[:, None]
     one_class = np.zeros(4, np.uint8)
-    assert subject(one_class, limited=True).value("auc", scores) is None
+    head, real = Head(0, "score", Dataset(scores, one_class), "auc"), np.zeros((4, 3), np.float32)
+    assert head.value(scores, real, limited=True) is None
     with pytest.raises(DataError, match="both classes"):
-        subject(one_class).value("auc", scores)
+        head.value(scores, real)
     with pytest.raises(DataError, match="labels 0 and 1"):
-        subject(np.full(4, 7), limited=True).value("auc", scores)
+        replace(head, dataset=Dataset(scores, np.full(4, 7))).value(scores, real, limited=True)
 
 
 def test_the_functions_take_paths_as_text(example_out: Path, noise_npz: Path, tmp_path: Path) -> None:

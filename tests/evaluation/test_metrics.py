@@ -99,10 +99,18 @@ def test_mse_compares_with_the_input_or_with_labels() -> None:
         (None, ((1, 4), (1, 4)), "mse"),
         (np.zeros((3, 5)), ((1, 4), (1, 5)), "mse"),
         (np.zeros((3, 2, 2), int), ((1, 4), (1, 2, 2, 5)), "miou"),
+        (np.zeros((3, 6), int), ((1, 4), (1, 6, 5)), "miou"),
+        (np.full((3, 6), 2), ((1, 4), (1, 6, 1)), "mse"),
     ],
 )
 def test_the_metric_follows_from_labels_and_shapes(y: object, shapes: tuple[tuple[int, ...], tuple[int, ...]], expected: str) -> None:
     assert metrics.choose(dataset(3, y), *shapes) == expected
+
+
+def test_each_step_of_a_series_is_measured_like_a_pixel() -> None:
+    y = np.array([[0, 0, 1, 1], [1, 1, 0, 0]])
+    answers = np.eye(2)[np.array([[0, 0, 1, 0], [1, 1, 0, 0]])]
+    assert metrics.evaluate("miou", answers, dataset(2, y), np.zeros((2, 4))) == pytest.approx((4 / 5 + 3 / 4) / 2)
 
 
 def test_a_metric_can_be_named() -> None:

@@ -14,11 +14,11 @@ from typing import Any, NoReturn, TypeVar, cast
 import click
 
 from dqa.cli import signals
-from dqa.errors import DqaError, InputError
+from dqa.errors import DqaError, InputError, RecipeError
 from dqa.support import manifest
 from dqa.support.files import FULL, refuse_same, write_atomically
 from dqa.support.progress import Progress, RichProgress, SilentProgress
-from dqa.support.settings import PROTOCOLS
+from dqa.support.settings import METRICS, PROTOCOLS, metric_by_output
 
 F = TypeVar("F", bound=Callable[..., Any])
 INTERRUPTED = 130
@@ -98,6 +98,24 @@ def output_options(function: F) -> F:
         return function(*values, **named)
 
     return quiet(as_json(cast(F, checked)))
+
+
+def metric_option(function: F) -> F:
+    """--metric: one, or NAME=METRIC of each output, with commas or repeated; without names those of the outputs in order."""
+
+    def parsed(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> object:
+        pairs = [one.strip().rpartition("=") for value in values for one in value.split(",")]
+        if len(pairs) < 2 and not any(sign for _, sign, _ in pairs):
+            return metric_by_output("metric", pairs[0][2] if pairs else None)
+        if len({sign for _, sign, _ in pairs}) > 1:
+            raise RecipeError("--metric: some have a name, some not", hint="write NAME=METRIC for each output, or none")
+        given = [(name if sign else f"y{place}", metric) for place, (name, sign, metric) in enumerate(pairs)]
+        if len(dict(given)) < len(given):
+            raise RecipeError("--metric: names an output twice", hint="write NAME=METRIC once for each output")
+        return metric_by_output("metric", dict(given))
+
+    about = f"{', '.join(METRICS)}; of several outputs NAME=METRIC of each.  [default: by the kind of task]"
+    return click.option("--metric", multiple=True, metavar="METRIC", callback=parsed, help=about)(function)
 
 
 def out_argument(function: F) -> F:

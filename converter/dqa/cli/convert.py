@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from dqa.cli.common import F, output_options, progress, talk, warn, write_json
+from dqa.cli.common import F, metric_option, output_options, progress, talk, warn, write_json
 from dqa.errors import RecipeError
 from dqa.support.limits import MAX_EXTRA_BITS
 from dqa.support.manifest import listed
@@ -20,7 +20,6 @@ from dqa.support.settings import (
     MAX_BITS,
     MAX_TOLERANCE,
     METHODS,
-    METRICS,
     OPTIMIZE,
     RANKINGS,
     RENAMED,
@@ -117,7 +116,7 @@ def _numbers(_context: click.Context, parameter: click.Parameter, values: tuple[
 @click.option("--require-agreement", type=click.FloatRange(0, 1), metavar="A", help="Write nothing below this share of float's answers.")
 @click.option("--require-metric", type=float, metavar="M", help="Write nothing where the metric is worse.")
 @click.option("--push-rows", is_flag=True, help="The caller hands over the input row by row.")
-@click.option("--metric", type=click.Choice(METRICS), help="Of `dqa evaluate`.  [default: by the kind of task]")
+@metric_option
 @click.option("--recipe", type=click.Path(path_type=Path), metavar="recipe.yaml", help="Settings and decisions, instead of options.")
 @click.option(
     "--name", default="model", show_default=True, metavar="NAME", help="Of the C: NAME.h, NAME_run; several live in one firmware."

@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dqa.cli.common import STDOUT, check_place, out_argument, output_options, progress, runtime_options, talk, warn, write_json
+from dqa.cli.common import (
+    STDOUT,
+    check_place,
+    metric_option,
+    out_argument,
+    output_options,
+    progress,
+    runtime_options,
+    talk,
+    warn,
+    write_json,
+)
 from dqa.cli.junit import Check, junit
 from dqa.errors import InputError, UnmetError
 from dqa.support.files import write_atomically
-from dqa.support.settings import METRICS
+from dqa.support.settings import MetricByOutput
 
 if TYPE_CHECKING:
     from dqa.api import EvaluateResult
@@ -23,12 +34,14 @@ def _names(_context: click.Context, _parameter: click.Parameter, value: str | No
 
 @click.command()
 @out_argument
-@click.option("--data", type=click.Path(path_type=Path), required=True, metavar="X.npz", help="Samples `x`, answers `y`, clips `group`.")
+@click.option("--data", type=click.Path(path_type=Path), required=True, metavar="X.npz", help="Samples `x`, labels `y`, clips `group`.")
 @click.option("--target", default="host", metavar="TARGET", help="host, tflm-host, sim:BOARD, renode:BOARD, serial:PORT.  [default: host]")
 @runtime_options
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Use the first N samples.")
-@click.option("--metric", type=click.Choice(METRICS), help="Of the answers.  [default: by the kind of task]")
-@click.option("--output", metavar="NAME", help="The output whose answers `y` holds, of a model with several.  [default: the first]")
+@metric_option
+@click.option(
+    "--output", metavar="NAME", help="Of several outputs the one to measure.  [default: those with labels y0, y1, ..., or the first]"
+)
 @click.option("--classes", metavar="A,B,C", callback=_names, help="Names of the classes.  [default: `class_names` of the data]")
 @click.option("--min-accuracy", type=click.FloatRange(0, 1), metavar="A", help="Exit code 1 where the metric is lower.")
 @click.option("--min-agreement", type=click.FloatRange(0, 1), metavar="S", help="Exit code 1 where fewer answers are the host's.")
@@ -43,7 +56,7 @@ def evaluate(
     runtime: str | None,
     tflm: Path | None,
     limit: int | None,
-    metric: str | None,
+    metric: str | MetricByOutput | None,
     output: str | None,
     classes: list[str] | None,
     min_accuracy: float | None,
@@ -59,14 +72,14 @@ def evaluate(
     if min_agreement is not None and target == "host":
         raise InputError("--min-agreement: the host's answers are its own", hint="name another --target")
     if metric == "mse" and min_accuracy is not None:
-        raise _no_accuracy()
+        raise _no_accuracy("metric mse")
     if junit_path is not None:
         check_place("--junit", junit_path, [out, data, *([json_path] if json_path else [])])
     found = api.evaluate(
         out, data, target, limit, metric, runtime=runtime, tflm=tflm, output=output, classes=classes, progress=progress(quiet)
     )
-    if found.metric == "mse" and min_accuracy is not None:
-        raise _no_accuracy()
+    if min_accuracy is not None and (error := next((one for one in found.each if one.metric == "mse"), None)):
+        raise _no_accuracy("metric mse" if len(found.each) == 1 else f"metric mse, that of '{error.output}',")
     checks = _checks(found, min_accuracy, min_agreement)
     write_json(found.to_json(), json_path)
     if junit_path is not None:
@@ -77,18 +90,21 @@ def evaluate(
     if talk(quiet, json_path):
         print_evaluated(found, f"{out} on {target}")
     elif quiet and json_path != STDOUT and found.value is not None:
-        print(f"{found.value:.6g}")
+        print("\n".join("" if one.value is None else f"{one.value:.6g}" for one in found.each))
     if failures := [check.failure for check in checks if check.failure]:
         raise UnmetError("; ".join(failures))
 
 
 def _checks(found: EvaluateResult, accuracy: float | None, agreement: float | None) -> list[Check]:
-    checks = [] if accuracy is None else [Check(found.metric, found.value, accuracy)]
+    checks = []
+    if accuracy is not None:
+        several = len(found.each) > 1
+        checks = [Check(f"{one.output}: {one.metric}" if several else one.metric, one.value, accuracy) for one in found.each]
     if agreement is not None:
         equal = found.agreement
         checks.append(Check("agreement with the host", equal[0] / equal[1] if equal else None, agreement))
     return checks
 
 
-def _no_accuracy() -> InputError:
-    return InputError("--min-accuracy: of the metric mse less is better", hint="leave it out, or name another --metric")
+def _no_accuracy(what: str) -> InputError:
+    return InputError(f"--min-accuracy: of the {what} less is better", hint="leave it out, or name another --metric or --output")

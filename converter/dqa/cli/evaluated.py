@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from dqa.api import EvaluateResult
+from dqa.api import EvaluateResult, OutputResult
 from dqa.cli.common import table
 from dqa.evaluation.by_class import Classes
 
@@ -15,28 +15,36 @@ MOST_CLASSES, WIDEST, MOST_SAMPLES = 20, 12, 5
 
 
 def print_evaluated(found: EvaluateResult, title: str) -> None:
-    """To standard output: the model beside float, classes, which is taken for which, the worst samples."""
-    beside = {"metric", "value", "float_value", *found.details, "classes", "worst"}
+    """To standard output: the model beside float, and of each output classes, which is taken for which, the worst samples."""
+    several = len(found.each) > 1
+    beside = {"metric", "value", "float_value", *found.details, "classes", "worst", *(["output"] if several else [])}
     others = {name: value for name, value in found.to_json().items() if name not in beside and not name.endswith("sha256")}
-    table(title, ["", "dqa", "float", "difference"], [*_compared(found), *([name, value, "", ""] for name, value in rows(others))])
+    compared = [row for one in found.each for row in _compared(one, f"{one.output}: " if several else "")]
+    table(title, ["", "dqa", "float", "difference"], [*compared, *([name, value, "", ""] for name, value in rows(others))])
+    for one in found.each:
+        _print_output(one, f"{one.output}: " if several else "")
+
+
+def _print_output(found: OutputResult, head: str) -> None:
     if found.classes is not None:
-        _print_classes(found.classes)
+        _print_classes(found.classes, head)
     if found.worst:
         names = found.classes.names if found.classes is not None else ()
         lines = [
             [str(one.sample), *([] if one.answer is None or one.label is None else [names[one.label], names[one.answer]]), f"{one.by:.4g}"]
             for one in found.worst[:MOST_SAMPLES]
         ]
-        table("answered worst", ["sample", "label", "answer", "score above label's"] if names else ["sample", "squared error"], lines)
+        columns = ["sample", "label", "answer", "score above label's"] if names else ["sample", "squared error"]
+        table(f"{head}answered worst", columns, lines)
 
 
-def _compared(found: EvaluateResult) -> Iterator[list[str]]:
+def _compared(found: OutputResult, head: str) -> Iterator[list[str]]:
     """Metrics of the model and of the float network, and the difference."""
     pairs = [(found.metric, found.value, found.float_value)]
     pairs += [(name, value, found.details.get(f"float_{name}")) for name, value in found.details.items() if not name.startswith("float_")]
     for name, value, reference in pairs:
         difference = "" if value is None or reference is None else f"{value - reference:+.4f}"
-        yield [name.replace("_", " "), *("" if one is None else f"{one:.4f}" for one in (value, reference)), difference]
+        yield [head + name.replace("_", " "), *("" if one is None else f"{one:.4f}" for one in (value, reference)), difference]
 
 
 def rows(result: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -58,7 +66,7 @@ def rows(result: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, 
             yield title, value
 
 
-def _print_classes(found: Classes) -> None:
+def _print_classes(found: Classes, head: str) -> None:
     occur = [i for i in range(len(found.names)) if not np.isnan(found.values[i])]
     order = occur if len(occur) <= MOST_CLASSES else sorted(occur, key=lambda i: found.values[i])[:MOST_CLASSES]
     lines = [
@@ -72,10 +80,10 @@ def _print_classes(found: Classes) -> None:
         for i in order
     ]
     title = "by class" if len(order) == len(occur) else f"by class, the worst {len(order)} of {len(occur)}"
-    table(title, ["class", "labels", found.figure, "float", "difference"], lines)
+    table(head + title, ["class", "labels", found.figure, "float", "difference"], lines)
     if len(found.names) <= WIDEST:
         table(
-            "labels (rows) and answers",
+            f"{head}labels (rows) and answers",
             ["", *found.names],
             [[name, *map(str, row)] for name, row in zip(found.names, found.confusion, strict=True)],
         )

@@ -33,11 +33,11 @@ def print_measured(measured: Measured) -> None:
     """To standard output."""
     rows: list[list[str]] = []
     several = len(measured.outputs) > 1
-    for name, pair in measured.outputs.items():
-        head = f"{name}: " if several else ""
-        if pair[1].metric is not None and measured.metric is not None:
-            rows.append([head + measured.metric, _digits(measured.float_value), *(_digits(found.metric) for found in pair)])
-        if pair[1].agreement is not None:
+    for name, output in measured.outputs.items():
+        head, pair = f"{name}: " if several else "", (output.int8, output.dqa)
+        if output.dqa.metric is not None and output.metric is not None:
+            rows.append([head + output.metric, _digits(output.float_value), *(_digits(found.metric) for found in pair)])
+        if output.dqa.agreement is not None:
             rows.append([head + "same answer as float", "", *map(_agreement, pair)])
         rows.append([head + "answers against float, dB", "", *(f"{found.snr:.1f}" for found in pair)])
         rows.append([head + "largest error", "", *(f"{found.largest:.3g}" for found in pair)])

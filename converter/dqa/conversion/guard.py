@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from dqa.conversion import decisions as decide
 from dqa.conversion.decisions import Decisions, Known
-from dqa.conversion.measured import Measured, Source
+from dqa.conversion.measured import Measured, MeasuredOutput, Source
 from dqa.conversion.request import MOST_APART, Request
 from dqa.conversion.trial import Answers, Judge, Trial
 from dqa.errors import ToolError
@@ -57,13 +57,13 @@ class Guard:
 
     def measured(self, trial: Trial, tried: int, *, nearest: str = "") -> Measured:
         judge = self.judge
-        names = trial.built.interface.output_names
+        metrics = [head.metric if head is not None else None for head in judge.heads]
+        floats = [judge.value(expected, place) for place, expected in enumerate(judge.expected)]
+        columns = metrics, floats, self.int8.answers.comparisons, trial.answers.comparisons
         return Measured(
             len(judge.samples),
             self.source,
-            judge.metric,
-            judge.value(judge.expected[0]),
-            dict(zip(names, zip(self.int8.answers.comparisons, trial.answers.comparisons, strict=True), strict=True)),
+            dict(zip(trial.built.interface.output_names, map(MeasuredOutput, *columns), strict=True)),
             self.reference.answers.snr,
             self.least,
             trial.answers.snr,

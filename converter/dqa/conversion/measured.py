@@ -21,8 +21,22 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True)
+class MeasuredOutput:
+    """metric, float_value: where there are labels that fit. int8: as TensorFlow Lite has it. dqa: the program."""
+
+    metric: str | None
+    float_value: float | None
+    int8: Comparison
+    dqa: Comparison
+
+    def to_json(self) -> dict[str, Any]:
+        metric = {"metric": self.metric, "float_value": self.float_value} if self.metric is not None else {}
+        return {**metric, "int8": self.int8.to_json(), "dqa": self.dqa.to_json()}
+
+
+@dataclass(frozen=True)
 class Measured:
-    """metric, float_value: of the first output, where there are labels. outputs: by name, int8 as TensorFlow Lite has it, and the program.
+    """outputs: by name.
 
     reference: dB of the program that keeps 8 bits everywhere; least: dB that answers must have; snr: dB of the program, of its
     worst output; sure: of that, 95 % sure; holds: whether that is enough, on further samples too where those set aside are few.
@@ -32,9 +46,7 @@ class Measured:
 
     samples: int
     source: Source
-    metric: str | None
-    float_value: float | None
-    outputs: Mapping[str, tuple[Comparison, Comparison]]
+    outputs: Mapping[str, MeasuredOutput]
     reference: float
     least: float
     snr: float
@@ -45,9 +57,24 @@ class Measured:
     varies: bool = True
 
     @property
-    def program(self) -> Comparison:
-        """Of the first output."""
-        return next(iter(self.outputs.values()))[1]
+    def first(self) -> MeasuredOutput:
+        """The first output."""
+        return next(iter(self.outputs.values()))
+
+    @property
+    def labelled(self) -> MeasuredOutput:
+        """The first output that has a metric; the first, where none has."""
+        return next((found for found in self.outputs.values() if found.metric is not None), self.first)
+
+    @property
+    def metric(self) -> str | None:
+        """Of the first output that has one."""
+        return self.labelled.metric
+
+    @property
+    def float_value(self) -> float | None:
+        """Of the same."""
+        return self.labelled.float_value
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -55,7 +82,7 @@ class Measured:
             "source": self.source.value,
             "metric": self.metric,
             "float_value": self.float_value,
-            "outputs": [{"name": name, "int8": int8.to_json(), "dqa": dqa.to_json()} for name, (int8, dqa) in self.outputs.items()],
+            "outputs": [{"name": name, **found.to_json()} for name, found in self.outputs.items()],
             "reference_snr": self.reference,
             "least_snr": round(self.least, 2),
             "holds": self.holds,
@@ -66,7 +93,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Required:
-    """What the answers must reach on the samples that are measured on, or nothing is written. agreement: 0..1, with the float network."""
+    """What the answers must reach on the samples that are measured on, or nothing is written.
+
+    agreement: 0..1, of the first output with the float network's. metric: of the first output that has one.
+    """
 
     agreement: float | None = None
     metric: float | None = None
@@ -76,7 +106,8 @@ class Required:
         for name, wanted in (("agreement", self.agreement), ("metric", self.metric)):
             if wanted is None:
                 continue
-            found = getattr(measured.program, name) if measured is not None else None
+            head = None if measured is None else measured.first if name == "agreement" else measured.labelled
+            found = getattr(head.dqa, name) if head is not None else None
             if measured is None or found is None:
                 hint = (
                     "give validation data with labels"

@@ -70,17 +70,20 @@ def _unlike(name: str, x: Array) -> Iterator[str]:
 
 
 def _of_answers(decisions: Decisions, measured: Measured) -> Iterator[str]:
-    program, int8 = next(iter(measured.outputs.values()))[::-1]
     if not measured.varies:
         yield "the float network answers the same to all samples: check --input-scale and x"
-    elif measured.float_value is not None and measured.samples >= ENOUGH:
-        classes = int(np.prod(decisions.cut.graph.tensors[decisions.cut.graph.outputs[0]].shape[1:]))
-        chance = {"top1": 1.5 / max(classes, 1), "auc": 0.55}.get(measured.metric or "", -1.0)
-        if measured.float_value <= chance:
-            yield (
-                f"the float network itself reaches a {measured.metric} of {measured.float_value:.4g}, about chance: is the input what it "
-                "was trained on? (--input-scale, --input-zero-point)"
-            )
+    elif measured.samples >= ENOUGH:
+        graph = decisions.cut.graph
+        for (name, found), tensor in zip(measured.outputs.items(), graph.outputs, strict=True):
+            classes = int(np.prod(graph.tensors[tensor].shape[1:]))
+            chance = {"top1": 1.5 / max(classes, 1), "auc": 0.55}.get(found.metric or "", -1.0)
+            if found.float_value is not None and found.float_value <= chance:
+                of = f" of '{name}'" if len(measured.outputs) > 1 else ""
+                yield (
+                    f"the float network itself reaches a {found.metric}{of} of {found.float_value:.4g}, about chance: is the input what it "
+                    "was trained on? (--input-scale, --input-zero-point)"
+                )
+    program, int8 = measured.first.dqa, measured.first.int8
     if measured.varies and not measured.holds:
         same = (
             f", same answer {program.agreement:.1%}, int8 {int8.agreement:.1%}" if program.agreement is not None and int8.agreement else ""

@@ -12,6 +12,7 @@ from dqa.conversion import no_data
 from dqa.conversion import recipe as recipes
 from dqa.conversion.recipe import Recipe
 from dqa.data import dataset as datasets
+from dqa.data.answers import of_output
 from dqa.errors import InputError, RecipeError
 from dqa.frontend import FloatModel, load_model
 from dqa.frontend.dead_channels import DeadChannels
@@ -105,6 +106,8 @@ def read(
         datasets.check_readable(calibration)  # before the model, which takes longer
     with progress.task("Reading the model", None):
         found = load_model(model)
+    for place in range(len(found.output_names)):
+        of_output(settings.metric, found.output_names, place, "metric")
     found, dead = (found, None) if settings.keep_dead else slim(found)
     if calibration is None and undecided:
         if found.quantized is None:
@@ -117,10 +120,10 @@ def read(
     if calibration is not None:
         file = datasets.DataFile(calibration, labels=False, entries=found.entries)
         file.check_shape(found.entries.shape)
-        request = replace(request, dataset=datasets.with_labels(file.load(), calibration))
+        request = replace(request, dataset=datasets.with_labels(file.load(), calibration, found.output_names))
         request.mapping.check_channels(found.entries.shape[-1])
     if validation is not None:
-        other = datasets.DataFile(validation, entries=found.entries)
+        other = datasets.DataFile(validation, entries=found.entries, outputs=found.output_names)
         other.check_shape(found.entries.shape)
         request = replace(request, validation=other.load())
     if saved is None or not saved.edges:

@@ -16,8 +16,8 @@ from dqa.conversion.weights import Weighed, weigh
 from dqa.data.dataset import Dataset
 from dqa.engine.host import HostModel
 from dqa.errors import DataError
-from dqa.evaluation import metrics
 from dqa.evaluation.comparison import Comparison, compare
+from dqa.evaluation.heads import Ends, Head, head_of
 from dqa.evaluation.subject import model_inputs
 from dqa.support.arrays import Float32
 from dqa.support.progress import SilentProgress
@@ -84,25 +84,24 @@ class Judge:
         return len(self.samples) == 1 or any(bool(np.any(np.ptp(e, axis=0) > SAME * np.abs(e).max())) for e in self.expected)
 
     @cached_property
-    def metric(self) -> str | None:
-        """That of the first output; None where no labels, or none that fit, say what is right."""
-        shapes = self.request.model.entries.rebuilt, (1, *self.expected[0].shape[1:])
-        try:
-            return metrics.choose(self._labelled, *shapes, self.request.settings.metric) if self.samples.y is not None else None
-        except DataError:
-            return None
+    def heads(self) -> list[Head | None]:
+        """By output; None where no labels, or none that fit, say what is right. Labels `y` are of the first."""
+        model, found = self.request.model, list[Head | None]()
+        tensors = [model.graph.tensors[t] for t in model.graph.outputs]
+        ends = Ends(model.output_names, [t.shape[1:] for t in tensors], model.entries.rebuilt)
+        for place in range(len(tensors)):
+            labelled = self.samples.each[place].y is not None if self.samples.each else place == 0 and self.samples.y is not None
+            try:
+                found.append(head_of(ends, self.samples, place, [self.request.settings.metric]) if labelled else None)
+            except DataError:
+                found.append(None)
+        return found
 
-    @cached_property
-    def _labelled(self) -> Dataset:
-        shapes = self.request.model.entries.rebuilt, (1, *self.expected[0].shape[1:])
-        return metrics.with_class_numbers(self.samples, *shapes, self.request.settings.metric)
-
-    def value(self, outputs: Float32) -> float | None:
-        """The metric of answers of the first output."""
-        if self.metric is None:
-            return None
+    def value(self, outputs: Float32, place: int) -> float | None:
+        """The metric of answers of one output."""
+        head = self.heads[place]
         try:
-            return metrics.evaluate(self.metric, outputs, self._labelled, self.request.mapping.to_float(self.samples.x))
+            return head.value(outputs, self.request.mapping.to_float(self.samples.x)) if head is not None else None
         except DataError:
             return None
 
@@ -113,7 +112,7 @@ class Judge:
         assert built.alone is not None
         model = HostModel(built.alone.program_bytes)
         answers = _run(model, built, self.samples, len(self.expected))
-        values = [self.value(answers[0]), *(None for _ in answers[1:])]
+        values = [self.value(one, place) for place, one in enumerate(answers)]
         compared = Answers([compare(*row) for row in zip(self.expected, answers, values, strict=True)])
         if self.used is None:
             return Trial(built, compared, compared)

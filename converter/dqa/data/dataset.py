@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from dqa.data import npz
+from dqa.data.answers import CLASS_LISTS, Labels, check_y, label_arrays, labels_of_each, read_labels
 from dqa.data.entries import Entries
-from dqa.data.labels import class_names, class_numbers
 from dqa.data.npz import Npz
 from dqa.errors import DataError, RecipeError
 from dqa.support.arrays import Array, Float32, Float64, Int64
@@ -21,7 +21,6 @@ X_TYPES = ("uint8", "int8", "int16", "float32", "float64")
 WIDE_TYPES = ("uint16", "int32", "uint32", "int64", "uint64")
 CAST_TYPES = ("bool", "float16", *WIDE_TYPES)
 """Types of x that become one of X_TYPES where nothing is lost (see `plain`)."""
-CLASS_LISTS = ("classes", "class_names")
 KEYS = ("x", "y", "group", *CLASS_LISTS)
 
 
@@ -37,6 +36,7 @@ class Dataset:
     name   where it was read from
     classes  names of the classes that y counts, where y was names; classes_sorted: the order is the alphabet's, the file gives none
     listed   names of classes as the file lists them, whatever y is; None: it lists none
+    each     of several outputs, each with labels of its own: these, by place; then y is None (`of_output`)
     """
 
     x: Array
@@ -47,6 +47,7 @@ class Dataset:
     classes_sorted: bool = False
     listed: tuple[str, ...] | None = None
     types: tuple[str, ...] = ()
+    each: tuple[Labels, ...] = ()
 
     def __post_init__(self) -> None:
         _check_header(self.x.dtype, self.x.shape, self.name)
@@ -57,8 +58,9 @@ class Dataset:
             raise DataError(
                 f"{self.name}: 'group' has shape {self.group.shape}, expected ({samples},)", hint="one number for each sample of x"
             )
-        if self.y is not None:
-            _check_y(self.y, samples, self.group, self.name)
+        for i, y in enumerate([self.y, *(one.y for one in self.each)]):
+            if y is not None:
+                check_y(y, samples, self.group, self.name if i == 0 else f"{self.name}, labels {i - 1}")
 
     def __len__(self) -> int:
         return len(self.x)
@@ -77,6 +79,14 @@ class Dataset:
     def labels_are_per_group(self) -> bool:
         return self.y is not None and self.group is not None and len(self.y) != len(self.x)
 
+    def of_output(self, place: int, name: str) -> Dataset:
+        """The dataset with the labels of one output, called `name`; as it is where there are not such of each."""
+        if not self.each:
+            return self
+        own = self.each[place]
+        lists = (own.classes, own.classes_sorted, own.listed)
+        return Dataset(self.x, own.y, self.group, f"{self.name}, output '{name}'", *lists, self.types)
+
     def take(self, count: int) -> Dataset:
         """The first `count` samples, all of them if there are fewer."""
         return self._slice(slice(0, max(count, 0)))
@@ -91,7 +101,8 @@ class Dataset:
 
     def _slice(self, part: slice | Int64) -> Dataset:
         y = self.y if self.y is None or self.labels_are_per_group else self.y[part]
-        return replace(self, x=self.x[part], y=y, group=None if self.group is None else self.group[part])
+        each = tuple(one.part(part, len(self)) for one in self.each)
+        return replace(self, x=self.x[part], y=y, each=each, group=None if self.group is None else self.group[part])
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,12 +170,16 @@ class DataFile:
     labels: False: `x` alone, whatever the others are. Raises DataError if the file is missing or damaged, or x has a wrong type or shape.
     Pickles are never read.
     entries: of a model with several inputs; each has an array of its own, `x0`, `x1`, ... or under the input's name.
+    outputs: their names; of several, each may have labels of its own, `y0`, `y1`, ... or under the output's name.
     """
 
-    def __init__(self, path: Path | str, *, labels: bool = True, entries: Entries | None = None) -> None:
+    def __init__(self, path: Path | str, *, labels: bool = True, entries: Entries | None = None, outputs: Sequence[str] = ()) -> None:
         self._entries = entries if entries is not None and entries.several else None
         names = (("x",),) if self._entries is None else tuple(self._entries.keys(KEYS[1:]))
-        self._npz = Npz(Path(path), list(dict.fromkeys([*(KEYS[1:] if labels else ()), *(name for pair in names for name in pair)])))
+        inputs = [name for pair in names for name in pair]
+        self._outputs, self._taken = outputs, (*inputs, "group", *CLASS_LISTS)
+        wanted = [*label_arrays(outputs, self._taken), "group"] if labels else []
+        self._npz = Npz(Path(path), list(dict.fromkeys([*wanted, *inputs])))
         self.name = self._npz.name
         self._keys = [self._key(pair) for pair in names]
         for key in self._keys:
@@ -200,13 +215,14 @@ class DataFile:
         """The dataset. Raises DataError for NaN, infinity and labels that do not fit."""
         given = {key: self._npz.read(key) for key in self._npz.headers if key not in self._keys}
         parts = [self._npz.read(key) for key in self._keys]
+        each = labels_of_each(given, self._outputs, self._taken, self.name)
         if self._entries is None:
-            return _dataset(self.name, parts[0], given)
+            return _dataset(self.name, parts[0], given, each)
         for key, part in zip(self._keys, parts, strict=True):
             _check_finite(part, self.name, key)
         parts = [plain(part, self.name) for part in parts]
         x = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
-        return replace(_dataset(self.name, x, given), types=tuple(part.dtype.name for part in parts))
+        return replace(_dataset(self.name, x, given, each), types=tuple(part.dtype.name for part in parts))
 
 
 def check_readable(path: Path | str) -> None:
@@ -215,25 +231,21 @@ def check_readable(path: Path | str) -> None:
         DataFile(path, labels=False)
 
 
-def with_labels(dataset: Dataset, path: Path | str) -> Dataset:
-    """The dataset with the labels that its file holds; as it is where they are damaged or do not fit."""
+def with_labels(dataset: Dataset, path: Path | str, outputs: Sequence[str] = ()) -> Dataset:
+    """The dataset with the labels that its file holds, of outputs of these names; as it is where they are damaged or do not fit."""
     try:
-        file = Npz(Path(path), KEYS[1:])
-        labelled = _dataset(dataset.name, dataset.x, {key: file.read(key) for key in file.headers})
+        file = Npz(Path(path), [*label_arrays(outputs, taken := KEYS), "group"])
+        given = {key: file.read(key) for key in file.headers}
+        labelled = _dataset(dataset.name, dataset.x, given, labels_of_each(given, outputs, taken, dataset.name))
         return replace(labelled, types=dataset.types)
     except DataError:
         return dataset
 
 
-def _dataset(name: str, x: Array, labels: Mapping[str, Array]) -> Dataset:
-    lists = [labels[key] for key in CLASS_LISTS if key in labels]
-    if len({str(one.tolist()) for one in lists}) > 1:
-        raise DataError(f"{name}: '{CLASS_LISTS[0]}' and '{CLASS_LISTS[1]}' list different classes", hint="give one of them")
-    listed = lists[0] if lists else None
-    y, classes = class_numbers(labels.get("y"), listed, name)
-    return Dataset(
-        x, y, _group_numbers(labels.get("group"), name), name, classes, listed is None and classes is not None, class_names(listed)
-    )
+def _dataset(name: str, x: Array, given: Mapping[str, Array], each: tuple[Labels, ...] = ()) -> Dataset:
+    own = Labels() if each else read_labels(given, "y", name)
+    group = _group_numbers(given.get("group"), name)
+    return Dataset(x, own.y, group, name, own.classes, own.classes_sorted, own.listed, each=each)
 
 
 def load(path: Path | str, *, labels: bool = True) -> Dataset:
@@ -300,24 +312,6 @@ def _check_finite(x: Array, name: str, key: str = "x") -> None:
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         bad = int(np.argmin(np.isfinite(x).reshape(len(x), -1).all(axis=1)))
         raise DataError(f"{name}: {key} holds NaN or infinity (first in sample {bad})", hint="leave such samples out")
-
-
-def _check_y(y: Array, samples: int, group: Int64 | None, name: str) -> None:
-    if y.dtype.kind not in "iufb":
-        raise DataError(f"{name}: y is {y.dtype}, expected numbers", hint="labels are whole numbers from 0")
-    if y.dtype.kind == "f" and not np.isfinite(y).all():
-        raise DataError(f"{name}: y holds NaN or infinity")
-    if y.ndim and len(y) == samples:
-        return
-    if group is None:
-        raise DataError(
-            f"{name}: y has shape {y.shape}, expected {samples} labels, one for each sample", hint="labels per group need an array 'group'"
-        )
-    if not y.ndim or group.min() < 0 or group.max() >= len(y):
-        raise DataError(
-            f"{name}: y has shape {y.shape}, 'group' goes from {group.min()} to {group.max()}",
-            hint="labels per group: sample i has label y[group[i]]",
-        )
 
 
 def _group_numbers(group: Array | None, name: str) -> Int64 | None:

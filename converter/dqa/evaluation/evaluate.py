@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,16 +13,17 @@ from dqa.calibration import float_outputs
 from dqa.errors import InputError, ProgramError
 from dqa.evaluation import subject as subjects
 from dqa.evaluation import targets
-from dqa.evaluation.by_class import by_class, worst
-from dqa.evaluation.result import EvaluateResult, answers_of, details
+from dqa.evaluation.heads import labels_of
+from dqa.evaluation.result import EvaluateResult, OutputResult, measured
 from dqa.evaluation.subject import Subject
 from dqa.evaluation.targets import Run, Target
 from dqa.frontend import load_model
 from dqa.program import read
 from dqa.report import program_sha256, record, stored_bits
 from dqa.support.progress import Progress, SilentProgress
+from dqa.support.settings import MetricByOutput
 
-__all__ = ["EvaluateResult", "evaluate"]
+__all__ = ["EvaluateResult", "OutputResult", "evaluate"]
 
 
 def evaluate(
@@ -29,7 +31,7 @@ def evaluate(
     data: Path | str,
     target: str = "host",
     limit: int | None = None,
-    metric: str | None = None,
+    metric: str | MetricByOutput | None = None,
     *,
     runtime: str | None = None,
     tflm: Path | None = None,
@@ -41,10 +43,11 @@ def evaluate(
     """Evaluates OUT on the samples of an .npz and brings the report in OUT up to date with the result.
 
     target: "host", "tflm-host", "sim:BOARD", "renode:BOARD" or "serial:PORT". limit: the first so many samples. metric: top1, auc, miou,
-    mse or None for the model's own or the task's usual one. runtime: of a board's firmware, "standalone" (None: this) or "tflm"; tflm: see
-    dqa.device.build, for simulated boards, whose firmware is built here.
+    mse, such of each output by its name, or None for the model's own or the task's usual one. runtime: of a board's firmware, "standalone"
+    (None: this) or "tflm"; tflm: see dqa.device.build, for simulated boards, whose firmware is built here.
     classes: names of the classes in the order of the model's outputs; None: those of the .npz.
-    output: the name of the output whose answers `y` holds, of a model with several; the first without it.
+    output: of a model with several, the name of the one that is measured; without it those that have labels of their own in the .npz
+    (y0, y1, ... or under their names), or the first, whose labels `y` holds.
     Raises InputError, DataError, RecipeError (options of which one has no effect), ProgramError, BoardError, ToolError.
     """
     progress = progress or SilentProgress()
@@ -53,31 +56,29 @@ def evaluate(
     place = targets.parse(target, runtime, tflm)
     subject = subjects.load(Path(out), Path(data), output, metric, limit)
     targets.check(place, subject)
+    if classes is not None and len(subject.heads) > 1:
+        raise InputError("classes: of which output?", hint="name one with output, or list them in the data: classes0, classes1")
     # The float model first: labels that do not fit are refused before a board works for minutes.
     with progress.task("Float model", None):
-        floats = float_outputs(load_model(subject.out / "float.tflite"), subject.real, output=subject.head)
-    with subjects.labels_of(subject.interface, subject.head):
-        chosen = subject.chosen_metric()
-        float_value = subject.value(chosen, floats)
-        by_class(chosen, floats, floats, subject.dataset, classes)  # refuses names that do not fit
+        network = load_model(subject.out / "float.tflite")
+        floats = [float_outputs(network, subject.real, output=head.place) for head in subject.heads]
+    for head, answers in zip(subject.heads, floats, strict=True):
+        with labels_of(subject.interface.output_names, head.place, subject.dataset):
+            measured(head, answers, answers, subject, classes)  # refuses labels, and names of classes, that do not fit
     reference = targets.on_host(place, subject, jobs, progress)
     run = reference if place.kind == "host" and reference is not None else targets.on_target(place, subject, jobs, progress)
     if program_sha256(subject.out) != subject.identity.program:
         raise ProgramError(f"'{out}' was converted again while it was evaluated", hint="evaluate it again")
-    outputs = subject.interface.answers(run.outputs, subject.head)
+    found = [
+        measured(head, subject.interface.answers(run.outputs, head.place), answers, subject, classes)
+        for head, answers in zip(subject.heads, floats, strict=True)
+    ]
     result = EvaluateResult(
-        metric=chosen,
-        value=subject.value(chosen, outputs),
+        **vars(found[0]),
+        by_output={head.name: one for head, one in zip(subject.heads, found, strict=True)} if len(found) > 1 else {},
         samples=len(subject.inputs),
         target=target,
         stored_bits=_stored_bits(subject),
-        outputs=outputs,
-        answers=answers_of(chosen, outputs, subject.real, subject.dataset),
-        details=details(chosen, outputs, floats, subject.dataset),
-        classes=by_class(chosen, outputs, floats, subject.dataset, classes),
-        worst=tuple(worst(chosen, outputs, subject.dataset, subject.real)),
-        output=subject.output if len(subject.interface.outputs) > 1 else None,
-        float_value=float_value,
         agreement=_agreement(place, run, reference),
         runtime=place.runtime if place.on_board else None,
         dropped_rows=run.dropped_rows,
@@ -105,6 +106,13 @@ def _agreement(target: Target, run: Run, reference: Run | None) -> tuple[int, in
 
 def _recorded(out: Path, data: str, result: EvaluateResult) -> EvaluateResult:
     """The result, once the report in `out` shows it too; with a note where it does not."""
-    entry = {key: value for key, value in result.to_json().items() if key not in ("answers", "classes", "worst")}
+    entry = _figures(result.to_json())
+    if result.by_output:
+        entry["outputs"] = [_figures(one.of_one()) for one in result.by_output.values()]
     why = record(out, "evaluations", {**entry, "data": data})
     return replace(result, notes=(*result.notes, f"the report was left as it is: {why}")) if why else result
+
+
+def _figures(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What a report shows of a result."""
+    return {key: value for key, value in result.items() if key not in ("answers", "classes", "worst")}

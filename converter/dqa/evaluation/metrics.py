@@ -24,9 +24,9 @@ class OneClassError(DataError):
 def choose(dataset: Dataset, input_shape: Sequence[int], output_shape: Sequence[int], override: str | None = None) -> str:
     """The metric of a task, by its labels and shapes (batch included): a name of dqa.support.settings.METRICS.
 
-    miou for a map of labels; auc for labels 0 and 1 of a model that rebuilds its input, or with one output; top1 for other whole-number
-    labels; mse without labels where the model rebuilds its input, for labels that are numbers like the outputs, and for labels other than
-    0 and 1 of one output, or of maps of one channel.
+    miou for a map or series of labels; auc for labels 0 and 1 of a model that rebuilds its input, or with one output; top1 for other
+    whole-number labels; mse without labels where the model rebuilds its input, for labels that are numbers like the outputs, and for labels
+    other than 0 and 1 of one output, or of maps of one channel.
     dataset: as with_class_numbers gives it. Raises DataError if none fits.
     """
     if override is not None:
@@ -46,8 +46,8 @@ def choose(dataset: Dataset, input_shape: Sequence[int], output_shape: Sequence[
         return "auc" if binary else "mse"
     if y.dtype.kind == "f" and y.shape[1:] == tuple(output_shape[1:]):
         return "mse"
-    if len(output_shape) == 4 and y.ndim == 3 and y.shape[1:] == tuple(output_shape[1:3]) and y.size > len(y):
-        return "mse" if output_shape[3] == 1 and not binary else "miou"
+    if len(output_shape) in (3, 4) and y.shape[1:] == tuple(output_shape[1:-1]) and y.size > len(y):
+        return "mse" if output_shape[-1] == 1 and not binary else "miou"
     if y.size == len(y) and (rebuilds or outputs == 1):
         return "mse" if outputs == 1 and not binary else "auc"
     if y.size == len(y) and max(output_shape[1:]) == outputs:
@@ -170,11 +170,12 @@ def auc(scores: Float64, y: Array, name: str = "data") -> float:
 
 
 def confusion(outputs: Array, y: Array, name: str = "data") -> Int64:
-    """(classes, classes) pixels by label (row) and answer (column), for outputs (N, H, W, channels) of `pixel_labels` classes; other labels
-    are left out."""
-    if outputs.ndim != 4 or y.shape != outputs.shape[:3]:
+    """(classes, classes) pixels, or steps, by label (row) and answer (column), for outputs (N, H, W, channels) or (N, steps, channels) of
+    `pixel_labels` classes; other labels are left out."""
+    if outputs.ndim not in (3, 4) or y.shape != outputs.shape[:-1]:
         raise DataError(
-            f"{name}: labels of shape {y.shape} do not fit outputs of shape {outputs.shape}", hint="mIoU needs one label for each pixel"
+            f"{name}: labels of shape {y.shape} do not fit outputs of shape {outputs.shape}",
+            hint="mIoU needs one label for each pixel or step",
         )
     classes = pixel_labels(outputs)
     counts = np.zeros((classes, classes), np.int64)

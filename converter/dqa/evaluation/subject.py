@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +10,12 @@ import numpy as np
 
 from dqa.data import dataset as datasets
 from dqa.errors import DataError, InputError, ProgramError
-from dqa.evaluation import metrics
+from dqa.evaluation.heads import Ends, Head, heads_of
 from dqa.program import Interface, Port
 from dqa.report import Identity, identify, load_interface, mixed_sections
 from dqa.support import manifest
 from dqa.support.arrays import Array, Float32, UInt8
+from dqa.support.settings import MetricByOutput
 from dqa.tflite.reader import read_tflite
 
 MOST_CLIPPED = 0.01
@@ -25,44 +24,23 @@ MOST_CLIPPED = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """head: the place of the output that is measured. program: the bytes of model.dqa; None: TFLite builtins run a part of the network.
+    """heads: the outputs that are measured, one at least. program: the bytes of model.dqa; None: TFLite builtins run a part of the network.
 
     mixed: then the report. real: the float network's inputs (N, *shape); inputs: the same as the model's bytes (N, bytes).
-    metric: the one asked for, or the model's own; None: by the kind of task. limited: only the first samples are looked at.
+    limited: only the first samples are looked at.
     """
 
     out: Path
     interface: Interface
     identity: Identity
-    head: int
+    heads: tuple[Head, ...]
     program: bytes | None
     mixed: dict[str, Any] | None
     dataset: datasets.Dataset
     data_sha256: str
     real: Float32
     inputs: UInt8
-    metric: str | None
     limited: bool
-
-    @property
-    def output(self) -> str:
-        """The name of the output that is measured."""
-        return self.interface.output_names[self.head]
-
-    def chosen_metric(self) -> str:
-        """Raises DataError where the labels fit no metric."""
-        shapes = self.interface.entries.rebuilt, (1, *self.interface.outputs[self.head].shape)
-        return self.metric or metrics.choose(self.dataset, *shapes)
-
-    def value(self, metric: str, outputs: Float32) -> float | None:
-        """The metric of outputs (N, *shape); None where the few samples of a limited run cannot give it (an AUC of one class), which the
-        agreement can do without."""
-        try:
-            return metrics.evaluate(metric, outputs, self.dataset, self.real)
-        except metrics.OneClassError:
-            if not self.limited:
-                raise
-            return None
 
     def notes(self) -> list[str]:
         """What a user should know of the data."""
@@ -77,37 +55,23 @@ class Subject:
         return found
 
 
-def load(out: Path, data: Path, output: str | None, metric: str | None, limit: int | None) -> Subject:
-    """Raises InputError, DataError, ProgramError."""
+def load(out: Path, data: Path, output: str | None, metric: str | MetricByOutput | None, limit: int | None) -> Subject:
+    """Raises InputError, DataError, RecipeError, ProgramError."""
     manifest.settle(out)
     interface = load_interface(out)
-    head = interface.place(output)
+    place = None if output is None else interface.place(output)
     mixed = mixed_sections(out)
     program = program_of(out) if mixed is None else None
     identity = identify(out)
     entries = interface.entries
-    source, metric = datasets.DataFile(data, entries=entries), metric or interface.metric
-    shapes = entries.rebuilt, (1, *interface.outputs[head].shape)
+    source = datasets.DataFile(data, entries=entries, outputs=interface.output_names)
     source.check_shape(entries.shape)
-    with labels_of(interface, head):
-        dataset = metrics.with_class_numbers(source.load(), *shapes, metric)
+    dataset = source.load()
+    heads = heads_of(Ends.of(interface), dataset, place, (metric, interface.metric), limit)
     if limit is not None:
         dataset = dataset.take(limit)
     ends = model_inputs(interface, dataset)
-    sha256 = manifest.sha256(data)
-    return Subject(out, interface, identity, head, program, mixed, dataset, sha256, *ends, metric, limit is not None)
-
-
-@contextmanager
-def labels_of(interface: Interface, head: int) -> Iterator[None]:
-    """Labels that do not fit may be those of another output."""
-    try:
-        yield
-    except DataError as error:
-        if len(interface.outputs) > 1:
-            names = interface.output_names
-            error.hint = f"y is compared with output '{names[head]}'; name another with --output: {', '.join(names)}"
-        raise
+    return Subject(out, interface, identity, heads, program, mixed, dataset, manifest.sha256(data), *ends, limit is not None)
 
 
 def model_inputs(interface: Interface, dataset: datasets.Dataset) -> tuple[Float32, UInt8]:

@@ -33,6 +33,10 @@ class FloatModel:
         return self.graph.entries
 
     @property
+    def output_names(self) -> list[str]:
+        return [self.graph.tensors[index].name for index in self.graph.outputs]
+
+    @property
     def input(self) -> Tensor:
         """The first input."""
         return self.graph.tensors[self.graph.inputs[0]]

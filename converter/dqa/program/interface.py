@@ -11,7 +11,7 @@ import numpy as np
 from dqa.data.entries import Entries, Entry
 from dqa.errors import InputError
 from dqa.support.arrays import Array, Float32, Float64, Floating, UInt8
-from dqa.support.settings import Numbers, NumbersByInput
+from dqa.support.settings import MetricByOutput, Numbers, NumbersByInput
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Interface:
     outputs: tuple[Port, ...]
     data_scale: Numbers | NumbersByInput
     data_zero_point: Numbers | NumbersByInput
-    metric: str | None
+    metric: str | MetricByOutput | None
     push_rows: bool = False
 
     @property

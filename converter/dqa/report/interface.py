@@ -7,9 +7,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from dqa.errors import InputError
+from dqa.errors import InputError, RecipeError
 from dqa.program import Interface, Port
-from dqa.support.settings import METRICS, Numbers, NumbersByInput
+from dqa.support.settings import Numbers, NumbersByInput, metric_by_output
 
 
 def load_interface(out: Path) -> Interface:
@@ -24,14 +24,13 @@ def load_interface(out: Path) -> Interface:
         if not all(ports.values()):
             raise ValueError("no inputs or no outputs")
         mapping = _numbers(section["data_scale"]), _numbers(section["data_zero_point"])
-        if section["metric"] not in (None, *METRICS):
-            raise ValueError("metric")
-        return Interface(ports["inputs"], ports["outputs"], *mapping, section["metric"], bool(section.get("push_rows", False)))
+        metric = metric_by_output("metric", section["metric"])
+        return Interface(ports["inputs"], ports["outputs"], *mapping, metric, bool(section.get("push_rows", False)))
     except OSError as error:
         raise InputError(
             f"'{out}' holds no converted model: {path.name}: {error.strerror}", hint="make it with dqa convert ... -o OUT"
         ) from error
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError, RecipeError) as error:
         raise InputError(f"'{path}' is damaged ({error})", hint="run dqa convert again") from error
 
 

@@ -18,6 +18,7 @@ Maps = Literal["coded", "planes"]
 Optimize = Literal["balanced", "ram", "speed"]
 Numbers = float | tuple[float, ...]
 NumbersByInput = Mapping[str, Numbers]
+MetricByOutput = Mapping[str, str]
 
 METHODS: tuple[str, ...] = get_args(Method)
 CODINGS: tuple[str, ...] = get_args(Coding)
@@ -102,7 +103,8 @@ class ConvertConfig:
     tolerance          dB that the answers may lose to those of 8 bits everywhere, 0..60
     runtime            what `ram` is of: standalone, the program's arena; tflm, the arena of TensorFlow Lite Micro, all in it; only with ram
     push_rows          the caller hands over the input row by row, so that it takes no room in the arena
-    metric             top1, auc, miou or mse; None: by the kind of task
+    metric             top1, auc, miou or mse; None: by the kind of task; of several outputs also these by output, under its name or
+                       y0, y1, ...
 
     What is None has the value of `DEFAULTS` where it has an effect, and stays None where it has none.
     """
@@ -118,7 +120,7 @@ class ConvertConfig:
     calibration_samples: int = 512
     ranking: str | None = None
     seed: int | None = None
-    metric: str | None = None
+    metric: str | MetricByOutput | None = None
     ram: int | Literal["auto"] | None = None
     tolerance: float = 6.0
     push_rows: bool = False
@@ -174,10 +176,11 @@ class ConvertConfig:
         whole("calibration_samples", self.calibration_samples, 1, 2**31 - 1)
         if self.seed is not None:
             whole("seed", self.seed, 0, 2**32 - 1)
-        names = {"method": METHODS, "error_coding": CODINGS, "ranking": RANKINGS, "metric": METRICS, "runtime": RUNTIMES}
+        names = {"method": METHODS, "error_coding": CODINGS, "ranking": RANKINGS, "runtime": RUNTIMES}
         for name, allowed in names.items():
             if getattr(self, name) is not None:
                 _one_of(name, getattr(self, name), allowed)
+        object.__setattr__(self, "metric", metric_by_output("metric", self.metric))
         object.__setattr__(self, "ram", ram_budget(self.ram))
         if not _is_number(self.tolerance) or not 0 <= self.tolerance <= MAX_TOLERANCE:
             raise RecipeError(f"tolerance: expected a number from 0 to {MAX_TOLERANCE}, got {self.tolerance!r}")
@@ -271,6 +274,15 @@ def numbers_by_input(name: str, value: object, *, positive: bool = False) -> Num
     return {str(key): numbers(f"{name}.{key}", item, positive=positive) for key, item in value.items()}
 
 
+def metric_by_output(name: str, value: object) -> str | MetricByOutput | None:
+    """A metric, or one of each output that a mapping names, or None. Raises RecipeError."""
+    if isinstance(value, Mapping):
+        if not value:
+            raise RecipeError(f"{name}: names no output", hint="write NAME: METRIC for each output, or one metric")
+        return {str(output): _one_of(f"{name}.{output}", metric, METRICS) for output, metric in value.items()}
+    return None if value is None else _one_of(name, value, METRICS)
+
+
 def _number(name: str, value: object, positive: bool) -> float:
     result = math.nan
     try:
@@ -303,6 +315,7 @@ def _flag(name: str, value: object) -> None:
         raise RecipeError(f"{name}: expected true or false, got {value!r}")
 
 
-def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
+def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in allowed:
         raise RecipeError(f"{name}: expected {', '.join(allowed[:-1])} or {allowed[-1]}, got {value!r}")
+    return value
