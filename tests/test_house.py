@@ -27,7 +27,7 @@ ROOMS = (
     ("partition",),
     ("codegen", "engine", "report"),
     ("device",),
-    ("evaluation",),
+    ("evaluation", "export"),
     ("conversion",),
     ("analysis",),
     ("sparsify", "lab", "api", "profiling"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from builders import semihosting
 from builders.cli import Shell
 from builders.ports import ports_of
 from builders.programs import random_inputs, random_program
@@ -67,22 +68,14 @@ def programs() -> list[p.Program]:
     return sorted(found, key=lambda program: program.internal.arena_size)[:: len(found) - 1]
 
 
-START = r"""
-extern void _start(void);
-__attribute__((section(".vectors"))) void *const vectors[16] = {(void *)0x00380000, (void *)_start};
-"""
-"""Of mps2_an386: stack and first instruction; standard streams are the host's, by semihosting."""
-
-
 def on_host(folder: Path) -> tuple[list[str], list[str], str, str]:
     """Compiler with its flags, the command that runs the program, nm, and C beside the program."""
     return ["gcc"], [str(folder / "both")], "nm", ""
 
 
 def on_mps2_an386(folder: Path) -> tuple[list[str], list[str], str, str]:
-    flags = "-mcpu=cortex-m4 -mthumb --specs=rdimon.specs -Wl,--section-start=.vectors=0 -Wl,-u,vectors -Wl,--gc-sections"
-    board = "-M mps2-an386 -nographic -monitor none -serial none -semihosting-config enable=on,target=native -kernel"
-    return ["arm-none-eabi-gcc", *flags.split()], ["qemu-system-arm", *board.split(), str(folder / "both")], "arm-none-eabi-nm", START
+    compiler = [semihosting.COMPILER, *semihosting.PROCESSOR, *semihosting.LINK]
+    return compiler, semihosting.command(folder / "both"), "arm-none-eabi-nm", semihosting.START
 
 
 @pytest.mark.parametrize("machine", [on_host, on_mps2_an386])

@@ -10,6 +10,7 @@ from dqa.cli.build import build
 from dqa.cli.convert import convert
 from dqa.cli.doctor import doctor
 from dqa.cli.evaluate import evaluate
+from dqa.cli.export import export
 from dqa.cli.flash import flash
 from dqa.cli.profile import profile
 from dqa.cli.serve import serve
@@ -36,5 +37,5 @@ def cli(context: click.Context, /) -> None:
         click.echo(context.get_help())
 
 
-for command in (analyze, convert, evaluate, build, flash, simulate, serve, profile, study, sparsify, boards, doctor):
+for command in (analyze, convert, evaluate, build, flash, export, simulate, serve, profile, study, sparsify, boards, doctor):
     cli.add_command(command)

@@ -74,7 +74,7 @@ def _files(out: Path) -> dict[str, bytes]:
         found["model.tflite"] = (out / "model.tflite").read_bytes()
         found |= {f"model/{name}": content for name, content in interpreted.files(interpreted.load(out)).items()}
     if (out / "src").is_dir():
-        found |= {f"model/{name}": content for name, content in _model(out / "src").items()}
+        found |= {f"model/{name}": content for name, content in model_sources(out).items()}
     text = resources.path("LICENSE").read_bytes()
     libraries = {"/".join(name.split("/")[:2]) for name in found if name.startswith("lib/")}
     return found | {f"{folder}LICENSE": text for folder in ("", *(f"{library}/" for library in sorted(libraries)))}
@@ -85,9 +85,17 @@ def has_sources(out: Path) -> bool:
     return any((out / "src").glob("*.h"))
 
 
-def _model(folder: Path) -> dict[str, bytes]:
-    """The C of a model, under the names that the firmware knows it by."""
-    files = {path.name: path.read_bytes() for path in _sources(folder)}
+def model_name(out: Path) -> str:
+    """The name of the C of the model in OUT (dqa.codegen.names). Raises InputError unless there is one header."""
+    headers = [path.stem for path in sorted((out / "src").glob("*.h"))]
+    if len(headers) != 1:
+        raise InputError(f"'{out / 'src'}' holds {len(headers)} headers", hint="one is the model's: run dqa convert again")
+    return headers[0]
+
+
+def model_sources(out: Path) -> dict[str, bytes]:
+    """The C of the model in OUT, under the names that the firmware knows it by."""
+    files = {path.name: path.read_bytes() for path in _sources(out / "src")}
     names = [Path(name).stem for name in files if name.endswith(".h")]
     if len(names) != 1 or names == [DEFAULT]:
         return files

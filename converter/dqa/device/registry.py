@@ -16,7 +16,7 @@ TIMEOUT_S = 5.0
 
 def within_reach(platform: str) -> bool:
     """Whether a platform, as platformio.ini names it, is installed, or the registry answers."""
-    from platformio.package.manager.platform import PlatformPackageManager  # type: ignore[import-untyped]
+    from platformio.package.manager.platform import PlatformPackageManager
 
     if PlatformPackageManager().get_package(platform) is not None:
         return True

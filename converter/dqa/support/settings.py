@@ -28,6 +28,11 @@ RUNTIMES = ("standalone", "tflm")
 DQA_ONLY, MLPERF_ONLY, BOTH = PROTOCOLS = ("dqa", "mlperf", "both")
 """Of a firmware's serial port: dqa's own, that of MLPerf Tiny, or either, told apart by its first bytes."""
 
+FORMS = ("cmake", "arduino", "zephyr", "cubeide", "platformio", "zip")
+"""Of an export: folders of templates/export."""
+ZIPPED = ("cubeide", "zip")
+"""Those that are files unless a folder is asked for."""
+
 FLASH_TOOLS = ("pio", "pyocd", "probe-rs", "uf2", "sam-ba")
 """What writes firmware to boards."""
 
@@ -241,6 +246,11 @@ def firmware_runtime(runtime: str | None, tflm: Path | None) -> str:
 def one_of_protocols(protocol: str) -> None:
     """RecipeError unless it is one of PROTOCOLS."""
     _one_of("protocol", protocol, PROTOCOLS)
+
+
+def one_of_forms(form: str) -> None:
+    """RecipeError unless it is one of FORMS."""
+    _one_of("form", form, FORMS)
 
 
 def ram_budget(value: object) -> int | Literal["auto"] | None:
