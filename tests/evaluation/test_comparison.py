@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dqa.evaluation.comparison import MOST_SNR, compare
+from dqa.evaluation.comparison import BINS, MOST_SNR, compare
 
 EXPECTED = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]], np.float32)
 
@@ -45,3 +45,12 @@ def test_one_entry_and_answers_that_never_vary() -> None:
     constant = np.full((3, 1), 2.0, np.float32)
     assert compare(constant, constant + 0.2).snr == pytest.approx(20, abs=0.01)
     assert compare(np.zeros((3, 1), np.float32), np.ones((3, 1), np.float32)).snr == 0
+
+
+def test_errors_are_counted_by_size() -> None:
+    """The standard deviation is .5: errors of .6, .3, .01 (above 1/64 of it) and 0."""
+    answers = EXPECTED.copy()
+    answers[:3, 0] += np.array([0.6, 0.3, 0.01], np.float32)
+    found = compare(EXPECTED, answers)
+    assert found.errors is not None and len(found.errors) == BINS
+    assert {place: count for place, count in enumerate(found.errors) if count} == {0: 1, 1: 1, 6: 1, BINS - 1: 5}

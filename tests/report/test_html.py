@@ -202,6 +202,68 @@ def test_evaluations_and_builds_of_its_program_are_shown_and_no_others() -> None
     assert "one" in sections["builds"] and "two" not in sections["builds"]
 
 
+def measured_report() -> dict[str, Any]:
+    """Of three plans of which the middle one was taken, and an evaluation with classes."""
+    figures = {"snr": 30.0, "largest": 0.5, "agreement": 0.975, "interval": [0.9, 0.99], "metric": 0.9, "errors": [0, 1, 0, 3]}
+    measured = {
+        "samples": 40,
+        "source": "calibration samples set aside",
+        "metric": "top1",
+        "float_value": 0.925,
+        "outputs": [{"name": "dense", "metric": "top1", "float_value": 0.925, "int8": figures | {"errors": [0, 0, 2, 2]}, "dqa": figures}],
+        "reference_snr": 33.0,
+        "least_snr": 27.0,
+        "holds": True,
+        "tried": 3,
+        "nearest": None,
+        "plans": [{"arena": arena, "snr": snr, "taken": arena == 2000} for arena, snr in ((1000, 12.5), (2000, 30.0), (3000, 31.0))],
+    }
+    classes = {
+        "names": ["cat", "dog"],
+        "figure": "accuracy",
+        "values": [0.9, None],
+        "float_values": [0.8, 0.7],
+        "confusion": [[9, 1], [0, 0]],
+    }
+    worst = [{"sample": 17, "by": 0.75, "answer": 1, "label": 0}]
+    result = {"metric": "top1", "value": 0.9, "samples": 10, "target": "host", "program_sha256": "this", "classes": classes, "worst": worst}
+    return stored_report() | {"program": {"sha256": "this"}, "measured": measured, "notes": [], "evaluations": [result]}
+
+
+def test_plans_that_were_measured_are_points_and_the_one_taken_is_marked() -> None:
+    page = parsed(render_html(measured_report()))
+    picture = next(svg for svg in page.iter(f"{SVG}svg") if svg.get("id") == "plans-plot")
+    points = [point.get("class") for point in picture.iter(f"{SVG}circle")]
+    assert points == ["point", "point chosen", "point"]
+    assert "taken: 2,000 bytes, 30.0 dB" in "".join(picture.itertext())
+
+
+def test_errors_of_int8_and_of_the_program_are_bars_as_high_as_their_shares() -> None:
+    page = parsed(render_html(measured_report()))
+    picture = next(svg for svg in page.iter(f"{SVG}svg") if svg.get("id") == "errors-plot-0")
+    heights = {
+        which: [float(r.get("height", "")) for r in picture.iter(f"{SVG}rect") if r.get("class") == f"bar b-{which}"]
+        for which in ("int8", "dqa")
+    }
+    assert heights["int8"][2] == heights["int8"][3] > 0 == heights["int8"][0]
+    assert heights["dqa"][3] == pytest.approx(3 * heights["dqa"][1], abs=0.1) and heights["dqa"][2] == 0
+
+
+def test_six_figures_stand_at_the_head_of_any_report(planned_report: dict[str, Any]) -> None:
+    for report in (planned_report, stored_report(), measured_report()):
+        page = parsed(render_html(report))
+        assert sum(part.get("class") == "figure" for part in page.iter(f"{HTML}div")) == 6
+    assert "top1; float 0.925, int8 0.9" in render_html(measured_report())
+
+
+def test_classes_and_the_samples_answered_worst_are_in_the_page() -> None:
+    page = parsed(render_html(measured_report()))
+    rows = [[cell.text or "" for cell in row] for row in page.iter(f"{HTML}tr")]
+    assert ["cat", "0.9", "0.8"] in rows and ["dog", "", "0.7"] in rows
+    assert ["cat", "9", "1"] in rows and ["dog", "", ""] in rows
+    assert ["17", "0.75", "dog", "cat"] in rows
+
+
 @pytest.mark.parametrize(("low", "high", "logarithmic"), [(0, 11972, False), (0, 3, False), (1e-5, 0.3, True), (0.02, 0.05, True)])
 def test_axes_have_a_few_round_ticks_inside(low: float, high: float, logarithmic: bool) -> None:
     axis = Axis(low, high, 500, 20, logarithmic)

@@ -8,7 +8,7 @@ of all samples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dqa.conversion import decisions as decide
@@ -55,7 +55,8 @@ class Guard:
     def _least(self, int8: Answers, reference: Answers) -> float:
         return min(max(min(reference.snr - self.judge.request.settings.tolerance, int8.snr), FLOOR), reference.snr)
 
-    def measured(self, trial: Trial, tried: int, *, nearest: str = "") -> Measured:
+    def measured(self, trial: Trial, tried: int, *, nearest: str = "", plans: Iterable[tuple[int, Trial]] = ()) -> Measured:
+        """plans: what was tried, and the arena of each."""
         judge = self.judge
         metrics = [head.metric if head is not None else None for head in judge.heads]
         floats = [judge.value(expected, place) for place, expected in enumerate(judge.expected)]
@@ -72,6 +73,7 @@ class Guard:
             tried,
             nearest,
             judge.varies,
+            tuple((arena, one.answers.snr, one is trial) for arena, one in plans),
         )
 
 
@@ -145,12 +147,16 @@ def _smallest(guard: Guard, progress: Progress) -> tuple[Planned | None, Measure
     with progress.task("Measuring plans", None):
         found = _first(front, attempt, front.index(knee(front)))
         if found is None:
-            return None, guard.measured(guard.reference, len(tried))
+            return None, guard.measured(guard.reference, len(tried), plans=_arenas(plans, tried.values()))
         smallest = _between(plans, front[found - 1], front[found], attempt) if found else front[0]
     plan, trial = tried[smallest.arena]
     found_snr, eight = trial.answers.snr, guard.reference.answers.snr
     reason = f"the smallest of {len(tried)} measured whose answers hold: {found_snr:.1f} dB, 8 bits everywhere {eight:.1f} dB"
-    return replace(plan, reason=reason), guard.measured(trial, len(tried))
+    return replace(plan, reason=reason), guard.measured(trial, len(tried), plans=_arenas(plans, tried.values()))
+
+
+def _arenas(plans: Planner, tried: Iterable[tuple[Planned, Trial]]) -> Iterator[tuple[int, Trial]]:
+    return ((plans.ram(plan.program), trial) for plan, trial in tried)
 
 
 def _first(front: Sequence[Solution], holds: Callable[[Solution], bool], start: int) -> int | None:

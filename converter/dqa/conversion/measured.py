@@ -40,8 +40,8 @@ class Measured:
 
     reference: dB of the program that keeps 8 bits everywhere; least: dB that answers must have; snr: dB of the program, of its
     worst output; sure: of that, 95 % sure; holds: whether that is enough, on further samples too where those set aside are few.
-    tried: plans that were measured. nearest: an option whose answers hold, where those of the budget that was given do not.
-    varies: whether the float network's answers do.
+    tried: plans that were measured. plans: arena and dB of each, and whether it was taken. nearest: an option whose answers hold, where
+    those of the budget that was given do not. varies: whether the float network's answers do.
     """
 
     samples: int
@@ -55,6 +55,7 @@ class Measured:
     tried: int
     nearest: str = ""
     varies: bool = True
+    plans: tuple[tuple[int, float, bool], ...] = ()
 
     @property
     def first(self) -> MeasuredOutput:
@@ -88,6 +89,7 @@ class Measured:
             "holds": self.holds,
             "tried": self.tried,
             "nearest": self.nearest or None,
+            "plans": [{"arena": arena, "snr": snr, "taken": taken} for arena, snr, taken in sorted(self.plans)],
         }
 
 

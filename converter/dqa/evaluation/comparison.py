@@ -14,6 +14,8 @@ MOST_SNR = 99.0
 """dB; answers without any error get this, so that figures stay numbers."""
 SURE, ONE_SIDED = 1.96, 1.645
 """Standard deviations of an interval of 95 %, of two ends and of one."""
+BINS = 12
+"""Of the sizes of errors: the first above the answers' standard deviation, then one for each halving, the last for all that is less."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Comparison:
     snr: dB, the variance of the float answers over the mean squared error, at most 99. sure: dB that the samples' spread lets one be 95 %
     sure of; possible: the most that it allows. largest: the largest error, in the output's units.
     agreement: share of the samples (of the pixels, where each has an answer) whose largest entry is the float network's; None for outputs
-    of one entry. interval: 95 % of the agreement (Wilson 1927). metric: its value where there are labels.
+    of one entry. interval: 95 % of the agreement (Wilson 1927). metric: its value where there are labels. errors: how many errors there
+    are of each size (`BINS`), from large to small.
     """
 
     snr: float
@@ -33,6 +36,7 @@ class Comparison:
     agreement: float | None = None
     interval: tuple[float, float] | None = None
     metric: float | None = None
+    errors: tuple[int, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if value is not None}
@@ -50,7 +54,14 @@ def compare(expected: Floating, answers: Floating, metric: float | None = None) 
     each = error.mean(axis=1)
     doubt = ONE_SIDED * float(each.std(ddof=1)) / math.sqrt(len(each)) if len(each) > 1 else float(each.mean())
     snr, sure, possible = (round(_decibels(_signal(e), float(each.mean()) + more), 2) for more in (0.0, doubt, -doubt))
-    return Comparison(snr, sure, possible, float(np.sqrt(error.max(initial=0.0))), share, interval, metric)
+    sizes = _sizes(error, _signal(e))
+    return Comparison(snr, sure, possible, float(np.sqrt(error.max(initial=0.0))), share, interval, metric, sizes)
+
+
+def _sizes(squares: Float64, signal: float) -> tuple[int, ...]:
+    """How many errors lie in each bin; of their squares, and of the answers' variance."""
+    edges = signal * 0.25 ** np.arange(BINS - 1)
+    return tuple(np.bincount(np.searchsorted(-edges, -squares.ravel()), minlength=BINS).tolist())
 
 
 def _signal(expected: Float64) -> float:

@@ -115,4 +115,4 @@ def _recorded(out: Path, data: str, result: EvaluateResult) -> EvaluateResult:
 
 def _figures(result: Mapping[str, Any]) -> dict[str, Any]:
     """What a report shows of a result."""
-    return {key: value for key, value in result.items() if key not in ("answers", "classes", "worst")}
+    return {key: value for key, value in result.items() if key != "answers"}

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from dqa.graph import Graph
 from dqa.planning.interpreter import interpreter_arena
 from dqa.program import Operator, Program, Storage
 from dqa.quantization.formats import TensorFormat
+from dqa.support.arrays import Int8
 
 
 def stored_bits(program: Program) -> float:
@@ -53,6 +58,34 @@ def packed_maps(program: Program) -> dict[str, int]:
     return {"count": len(maps), "bytes": sum(e.capacity for e in maps), "plain_bytes": sum(e.values for e in maps)}
 
 
+@dataclass
+class Tally:
+    """Counts the bytes of operators' constants (dqa.operators.parameters.Constants); equal ones count once."""
+
+    seen: dict[bytes, int] = field(default_factory=dict)
+
+    def array(self, values: npt.NDArray[np.generic], _title: str) -> int:
+        data = values.tobytes()
+        return self.seen.setdefault(data, len(data))
+
+    def book(self, values: Int8, title: str) -> int:
+        return self.array(values, title)
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+        return sum(self.seen.values())
+
+
+def constant_bytes(program: Program) -> list[int]:
+    """Bytes of flash that each operator's weights, biases, multipliers and tables take; what is shared counts at its first use."""
+    tally, sizes = Tally(), [0]
+    for op in program.ops:
+        op.write(tally)
+        sizes.append(tally.size)
+    return np.diff(sizes).tolist()
+
+
 def layer_rows(program: Program) -> list[dict[str, Any]]:
     """One row per operator."""
     return [
@@ -60,10 +93,11 @@ def layer_rows(program: Program) -> list[dict[str, Any]]:
             "name": op.name,
             "kind": type(op).__name__,
             "macs": macs(program, op),
+            "constants": size,
             "inputs": [program.edges[i].name for i in op.inputs],
             "output": program.edges[op.output].name,
         }
-        for op in program.ops
+        for op, size in zip(program.ops, constant_bytes(program), strict=True)
     ]
 
 

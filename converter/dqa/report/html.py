@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dqa.report.cards import cards_of, number
 from dqa.report.plots_front import front_plot
+from dqa.report.plots_measured import errors_plot, plans_plot
 from dqa.report.plots_memory import kinds_of, memory_plot
 from dqa.support import templates
 
@@ -27,14 +29,18 @@ def render_html(report: Mapping[str, Any]) -> str:
     clean = _clean(report)
     program = clean.get("program", {}).get("sha256")
     plan = clean.get("plan")
+    profiles = [found for found in clean.get("profiles", []) if found.get("program_sha256") == program]
     return environment.get_template("report.html.j2").render(
         report=clean,
         plan=plan,
+        cards=cards_of(clean),
+        measured=_measured_plots(clean.get("measured")),
         decisions={edge["name"]: edge for edge in plan["edges"]} if plan else {},
         pictures=_pictures(plan) if plan else None,
         layouts=LAYOUTS,
         builds=[build for build in clean.get("builds", []) if build.get("program_sha256") == program],
-        profiles=[found for found in clean.get("profiles", []) if found.get("program_sha256") == program],
+        profiles=profiles,
+        costs=[(found, {row["name"]: row["cost"] for row in found["operators"]}) for found in profiles],
         evaluations=[_whole(found) for found in clean.get("evaluations", []) if found.get("program_sha256") == program],
     )
 
@@ -43,13 +49,15 @@ def _whole(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     return {"agreement": {}, "ram": {}, "flash": {}, **evaluation}
 
 
-def number(value: object) -> str:
-    """A number for people: thousands separated, four digits of a fraction; what is no number as it is."""
-    if isinstance(value, bool) or value is None:
-        return "" if value is None else str(value)
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _measured_plots(measured: Mapping[str, Any] | None) -> dict[str, Any]:
+    """RAM against measured answers, where plans were weighed; sizes of errors by output. Reports of earlier versions have neither."""
+    if measured is None:
+        return {"errors": []}
+    outputs = [output for output in measured["outputs"] if output["int8"].get("errors") and output["dqa"].get("errors")]
+    return {
+        "plans": plans_plot(measured) if len(measured.get("plans", [])) > 1 else None,
+        "errors": [errors_plot(output, place) for place, output in enumerate(outputs)],
+    }
 
 
 def _pictures(plan: Mapping[str, Any]) -> dict[str, Any]:
