@@ -34,6 +34,8 @@ static const uint8_t program[] = {{ {program} }};
 static const uint8_t image[] = {{ {image} }};
 #define data image
 #define operators dqa_all_operators
+#define slot program
+#define SLOT_SIZE sizeof program
 static const uint8_t *camera_row(void) {{ static int y; return image + ROW * y++; }}
 int main(void) {{
   (void)program; (void)image; (void)camera_row;

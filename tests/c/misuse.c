@@ -217,6 +217,7 @@ static void helpers(void) {
     const int64_t wanted = defined ? (halves + ((int64_t)1 << shift)) >> (shift + 1) : 0;
     CHECK(dqa_requantize(acc, multiplier, shift) == wanted);
   }
+  CHECK(dqa_program_size(NULL, 99) == 0 && dqa_program_size("DQAP", 4) == 0);
   CHECK(dqa_crc32(0, NULL, 0) == 0 && dqa_crc32(7, NULL, 99) == 7 && dqa_crc32(0, "123456789", 9) == 0xCBF43926u);
   CHECK(strcmp(dqa_status_name((dqa_status)(DQA_ERROR_STALLED + 1)), "unknown status") == 0);
   CHECK(strcmp(dqa_status_name(DQA_OK), "ok") == 0);

@@ -24,7 +24,22 @@ from dqa.errors import ToolError
 from dqa.support.settings import ConvertConfig
 
 REPORT = {"ram": {"arena": 2048}, "flash": {"program": 4096}, "macs": 5000, "weights": 600, "stored_bits": 4.5}
-COMMANDS = ("analyze", "convert", "evaluate", "build", "flash", "export", "simulate", "serve", "profile", "sparsify", "boards", "doctor")
+COMMANDS = (
+    "analyze",
+    "convert",
+    "evaluate",
+    "build",
+    "flash",
+    "export",
+    "sign",
+    "verify",
+    "simulate",
+    "serve",
+    "profile",
+    "sparsify",
+    "boards",
+    "doctor",
+)
 
 
 def test_help_lists_every_command_and_every_command_has_help(dqa: Shell) -> None:

@@ -14,6 +14,7 @@ from dqa.cli.export import export
 from dqa.cli.flash import flash
 from dqa.cli.profile import profile
 from dqa.cli.serve import serve
+from dqa.cli.sign import sign, verify
 from dqa.cli.simulate import simulate
 from dqa.cli.sparsify import sparsify
 from dqa.cli.study import study
@@ -37,5 +38,5 @@ def cli(context: click.Context, /) -> None:
         click.echo(context.get_help())
 
 
-for command in (analyze, convert, evaluate, build, flash, export, simulate, serve, profile, study, sparsify, boards, doctor):
+for command in (analyze, convert, evaluate, build, flash, export, sign, verify, simulate, serve, profile, study, sparsify, boards, doctor):
     cli.add_command(command)

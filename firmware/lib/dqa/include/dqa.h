@@ -85,6 +85,10 @@ typedef struct {
  * the arena and the given inputs and outputs. A model may be loaded again, the same program or another. */
 dqa_status dqa_load(dqa_model *model, const void *program, size_t size, dqa_operator_table operators, int layout);
 
+/* The size of the program that begins at `program`, as its header says it; 0 where none begins, or where it does not
+ * end within `room` bytes. For programs in a part of flash that is larger; all else is for dqa_load to check. */
+uint32_t dqa_program_size(const void *program, size_t room);
+
 /* Runs once. The arena is aligned to 4 bytes. inputs[i] and outputs[i] are the caller's buffers of dqa_input_size and
  * dqa_output_size bytes: both with DQA_LAYOUT_EXTERNAL, inputs alone with DQA_LAYOUT_PUSHED, else they may be NULL.
  * outputs[0] is aligned to 4 bytes and serves as memory until its values are written.

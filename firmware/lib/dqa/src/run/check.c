@@ -11,6 +11,15 @@
 #include "../operators/operator.h"
 #include "arguments.h"
 
+uint32_t dqa_program_size(const void *program, size_t room) {
+  const uint8_t *bytes = program;
+  if (bytes == NULL || room < DQA_HEADER_BYTES || dqa_u32(bytes + DQA_HEADER_MAGIC) != DQA_MAGIC) {
+    return 0;
+  }
+  const uint32_t size = dqa_u32(bytes + DQA_HEADER_PROGRAM_SIZE);
+  return size >= DQA_HEADER_BYTES && size <= room ? size : 0;
+}
+
 static dqa_status check_bytes(const uint8_t *bytes, size_t size) {
   if (size < DQA_HEADER_BYTES) {
     return DQA_ERROR_TRUNCATED;
