@@ -177,6 +177,18 @@ def test_python_that_is_shown_runs(workplace: Path) -> None:
 
 
 @pytest.mark.slow
+@needs_compiler
+@needs_qemu
+def test_the_notebook_runs(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    command = [sys.executable, str(ROOT / "examples" / "notebook.py")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "equal to this machine: (10, 10)" in done.stdout
+    assert (tmp_path / "out" / "shapes" / "report.html").is_file()
+
+
+@pytest.mark.slow
 def test_the_first_commands_of_the_readme_run(workplace: Path) -> None:
     commands = [command for command, _ in shown((ROOT / "README.md").read_text()) if command.startswith("dqa ") and "model.h5" in command]
     assert commands

@@ -30,7 +30,8 @@ ROOMS = (
     ("evaluation", "export"),
     ("conversion",),
     ("analysis",),
-    ("sparsify", "lab", "api", "profiling"),
+    ("sparsify", "lab", "profiling"),
+    ("api",),
     ("cli",),
     ("__init__", "__main__"),
 )

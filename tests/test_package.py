@@ -16,11 +16,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+import dqa
+
 RESOURCES = ("LICENSE", "boards", "firmware", "templates")
 
 
 SCRIPTED = {
-    "dqa": ("ConvertConfig", "DqaError", "convert", "evaluate"),
+    "dqa": tuple(dqa.__all__),
     "dqa.data": ("load",),
     "dqa.device.boards": ("load_board",),
     "dqa.device.build": ("elf_path",),

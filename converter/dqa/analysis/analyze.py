@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from dqa.analysis.result import Analysis, Flash, Layer, Ram
 from dqa.analysis.stand_in import unseen
 from dqa.device.boards import list_boards, load_board
 from dqa.errors import ModelError
-from dqa.frontend import FloatModel, load_model
+from dqa.frontend import FloatModel, ModelSource, load_model
 from dqa.graph import Graph, Op
 from dqa.lowering.build import build
 from dqa.lowering.planned import Planner
@@ -28,7 +27,7 @@ from dqa.support.progress import Progress, SilentProgress
 from dqa.support.settings import ConvertConfig, ram_budget
 
 
-def analyze(model: Path | str, board: str | None = None, ram: int | str | None = None, *, progress: Progress | None = None) -> Analysis:
+def analyze(model: ModelSource, board: str | None = None, ram: int | str | None = None, *, progress: Progress | None = None) -> Analysis:
     """What a model takes: for each layer whether DQA runs it, multiply-accumulates, weights and activations; RAM, flash, boards.
 
     model: as of dqa.convert. board: one of `dqa boards` (None: all). ram: bytes, or a size as "16k", that the arena must keep within.
@@ -38,7 +37,7 @@ def analyze(model: Path | str, board: str | None = None, ram: int | str | None =
     progress = progress or SilentProgress()
     boards = list_boards() if board is None else (load_board(board),)
     budget = ram_budget(ram)
-    read, _ = partition.slim(load_model(Path(model)))
+    read, _ = partition.slim(load_model(model))
     left = {id(op): reason for op, reason in partition.builtins(read.graph)}
     network = unseen(_part(read.graph, bool(left)), ConvertConfig(ram="auto"))
     if not network.graph.ops:

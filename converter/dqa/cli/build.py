@@ -8,7 +8,8 @@ from typing import Unpack
 import click
 
 from dqa.cli.common import output_options, progress, table, talk, warn, write_json
-from dqa.cli.firmware import FirmwareOptions, firmware_options, settings, verbose_option
+from dqa.cli.firmware import FirmwareOptions, firmware_options, verbose_option
+from dqa.support.settings import firmware_runtime
 from dqa.support.version import __version__
 
 
@@ -19,17 +20,16 @@ from dqa.support.version import __version__
 @output_options
 def build(bare: bool, verbose: bool, quiet: bool, json_path: Path | None, **asked: Unpack[FirmwareOptions]) -> None:
     """Build the firmware of OUT, a directory of `dqa convert`, with PlatformIO, or with the compiler alone."""
-    from dqa.device.build import build as build_firmware
+    from dqa import api
 
     with progress(quiet or verbose).task(f"Building for {asked['board']}", None):
-        firmware = settings(asked)
-        result = build_firmware(**firmware, quiet=not verbose, bare=bare)
+        result = api.build(**asked, bare=bare, verbose=verbose)
     data = {
         "dqa": __version__,
         "program_sha256": result.program_sha256,
-        "board": firmware["board"],
-        "runtime": firmware["runtime"],
-        "protocol": firmware["protocol"],
+        "board": asked["board"],
+        "runtime": firmware_runtime(asked["runtime"], asked["tflm"]),
+        "protocol": asked["protocol"],
         "builder": result.builder,
         "elf": str(result.elf),
         "map": str(result.map_file),
@@ -48,4 +48,4 @@ def build(bare: bool, verbose: bool, quiet: bool, json_path: Path | None, **aske
         ]
         if result.stack is not None:
             rows.append(["stack, at most", f"{result.stack:,}"])
-        table("\n".join(map(str, (result.elf, *result.images()))), ["bytes of", firmware["board"]], rows)
+        table("\n".join(map(str, (result.elf, *result.images()))), ["bytes of", asked["board"]], rows)

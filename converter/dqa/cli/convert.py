@@ -145,7 +145,7 @@ def convert(
     Writes model.tflite, recipe.yaml, report.json, the C sources and the firmware project to OUT.
     """
     from dqa import api
-    from dqa.cli.measured import print_measured, print_sizes
+    from dqa.cli.measured import print_summary
     from dqa.conversion.measured import Required
 
     out = out or Path("out") / (model.stem or "model")
@@ -164,9 +164,7 @@ def convert(
     warn([f"not dqa's, left alone in '{result.out}': {listed(result.kept)}"] if result.kept else [])
     warn(result.notes)
     if talk(quiet, json_path):
-        print_sizes(result.report)
-        if result.measured is not None:
-            print_measured(result.measured)
+        print_summary(result.report)
         print(f"wrote {result.out}; the report: {result.out / 'report.html'}")
         print(f"next: dqa evaluate {result.out} --data TEST.npz")
 

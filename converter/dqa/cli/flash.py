@@ -8,8 +8,8 @@ from typing import Unpack
 import click
 
 from dqa.cli.common import output_options, progress, talk, write_json
-from dqa.cli.firmware import FirmwareOptions, firmware_options, settings, verbose_option
-from dqa.support.settings import FLASH_TOOLS, MLPERF_ONLY
+from dqa.cli.firmware import FirmwareOptions, firmware_options, verbose_option
+from dqa.support.settings import FLASH_TOOLS, MLPERF_ONLY, firmware_runtime
 
 
 @click.command()
@@ -31,13 +31,12 @@ def flash(
     **asked: Unpack[FirmwareOptions],
 ) -> None:
     """Build the firmware of OUT and write it to the connected board."""
-    from dqa.device.flash import flash as flash_firmware
+    from dqa import api
 
     with progress(quiet or verbose).task(f"Building for {asked['board']} and flashing", None):
-        firmware = settings(asked)
-        used = flash_firmware(**firmware, quiet=not verbose, port=port, tool=tool, probe=probe, recover=recover)
-    out, board, protocol = firmware["out"], firmware["board"], firmware["protocol"]
-    made = {"board": board, "runtime": firmware["runtime"], "protocol": protocol}
+        used = api.flash(**asked, port=port, tool=tool, probe=probe, recover=recover, verbose=verbose)
+    out, board, protocol = asked["out"], asked["board"], asked["protocol"]
+    made = {"board": board, "runtime": firmware_runtime(asked["runtime"], asked["tflm"]), "protocol": protocol}
     write_json({**made, "flashed": True, "with": tool, "probe": used}, json_path)
     if talk(quiet, json_path):
         following = "the benchmark's runner" if protocol == MLPERF_ONLY else f"dqa evaluate {out} --data TEST.npz --target serial:PORT"

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from dqa.cli.common import out_argument, output_options, progress, protocol_option, runtime_options, talk, warn, write_json
-from dqa.cli.firmware import rows_pushed
 from dqa.errors import BoardError, InputError, RecipeError
 from dqa.support.settings import BOTH, firmware_runtime
 
@@ -41,9 +40,9 @@ def serve(
 
     Programs may close and open the port again. A simulated board's time is that of its instructions.
     """
+    from dqa import api
     from dqa.device import host_board
     from dqa.device.boards import load_board
-    from dqa.device.build import build
     from dqa.device.serve import Server, program
     from dqa.device.simulate import Simulator
     from dqa.report import load_interface
@@ -63,7 +62,7 @@ def serve(
             if not target.simulated:
                 raise BoardError(f"board '{board}' is not a simulated one", hint="a real one has a serial port; it takes dqa flash")
             with progress(quiet).task(f"Building for {board}", None):
-                built = build(out, board, runtime, tflm, pushed=rows_pushed(out, board, runtime), protocol=protocol)
+                built = api.build(out, board, runtime=runtime, tflm=tflm, protocol=protocol)
             warn(built.notes)
             device = stack.enter_context(Simulator(target, built.elf, icount=True)).link
         server = stack.enter_context(Server(device, port=port or 0, name=link, pace=pace))

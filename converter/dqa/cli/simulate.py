@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import click
 
 from dqa.cli.common import board_option, out_argument, output_options, progress, runtime_options, talk, write_json
-from dqa.cli.firmware import rows_pushed
 from dqa.errors import InputError, RecipeError
 from dqa.support.files import failure
 from dqa.support.settings import BACKENDS, firmware_runtime
@@ -47,9 +46,9 @@ def simulate(
     The board's serial port is served on a TCP port of this machine, to one client at a time (QEMU), or is a pseudo
     terminal (Renode).
     """
+    from dqa import api
     from dqa.device import backends
     from dqa.device.boards import load_board
-    from dqa.device.build import build
     from dqa.device.renode.find import find
 
     runtime, target = firmware_runtime(runtime, tflm), load_board(board)
@@ -64,7 +63,7 @@ def simulate(
         find(renode)  # before the work
     port = None if in_renode else usable_port(port)
     with progress(quiet).task(f"Building for {board}", None):
-        firmware = build(out, board, runtime, tflm, pushed=rows_pushed(out, board, runtime))
+        firmware = api.build(out, board, runtime=runtime, tflm=tflm)
     if files is not None:
         _write_files(target, firmware.elf, files, quiet, json_path)
         return

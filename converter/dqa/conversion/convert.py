@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from dqa.conversion.measured import Measured, Required
 from dqa.conversion.notes import notes_of
 from dqa.conversion.request import read
 from dqa.conversion.weights import weigh
+from dqa.data.given import Samples, Source, source
+from dqa.frontend import ModelSource
 from dqa.support.progress import Progress, SilentProgress
 from dqa.support.settings import ConvertConfig
 
@@ -33,24 +36,29 @@ class ConvertResult:
     measured: Measured | None = None
     notes: tuple[str, ...] = ()
 
+    def __fspath__(self) -> str:
+        """`out`: what takes that directory takes this."""
+        return str(self.out)
+
 
 def convert(
-    model: Path | str,
-    calibration: Path | str | None,
-    out: Path | str,
+    model: ModelSource,
+    calibration: Samples | Source | None,
+    out: str | os.PathLike[str],
     config: ConvertConfig | None = None,
     *,
-    recipe: Path | str | None = None,
-    validation: Path | str | None = None,
+    recipe: str | os.PathLike[str] | None = None,
+    validation: Samples | Source | None = None,
     required: Required | None = None,
     name: str = DEFAULT,
     progress: Progress | None = None,
 ) -> ConvertResult:
     """Converts a float model and writes `out`, which is new, empty, or what an earlier conversion wrote: that stays unless all succeeded.
 
-    model: .h5, .keras, SavedModel directory or .tflite. calibration: .npz with `x`; a quantized .tflite can do without; a recipe that
-    holds decisions needs it unless its weight_rounding is `nearest`. config: settings; with a recipe they must be None, the recipe's hold.
-    validation: .npz to measure on; None: calibration samples beyond those that decide, or else every fourth, which joins the others once
+    model: .h5, .keras, SavedModel directory or .tflite, or a Keras model. calibration: .npz with `x`, or arrays and what else
+    dqa.data.given takes; a quantized .tflite can do without; a recipe that holds decisions needs it unless its weight_rounding is
+    `nearest`. config: settings; with a recipe they must be None, the recipe's hold.
+    validation: samples to measure on; None: calibration samples beyond those that decide, or else every fourth, which joins the others once
     the decisions are made. required: of what is measured there.
     name: the prefix of the C's names, and its files', so that several models live in one firmware: wake.h, wake_run.
     Raises InputError (the name), ModelError, DataError, RecipeError, ToolError, BoardError (a RAM budget that no plan fits), UnmetError.
@@ -58,7 +66,8 @@ def convert(
     progress, place = progress or SilentProgress(), Path(out)
     check_name(name)
     output.check(place)
-    request = read(Path(model), _path(calibration), config, _path(recipe), progress, _path(validation))
+    given = [None if data is None else source(data, name) for data, name in ((calibration, "calibration"), (validation, "validation"))]
+    request = read(model, given[0], config, None if recipe is None else Path(recipe), progress, given[1])
     decisions, measured = settled(request, progress)
     (required or Required()).check(measured)
     dead = dead_section(request)
@@ -69,7 +78,3 @@ def convert(
         report = output.report_of(request, decisions, built, measured, dead, notes)
         kept = output.write(place, built, request.model.tflite, output.recipe_of(request, decisions, weighed), report, name)
     return ConvertResult(place, report, tuple(kept), measured, tuple(notes))
-
-
-def _path(place: Path | str | None) -> Path | None:
-    return None if place is None else Path(place)

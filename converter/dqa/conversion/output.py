@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shutil
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,15 @@ def write(out: Path, built: Built, float_tflite: bytes, recipe: recipes.Recipe, 
         kept = manifest.users(out) if out.exists() else []
         manifest.check_room(new, kept)
     return kept
+
+
+def copy(source: Path, out: Path) -> Path:
+    """Copies what a conversion wrote, `source`, to `out`, which is new, empty, or an earlier conversion's. Raises as `write`."""
+    check(out)
+    with staged(out, manifest.users) as new:
+        shutil.copytree(source, new, dirs_exist_ok=True)
+        manifest.check_room(new, manifest.users(out) if out.exists() else [])
+    return out
 
 
 def report_of(

@@ -13,12 +13,13 @@ from dqa.conversion import recipe as recipes
 from dqa.conversion.recipe import Recipe
 from dqa.data import dataset as datasets
 from dqa.data.answers import of_output
+from dqa.data.given import Source, sha256
 from dqa.errors import InputError, RecipeError
-from dqa.frontend import FloatModel, load_model
+from dqa.frontend import FloatModel, ModelSource, load_model
 from dqa.frontend.dead_channels import DeadChannels
+from dqa.frontend.load import may_be_quantized
 from dqa.partition.partition import slim
 from dqa.support.arrays import Float32
-from dqa.support.manifest import sha256
 from dqa.support.progress import Progress
 from dqa.support.settings import ConvertConfig
 
@@ -82,12 +83,12 @@ class Request:
 
 
 def read(
-    model: Path,
-    calibration: Path | None,
+    model: ModelSource,
+    calibration: Source | None,
     config: ConvertConfig | None,
     recipe: Path | None,
     progress: Progress,
-    validation: Path | None = None,
+    validation: Source | None = None,
 ) -> Request:
     """Raises ModelError, DataError, RecipeError, ToolError, and InputError where something is missing."""
     saved = recipes.load(recipe) if recipe is not None else None
@@ -95,7 +96,7 @@ def read(
         raise RecipeError("settings are given twice, by the recipe and beside it", hint="edit the recipe's config section instead")
     settings = saved.config if saved is not None else config or ConvertConfig()
     undecided = saved is None or not saved.edges
-    if calibration is None and undecided and model.suffix.lower() != ".tflite":
+    if calibration is None and undecided and not may_be_quantized(model):
         raise _missing()
     if calibration is None and not undecided and settings.weight_rounding == "compensated":
         raise InputError(
@@ -120,7 +121,8 @@ def read(
     if calibration is not None:
         file = datasets.DataFile(calibration, labels=False, entries=found.entries)
         file.check_shape(found.entries.shape)
-        request = replace(request, dataset=datasets.with_labels(file.load(), calibration, found.output_names))
+        labelled = datasets.with_labels(file.load(), calibration, found.entries, found.output_names)
+        request = replace(request, dataset=labelled)
         request.mapping.check_channels(found.entries.shape[-1])
     if validation is not None:
         other = datasets.DataFile(validation, entries=found.entries, outputs=found.output_names)
@@ -133,4 +135,7 @@ def read(
 
 
 def _missing() -> InputError:
-    return InputError("calibration data is missing", hint="give --calibration X.npz with an array 'x', or a recipe that a conversion wrote")
+    return InputError(
+        "calibration data is missing",
+        hint="give --calibration X.npz with an array 'x' (in Python also arrays), or a recipe that a conversion wrote",
+    )

@@ -1,4 +1,4 @@
-"""Datasets as .npz files, and the mapping from their numbers to a model's float input."""
+"""Datasets, in .npz files or in memory, and the mapping from their numbers to a model's float input."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from dqa.data import npz
 from dqa.data.answers import CLASS_LISTS, Labels, check_y, label_arrays, labels_of_each, read_labels
 from dqa.data.entries import Entries
-from dqa.data.npz import Npz
+from dqa.data.given import Arrays, opened
 from dqa.errors import DataError, RecipeError
 from dqa.support.arrays import Array, Float32, Float64, Int64
 from dqa.support.settings import Numbers, NumbersByInput
@@ -165,7 +165,8 @@ class InputMapping:
 
 
 class DataFile:
-    """An .npz file whose arrays are not yet unpacked: `x`, optionally `y`, `group`, and `classes` or `class_names`; others are left alone.
+    """An .npz file whose arrays are not yet unpacked, or arrays in memory: `x`, optionally `y`, `group`, and `classes` or `class_names`;
+    others are left alone.
 
     labels: False: `x` alone, whatever the others are. Raises DataError if the file is missing or damaged, or x has a wrong type or shape.
     Pickles are never read.
@@ -173,13 +174,15 @@ class DataFile:
     outputs: their names; of several, each may have labels of its own, `y0`, `y1`, ... or under the output's name.
     """
 
-    def __init__(self, path: Path | str, *, labels: bool = True, entries: Entries | None = None, outputs: Sequence[str] = ()) -> None:
+    def __init__(
+        self, given: Path | str | Arrays, *, labels: bool = True, entries: Entries | None = None, outputs: Sequence[str] = ()
+    ) -> None:
         self._entries = entries if entries is not None and entries.several else None
         names = (("x",),) if self._entries is None else tuple(self._entries.keys(KEYS[1:]))
         inputs = [name for pair in names for name in pair]
         self._outputs, self._taken = outputs, (*inputs, "group", *CLASS_LISTS)
         wanted = [*label_arrays(outputs, self._taken), "group"] if labels else []
-        self._npz = Npz(Path(path), list(dict.fromkeys([*wanted, *inputs])))
+        self._npz = opened(given, list(dict.fromkeys([*wanted, *inputs])), entries)
         self.name = self._npz.name
         self._keys = [self._key(pair) for pair in names]
         for key in self._keys:
@@ -225,16 +228,16 @@ class DataFile:
         return replace(_dataset(self.name, x, given, each), types=tuple(part.dtype.name for part in parts))
 
 
-def check_readable(path: Path | str) -> None:
+def check_readable(given: Path | str | Arrays) -> None:
     """Raises DataError as DataFile, but for what only a model can tell: which arrays are its inputs."""
-    if "x" in (file := Npz(Path(path), ())).found or not set(file.found).difference(KEYS):
-        DataFile(path, labels=False)
+    if "x" in (file := opened(given, ())).found or not set(file.found).difference(KEYS):
+        DataFile(given, labels=False)
 
 
-def with_labels(dataset: Dataset, path: Path | str, outputs: Sequence[str] = ()) -> Dataset:
-    """The dataset with the labels that its file holds, of outputs of these names; as it is where they are damaged or do not fit."""
+def with_labels(dataset: Dataset, source: Path | str | Arrays, entries: Entries, outputs: Sequence[str] = ()) -> Dataset:
+    """The dataset with the labels that its source holds, of outputs of these names; as it is where they are damaged or do not fit."""
     try:
-        file = Npz(Path(path), [*label_arrays(outputs, taken := KEYS), "group"])
+        file = opened(source, [*label_arrays(outputs, taken := KEYS), "group"], entries)
         given = {key: file.read(key) for key in file.headers}
         labelled = _dataset(dataset.name, dataset.x, given, labels_of_each(given, outputs, taken, dataset.name))
         return replace(labelled, types=dataset.types)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dqa.calibration import float_outputs
+from dqa.data.given import Samples, Source, source
 from dqa.errors import InputError, ProgramError
 from dqa.evaluation import subject as subjects
 from dqa.evaluation import targets
@@ -27,8 +29,8 @@ __all__ = ["EvaluateResult", "OutputResult", "evaluate"]
 
 
 def evaluate(
-    out: Path | str,
-    data: Path | str,
+    out: str | os.PathLike[str],
+    data: Samples | Source,
     target: str = "host",
     limit: int | None = None,
     metric: str | MetricByOutput | None = None,
@@ -40,8 +42,9 @@ def evaluate(
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> EvaluateResult:
-    """Evaluates OUT on the samples of an .npz and brings the report in OUT up to date with the result.
+    """Evaluates OUT on samples and brings the report in OUT up to date with the result.
 
+    data: an .npz, or (x, y) and what else dqa.data.given takes.
     target: "host", "tflm-host", "sim:BOARD", "renode:BOARD" or "serial:PORT". limit: the first so many samples. metric: top1, auc, miou,
     mse, such of each output by its name, or None for the model's own or the task's usual one. runtime: of a board's firmware, "standalone"
     (None: this) or "tflm"; tflm: see dqa.device.build, for simulated boards, whose firmware is built here.
@@ -54,7 +57,8 @@ def evaluate(
     if limit is not None and limit < 1:
         raise InputError(f"limit: expected at least 1, got {limit}")
     place = targets.parse(target, runtime, tflm)
-    subject = subjects.load(Path(out), Path(data), output, metric, limit)
+    samples = source(data, "data")
+    subject = subjects.load(Path(out), samples, output, metric, limit)
     targets.check(place, subject)
     if classes is not None and len(subject.heads) > 1:
         raise InputError("classes: of which output?", hint="name one with output, or list them in the data: classes0, classes1")
@@ -87,7 +91,7 @@ def evaluate(
         data_sha256=subject.data_sha256,
         **(run.measured or {}),
     )
-    return _recorded(subject.out, Path(data).name, replace(result, notes=(*subject.notes(), *result.notes)))
+    return _recorded(subject.out, samples.name, replace(result, notes=(*subject.notes(), *result.notes)))
 
 
 def _stored_bits(subject: Subject) -> float:

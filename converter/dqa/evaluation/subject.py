@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dqa.data import dataset as datasets
+from dqa.data.given import Source, sha256
 from dqa.errors import DataError, InputError, ProgramError
 from dqa.evaluation.heads import Ends, Head, heads_of
 from dqa.program import Interface, Port
@@ -55,7 +56,7 @@ class Subject:
         return found
 
 
-def load(out: Path, data: Path, output: str | None, metric: str | MetricByOutput | None, limit: int | None) -> Subject:
+def load(out: Path, data: Source, output: str | None, metric: str | MetricByOutput | None, limit: int | None) -> Subject:
     """Raises InputError, DataError, RecipeError, ProgramError."""
     manifest.settle(out)
     interface = load_interface(out)
@@ -71,7 +72,7 @@ def load(out: Path, data: Path, output: str | None, metric: str | MetricByOutput
     if limit is not None:
         dataset = dataset.take(limit)
     ends = model_inputs(interface, dataset)
-    return Subject(out, interface, identity, heads, program, mixed, dataset, manifest.sha256(data), *ends, limit is not None)
+    return Subject(out, interface, identity, heads, program, mixed, dataset, sha256(data), *ends, limit is not None)
 
 
 def model_inputs(interface: Interface, dataset: datasets.Dataset) -> tuple[Float32, UInt8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from dqa.errors import ModelError, ToolError
 from dqa.frontend.dequantize import Quantized, dequantize, is_quantized
 from dqa.frontend.exported import LAYOUT, TOOLS, to_tflite
+from dqa.frontend.in_memory import ModelSource, saved
 from dqa.frontend.limits import CONVERT_SECONDS, MAX_MODEL_BYTES, PROBE_SECONDS
 from dqa.frontend.model import FloatModel
 from dqa.frontend.names import name_ends, unique_names
@@ -29,14 +31,26 @@ _SIGNATURES = {"h5": b"\x89HDF\r\n\x1a\n", "keras": b"PK\x03\x04"}
 _NAMES = {"h5": "an HDF5 file", "keras": "a .keras archive", "tflite": "a TensorFlow Lite model"}
 
 
-def load_model(path: Path) -> FloatModel:
-    """Reads a model: Keras .h5 or .keras, SavedModel directory, .tflite, .onnx or .pt2; one that is quantized is read as the float
-    network that it stands for. No code of the file is run here; what .onnx and .pt2 files may do is up to the tools that read them.
+def load_model(model: ModelSource) -> FloatModel:
+    """Reads a model: Keras .h5 or .keras, SavedModel directory, .tflite, .onnx or .pt2, or a Keras model in memory; one that is quantized
+    is read as the float network that it stands for. No code of the file is run here; what .onnx and .pt2 files may do is up to the tools
+    that read them.
 
     Raises ModelError, naming the file, for anything that cannot be converted; ToolError if TensorFlow is needed and missing.
     """
-    path = Path(path)
-    name = str(path)
+    if isinstance(model, str | os.PathLike):
+        return _read(Path(model), str(model))
+    with saved(model) as (path, name):
+        return _read(path, name)
+
+
+def may_be_quantized(model: ModelSource) -> bool:
+    """Whether it may be a model that holds the ranges of its activations."""
+    return isinstance(model, str | os.PathLike) and Path(model).suffix.lower() == ".tflite"
+
+
+def _read(path: Path, name: str) -> FloatModel:
+    """name: how errors call it."""
     kind = model_kind(path)
     with processes.folder() as workdir:
         names: dict[str, list[str]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dqa.data import dataset as datasets
+from dqa.data.given import Samples, Source, source
 from dqa.device.profile import INSTRUCTIONS, MICROSECONDS
 from dqa.device.profile import profile as on_device
 from dqa.engine.profile import HostProfile
@@ -75,30 +77,31 @@ class ProfileResult:
 
 
 def profile(
-    out: Path | str,
+    out: str | os.PathLike[str],
     target: str = "host",
-    data: Path | str | None = None,
+    data: Samples | Source | None = None,
     sample: int = 0,
     *,
     compare: bool = False,
     progress: Progress | None = None,
 ) -> ProfileResult:
-    """Profiles OUT with one sample of an .npz, or without one with random bytes, and brings the report in OUT up to date.
+    """Profiles OUT with one sample, or without one with random bytes, and brings the report in OUT up to date.
 
-    target: "host", "sim:BOARD" or "serial:PORT", a board flashed with profiling firmware. sample: its number in the data.
+    target: "host", "sim:BOARD" or "serial:PORT", a board flashed with profiling firmware. data: an .npz, or what else dqa.data.given
+    takes. sample: its number in the data.
     compare: also with the host, where it is not the target, and with the float network. Raises InputError, DataError, RecipeError,
     ProgramError, BoardError, ToolError.
     """
-    out, progress = Path(out), progress or SilentProgress()
-    manifest.settle(out)
-    interface = load_interface(out)
-    refuse_mixed(out, "dqa profile")
-    program_bytes = program_of(out)
-    identity, program = identify(out), read(program_bytes)
-    names = layer_names(out)
+    place, progress = Path(out), progress or SilentProgress()
+    manifest.settle(place)
+    interface = load_interface(place)
+    refuse_mixed(place, "dqa profile")
+    program_bytes = program_of(place)
+    identity, program = identify(place), read(program_bytes)
+    names = layer_names(place)
     if len(names) != len(program.ops):
         names = [op.name for op in program.ops]
-    real, given = _sample(interface, Path(data) if data is not None else None, sample)
+    real, given = _sample(interface, source(data, "data") if data is not None else None, sample)
     notes: tuple[str, ...] = () if data is not None else ("profiled with random bytes as input: give samples with --data X.npz",)
     host: HostProfile | None = None
     if target == "host" or compare:
@@ -112,7 +115,7 @@ def profile(
         result = ProfileResult(target, MICROSECONDS, round(sum(costs), 3), tuple(rows))
     else:
         with progress.task(target, None):
-            found = on_device(target, out, given, pushed=interface.push_rows)
+            found = on_device(target, place, given, pushed=interface.push_rows)
         if len(found.records) != len(program.ops):
             raise ToolError(f"the board reports {len(found.records)} operators of {len(program.ops)}", hint="flash it again with --profile")
         costs = [round(cost) if found.unit == INSTRUCTIONS else round(cost, 3) for cost in found.costs]
@@ -122,14 +125,14 @@ def profile(
         result = ProfileResult(target, found.unit, sum(costs), tuple(rows), found.stack, output_equal=same)
     if compare and host is not None:
         with progress.task("Float model", None):
-            ratios = signal_to_noise(out, program, [one.values for one in host.operators], real)
+            ratios = signal_to_noise(place, program, [one.values for one in host.operators], real)
         result = _compared(result, host, ratios)
     result = replace(result, program_sha256=identity.program)
-    why = record(out, "profiles", result.to_json())
+    why = record(place, "profiles", result.to_json())
     return replace(result, notes=(*notes, f"the report was left as it is: {why}") if why else notes)
 
 
-def _sample(interface: Interface, data: Path | None, number: int) -> tuple[Float32, UInt8]:
+def _sample(interface: Interface, data: Source | None, number: int) -> tuple[Float32, UInt8]:
     """The float network's input (1, *shape) and its bytes (bytes,)."""
     entries = interface.entries
     if data is None:
@@ -137,11 +140,11 @@ def _sample(interface: Interface, data: Path | None, number: int) -> tuple[Float
         shaped = entries.split(given if entries.several else given.reshape(entries.shape))
         reals = [port.to_real(part.view(port.dtype)) for port, part in zip(interface.inputs, shaped, strict=True)]
         return np.concatenate([part.reshape(1, -1) for part in reals], axis=1).reshape(entries.shape), given[0]
-    source = datasets.DataFile(data, labels=False, entries=entries)
-    source.check_shape(entries.shape)
-    dataset = source.load()
+    file = datasets.DataFile(data, labels=False, entries=entries)
+    file.check_shape(entries.shape)
+    dataset = file.load()
     if not 0 <= number < len(dataset):
-        raise InputError(f"sample {number}: '{data}' holds samples 0 to {len(dataset) - 1}")
+        raise InputError(f"sample {number}: '{file.name}' holds samples 0 to {len(dataset) - 1}")
     real, bytes_ = model_inputs(interface, dataset.skip(number).take(1))
     return real, bytes_[0]
 

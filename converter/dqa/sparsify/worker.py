@@ -9,20 +9,18 @@ from __future__ import annotations
 import json
 import os
 import sys
-import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from dqa.data import dataset as datasets
 from dqa.errors import DataError, DqaError, ModelError, ToolError
+from dqa.frontend.in_memory import save_undated
 from dqa.frontend.keras import only_input
 from dqa.frontend.keras_load import load_keras
 from dqa.frontend.limits import limit_process
 from dqa.sparsify import task as tasks
 from dqa.sparsify.config import STEPS, SparsifyConfig
-
-_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def sparsify(source: Path, name: str, workdir: Path) -> dict[str, Any]:
@@ -58,7 +56,7 @@ def sparsify(source: Path, name: str, workdir: Path) -> dict[str, Any]:
 
         tuning.train(training, done)
     after = tuning.measure(held_out)
-    _save(model, workdir)
+    save_undated(model, workdir / "sparse.keras")
     return {
         "metric": task.metric,
         "training_samples": len(training[0]),
@@ -67,19 +65,6 @@ def sparsify(source: Path, name: str, workdir: Path) -> dict[str, Any]:
         "after": asdict(after),
         "config": asdict(config),
     }
-
-
-def _save(model: Any, workdir: Path) -> None:
-    """Writes a .keras file without date, so that the same weights give the same bytes."""
-    import keras
-
-    dated = workdir / "dated.keras"
-    model.save(dated)
-    with zipfile.ZipFile(dated) as archive, zipfile.ZipFile(workdir / "sparse.keras", "w") as out:
-        for member in sorted(archive.namelist()):
-            metadata = json.dumps({"keras_version": keras.__version__}).encode()
-            content = metadata if member == "metadata.json" else archive.read(member)
-            out.writestr(zipfile.ZipInfo(member, _ZIP_DATE), content, zipfile.ZIP_STORED)
 
 
 def main(source: Path, name: str, workdir: Path) -> None:
