@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -58,8 +59,21 @@ def test_without_a_command_there_is_the_overview(dqa: Shell) -> None:
     assert "evaluate" in done.out
 
 
-def test_version_is_the_package_s(dqa: Shell) -> None:
-    assert package.__version__ in dqa("--version").out
+def test_version_is_the_package_s_and_those_of_what_it_works_with(dqa: Shell) -> None:
+    done = dqa("--version")
+    first, *others = done.out.splitlines()
+    assert (done.code, first) == (0, f"dqa, version {package.__version__}")
+    assert f"  NumPy: numpy {metadata.version('numpy')}" in others
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [("dqa exp", "export"), ("dqa export --as zep", "zephyr"), ("dqa convert --weight-b", "--weight-bits")]
+)
+def test_shells_complete_commands_and_options(words: str, expected: str) -> None:
+    environment = os.environ | {"_DQA_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    code = "from dqa.cli import main; import sys; sys.argv = ['dqa']; main()"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [f"plain,{expected}"]
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])

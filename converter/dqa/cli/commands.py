@@ -23,8 +23,25 @@ from dqa.support.version import __version__
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
+def _say_versions(context: click.Context) -> None:
+    from dqa.device.doctor import examine
+
+    click.echo(f"dqa, version {__version__}")
+    for finding in examine():
+        if finding.version:
+            click.echo(f"  {finding.name}: {finding.version}")
+    context.exit()
+
+
 @click.group(context_settings=CONTEXT, invoke_without_command=True)
-@click.version_option(__version__, prog_name="dqa")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _option, wanted: _say_versions(context) if wanted and not context.resilient_parsing else None,
+    help="Show the version, and those of what it works with.",
+)
 @click.pass_context
 def cli(context: click.Context, /) -> None:
     """Deep-quantized activations for Keras models on Cortex-M.

@@ -131,6 +131,7 @@ TOOLS: tuple[Tool, ...] = (
             "Windows": "winget install MSYS2.MSYS2, then in its shell: pacman -S mingw-w64-ucrt-x86_64-gcc",
         },
     ),
+    Tool("NumPy", "everything that is computed", True, _package("numpy"), {"": "pip install numpy"}),
     Tool("LiteRT", "reading and calibrating the float model", True, _package("ai-edge-litert"), {"": "pip install ai-edge-litert"}),
     Tool("PlatformIO", "building and flashing firmware", True, _package("platformio"), {"": "pip install platformio"}),
     Tool("SCons", "building firmware without PlatformIO's registry", True, _package("scons"), {"": "pip install scons"}),
