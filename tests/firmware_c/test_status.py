@@ -361,7 +361,8 @@ def test_null_pointers_and_unknown_layouts_are_refused() -> None:
     assert library.dqa_load(None, data, len(data), operators, 0) == ARGUMENT
     assert library.dqa_load(model, None, len(data), operators, 0) == ARGUMENT
     assert library.dqa_load(model, data, len(data), None, 0) == ARGUMENT
-    assert load(data, 3) == load(data, -1) == ARGUMENT
+    assert load(data, 4) == load(data, -1) == ARGUMENT
+    assert load(data, 3) == LAYOUT  # its rows end
     assert load(data, 2) == LAYOUT  # this program is without it
     assert library.dqa_run(None, model, 64, None, None, None) == ARGUMENT
 

@@ -115,6 +115,7 @@ def _numbers(_context: click.Context, parameter: click.Parameter, values: tuple[
 @click.option("--validation", type=click.Path(path_type=Path), metavar="X.npz", help="Measure on these.  [default: some of --calibration]")
 @click.option("--require-agreement", type=click.FloatRange(0, 1), metavar="A", help="Write nothing below this share of float's answers.")
 @click.option("--require-metric", type=float, metavar="M", help="Write nothing where the metric is worse.")
+@click.option("--continuous", is_flag=True, help="The rows of the input never end: an answer for each window.")
 @click.option("--push-rows", is_flag=True, help="The caller hands over the input row by row.")
 @metric_option
 @click.option("--recipe", type=click.Path(path_type=Path), metavar="recipe.yaml", help="Settings and decisions, instead of options.")

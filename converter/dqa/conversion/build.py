@@ -56,7 +56,8 @@ def build(request: Request, decisions: Decisions, weighed: Weighed, progress: Pr
 def _group(group: Graph, formats: Formats, phases: Sequence[int] | None, settings: ConvertConfig, weighed: Weighed) -> BuiltGroup:
     try:
         graph = with_biases(group, weighed.biases)
-        program = lowering.build(graph, formats, phases, weight_bits=settings.weight_bits, weights=weighed.layers)
+        endless = settings.continuous and phases is not None  # what it is measured against is not
+        program = lowering.build(graph, formats, phases, weight_bits=settings.weight_bits, weights=weighed.layers, continuous=endless)
         program = with_blocks(program, _budgets(program, settings), settings.optimize)
         return BuiltGroup(group, program, write(program))
     except ValueError as error:

@@ -107,6 +107,9 @@ def chosen(known: Known, progress: Progress) -> Decisions:
     Raises RecipeError, BoardError (a budget that no plan fits).
     """
     config = known.network.config
+    if config.continuous:
+        with progress.task("Choosing formats", None):
+            return made(known, *_endless(known))
     if isinstance(config.ram, int):
         plans = planner(known, progress)
         with progress.task("Planning", None):
@@ -147,6 +150,12 @@ def int8(known: Known, dtypes: Sequence[np.dtype[Any]]) -> Decisions:
     own = _input_formats(known.model, known.cut, network.statistics, dtypes, network.config, own_scales=False)
     inputs = dict(network.inputs) | own
     return Decisions(known.cut, plain_int8(replace(network, inputs=inputs)))
+
+
+def _endless(known: Known) -> tuple[Mapping[int, StorageChoice], None, tuple[int, ...]]:
+    """All rows flow, in one phase; `build` gives the rings their rows. Raises RecipeError, ProgramError where they cannot go on."""
+    ring = StorageChoice(Storage.RING, ring_rows=1, reason=Reason.PASSING)
+    return {t: ring for one in free_ranges(known.network) for t in one.members}, None, (0,) * len(known.cut.part.ops)
 
 
 def _coded(known: Known) -> tuple[Mapping[int, StorageChoice], Mapping[int, TensorFormat], tuple[int, ...] | None]:

@@ -16,6 +16,7 @@ from dqa.data.answers import of_output
 from dqa.data.given import Source, sha256
 from dqa.errors import InputError, RecipeError
 from dqa.frontend import FloatModel, ModelSource, load_model
+from dqa.frontend.continuous import slide
 from dqa.frontend.dead_channels import DeadChannels
 from dqa.frontend.load import may_be_quantized
 from dqa.partition.partition import slim
@@ -110,6 +111,8 @@ def read(
     for place in range(len(found.output_names)):
         of_output(settings.metric, found.output_names, place, "metric")
     found, dead = (found, None) if settings.keep_dead else slim(found)
+    if settings.continuous:
+        slide(found.graph)
     if calibration is None and undecided:
         if found.quantized is None:
             raise _missing()

@@ -12,6 +12,7 @@ from dqa.operators.float_base import Lowering
 from dqa.operators.registry import float_operator
 from dqa.planning.layout import Ends, plan
 from dqa.program import Operator, Program
+from dqa.program.endless import check_answers, period, with_rings
 from dqa.program.schedule import simulate
 from dqa.quantization.formats import TensorFormat
 from dqa.quantization.weights.chosen import small_layers
@@ -32,11 +33,12 @@ def build(
     *,
     weight_bits: int = 8,
     weights: Mapping[int, LayerWeights] | None = None,
+    continuous: bool = False,
 ) -> Program:
     """The program of a graph with the formats of `decide`; phases: of each operator, None: each by itself.
 
     weight_bits: 8, or 4, of all layers but small ones. weights: of layers, by output tensor; those left out, or all (None), have the
-    nearest equidistant levels.
+    nearest equidistant levels. continuous: rows never end; all edges inside become rings, in one phase.
 
     Raises ModelError naming the layer if an operator cannot be converted.
     """
@@ -53,14 +55,18 @@ def build(
         for op in graph.ops
     )
     ops = tuple(op.laid_out(edges[op.inputs[0]], edges[op.output]) for op in ops)
+    if continuous:
+        check_answers(edges, ops)
+        edges, phases = with_rings(edges, ops), (0,) * len(ops)
     steps = tuple(phases) if phases is not None else tuple(range(len(ops)))
     ends = Ends(len(graph.inputs), len(graph.outputs))
     internal, external = (plan(edges, ops, steps, e) for e in (ends, replace(ends, inputs_inside=False, outputs_inside=False)))
-    pushed = None
+    pushed, turn = None, period(edges, ops) if continuous else 0
     rings: dict[int, int | None] = {i: edge.ring_rows for i, edge in enumerate(edges) if edge.ring_rows}
     if ends.inputs == 1 and simulate(edges, ops, steps, rings, pushed=True).complete:
-        pushed = plan(edges, ops, steps, replace(ends, inputs_inside=False, pushed=True))
-    return Program(edges, ops, ends.inputs, ends.outputs, internal, external, phases=None if phases is None else steps, pushed=pushed)
+        pushed = plan(edges, ops, steps, replace(ends, inputs_inside=False, pushed=True, endless=continuous))
+    phased = None if phases is None else steps
+    return Program(edges, ops, ends.inputs, ends.outputs, internal, external, phases=phased, pushed=pushed, period=turn)
 
 
 def _lowered(

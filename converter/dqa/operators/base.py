@@ -91,6 +91,8 @@ class Operator(ABC):
     """On Cortex-M4, for ordering plans."""
     works_on_input: ClassVar[bool] = False
     """Its work grows with the values of its input, not with those of its output."""
+    row_by_row: ClassVar[bool] = False
+    """It makes row y of rows y of inputs as high as its output, whatever y is."""
 
     @classmethod
     @abstractmethod
@@ -144,6 +146,12 @@ class Operator(ABC):
     def span(self, edges: Sequence[Edge], index: int, y: int) -> tuple[int, int]:
         """First row and end of the rows of input `index` that output row y needs; neither decreases with y, rows may lie outside."""
         return y, y + 1
+
+    def why_ends(self, inputs: Sequence[Edge], output: Edge) -> str:
+        """Empty if its rows may go on without end, each made of the rows that `span` says; else why they may not."""
+        if not self.row_by_row:
+            return "it works on a window as a whole"
+        return "" if all(edge.height == output.height for edge in inputs) else "its rows are not those of its inputs"
 
     def accumulates(self, source: Edge) -> bool:
         """Whether it takes input rows as they come, into what it keeps, before it writes its only row."""

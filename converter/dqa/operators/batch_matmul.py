@@ -32,6 +32,7 @@ class BatchMatmul(Operator):
     requantization: Requantization
 
     parameter_bytes = 4 + REQUANTIZATION_BYTES
+    row_by_row = True
     input_count = 2
 
     @classmethod

@@ -16,6 +16,7 @@ from dqa.operators.resize_nearest_neighbor import ResizeNearestNeighbor
 
 class Broadcasting(Operator):
     input_count = 2
+    row_by_row = True
 
     def span(self, edges: Sequence[Edge], index: int, y: int) -> tuple[int, int]:
         return (0, 1) if edges[self.inputs[index]].height == 1 else (y, y + 1)

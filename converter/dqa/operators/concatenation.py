@@ -30,6 +30,7 @@ class Concatenation(Operator):
     axis: int
 
     parameter_bytes = 4
+    row_by_row = True
     input_count = None
     copies = True
 

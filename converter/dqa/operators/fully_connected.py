@@ -13,6 +13,7 @@ from dqa.errors import ProgramError
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower, Operator, check_array, require
 from dqa.operators.books import check_book, read_weights, write_weights
+from dqa.operators.conv_2d import Conv2D
 from dqa.operators.float_base import Answer, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_weights import WeightedOperator, with_bias
 from dqa.operators.float_weights import read_weights as read_float_weights
@@ -20,7 +21,7 @@ from dqa.operators.functions import activate
 from dqa.operators.network import Op, Tensor
 from dqa.operators.pairs import INPUTS, OUTPUTS, fits_pairs, pack_pairs, unpack_pairs
 from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters, offset, requantization_bytes
-from dqa.operators.records import Edge, Requantization, WeightEncoding
+from dqa.operators.records import Edge, Requantization, WeightEncoding, Window
 from dqa.operators.requantize import PRODUCT, check_requantization, finish
 from dqa.support.arrays import Array, Float32, Int8, Int64
 
@@ -131,10 +132,14 @@ class FloatFullyConnected(WeightedOperator):
     def arranged(self, weights: Array, channels: int) -> tuple[Array, Int64]:
         return weights.reshape(weights.shape[0], -1, channels), np.arange(channels)
 
-    def lower(self, given: Lowering) -> FullyConnected:
+    def lower(self, given: Lowering) -> FullyConnected | Conv2D:
         folded = given.folded()
         requantization = arithmetic.requantize_sum(folded, given.target)
         weights = folded.weights.reshape(folded.weights.shape[0], -1)
+        if given.op.attrs.get("continuous"):  # over the last rows, as many as the window has
+            height, width, channels = given.tensors[0].hwc
+            kernel = weights.reshape(-1, height, width, channels)
+            return Conv2D(given.op.name, given.inputs, given.output, Window(height, width), kernel, requantization, folded.book)
         return FullyConnected(given.op.name, given.inputs, given.output, weights, requantization, folded.book)
 
 

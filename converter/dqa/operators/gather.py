@@ -52,7 +52,12 @@ class Gather(Operator):
         require(bool((np.diff(self.rows.astype(np.int32)) >= 0).all()), "the rows decrease")
 
     def span(self, edges: Sequence[Edge], index: int, y: int) -> tuple[int, int]:
-        return int(self.rows[y]), int(self.rows[y]) + 1
+        behind = max(0, y + 1 - len(self.rows))  # without end rows go on as they begin
+        row = int(self.rows[y - behind]) + behind
+        return row, row + 1
+
+    def why_ends(self, inputs: Sequence[Edge], output: Edge) -> str:
+        return "" if (np.diff(self.rows.astype(np.int32)) == 1).all() else "it takes rows that do not follow each other"
 
     def values(self, inputs: list[Int8], source: Edge, output: Edge) -> Int8:
         return inputs[0][self.rows][:, self.columns][:, :, self.channels]

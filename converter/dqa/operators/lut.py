@@ -29,6 +29,7 @@ class Lut(Operator):
     table: Int8
 
     parameter_bytes = 4
+    row_by_row = True
     by_table = True
 
     @classmethod

@@ -19,6 +19,7 @@ from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters, requantization_bytes
 from dqa.operators.records import Edge, Requantization
 from dqa.operators.requantize import POOL_SUM, average, check_requantization, finish
+from dqa.operators.sliding_reduce import MEAN, SlidingReduce
 from dqa.support.arrays import Float32, Int8, Int64
 from dqa.support.limits import MAX_POOLED
 
@@ -99,11 +100,13 @@ class FloatMean(FloatReduction):
             return f"{self.kind.lower()} over axes {op.attrs['axes']} of {height} x {width}"
         return ""
 
-    def lower(self, given: Lowering) -> Mean:
+    def lower(self, given: Lowering) -> Mean | SlidingReduce:
         (height, width, _), source, target = given.tensors[0].hwc, given.sources[0], given.target
         count = height * width
         step = target.scales / self._times((1, height, width, 1), given.op)
         requantization = arithmetic.average(source.scales, source.zero_points, step, count, target.rounded_by_writer)
+        if given.op.attrs.get("continuous"):
+            return SlidingReduce(given.op.name, given.inputs, given.output, height, MEAN, requantization)
         return Mean(given.op.name, given.inputs, given.output, requantization)
 
 

@@ -38,6 +38,7 @@ class Normalization(Operator):
     requantization: Requantization
 
     parameter_bytes = 16 + REQUANTIZATION_BYTES
+    row_by_row = True
 
     @classmethod
     def read(cls, name: str, inputs: tuple[int, ...], output: int, parameters: Parameters, source: Edge, target: Edge) -> Self:

@@ -30,6 +30,7 @@ class Pad(Operator):
     before: int
 
     parameter_bytes = 8
+    row_by_row = True
     copies = True
 
     @classmethod

@@ -27,6 +27,7 @@ class Prelu(Operator):
     requantization: Requantization
 
     parameter_bytes = 8 + REQUANTIZATION_BYTES
+    row_by_row = True
 
     @classmethod
     def read(cls, name: str, inputs: tuple[int, ...], output: int, parameters: Parameters, source: Edge, target: Edge) -> Self:

@@ -18,6 +18,7 @@ from dqa.operators.network import Op, Tensor
 from dqa.operators.parameters import REQUANTIZATION_BYTES, Constants, Parameters, requantization_bytes
 from dqa.operators.records import Edge, Requantization
 from dqa.operators.requantize import POOL_SUM, average, check_requantization, finish
+from dqa.operators.sliding_reduce import LARGEST, SMALLEST, SlidingReduce
 from dqa.support.arrays import Float32, Int8
 
 WHOLE = (1, 2)
@@ -85,9 +86,12 @@ class FloatReduce(FloatReduction):
     def why_not(self, op: Op, inputs: Sequence[Tensor], output: Tensor) -> str:
         return "" if tuple(sorted(op.attrs["axes"])) == WHOLE else f"over axes {op.attrs['axes']}"
 
-    def lower(self, given: Lowering) -> Reduce:
+    def lower(self, given: Lowering) -> Reduce | SlidingReduce:
         source, target = given.sources[0], given.target
         requantization = arithmetic.average(source.scales, source.zero_points, target.scales, 1, target.rounded_by_writer)
+        if given.op.attrs.get("continuous"):
+            what, rows = LARGEST if self.kind == "REDUCE_MAX" else SMALLEST, given.tensors[0].hwc[0]
+            return SlidingReduce(given.op.name, given.inputs, given.output, rows, what, requantization)
         return Reduce(given.op.name, given.inputs, given.output, int(self.kind == "REDUCE_MAX"), requantization)
 
 

@@ -18,6 +18,7 @@ from dqa.support.arrays import Float32, Int8
 @dataclass(frozen=True, eq=False)
 class Reshape(Operator):
     parameter_bytes = 0
+    row_by_row = True
     copies = True
 
     @classmethod

@@ -25,6 +25,7 @@ class Softmax(Operator):
     table: UInt16
 
     parameter_bytes = 4
+    row_by_row = True
     by_table = True
 
     @classmethod

@@ -81,6 +81,10 @@ class Windowed(Operator):
     def rows_needed(self, source: Edge, output: Edge) -> int:
         return dilated_kernel(self.window)[0]
 
+    def why_ends(self, inputs: Sequence[Edge], output: Edge) -> str:
+        below = padding_after(self.window, inputs[0], output)[0]
+        return "" if below <= 0 else f"it reads {below} rows of padding behind the end of the window"
+
     def span(self, edges: Sequence[Edge], index: int, y: int) -> tuple[int, int]:
         first = y * self.window.stride_h - self.window.pad_top
         return first, first + dilated_kernel(self.window)[0]

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from dqa.planning.layout import all_ends, plan
-from dqa.program import LayoutName, Operator, Program, align, as_bits, lifetimes, scratch_bytes, transient_bytes
+from dqa.planning.layout import all_ends, moments_of, plan
+from dqa.program import LayoutName, Operator, Program, align, as_bits, scratch_bytes, transient_bytes
 from dqa.support.arrays import Int64
 from dqa.support.settings import Optimize
 
@@ -47,7 +47,7 @@ def _room(program: Program, eager: Sequence[Operator], budgets: dict[LayoutName,
     """Bytes that a block of each operator may take. eager: the operators as if each had one."""
     room = np.full(len(program.ops), np.iinfo(np.int64).max)
     for name, ends in all_ends(program).items():
-        alive = lifetimes(program.edges, eager, program.op_phases, outputs=range(ends.inputs, ends.border), pushed=ends.pushed)
+        alive = moments_of(program.edges, eager, program.op_phases, ends)
         load = np.zeros(max(moments.bit_length() for moments in alive.phases), np.int64)
         buffers = [(program.edges[i].capacity, alive.edges[i]) for i in ends.owned(len(program.edges))]
         buffers += [(scratch_bytes(program.edges, op), moments) for op, moments in zip(program.ops, alive.scratch, strict=True)]

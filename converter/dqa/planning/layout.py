@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dqa.planning.buffers import Buffer, place
-from dqa.program import Edge, Layout, LayoutName, Operator, Program, in_output, lifetimes, scratch_bytes, transient_bytes
+from dqa.program import Edge, Layout, LayoutName, Lifetimes, Operator, Program, in_output, lifetimes, scratch_bytes, transient_bytes
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Ends:
     """How many inputs and outputs a program has, and where they lie.
 
     inputs_inside, outputs_inside: in the arena. Of outputs outside the first one's memory is used too while it holds nothing yet.
-    pushed: the rows of the only input come one by one.
+    pushed: the rows of the only input come one by one; endless: and never end.
     """
 
     inputs: int
@@ -22,6 +22,7 @@ class Ends:
     inputs_inside: bool = True
     outputs_inside: bool = True
     pushed: bool = False
+    endless: bool = False
 
     @property
     def border(self) -> int:
@@ -39,7 +40,13 @@ def all_ends(program: Program) -> dict[LayoutName, Ends]:
     inside = Ends(program.input_count, program.output_count)
     outside = replace(inside, inputs_inside=False)
     found: dict[LayoutName, Ends] = {"internal": inside, "external": replace(outside, outputs_inside=False)}
-    return found if program.pushed is None else {**found, "pushed": replace(outside, pushed=True)}
+    return found if program.pushed is None else {**found, "pushed": replace(outside, pushed=True, endless=program.period > 0)}
+
+
+def moments_of(edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[int], ends: Ends) -> Lifetimes:
+    """When each buffer holds something. Raises ProgramError if the program stalls."""
+    outputs = range(ends.inputs, ends.border)
+    return lifetimes(edges, ops, phases, outputs=outputs, pushed=ends.pushed, endless=ends.endless)
 
 
 def plan(edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[int], ends: Ends) -> Layout:
@@ -47,7 +54,7 @@ def plan(edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[int], 
 
     Raises ProgramError if the program stalls.
     """
-    alive = lifetimes(edges, ops, phases, outputs=range(ends.inputs, ends.border), pushed=ends.pushed)
+    alive = moments_of(edges, ops, phases, ends)
     owned = ends.owned(len(edges))
     rows = [transient_bytes(edges, op) for op in ops]
     packing = [i for i, size in enumerate(rows) if size]

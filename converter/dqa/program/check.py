@@ -13,6 +13,7 @@ from dqa.operators.base import Operator
 from dqa.operators.base import require as _require
 from dqa.operators.records import Edge, ErrorCoding, Storage
 from dqa.operators.registry import KINDS
+from dqa.program.endless import check_endless
 from dqa.program.maps import MAX_PAYLOAD_WORDS, base_row_bytes, has_errors, minimum_capacity
 from dqa.program.model import IN_OUTPUT, Layout, Program
 from dqa.program.scratch import scratch_bytes, transient_bytes
@@ -174,6 +175,8 @@ def check_program(program: Program) -> None:
         early = all(phase == 0 for op, phase in zip(program.ops, program.op_phases, strict=True) if 0 in op.inputs)
         _require(early, "rows are pushed in phase 0, but a later one reads the input")
         check_layout(program, program.pushed, program.input_count, "pushed layout")
+    if program.period:
+        check_endless(program)
 
 
 def _check_op(edges: tuple[Edge, ...], op: Operator, number: int) -> None:

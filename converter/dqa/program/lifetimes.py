@@ -14,6 +14,7 @@ import numpy as np
 from dqa.errors import ProgramError
 from dqa.operators.base import Operator
 from dqa.operators.records import Edge
+from dqa.program.endless import answer_at, longer, steps
 from dqa.program.schedule import Reader
 from dqa.program.scratch import transient_bytes
 from dqa.support.arrays import Int64
@@ -29,13 +30,26 @@ class Lifetimes:
     phases: tuple[int, ...]
 
 
-def lifetimes(edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[int], *, outputs: range, pushed: bool = False) -> Lifetimes:
+def lifetimes(
+    edges: Sequence[Edge],
+    ops: Sequence[Operator],
+    phases: Sequence[int],
+    *,
+    outputs: range,
+    pushed: bool = False,
+    endless: bool = False,
+) -> Lifetimes:
     """Runs the rows of a program, no data, as the executor does.
 
-    phases: of each operator. outputs: the edges that keep their values to the end. pushed: the rows of the only input come one by one.
+    phases: of each operator. outputs: the edges that keep their values to the end. pushed: the rows of the only input come one by one;
+    endless: and never end. Then the moments are those up to the third answer: from the first on every answer's are the same.
     Raises ProgramError if the program stalls: its rings are too small, or a pushed row is not taken.
     """
-    return _Run(edges, ops, phases, outputs, pushed).lifetimes()
+    if not endless:
+        return _Run(edges, ops, phases, outputs, pushed).lifetimes()
+    step = steps(edges, ops)[1]
+    shown = answer_at(edges, ops) + 2 * step
+    return _Run(longer(edges, ops, 2 * shown), ops, phases, outputs, pushed, shown).lifetimes()
 
 
 def span(first: int, last: int) -> int:
@@ -50,8 +64,11 @@ def as_bits(moments: int, count: int) -> Int64:
 
 
 class _Run:
-    def __init__(self, edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[int], outputs: range, pushed: bool) -> None:
-        self.edges, self.ops, self.phases, self.outputs, self.pushed = edges, ops, phases, outputs, pushed
+    def __init__(
+        self, edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[int], outputs: range, pushed: bool, shown: int | None = None
+    ) -> None:
+        """shown: pushed rows after which nothing more is looked at; None: all are pushed, and all rows are written."""
+        self.edges, self.ops, self.phases, self.outputs, self.pushed, self.shown = edges, ops, phases, outputs, pushed, shown
         self.inputs = [[Reader(edges, op, i, step) for i in range(len(op.inputs))] for step, op in enumerate(ops)]
         self.readers: list[list[Reader]] = [[] for _ in edges]
         for reader in (reader for readers in self.inputs for reader in readers):
@@ -70,12 +87,12 @@ class _Run:
             self.now += 1  # the operators begin
             steps = [step for step, of in enumerate(self.phases) if of == phase]
             if self.pushed and phase == 0:
-                for row in range(self.edges[0].height):
+                for row in range(self.shown or self.edges[0].height):
                     self.rows[0] = row + 1
                     self._phase(steps)
                     if self._needed(0) <= row:
                         raise ProgramError(f"row {row} of the input is not taken when it is pushed")
-            if not self._phase(steps):
+            if self.shown is None and not self._phase(steps):
                 raise ProgramError(f"phase {phase} stalls: its rings are too small")
             phases.append(span(start, self.now - 1))
             for step in steps:

@@ -9,7 +9,7 @@ from dqa.operators.base import Operator
 from dqa.operators.records import Edge
 
 LayoutName = Literal["internal", "external", "pushed"]
-"""The layouts of a program by name, in the order of the format."""
+"""The layouts of a program by name, in the order of the format; rows without end are pushed, too."""
 
 IN_OUTPUT = 1 << 31
 """The bit of an offset that counts from the first output."""
@@ -39,6 +39,7 @@ class Program:
 
     phases: of each operator; operators of one phase run together, phases one after the other. None: one operator per phase.
     pushed: the layout for input rows that come one by one, None if there is none.
+    period: rows of the input after which the counters of a program whose rows never end begin again; 0: it is not made for that.
     """
 
     edges: tuple[Edge, ...]
@@ -50,6 +51,7 @@ class Program:
     notes: dict[str, str] = field(default_factory=dict)
     phases: tuple[int, ...] | None = None
     pushed: Layout | None = None
+    period: int = 0
 
     @property
     def op_phases(self) -> tuple[int, ...]:

@@ -36,7 +36,7 @@ def _header(data: bytes) -> tuple[int, ...]:
         raise ProgramError(f"the program says it has {size} bytes, but there are {len(data)}")
     if zlib.crc32(data[CHECKED_FROM:]) != crc:
         raise ProgramError("the program's checksum differs: its bytes changed")
-    if header_size != HEADER.size or size % 4 or fields[4] or any(data[48:64]):
+    if header_size != HEADER.size or size % 4 or fields[4] or any(data[52:64]):
         raise ProgramError("the program's header is not one of version 1")
     return tuple(fields)
 
@@ -116,7 +116,7 @@ def read(data: bytes) -> Program:
 
 
 def _read(data: bytes) -> Program:
-    edge_count, op_count, input_count, output_count, _, edges_at, ops_at, layouts_at, *arenas = _header(data)
+    edge_count, op_count, input_count, output_count, _, edges_at, ops_at, layouts_at, *arenas, period = _header(data)
     if not (1 <= edge_count <= MAX_COUNT and 1 <= op_count <= MAX_COUNT and 1 <= input_count <= MAX_ENDS and 1 <= output_count <= MAX_ENDS):
         raise ProgramError("the program has no or too many edges, operators, inputs or outputs")
     source = Source(data, HEADER.size)
@@ -138,6 +138,7 @@ def _read(data: bytes) -> Program:
         external=layouts[1],
         phases=None if phases == tuple(range(op_count)) else phases,
         pushed=layouts[2] if pushed else None,
+        period=period,
     )
     check_program(program)
     for number, (op, scratch, _) in enumerate(records):

@@ -9,8 +9,9 @@ VERSION = 1
 OUTSIDE = 0xFFFFFFFF
 """The place of a buffer that is not in the arena; the arena size of a layout that does not exist."""
 
-HEADER = Struct("<IHHIIHHBBHIIIIII16x")
-"""magic, version, header size, size, CRC-32; edges, operators, inputs, outputs, 0; offsets of edges, operators, layouts; arena sizes."""
+HEADER = Struct("<IHHIIHHBBHIIIIIII12x")
+"""magic, version, header size, size, CRC-32; edges, operators, inputs, outputs, 0; offsets of edges, operators, layouts; arena sizes;
+period."""
 CHECKED_FROM = 16
 """The first byte the CRC-32 covers."""
 EDGE = Struct("<HHHBBBBbbIIIHHIHHI")

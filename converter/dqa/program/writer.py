@@ -181,7 +181,9 @@ def assemble(program: Program) -> Image:
     def header(crc: int) -> bytes:
         counts = (len(edges), len(ops), program.input_count, program.output_count, 0)
         arenas = [layout.arena_size for layout in all_layouts]
-        return HEADER.pack(MAGIC, VERSION, HEADER.size, len(image.data), crc, *counts, edges_at, ops_at, layouts_at, *arenas)
+        return HEADER.pack(
+            MAGIC, VERSION, HEADER.size, len(image.data), crc, *counts, edges_at, ops_at, layouts_at, *arenas, program.period
+        )
 
     image.data[header_at : header_at + HEADER.size] = header(0)
     crc = zlib.crc32(image.data[CHECKED_FROM:])

@@ -91,7 +91,14 @@ def _meet(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 
 def _lifetimes(program: Program, name: LayoutName) -> Lifetimes:
     outputs = range(program.input_count, program.input_count + program.output_count)
-    return lifetimes(program.edges, program.ops, program.op_phases, outputs=outputs, pushed=name == "pushed")
+    return lifetimes(
+        program.edges,
+        program.ops,
+        program.op_phases,
+        outputs=outputs,
+        pushed=name == "pushed",
+        endless=name == "pushed" and program.period > 0,
+    )
 
 
 def _kind(program: Program, number: int) -> str:

@@ -108,6 +108,7 @@ class ConvertConfig:
     tolerance          dB that the answers may lose to those of 8 bits everywhere, 0..60
     runtime            what `ram` is of: standalone, the program's arena; tflm, the arena of TensorFlow Lite Micro, all in it; only with ram
     push_rows          the caller hands over the input row by row, so that it takes no room in the arena
+    continuous         the rows of the input never end: an answer for each window, nothing computed twice; with push_rows
     metric             top1, auc, miou or mse; None: by the kind of task; of several outputs also these by output, under its name or
                        y0, y1, ...
 
@@ -129,6 +130,7 @@ class ConvertConfig:
     ram: int | Literal["auto"] | None = None
     tolerance: float = 6.0
     push_rows: bool = False
+    continuous: bool = False
     runtime: str | None = None
     maps: Maps = "coded"
     weight_rounding: str = "compensated"
@@ -142,7 +144,8 @@ class ConvertConfig:
 
     def __post_init__(self) -> None:
         self._check_each()
-        if self.ram is None and self.bits is None and self.maps == "coded" and all(getattr(self, name) is None for name in _PACKED):
+        plain = self.ram is None and self.bits is None and all(getattr(self, name) is None for name in _PACKED)
+        if plain and self.maps == "coded" and not self.continuous:
             object.__setattr__(self, "ram", "auto")
         for name, default in DEFAULTS.items():  # in this order: whether one has an effect may depend on those before it
             if getattr(self, name) is None and name not in self._idle():
@@ -191,6 +194,9 @@ class ConvertConfig:
             raise RecipeError(f"tolerance: expected a number from 0 to {MAX_TOLERANCE}, got {self.tolerance!r}")
         object.__setattr__(self, "tolerance", float(self.tolerance))
         _flag("push_rows", self.push_rows)
+        _flag("continuous", self.continuous)
+        if self.continuous:
+            object.__setattr__(self, "push_rows", True)
         _flag("bias_correction", self.bias_correction)
         _one_of("optimize", self.optimize, OPTIMIZE)
         _flag("keep_dead", self.keep_dead)
@@ -204,6 +210,10 @@ class ConvertConfig:
     def _idle(self) -> dict[str, tuple[str, str]]:
         """The settings that have no effect, each with the one that makes it so, and what to do."""
         planned = self.ram is not None
+        if self.continuous:
+            return dict.fromkeys(
+                ("ram", "runtime", "bits", *_PACKED), ("continuous", "rows that never end flow through rings: leave it out")
+            )
         if planned:
             found = dict.fromkeys(("bits", "extra_bits"), ("ram", "the planner chooses the bits: leave one of the two out"))
         else:

@@ -48,8 +48,9 @@ typedef enum {
 } dqa_status;
 
 /* Where inputs and outputs live; each has its own placement of buffers. PUSHED: the input comes row by row and lies
- * nowhere, the outputs lie in the arena; a program may be without this layout. */
-enum { DQA_LAYOUT_INTERNAL = 0, DQA_LAYOUT_EXTERNAL = 1, DQA_LAYOUT_PUSHED = 2 };
+ * nowhere, the outputs lie in the arena; a program may be without this layout. CONTINUOUS: buffers lie as in PUSHED,
+ * and the rows of the input never end; only of a program that was made for it. */
+enum { DQA_LAYOUT_INTERNAL = 0, DQA_LAYOUT_EXTERNAL = 1, DQA_LAYOUT_PUSHED = 2, DQA_LAYOUT_CONTINUOUS = 3 };
 
 /* Operators that may appear in a program, DQA_KIND_<NAME> and dqa_op_<name> of the list in dqa_operators.h; the
  * rendered table lists those a model uses, so that the linker drops the rest. */
@@ -104,11 +105,14 @@ dqa_status dqa_begin(const dqa_model *model, void *arena, size_t arena_size);
 dqa_status dqa_push_row(const dqa_model *model, void *arena, const void *row);
 dqa_status dqa_end(const dqa_model *model, void *arena, uint32_t *dropped);
 
+/* With DQA_LAYOUT_CONTINUOUS dqa_begin comes once, and rows are pushed for as long as there are any; no dqa_end. After
+ * a row that completes an answer dqa_output gives it until the next row is pushed; after all other rows NULL. */
+
 /* Bytes of input or output i, 0 if there is none or no program is loaded. */
 uint32_t dqa_input_size(const dqa_model *model, unsigned index);
 uint32_t dqa_output_size(const dqa_model *model, unsigned index);
 
-/* Where input or output i lies in the arena (inputs: DQA_LAYOUT_INTERNAL; outputs: also DQA_LAYOUT_PUSHED), else NULL.
+/* Where input or output i lies in the arena (inputs: DQA_LAYOUT_INTERNAL; outputs: not DQA_LAYOUT_EXTERNAL), else NULL.
  * The memory of an input is reused during dqa_run: write it before each run. There are outputs from the end of a run
  * until the next input is written or the next run begins, NULL before. */
 void *dqa_input(const dqa_model *model, void *arena, unsigned index);

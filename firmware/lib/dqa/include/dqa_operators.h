@@ -32,6 +32,7 @@
   X(REDUCE, reduce, 23)                                                                                                \
   X(RESIZE_BILINEAR, resize_bilinear, 24)                                                                              \
   X(NORMALIZATION, normalization, 25)                                                                                  \
-  X(BATCH_MATMUL, batch_matmul, 26)
+  X(BATCH_MATMUL, batch_matmul, 26)                                                                                    \
+  X(SLIDING_REDUCE, sliding_reduce, 27)
 
 #endif

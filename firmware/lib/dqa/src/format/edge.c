@@ -12,7 +12,7 @@ static const uint8_t *optional_table(const dqa_model *model, const uint8_t *fiel
 
 void dqa_edge_at(const dqa_model *model, uint32_t number, struct dqa_edge *edge) {
   const uint8_t *record = dqa_edge_record(model, number);
-  edge->height = dqa_u16(record + DQA_EDGE_HEIGHT);
+  edge->height = dqa_edge_height(model, number);
   edge->width = dqa_u16(record + DQA_EDGE_WIDTH);
   edge->channels = dqa_u16(record + DQA_EDGE_CHANNELS);
   edge->row_values = (uint32_t)edge->width * edge->channels;
@@ -30,6 +30,9 @@ void dqa_edge_at(const dqa_model *model, uint32_t number, struct dqa_edge *edge)
   edge->expected_extra = dqa_u16(record + DQA_EDGE_EXPECTED_EXTRA);
   edge->coding = optional_table(model, record + DQA_EDGE_CODING);
   edge->ring_rows = dqa_u16(record + DQA_EDGE_RING_ROWS);
+  if (dqa_is_endless(model) && edge->ring_rows == 0) {
+    edge->ring_rows = 1; /* the output, of one row */
+  }
 }
 
 bool dqa_pads_with_zeros(const struct dqa_edge *edge) {

@@ -6,13 +6,19 @@
 
 #include "format.h"
 
+/* The height of all edges while rows are pushed without end; no counter of rows comes near it. */
+#define DQA_ENDLESS 0x40000000u
+
+static inline bool dqa_is_endless(const dqa_model *model) { return model->layout == DQA_LAYOUT_CONTINUOUS; }
+
 struct dqa_edge {
   const uint8_t *zero_points; /* i8[channels], or NULL: all are zero_point */
   const uint8_t *important;   /* u16[important_count], or NULL */
   const uint8_t *coding;      /* Huffman table of a map, coding record of a coded map, or NULL */
   uint32_t row_values;        /* width * channels */
   uint32_t capacity;
-  uint16_t height, width, channels;
+  uint32_t height; /* DQA_ENDLESS where rows are pushed without end */
+  uint16_t width, channels;
   uint16_t important_count, expected_extra;
   uint16_t ring_rows; /* slots of a ring, 0: the whole edge is stored */
   uint8_t storage, error_coding, code_bits, extra_bits;
@@ -26,7 +32,7 @@ static inline const uint8_t *dqa_edge_record(const dqa_model *model, uint32_t nu
   return model->bytes + dqa_u32(model->bytes + DQA_HEADER_EDGES) + number * DQA_EDGE_BYTES;
 }
 static inline uint32_t dqa_edge_height(const dqa_model *model, uint32_t number) {
-  return dqa_u16(dqa_edge_record(model, number) + DQA_EDGE_HEIGHT);
+  return dqa_is_endless(model) ? DQA_ENDLESS : dqa_u16(dqa_edge_record(model, number) + DQA_EDGE_HEIGHT);
 }
 
 static inline uint32_t dqa_edge_capacity(const dqa_model *model, uint32_t number) {

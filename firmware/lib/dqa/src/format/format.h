@@ -36,11 +36,12 @@ enum {
   DQA_MAX_ROW_VALUES = 1 << 18,
   DQA_MAX_CAPACITY = 1 << 24,
   DQA_MAX_ERROR_BYTES = 4095,
-  DQA_MAX_EXTRA_BITS = 4
+  DQA_MAX_EXTRA_BITS = 4,
+  DQA_MAX_PERIOD = 1 << 28
 };
 
 enum dqa_storage { DQA_RAW_INT8 = 0, DQA_RAW_UINT8 = 1, DQA_MAP = 2, DQA_RING = 3, DQA_CODED = 4 };
-enum { DQA_LAYOUTS = 3 };
+enum { DQA_LAYOUTS = 3 }; /* in the table: CONTINUOUS has none of its own */
 enum dqa_weight_encoding {
   DQA_WEIGHTS_INT8 = 0,
   DQA_WEIGHTS_BOOK = 1,
@@ -67,7 +68,8 @@ enum dqa_header_field {
   DQA_HEADER_OPERATORS = 28,
   DQA_HEADER_LAYOUTS = 32,
   DQA_HEADER_ARENA_SIZES = 36, /* of each layout */
-  DQA_HEADER_RESERVED_2 = 48
+  DQA_HEADER_PERIOD = 48,
+  DQA_HEADER_RESERVED_2 = 52
 };
 enum dqa_edge_field {
   DQA_EDGE_HEIGHT = 0,

@@ -6,7 +6,7 @@
 static uint32_t place_of(const dqa_model *model, uint32_t layout, uint32_t buffer) {
   const uint32_t buffers = model->edge_count + 2u * model->op_count;
   const uint8_t *places = model->bytes + dqa_u32(model->bytes + DQA_HEADER_LAYOUTS);
-  return dqa_u32(places + 4 * (layout * buffers + buffer));
+  return dqa_u32(places + 4 * (dqa_table_of(layout) * buffers + buffer));
 }
 
 uint32_t dqa_place_of_edge(const dqa_model *model, uint32_t layout, uint32_t number) {

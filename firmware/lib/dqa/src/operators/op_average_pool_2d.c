@@ -40,4 +40,5 @@ const struct dqa_operator dqa_op_average_pool_2d = {.parameter_bytes = DQA_WINDO
                                                     .max_inputs = 1,
                                                     .traits = DQA_WINDOW | DQA_REQUANTIZES,
                                                     .check = check,
+                                                    .goes_on = dqa_windows_go_on,
                                                     .row = row};

@@ -48,4 +48,5 @@ const struct dqa_operator dqa_op_batch_matmul = {.parameter_bytes = 4 + DQA_REQU
                                                  .max_inputs = 2,
                                                  .traits = DQA_REQUANTIZES,
                                                  .check = check,
+                                                 .goes_on = dqa_rows_go_on,
                                                  .row = row};

@@ -71,5 +71,6 @@ const struct dqa_operator dqa_op_concatenation = {.parameter_bytes = 4,
                                                   .max_inputs = DQA_MAX_INPUTS,
                                                   .traits = DQA_COPIES,
                                                   .check = check,
+                                                  .goes_on = dqa_rows_go_on,
                                                   .span = span,
                                                   .row = row};

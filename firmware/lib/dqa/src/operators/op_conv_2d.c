@@ -151,5 +151,6 @@ const struct dqa_operator dqa_op_conv_2d = {.parameter_bytes = DQA_WINDOW_BYTES 
                                             .traits = DQA_WINDOW | DQA_PADDED | DQA_REQUANTIZES | DQA_CODED_WEIGHTS |
                                                       DQA_DECODES_AHEAD,
                                             .check = check,
+                                            .goes_on = dqa_windows_go_on,
                                             .block_bytes = block_bytes,
                                             .row = row};

@@ -164,5 +164,6 @@ const struct dqa_operator dqa_op_depthwise_conv_2d = {.parameter_bytes =
                                                       .max_inputs = 1,
                                                       .traits = DQA_WINDOW | DQA_PADDED | DQA_REQUANTIZES,
                                                       .check = check,
+                                                      .goes_on = dqa_windows_go_on,
                                                       .block_bytes = dqa_depthwise_block_bytes,
                                                       .row = row};

@@ -29,5 +29,6 @@ const struct dqa_operator dqa_op_extremum = {.parameter_bytes = 4,
                                              .max_inputs = 2,
                                              .traits = DQA_COPIES,
                                              .check = check,
+                                             .goes_on = dqa_rows_go_on,
                                              .span = dqa_operand_span,
                                              .row = row};

@@ -34,4 +34,5 @@ const struct dqa_operator dqa_op_max_pool_2d = {.parameter_bytes = DQA_WINDOW_BY
                                                 .max_inputs = 1,
                                                 .traits = DQA_WINDOW | DQA_COPIES,
                                                 .check = check,
+                                                .goes_on = dqa_windows_go_on,
                                                 .row = row};

@@ -48,5 +48,6 @@ const struct dqa_operator dqa_op_mul = {.parameter_bytes = 8 + DQA_REQUANTIZATIO
                                         .max_inputs = 2,
                                         .traits = DQA_REQUANTIZES,
                                         .check = check,
+                                        .goes_on = dqa_rows_go_on,
                                         .span = dqa_operand_span,
                                         .row = row};

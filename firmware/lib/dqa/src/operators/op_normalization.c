@@ -97,4 +97,5 @@ const struct dqa_operator dqa_op_normalization = {.parameter_bytes = 16 + DQA_RE
                                                   .max_inputs = 1,
                                                   .traits = DQA_REQUANTIZES,
                                                   .check = check,
+                                                  .goes_on = dqa_rows_go_on,
                                                   .row = row};

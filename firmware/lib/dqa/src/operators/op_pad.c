@@ -40,5 +40,6 @@ const struct dqa_operator dqa_op_pad = {.parameter_bytes = 8,
                                         .max_inputs = 1,
                                         .traits = DQA_COPIES,
                                         .check = check,
+                                        .goes_on = dqa_rows_go_on,
                                         .span = span,
                                         .row = row};

@@ -37,4 +37,5 @@ const struct dqa_operator dqa_op_prelu = {.parameter_bytes = 8 + DQA_REQUANTIZAT
                                           .max_inputs = 1,
                                           .traits = DQA_REQUANTIZES,
                                           .check = check,
+                                          .goes_on = dqa_rows_go_on,
                                           .row = row};

@@ -4,6 +4,10 @@
 #include "operator.h"
 
 static struct dqa_span span(const struct dqa_op *op, uint32_t input, uint32_t y) {
+  const struct dqa_span alone = {(int32_t)y, 1};
+  if (op->input.row_values == op->output.row_values) { /* also where rows go on without end */
+    return alone;
+  }
   const uint32_t length = op->input.row_values, first = y * op->output.row_values; /* <= 2^24 */
   const uint32_t last = first + op->output.row_values - 1u;
   const struct dqa_span rows = {(int32_t)(first / length), last / length - first / length + 1u};
@@ -34,6 +38,10 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   struct dqa_ring ring;
   (void)acc;
   dqa_ring_of(op, 0, &ring);
+  if (length == left) {
+    dqa_copy(out, dqa_ring_slot(&ring, y), length);
+    return;
+  }
   while (left > 0) {
     const uint32_t column = at % length;
     const uint32_t count = length - column < left ? length - column : left;
@@ -53,6 +61,7 @@ const struct dqa_operator dqa_op_reshape = {.parameter_bytes = 0,
                                             .max_inputs = 1,
                                             .traits = DQA_COPIES,
                                             .check = check,
+                                            .goes_on = dqa_rows_go_on,
                                             .span = span,
                                             .ring_rows = ring_rows,
                                             .row = row};

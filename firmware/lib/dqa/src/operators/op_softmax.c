@@ -39,4 +39,4 @@ static bool check(const struct dqa_op *op) {
 }
 
 const struct dqa_operator dqa_op_softmax = {
-    .parameter_bytes = 4, .min_inputs = 1, .max_inputs = 1, .traits = 0, .check = check, .row = row};
+    .parameter_bytes = 4, .min_inputs = 1, .max_inputs = 1, .traits = 0, .check = check, .goes_on = dqa_rows_go_on, .row = row};

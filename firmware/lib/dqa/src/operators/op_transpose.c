@@ -34,7 +34,7 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
 
 static bool check(const struct dqa_op *op) {
   const uint8_t *axes = op->parameters;
-  const uint16_t sizes[3] = {op->input.height, op->input.width, op->input.channels};
+  const uint32_t sizes[3] = {op->input.height, op->input.width, op->input.channels};
   uint32_t seen = 0;
   for (uint32_t i = 0; i < 3; ++i) {
     if (axes[i] > 2) {

@@ -45,6 +45,19 @@ struct dqa_span dqa_op_span(const struct dqa_op *op, uint32_t input, uint32_t y)
   return span;
 }
 
+bool dqa_rows_go_on(const struct dqa_op *op) {
+  bool alike = true;
+  for (uint32_t i = 0; i < op->input_count; ++i) {
+    alike = alike && dqa_edge_height(op->model, dqa_op_input(op, i)) == op->output.height;
+  }
+  return alike;
+}
+
+bool dqa_windows_go_on(const struct dqa_op *op) {
+  const struct dqa_window *w = &op->window;
+  return (op->output.height - 1u) * w->stride_h + dqa_window_rows(w) <= op->input.height + w->pad_top;
+}
+
 bool dqa_places_fit(const struct dqa_op *op, uint32_t parameter, uint32_t count, uint32_t size, uint32_t limit,
                     bool ascending) {
   uint32_t last = 0;

@@ -108,6 +108,9 @@ struct dqa_operator {
   void (*accumulate)(const struct dqa_op *op, uint32_t y, const int8_t *row, int32_t *acc);
   /* NULL, or bytes, a multiple of 4, that it keeps from row to row, at dqa_accumulators_of. */
   uint32_t (*kept_bytes)(const struct dqa_op *op);
+  /* Whether its rows may go on without end (dqa_rows_go_on, dqa_windows_go_on); NULL: they may not. Then `span` and
+   * `row` work for any y, with heights of DQA_ENDLESS. */
+  bool (*goes_on)(const struct dqa_op *op);
   /* Writes output row y from the rows of dqa_ring_of, or from acc if it accumulates (else NULL). */
   void (*row)(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out);
   /* NULL, or: bytes of the room of a block of op->block > 0, 0 if it may have none. */
@@ -152,6 +155,12 @@ int32_t *dqa_accumulators_of(const struct dqa_op *op);
  * `limit`; ascending: they never decrease, so that rows are read once, in order. */
 bool dqa_places_fit(const struct dqa_op *op, uint32_t parameter, uint32_t count, uint32_t size, uint32_t limit,
                     bool ascending);
+
+/* goes_on of an operator that makes row y of rows y: all heights are equal. */
+bool dqa_rows_go_on(const struct dqa_op *op);
+
+/* goes_on of one with a window: no row below the input lies under it. */
+bool dqa_windows_go_on(const struct dqa_op *op);
 
 /* The rows of an input; only in a run. */
 void dqa_ring_of(const struct dqa_op *op, uint32_t input, struct dqa_ring *ring);

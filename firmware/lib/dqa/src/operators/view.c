@@ -13,7 +13,7 @@ void dqa_view_of(const struct dqa_op *op, const struct dqa_edge *input, struct d
     const uint32_t rows = (op->output.height - 1u) * w->stride_h + dqa_window_rows(w);
     left = w->pad_left;
     right = columns > left + input->width ? columns - left - input->width : 0;
-    view->padding_row = w->pad_top > 0 || rows > input->height;
+    view->padding_row = w->pad_top > 0 || (input->height != DQA_ENDLESS && rows > input->height);
   }
   view->row_bytes = (left + input->width + right) * input->channels;
   view->left_bytes = left * input->channels;

@@ -5,7 +5,7 @@
 
 bool dqa_is_loaded(const dqa_model *model) {
   return !dqa_is_misplaced(model, sizeof model->bytes) && model->mark == DQA_MODEL_MARK && model->bytes != NULL &&
-         model->layout < DQA_LAYOUTS;
+         model->layout <= DQA_LAYOUT_CONTINUOUS;
 }
 
 bool dqa_arena_is_usable(const dqa_model *model, const void *arena) {

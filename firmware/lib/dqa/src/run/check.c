@@ -10,6 +10,7 @@
 #include "../format/edge.h"
 #include "../operators/operator.h"
 #include "arguments.h"
+#include "endless.h"
 
 uint32_t dqa_program_size(const void *program, size_t room) {
   const uint8_t *bytes = program;
@@ -116,7 +117,10 @@ static dqa_status check_records(const dqa_model *model) {
   if (status == DQA_OK && !order_valid(model)) {
     return DQA_ERROR_OPERATOR;
   }
-  return status == DQA_OK && !dqa_layouts_valid(model) ? DQA_ERROR_LAYOUT : status;
+  if (status == DQA_OK && !dqa_layouts_valid(model)) {
+    return DQA_ERROR_LAYOUT;
+  }
+  return status == DQA_OK && dqa_period(model) > 0 && !dqa_may_be_endless(model) ? DQA_ERROR_OPERATOR : status;
 }
 
 dqa_status dqa_load(dqa_model *model, const void *program, size_t size, dqa_operator_table operators, int layout) {
@@ -124,7 +128,8 @@ dqa_status dqa_load(dqa_model *model, const void *program, size_t size, dqa_oper
     return DQA_ERROR_ARGUMENT;
   }
   memset(model, 0, sizeof *model);
-  if (program == NULL || dqa_is_misplaced(operators, sizeof *operators) || layout < 0 || layout >= DQA_LAYOUTS) {
+  if (program == NULL || dqa_is_misplaced(operators, sizeof *operators) || layout < 0 ||
+      layout > DQA_LAYOUT_CONTINUOUS) {
     return DQA_ERROR_ARGUMENT;
   }
   dqa_model checked = {0};
@@ -133,11 +138,15 @@ dqa_status dqa_load(dqa_model *model, const void *program, size_t size, dqa_oper
     checked.bytes = program;
     checked.operators = operators;
     checked.size = (uint32_t)size;
-    checked.layout = (uint8_t)layout;
+    checked.layout = (uint8_t)dqa_table_of((uint32_t)layout); /* heights are checked as they are */
     status = check_header(&checked);
   }
   if (status == DQA_OK) {
     status = check_records(&checked);
+  }
+  if (status == DQA_OK && layout == DQA_LAYOUT_CONTINUOUS) {
+    status = dqa_period(&checked) > 0 ? DQA_OK : DQA_ERROR_LAYOUT;
+    checked.layout = DQA_LAYOUT_CONTINUOUS;
   }
   if (status == DQA_OK) {
     *model = checked;

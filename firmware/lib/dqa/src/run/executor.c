@@ -27,7 +27,7 @@ static dqa_status push_all(const dqa_model *model, void *arena, const uint8_t *i
 
 dqa_status dqa_run(const dqa_model *model, void *arena, size_t arena_size, const void *const *inputs,
                    void *const *outputs, uint32_t *dropped) {
-  if (!dqa_is_loaded(model) || dqa_is_misplaced_counters(dropped)) {
+  if (!dqa_is_loaded(model) || dqa_is_endless(model) || dqa_is_misplaced_counters(dropped)) {
     return DQA_ERROR_ARGUMENT;
   }
   if (!dqa_arena_fits(model, arena, arena_size)) {

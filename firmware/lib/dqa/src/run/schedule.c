@@ -14,16 +14,21 @@ void dqa_start_phase(struct dqa_run *run, uint32_t first_op) {
   }
 }
 
-/* The rows that the operators of the phase write and take if all goes well: more mean that buffers overlap. */
+/* The rows that the operators of the phase write and take if all goes well, of an endless edge one for each that is
+ * pushed: more mean that buffers overlap. */
+static uint32_t most_rows(const dqa_model *model, uint32_t edge) {
+  return dqa_is_endless(model) ? 1 : dqa_edge_height(model, edge);
+}
+
 static uint64_t rows_of_phase(const struct dqa_run *run) {
   const dqa_model *model = run->memory.model;
   uint64_t rows = 0;
   for (uint32_t i = run->first_op; i < run->end_op; ++i) {
     const uint8_t *record = dqa_op_record(model, i);
     const uint8_t *inputs = model->bytes + dqa_u32(record + DQA_OPERATOR_INPUTS);
-    rows += dqa_edge_height(model, dqa_op_output(model, i));
+    rows += most_rows(model, dqa_op_output(model, i));
     for (uint32_t input = 0; input < record[DQA_OPERATOR_INPUT_COUNT]; ++input) {
-      rows += dqa_edge_height(model, dqa_u16(inputs + 2 * input));
+      rows += most_rows(model, dqa_u16(inputs + 2 * input));
     }
   }
   return rows;
@@ -65,6 +70,10 @@ static struct dqa_op_state *last_state(const struct dqa_run *run) {
 bool dqa_has_ended(const struct dqa_run *run) { return last_state(run)->mark == DQA_STATE_ENDED; }
 
 void dqa_forget_end(const struct dqa_run *run) { last_state(run)->mark = 0; }
+
+void dqa_mark_answer(const struct dqa_run *run, bool answered) {
+  last_state(run)->mark = answered ? DQA_STATE_ENDED : DQA_STATE_BEGUN;
+}
 
 dqa_status dqa_run_to_end(struct dqa_run *run, uint32_t *dropped) {
   for (;;) {

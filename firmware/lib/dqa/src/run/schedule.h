@@ -19,4 +19,7 @@ dqa_status dqa_run_to_end(struct dqa_run *run, uint32_t *dropped);
 bool dqa_has_ended(const struct dqa_run *run);
 void dqa_forget_end(const struct dqa_run *run);
 
+/* Where rows are endless: marks as an end that the last row completed an answer, or takes the mark away. */
+void dqa_mark_answer(const struct dqa_run *run, bool answered);
+
 #endif

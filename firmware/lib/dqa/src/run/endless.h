@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
+/* Inside dqa: rows that never end (docs/format.md, section 6): counters that begin again before they overflow. */
+#ifndef DQA_ENDLESS_H
+#define DQA_ENDLESS_H
+
+#include "flow.h"
+
+/* Rows of the input after which all counters may be so much lower; 0: the program is not made for rows without end. */
+static inline uint32_t dqa_period(const dqa_model *model) { return dqa_u32(model->bytes + DQA_HEADER_PERIOD); }
+
+/* Whether a checked program may run without end: loaded as one whose rows end. */
+bool dqa_may_be_endless(const dqa_model *model);
+
+/* Takes a period of rows from all counters; false if one has not come so far. Slots of rings stay what they are. */
+bool dqa_turn_back(const struct dqa_run *run);
+
+#endif
