@@ -48,9 +48,7 @@ def converted(folder: Path, model: bytes, config: ConvertConfig | None = None) -
 
 
 @pytest.mark.parametrize("head", ["MEAN", "REDUCE_MAX", "last", "dense"])
-def test_answers_are_those_of_the_network_as_it_is_built_for_windows(
-    head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_answers_are_those_of_the_network_as_it_is_built_for_windows(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Built with the same formats, MEAN, REDUCE and dense layers take the window as a whole."""
     windowed: list[p.Program] = []
     real = lowering.build
@@ -60,7 +58,8 @@ def test_answers_are_those_of_the_network_as_it_is_built_for_windows(
             marked = [op for op in graph.ops if op.attrs.pop("continuous", False)]
             sizes = {t: int(np.prod(graph.tensors[t].hwc)) for t in formats}
             whole = {
-                t: replace(fmt, storage=p.Storage.RAW_INT8, ring_rows=0, capacity=sizes[t]) if fmt.ring_rows else fmt for t, fmt in formats.items()
+                t: replace(fmt, storage=p.Storage.RAW_INT8, ring_rows=0, capacity=sizes[t]) if fmt.ring_rows else fmt
+                for t, fmt in formats.items()
             }
             windowed.append(real(graph, whole, None, **more))
             for op in marked:
@@ -95,5 +94,5 @@ def test_padding_of_the_window_is_refused_by_name(tmp_path: Path) -> None:
 def test_settings_that_have_no_effect_are_refused() -> None:
     for given in ({"ram": 10_000}, {"bits": 4}, {"method": "dqa"}):
         with pytest.raises(RecipeError, match="continuous"):
-            ConvertConfig(continuous=True, **given)  # type: ignore[arg-type]
+            ConvertConfig(continuous=True, **given)
     assert ConvertConfig(continuous=True).push_rows

@@ -29,5 +29,10 @@ static bool check(const struct dqa_op *op) {
   return true;
 }
 
-const struct dqa_operator dqa_op_lut = {
-    .parameter_bytes = 4, .min_inputs = 1, .max_inputs = 1, .traits = 0, .check = check, .goes_on = dqa_rows_go_on, .row = row};
+const struct dqa_operator dqa_op_lut = {.parameter_bytes = 4,
+                                        .min_inputs = 1,
+                                        .max_inputs = 1,
+                                        .traits = 0,
+                                        .check = check,
+                                        .goes_on = dqa_rows_go_on,
+                                        .row = row};

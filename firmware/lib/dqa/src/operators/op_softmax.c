@@ -38,5 +38,10 @@ static bool check(const struct dqa_op *op) {
          dqa_in_program(op->model, dqa_u32(op->parameters + TABLE), 256, 2) && dqa_u16(dqa_op_table(op, TABLE)) > 0;
 }
 
-const struct dqa_operator dqa_op_softmax = {
-    .parameter_bytes = 4, .min_inputs = 1, .max_inputs = 1, .traits = 0, .check = check, .goes_on = dqa_rows_go_on, .row = row};
+const struct dqa_operator dqa_op_softmax = {.parameter_bytes = 4,
+                                            .min_inputs = 1,
+                                            .max_inputs = 1,
+                                            .traits = 0,
+                                            .check = check,
+                                            .goes_on = dqa_rows_go_on,
+                                            .row = row};
