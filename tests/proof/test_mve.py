@@ -57,8 +57,38 @@ def convolutions(case: int) -> p.Program:
     return builder.finish()
 
 
+DEPTHWISE: list[Case] = [  # as above; the outputs are the input's channels, or a multiple
+    *((33, 8, 8, (3, 3), 1, 1), (33, 8, 8, (3, 3), 2, 1)),
+    *((6, 9, 9, (3, 3), 2, 1), (4, 9, 9, (3, 3), 1, 1)),
+    *((5, 33, 33, (3, 3), 1, 1), (5, 33, 33, (5, 1), 1, 1)),
+    *((1, 17, 17, (3, 3), 1, 1), (2, 17, 17, (1, 3), 1, 1)),
+    *((100, 12, 12, (3, 3), 1, 1), (100, 12, 12, (3, 3), 3, 1)),
+    *((7, 31, 31, (2, 4), 1, 1), (7, 31, 31, (3, 3), 1, 2)),
+    *((12, 5, 10, (3, 3), 1, 1), (12, 10, 10, (5, 5), 2, 1)),
+]
+
+
+def depthwise() -> p.Program:
+    """Windows of every kind on zero points that are 0 or not, with weights of every value."""
+    builder = Grown(1)
+    source = 0
+    for number, (width, channels, outputs, kernel, stride, dilation) in enumerate(DEPTHWISE):
+        if number % 2 == 0:
+            source = builder.source((5, width, channels), -9 if number % 4 else 0)
+        assert builder.shape(source)[2] == channels
+        window, rows, columns = builder.random_window(source, kernel, stride, dilation)
+        weights = builder.rng.integers(-128, 128, (*kernel, outputs)).astype(np.int8)
+        weights[..., 0] = -128
+        source = builder.convolve_depthwise(source, window, weights, (rows, columns))
+    return builder.finish()
+
+
 @pytest.mark.parametrize("case", range(len(CONVOLUTIONS)))
 def test_vectors_of_channels_give_the_mirrors_bytes(case: int, tmp_path: Path) -> None:
     check_equal(convolutions(case), tmp_path, BOARD)
     text = subprocess.run(["arm-none-eabi-objdump", "-d", *tmp_path.rglob("firmware.elf")], capture_output=True, text=True, check=True)
     assert "dlstp" in text.stdout
+
+
+def test_vectors_of_a_pixel_give_the_mirrors_bytes(tmp_path: Path) -> None:
+    check_equal(depthwise(), tmp_path, BOARD)

@@ -11,8 +11,7 @@
 
 #include "mve_products.h"
 #include "taps.h"
-
-enum { PIXELS = 3, VECTOR = 16 };
+#include <arm_mve.h>
 
 /* What the pixels of an output row share. */
 struct row {
@@ -23,37 +22,13 @@ struct row {
   uint32_t pixel_step;   /* values from an output pixel to the next */
 };
 
-/* All output channels at one pixel or three; the last four channels begin among those before them. */
-static DQA_NOINLINE void pixels(const struct dqa_op *op, const struct mve_runs *given, const int8_t *weights,
-                                uint32_t count, int8_t *out) {
-  const struct mve_runs runs = *given; /* on the stack */
-  const uint32_t channels = op->output.channels;
-  for (uint32_t done = 0; done < channels; done += DQA_MVE_CHANNELS) {
-    const uint32_t o = done + DQA_MVE_CHANNELS > channels ? channels - DQA_MVE_CHANNELS : done;
-    const int8_t *const first = weights + o * runs.channel_step;
-    const struct mve_weights four = {first, first + 2 * runs.channel_step, op->bias + 4 * o};
-    int32x4_t sums[PIXELS];
-    if (count == PIXELS) {
-      mve_products_4x3(&runs, &four, sums);
-    } else {
-      sums[0] = mve_products_4x1(&runs, &four);
-    }
-    const struct mve_ends ends = mve_ends_of(op, o);
-    vstrbq_s32(out + o, mve_finish(sums[0], &ends));
-    if (count == PIXELS) {
-      vstrbq_s32(out + o + channels, mve_finish(sums[1], &ends));
-      vstrbq_s32(out + o + 2 * channels, mve_finish(sums[2], &ends));
-    }
-  }
-}
-
 /* Pixels whose runs are read where they lie. */
 static void read_in_place(const struct dqa_op *op, struct row *row, int8_t *out) {
   struct dqa_taps *const taps = &row->taps;
   int32_t begin = 0; /* of the rows of the taps */
   for (uint32_t x = 0, count; x < op->output.width; x += count) {
     struct dqa_range in = {0, op->window.kernel_w};
-    count = x >= taps->whole.first && x + PIXELS <= taps->whole.end ? PIXELS : 1u;
+    count = x >= taps->whole.first && x + MVE_PIXELS <= taps->whole.end ? MVE_PIXELS : 1u;
     if (count == 1) {
       in = dqa_taps_columns(op, taps, x);
     }
@@ -63,18 +38,24 @@ static void read_in_place(const struct dqa_op *op, struct row *row, int8_t *out)
       taps->rows[k] += at - begin;
     }
     begin = at;
-    const struct mve_runs runs = {taps->rows, op->window.kernel_h * row->run, row->pixel_step,
-                                  length,     mve_row_gap(row->run, length),  taps->rows + taps->count};
-    pixels(op, &runs, row->weights + skipped, count, out + x * op->output.channels);
+    const struct mve_runs runs = {.rows = taps->rows,
+                                  .rows_end = taps->rows + taps->count,
+                                  .pixel_step = row->pixel_step,
+                                  .length = length,
+                                  .row_gap = mve_row_gap(row->run, length),
+                                  .weights = row->weights + skipped,
+                                  .channel_step = op->window.kernel_h * row->run};
+    dqa_mve_pixels(op, &runs, count, out + x * op->output.channels);
   }
 }
 
-/* What lies under the kernel at PIXELS pixels from x on, a row of the kernel behind the other; zeros beside the rows.
+/* What lies under the kernel at MVE_PIXELS pixels from x on, a row of the kernel behind the other; zeros beside the
+ * rows.
  */
 static void gather(const struct dqa_op *op, const struct row *row, uint32_t x, int8_t *to) {
   const struct dqa_taps *const taps = &row->taps;
   const mve_pred16_t all = vctp8q(row->run);
-  for (const uint32_t end = x + PIXELS; x < end; ++x) {
+  for (const uint32_t end = x + MVE_PIXELS; x < end; ++x) {
     const int32_t at = taps->left * (int32_t)row->inputs + (int32_t)(x * row->pixel_step);
     const struct dqa_range in = dqa_taps_columns(op, taps, x);
     const mve_pred16_t inside = vctp8q(in.end * row->inputs) & (mve_pred16_t)~vctp8q(in.first * row->inputs);
@@ -88,17 +69,22 @@ static void read_gathered(const struct dqa_op *op, const struct row *row, int8_t
   const uint32_t width = op->output.width, length = row->taps.count * row->run;
   int8_t *const room = dqa_room_of(op);
   const int8_t *const at[1] = {room};
-  const struct mve_runs runs = {at, op->window.kernel_h * row->run, length, length, 0, at + 1};
-  for (uint32_t done = 0; done < width; done += PIXELS) {
-    const uint32_t x = done + PIXELS > width ? width - PIXELS : done; /* the last ones are computed again */
+  const struct mve_runs runs = {.rows = at,
+                                .rows_end = at + 1,
+                                .pixel_step = length,
+                                .length = length,
+                                .weights = row->weights,
+                                .channel_step = op->window.kernel_h * row->run};
+  for (uint32_t done = 0; done < width; done += MVE_PIXELS) {
+    const uint32_t x = done + MVE_PIXELS > width ? width - MVE_PIXELS : done; /* the last ones are computed again */
     gather(op, row, x, room);
-    pixels(op, &runs, row->weights, PIXELS, out + x * op->output.channels);
+    dqa_mve_pixels(op, &runs, MVE_PIXELS, out + x * op->output.channels);
   }
 }
 
 bool dqa_mve_conv_row(const struct dqa_op *op, uint32_t y, const int8_t *weights, int8_t *out) {
   const struct dqa_window *const w = &op->window;
-  if (op->output.channels < DQA_MVE_CHANNELS || w->dilation_w > 1) {
+  if (op->output.channels < MVE_CHANNELS || w->dilation_w > 1 || op->output.zero_points != NULL) {
     return false;
   }
   struct row row;
@@ -110,7 +96,7 @@ bool dqa_mve_conv_row(const struct dqa_op *op, uint32_t y, const int8_t *weights
   if (row.taps.count == 0) {
     return false;
   }
-  if (op->block > 0 && row.run < VECTOR && w->kernel_h * w->kernel_w > 1) {
+  if (op->block > 0 && row.run < MVE_VECTOR && w->kernel_h * w->kernel_w > 1) {
     read_gathered(op, &row, out);
   } else {
     read_in_place(op, &row, out);

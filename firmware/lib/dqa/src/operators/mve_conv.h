@@ -5,7 +5,7 @@
 #ifndef DQA_MVE_CONV_H
 #define DQA_MVE_CONV_H
 
-#include "mve.h"
+#include "requantize.h"
 
 #ifdef DQA_MVE
 

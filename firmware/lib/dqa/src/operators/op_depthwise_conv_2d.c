@@ -6,6 +6,7 @@
  * Columns of the kernel beside the row are skipped. */
 #include "block_depthwise.h"
 #include "dsp.h"
+#include "mve_depthwise.h"
 #include "operator.h"
 #include "requantize.h"
 #include "taps.h"
@@ -143,7 +144,11 @@ static DQA_NOINLINE void plain_row(const struct dqa_op *op, uint32_t y, int8_t *
 
 static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   (void)acc;
-#ifdef DQA_BLOCKS
+#if defined(DQA_MVE)
+  if (dqa_mve_depthwise_row(op, y, (const int8_t *)dqa_op_table(op, WEIGHTS), out)) {
+    return;
+  }
+#elif defined(DQA_BLOCKS)
   if (op->block > 0 && dqa_depthwise_row(op, y, (const int8_t *)dqa_op_table(op, WEIGHTS), out)) {
     return;
   }
