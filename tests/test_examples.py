@@ -147,7 +147,7 @@ def test_settings_that_are_shown_are_read(place: str, block: str, tmp_path: Path
 
 def test_every_block_of_a_document_is_looked_at() -> None:
     """Text is output; C is in test_examples_c.py."""
-    known = {"", "bash", "c", "console", "python", "sh", "shell", "text", "yaml", "yml"}
+    known = {"", "bash", "c", "console", "python", "sh", "shell", "text", "toml", "yaml", "yml"}
     found = {
         language for path in documents() for language in re.findall(r"^```(\w*)\n.*?^```$", path.read_text(), re.MULTILINE | re.DOTALL)
     }

@@ -102,7 +102,7 @@ def _numbers(_context: click.Context, parameter: click.Parameter, values: tuple[
     "--input-zero-point", multiple=True, default=["0.0"], show_default="0.0", metavar="Z", callback=_numbers, help="As --input-scale."
 )
 @_setting("--calibration-samples", type=click.IntRange(1), metavar="N", help="Samples to use at most.")
-@_setting("--ranking", type=click.Choice(RANKINGS), help="Of method dqa: what makes a channel important.")
+@_setting("--ranking", metavar="NAME", help=f"Of method dqa, what makes a channel important: {', '.join(RANKINGS)}, or of a package.")
 @_setting("--seed", type=click.IntRange(0), metavar="N", help="Of --ranking random.")
 @click.option(
     "--ram",

@@ -5,29 +5,52 @@ Every ranking is a function of what calibration saw; the m extra bits go to the 
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from dqa.errors import RecipeError
+from dqa.support import plugins
 from dqa.support.arrays import Float64
 from dqa.support.settings import RANKINGS
 
 
-def scores(ranking: str, *, energy: Float64, gain: Float64, sensitivity: Float64, seed: int) -> Float64:
-    """A score per channel, higher is more important; all arrays (C,).
+class Ranking(Protocol):
+    """A score per channel, higher is more important; all arrays float64 (C,).
 
     energy: mean square of the activation. gain: squared error saved by the extra bits. sensitivity: sum of the squared weights that read
-    the channel.
-    `gain` ranks by the error it saves at the inputs of the consumers' sums, gain * sensitivity; `energy` as in the DQA literature;
-    `random` is the control.
-    Raises RecipeError for an unknown ranking.
+    the channel. seed: of what it draws.
     """
-    if ranking == "gain":
-        return gain * sensitivity
-    if ranking == "energy":
-        return energy
-    if ranking == "random":
-        return np.random.default_rng(seed).random(len(energy))
-    raise RecipeError(f"'ranking' must be one of {', '.join(RANKINGS)} (got '{ranking}')")
+
+    def __call__(self, *, energy: Float64, gain: Float64, sensitivity: Float64, seed: int) -> Float64: ...
+
+
+def _gain(*, energy: Float64, gain: Float64, sensitivity: Float64, seed: int) -> Float64:
+    """By the error that the bits save at the inputs of the consumers' sums."""
+    return gain * sensitivity
+
+
+def _energy(*, energy: Float64, gain: Float64, sensitivity: Float64, seed: int) -> Float64:
+    """As in the DQA literature."""
+    return energy
+
+
+def _random(*, energy: Float64, gain: Float64, sensitivity: Float64, seed: int) -> Float64:
+    """The control."""
+    return np.random.default_rng(seed).random(len(energy))
+
+
+_KNOWN: plugins.Registry[Ranking] = plugins.Registry(plugins.RANKINGS, dict(zip(RANKINGS, (_gain, _energy, _random), strict=True)))
+
+
+def scores(ranking: str, *, energy: Float64, gain: Float64, sensitivity: Float64, seed: int) -> Float64:
+    """What a ranking says: see Ranking. Raises RecipeError for an unknown one, and for one of a package that gives something else."""
+    if ranking not in _KNOWN:
+        raise RecipeError(f"'ranking' must be one of {', '.join(_KNOWN)} (got '{ranking}')")
+    found = np.asarray(_KNOWN[ranking](energy=energy, gain=gain, sensitivity=sensitivity, seed=seed), np.float64)
+    if found.shape != energy.shape or not np.isfinite(found).all():
+        raise RecipeError(f"ranking '{ranking}' gave {found.shape} scores, expected {energy.shape} finite numbers", hint="one per channel")
+    return found
 
 
 def most_important(score: Float64, ratio: float) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from dqa.errors import RecipeError
+from dqa.support import plugins
 from dqa.support.limits import MAX_DIMENSION, MAX_EXTRA_BITS
 
 Method = Literal["dqa", "direct"]
@@ -91,7 +92,8 @@ class ConvertConfig:
     extra_bits         bits of a shifting error, 0..4, bits + extra_bits <= 8; with maps planes and method dqa
     important          share of the channels that keep their shifting error, 0..1; as method, where there are shifting errors
     error_coding       how the errors are written: huffman, or raw bits; as important
-    ranking            what orders the channels by importance: gain, energy or random; as important
+    ranking            what orders the channels by importance: gain, energy, random, or one of a package (docs/extending.md); as
+                       important
     seed               of ranking random, 0..2^32 - 1
     weight_bits        bits of the weights of convolutions and dense layers, 8 or 4; depthwise convolutions and small layers keep 8
     weight_rounding    compensated: the errors of a layer's weights make up for each other on the calibration samples, and biases keep the
@@ -184,7 +186,7 @@ class ConvertConfig:
         whole("calibration_samples", self.calibration_samples, 1, 2**31 - 1)
         if self.seed is not None:
             whole("seed", self.seed, 0, 2**32 - 1)
-        names = {"method": METHODS, "error_coding": CODINGS, "ranking": RANKINGS, "runtime": RUNTIMES}
+        names = {"method": METHODS, "error_coding": CODINGS, "ranking": _rankings(self.ranking), "runtime": RUNTIMES}
         for name, allowed in names.items():
             if getattr(self, name) is not None:
                 _one_of(name, getattr(self, name), allowed)
@@ -231,6 +233,11 @@ class ConvertConfig:
         else:
             return found
         return dict.fromkeys(idle, (other, hint)) | found
+
+
+def _rankings(given: object) -> tuple[str, ...]:
+    """Those of packages are looked for where it is none of dqa's own."""
+    return RANKINGS if given in (None, *RANKINGS) else (*RANKINGS, *plugins.names(plugins.RANKINGS))
 
 
 def refuse_renamed(names: Iterable[str], written: Callable[[str], str] = str) -> None:

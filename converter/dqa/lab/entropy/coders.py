@@ -20,17 +20,15 @@ from dqa.lab.entropy.canonical import Huffman
 from dqa.lab.entropy.prefix import MAX_BITS, PrefixCode, Raw, ZeroValue
 from dqa.lab.entropy.reference import COMPRESSORS, Reference
 from dqa.lab.entropy.seg import SparseExpGolomb
+from dqa.support import plugins
 from dqa.support.arrays import Int64, Integer
 
 Plane = tuple[PrefixCode, ...]
 """One prefix code for all values, or one for each channel."""
 
-_FITS: dict[str, Callable[[Int64, int], PrefixCode]] = {
-    "raw": Raw.fit,
-    "zvc": ZeroValue.fit,
-    "seg": SparseExpGolomb.fit,
-    "huffman": Huffman.fit,
-}
+_FITS: plugins.Registry[Callable[[Int64, int], PrefixCode]] = plugins.Registry(
+    plugins.CODERS, {"raw": Raw.fit, "zvc": ZeroValue.fit, "seg": SparseExpGolomb.fit, "huffman": Huffman.fit}
+)
 _SPLITS = {"huffman-codes": ("huffman", "raw"), "huffman-errors": ("raw", "huffman"), "huffman-both": ("huffman", "huffman")}
 _CHANNEL = "-channel"
 
@@ -40,7 +38,7 @@ CODERS = (
     *(name + end for name in ("seg", "huffman") for end in ("", _CHANNEL)),
     *COMPRESSORS,
 )
-"""Coders of whole values."""
+"""Coders of whole values; packages may offer others."""
 SPLIT_CODERS = tuple(name + end for name in _SPLITS for end in ("", _CHANNEL))
 """Coders of codes and shifting errors apart."""
 
@@ -115,12 +113,12 @@ def fit(name: str, maps: Integer, bits: int, *, signed: bool = False, extra_bits
     Raises DataError for an unknown name; ValueError for bits, values or shapes out of range.
     """
     known = SPLIT_CODERS if extra_bits else CODERS
-    if name not in known:
-        raise DataError(f"coder '{name}' is not known", hint=f"one of {', '.join(known)}")
+    base = name.removesuffix(_CHANNEL)
+    if name not in known and (extra_bits or base not in _FITS):
+        raise DataError(f"coder '{name}' is not known", hint=f"one of {', '.join(dict.fromkeys([*known, *_FITS]))}")
     symbols = _split(maps, bits, extra_bits, signed)
     if name in COMPRESSORS:
         return MapCoder(name, bits, signed, 0, (), Reference(name, bits))
-    base = name.removesuffix(_CHANNEL)
     widths = (bits - extra_bits, extra_bits) if extra_bits else (bits,)
     planes = []
     for method, width, values in zip(_SPLITS.get(base, (base,)), widths, symbols, strict=True):

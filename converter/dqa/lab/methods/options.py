@@ -16,9 +16,10 @@ from dqa.lab.methods.paper import DirectMethod, PaperMethod
 from dqa.lab.methods.pot import PotMethod
 from dqa.lab.methods.pwlq import PwlqMethod
 from dqa.lab.methods.uniform import UniformMethod
+from dqa.support import plugins
 
 _KINDS = (PaperMethod, DirectMethod, PotMethod, NoisyQuantMethod, UniformMethod, LloydMaxMethod, PwlqMethod, CodedMethod)
-METHODS: dict[str, type] = {kind.name: kind for kind in _KINDS}
+METHODS: plugins.Registry[type] = plugins.Registry(plugins.METHODS, {kind.name: kind for kind in _KINDS})
 
 
 def parse_method(settings: Mapping[str, Any]) -> Method:
@@ -27,6 +28,8 @@ def parse_method(settings: Mapping[str, Any]) -> Method:
     if not isinstance(name, str) or name not in METHODS:
         raise RecipeError(f"'method' must be one of {', '.join(METHODS)} (got {name!r})")
     kind = METHODS[name]
+    if not dataclasses.is_dataclass(kind) or getattr(kind, "name", None) != name:
+        raise RecipeError(f"method {name}: its class is no dataclass with name = '{name}'", hint="docs/extending.md shows one")
     hints = get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}
     given = {key: value for key, value in settings.items() if key != "method"}

@@ -23,6 +23,7 @@ from dqa.lab.methods.base import rows
 from dqa.lab.methods.greedy import fast, literal
 from dqa.lab.methods.loss import loss_gradient
 from dqa.lab.methods.paper import signed_codes
+from dqa.support import plugins
 from dqa.support.arrays import Float32, Float64
 
 Orders = dict[int, list[int]]
@@ -146,10 +147,9 @@ def _random(runner: Runner, _samples: Samples, _bits: int, _extra: int, seed: in
     return orders, 0, 0.0
 
 
-RANKINGS: dict[str, Callable[[Runner, Samples, int, int, int, Done], tuple[Orders, int, float]]] = {
-    "greedy": _greedy,
-    "greedy_fast": _greedy_fast,
-    "energy": _energy,
-    "pg_g": _pg_g,
-    "random": _random,
-}
+Rank = Callable[[Runner, Samples, int, int, int, Done], tuple[Orders, int, float]]
+"""(runner, samples, bits, extra_bits, seed, done) -> (orders, evaluations, runs): see Ranking."""
+
+RANKINGS: plugins.Registry[Rank] = plugins.Registry(
+    plugins.STUDY_RANKINGS, {"greedy": _greedy, "greedy_fast": _greedy_fast, "energy": _energy, "pg_g": _pg_g, "random": _random}
+)

@@ -93,7 +93,7 @@ def _expand(entry: Entry) -> Iterator[Job]:
         settings = {"method": entry.method, **dict(zip(names, values, strict=True))}
         ranking = settings.pop(RANKING, None)
         method = parse_method(settings)
-        if ranking is not None and ranking not in RANKINGS:
+        if ranking is not None and (not isinstance(ranking, str) or ranking not in RANKINGS):
             raise RecipeError(f"'{RANKING}' must be one of {', '.join(RANKINGS)} (got {ranking!r})")
         if ranking is not None and not method.uses_order:
             raise RecipeError(f"method {entry.method} uses no ranking")

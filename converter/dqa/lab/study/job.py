@@ -24,6 +24,7 @@ from dqa.lab.methods.tensors import choose_tensors
 from dqa.lab.study.grid import FLOAT, Job, Ranking
 from dqa.lab.study.inputs import ModelInputs
 from dqa.lab.study.statistics import outcome
+from dqa.support import plugins
 from dqa.support.arrays import Float32, Int32
 from dqa.support.resources import PACKAGE
 
@@ -112,6 +113,8 @@ def code_digest() -> str:
         path = root / name
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             digest.update(f"{file.relative_to(root).as_posix()}\0".encode() + file.read_bytes())
+    for file in plugins.sources(plugins.METHODS, plugins.STUDY_RANKINGS):
+        digest.update(f"{file.name}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:16]
 
 
