@@ -22,6 +22,7 @@ class Architecture:
 
 def architectures() -> dict[str, Architecture]:
     """By name."""
+    import keras
     from keras import layers as L
 
     def conv(x: Any, filters: int, kernel: int = 3, stride: int = 1, activation: str | None = "relu", **more: Any) -> Any:
@@ -219,12 +220,29 @@ def architectures() -> dict[str, Architecture]:
     def squeezed(x: Any) -> Any:
         return L.Dense(24)(L.Dense(12, activation="softplus")(L.Dense(4, activation="softsign")(L.Dense(12, activation="elu")(x))))
 
+    def twice(a: Any, b: Any) -> Any:
+        shared = keras.Sequential([L.Conv2D(8, 3, 2, "same", activation="relu"), L.Conv2D(16, 3, 2, "same", activation="relu")])
+        shared.add(L.Flatten())
+        shared.add(L.Dense(24, activation="relu"))
+        apart = L.Activation(keras.ops.abs)(L.Subtract()([shared(a), shared(b)]))
+        return L.Dense(1, activation="sigmoid")(apart)
+
+    def both(image: Any, vector: Any) -> Any:
+        seen = L.GlobalAveragePooling2D()(conv(conv(image, 8, stride=2), 16, stride=2))
+        x = L.Dense(24, activation="relu")(L.Concatenate()([seen, L.Dense(12, activation="relu")(vector)]))
+        return [L.Dense(6, activation="softmax", name="shape")(x), L.Dense(2, name="place")(x)]
+
     images = {
         **{"lenet": lenet, "vgg": vgg, "inception": inception, "dense-block": dense_block, "resnet-v1": resnet},
         **{"resnet-v2": preactivated, "mobilenet-v1": mobile, "mobilenet-v3": mobile_v3, "efficientnet": efficient},
         **{"shufflenet": shuffled, "squeezenet": fire, "xception": xception, "convnext": convnext, "dilated-context": context},
         **{"pyramid": pyramid, "unet-transposed": unet, "autoencoder": coder, "attention-cbam": attended, "global-max": strongest},
         **{"cropped": cropped},
+    }
+    several = {
+        "two-heads": Architecture((data.IMAGE,), heads, data.image_twice),
+        "siamese": Architecture((data.IMAGE, data.IMAGE), twice, data.pairs),
+        "two-in-two-out": Architecture((data.IMAGE, data.VECTOR), both, data.image_and_vector),
     }
     series = {
         **{"tcn": temporal, "gated-tcn": gated, "ecg": heart, "separable": separable, "conv-gru": recurrent, "lstm-stack": stacked},
@@ -233,7 +251,8 @@ def architectures() -> dict[str, Architecture]:
     vectors = {"selu-mlp": selu, "residual-mlp": residual, "squeezed-mlp": squeezed}
     kinds = [(images, data.IMAGE, data.images), (series, data.SERIES, data.series), (vectors, data.VECTOR, data.vectors)]
     kinds += [({"text-cnn": words}, data.TOKENS, data.tokens)]
-    return {name: Architecture((shape,), build, one_to_one(samples)) for part, shape, samples in kinds for name, build in part.items()}
+    alone = {name: Architecture((shape,), build, one_to_one(samples)) for part, shape, samples in kinds for name, build in part.items()}
+    return alone | several
 
 
 def one_to_one(samples: Callable[..., tuple[data.Array, data.Array]]) -> Any:

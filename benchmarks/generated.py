@@ -68,3 +68,27 @@ def tokens(count: int, outputs: Sequence[int], random: np.random.Generator) -> t
     said = np.stack([y % 2, 2 + y // 2, 4 + y % 3], axis=-1)
     x[np.arange(count)[:, None], start[:, None] + np.arange(3)] = said
     return x.astype(np.uint8), y
+
+
+def image_twice(count: int, outputs: Sequence[Sequence[int]], random: np.random.Generator) -> tuple[list[Array], list[Array]]:
+    """An image and both: which, and where."""
+    state = random.bit_generator.state
+    x, which = images(count, outputs[0], random)
+    random.bit_generator.state = state
+    return [x], [which, images(count, outputs[1], random)[1]]
+
+
+def pairs(count: int, outputs: Sequence[Sequence[int]], random: np.random.Generator) -> tuple[list[Array], list[Array]]:
+    """Two images, and whether both show the same kind in the same colour, as half of them do."""
+    a, which = images(6 * count, (6,), random)
+    b, other = images(6 * count, (6,), random)
+    same = which == other
+    kept = np.sort(np.concatenate([np.flatnonzero(same)[: count // 2], np.flatnonzero(~same)[: count - count // 2]]))
+    return [a[kept], b[kept]], [same[kept, None].astype(np.int64)]
+
+
+def image_and_vector(count: int, outputs: Sequence[Sequence[int]], random: np.random.Generator) -> tuple[list[Array], list[Array]]:
+    """An image, and 24 noisy copies of its numbers: which it is, and where."""
+    [x], [which, where] = image_twice(count, outputs, random)
+    told = np.tile(where, (1, VECTOR[0] // where.shape[1])) + random.normal(0, 0.2, (count, *VECTOR))
+    return [x, told.astype(np.float32)], [which, where]

@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 from architectures import architectures
 from common import Row, main, table
-from strangers import int8
+from interpreter import arena, with_resize
+from strangers import int8_model
 from zoo import PIXEL, ZOO, paths
 
 import dqa
 from dqa.calibration import float_outputs
-from dqa.data.dataset import InputMapping, load
+from dqa.data.dataset import DataFile, InputMapping
 from dqa.device.build import build
+from dqa.evaluation import subject as subjects
 from dqa.evaluation.comparison import compare
 from dqa.frontend import load_model
 
@@ -84,16 +86,23 @@ def run(name: str, work: Path, options: argparse.Namespace) -> Row:
     except dqa.DqaError as error:
         return row | {"refused": error.message}
     found = dqa.evaluate(out, test)
-    x = InputMapping.of(scale).to_float(load(test).x)
-    beside = compare(float_outputs(load_model(out / "float.tflite"), x), found.outputs)
-    row |= {"metric": found.metric, "float": found.float_value, "dqa": found.value, "samples": found.samples}
-    row |= {"agreement": beside.agreement, "snr": beside.snr, "arena": report["ram"]["arena"]}
+    subject = subjects.load(out, test, None, None, None)
+    network = load_model(out / "float.tflite")
+    beside = [
+        compare(float_outputs(network, subject.real, output=head.place), one.outputs)
+        for head, one in zip(subject.heads, found.each, strict=True)
+    ]
+    row |= {"metric": [one.metric for one in found.each], "samples": found.samples, "arena": report["ram"]["arena"]}
+    row |= {"float": [one.float_value for one in found.each], "dqa": [one.value for one in found.each]}
+    row |= {"agreement": [one.agreement for one in beside], "snr": [one.snr for one in beside]}
     for target in TARGETS:
         row[target] = equal(out, test, target, options.samples)
+    entries = subject.interface.entries
+    real = InputMapping.of(scale).to_float(DataFile(calibration, entries=entries).load().x[:100])
     try:
-        row["int8 arena"] = int8(model, x[:1], InputMapping.of(scale).to_float(load(calibration).x[:100]))[1]
+        row["int8 arena"] = arena(with_resize(int8_model(model, *entries.split(real))))
     except Exception as error:  # TensorFlow's converter, or its interpreter, has no int8 for it
-        row["int8 arena"] = f"{type(error).__name__}"
+        row["int8 arena"] = f"none ({type(error).__name__})"
     return row
 
 
@@ -115,9 +124,15 @@ def markdown(rows: list[Row]) -> str:
         if "refused" in row:
             cells.append([row["about"], row["refused"], *[""] * (len(head) - 2)])
             continue
-        figures = [row[key] for key in ("about", "metric", "float", "dqa", "agreement")]
-        cells.append([*figures, f"{row['snr']:.1f}", *(row[target] for target in TARGETS), row["arena"], row["int8 arena"]])
+        figures = [shown(row[key]) for key in ("metric", "float", "dqa", "agreement")]
+        snr = ", ".join(f"{one:.1f}" for one in row["snr"])
+        cells.append([row["about"], *figures, snr, *(row[target] for target in TARGETS), row["arena"], row["int8 arena"]])
     return "\n".join(["# Every kind of network", "", *table(head, cells), ""])
+
+
+def shown(values: Sequence[Any]) -> str:
+    """Of each output."""
+    return ", ".join("-" if one is None else one if isinstance(one, str) else f"{one:.4f}" for one in values)
 
 
 if __name__ == "__main__":

@@ -31,18 +31,24 @@ Array = npt.NDArray[Any]
 MODES: dict[str, dict[str, Any]] = {"guarded": {}, "3.5 bits": {"bits": 3.5}, "8 bits": {"bits": 8}}
 
 
-def int8(model: Path, x: Array, calibration: Array) -> tuple[Array, int | None]:
-    """The answers of TFLite's int8 network, real numbers, and its arena in TensorFlow Lite Micro."""
+def int8_model(model: Path, *calibration: Array) -> bytes:
+    """TFLite's int8 network, with what calibrates each input."""
     import keras
     import tensorflow as tf
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     converter = tf.lite.TFLiteConverter.from_keras_model(keras.models.load_model(model, compile=False))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([sample[None]] for sample in calibration)
+    converter.representative_dataset = lambda: ([part[None] for part in sample] for sample in zip(*calibration, strict=True))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    data = converter.convert()
+    return bytes(converter.convert())
+
+
+def int8(model: Path, x: Array, calibration: Array) -> tuple[Array, int | None]:
+    """The answers of TFLite's int8 network, real numbers, and its arena in TensorFlow Lite Micro."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    data = int8_model(model, calibration)
     try:
         interpreter = Interpreter(model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
     except ValueError:  # LiteRT's reference kernels are not all there (ELU)
