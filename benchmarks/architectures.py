@@ -43,7 +43,7 @@ def architectures() -> dict[str, Architecture]:
         return L.Multiply()([x, L.Reshape((1, 1, channels))(L.Dense(channels, activation="hard_sigmoid")(gate))])
 
     def lenet(x: Any) -> Any:
-        x = L.AveragePooling2D()(L.Conv2D(6, 5, activation="tanh")(x))
+        x = L.AveragePooling2D(2)(L.Conv2D(6, 5, activation="tanh")(x))
         return L.Dense(6, activation="softmax")(L.Dense(40, activation="tanh")(L.Flatten()(L.Conv2D(12, 5, activation="tanh")(x))))
 
     def vgg(x: Any) -> Any:
@@ -65,7 +65,7 @@ def architectures() -> dict[str, Architecture]:
         x = conv(x, 8, stride=2)
         for _ in range(3):
             x = L.Concatenate()([x, conv(L.ReLU()(L.BatchNormalization()(x)), 4)])
-        return head(L.AveragePooling2D()(conv(x, 12, 1)))
+        return head(L.AveragePooling2D(2)(conv(x, 12, 1)))
 
     def resnet(x: Any) -> Any:
         x = normed(x, 8)
@@ -224,7 +224,7 @@ def architectures() -> dict[str, Architecture]:
         shared = keras.Sequential([L.Conv2D(8, 3, 2, "same", activation="relu"), L.Conv2D(16, 3, 2, "same", activation="relu")])
         shared.add(L.Flatten())
         shared.add(L.Dense(24, activation="relu"))
-        apart = L.Activation(keras.ops.abs)(L.Subtract()([shared(a), shared(b)]))
+        apart = keras.ops.abs(shared(a) - shared(b))
         return L.Dense(1, activation="sigmoid")(apart)
 
     def both(image: Any, vector: Any) -> Any:

@@ -32,7 +32,7 @@ from dqa.frontend import load_model
 BOARDS = ("mps2_an386", "mps3_an547")
 TARGETS = ("tflm-host", *(f"sim:{board}" for board in BOARDS))
 MEASURED = 400
-EPOCHS, TRAINED = 6, 3000
+EPOCHS, TRAINED = 5, 3000
 
 
 def made(name: str, work: Path) -> tuple[Path, Path, Path]:

@@ -15,6 +15,7 @@ from dqa.conversion.request import Request
 from dqa.data import dataset as datasets
 from dqa.errors import RecipeError
 from dqa.frontend import FloatModel
+from dqa.graph.twins import twins
 from dqa.lowering.build import build, edge_order
 from dqa.lowering.flow import flowing
 from dqa.lowering.planned import Planned, Planner, planned_layout
@@ -22,7 +23,7 @@ from dqa.operators.registry import float_operator
 from dqa.partition.extract import tensor_name
 from dqa.partition.split import Ranges, Split, split
 from dqa.program import Storage
-from dqa.quantization.calibrated import BorderFormat, Calibrated
+from dqa.quantization.calibrated import BorderFormat, Calibrated, like
 from dqa.quantization.coded import bit_allocation
 from dqa.quantization.coded.bit_allocation import BitAllocation, BitAllocator
 from dqa.quantization.coded.search import CodedRange
@@ -289,10 +290,24 @@ def _input_formats(
 ) -> dict[int, BorderFormat]:
     """Of each input. dtypes: of its data. own_scales: each of its channels may have one, where that is possible."""
     mappings = datasets.InputMapping.each(model.entries, config.input_scale, config.input_zero_point)
+    seen = _together(cut, statistics) if own_scales else statistics
     return {
-        entry: _input_format(entry, dtype, mapping, statistics[entry], cut, own_scales and _own_scales(cut, entry))
+        entry: _input_format(entry, dtype, mapping, seen[entry], cut, own_scales and _own_scales(cut, entry))
         for entry, dtype, mapping in zip(model.graph.inputs, dtypes, mappings, strict=True)
     }
+
+
+def _together(cut: Split, statistics: Mapping[int, ChannelStatistics]) -> Mapping[int, ChannelStatistics]:
+    """Inputs that the same layers read (siamese networks), and that are alike, have the ranges of all of them."""
+    found = dict(statistics)
+    for one in twins(cut.part):
+        entries = [t for t in one if t in cut.part.inputs]
+        alike = [t for t in entries if like(statistics[t], statistics[entries[0]])]
+        for entry in alike:
+            low, high = (np.array([getattr(statistics[t], end) for t in alike]) for end in ("minimum", "maximum"))
+            samples = sum(statistics[t].samples for t in alike)
+            found[entry] = replace(statistics[entry], minimum=low.min(axis=0), maximum=high.max(axis=0), samples=samples)
+    return found
 
 
 def _input_format(

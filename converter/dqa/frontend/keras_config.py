@@ -10,7 +10,7 @@ from typing import Any
 
 from dqa.errors import ModelError
 from dqa.frontend.keras_instead import INSTEAD
-from dqa.frontend.keras_names import CODE, FUNCTIONS, LAYERS, PARTS
+from dqa.frontend.keras_names import CODE, FUNCTIONS, LAYERS, OPERATIONS, PARTS
 from dqa.frontend.limits import MAX_LAYERS
 
 Config = dict[str, Any]
@@ -73,7 +73,8 @@ def _check_item(item: Config, layer: str, source: str) -> None:
         allowed = item.get("config") in FUNCTIONS
         name = f"function {item.get('config')}"
     else:
-        allowed = isinstance(name, str) and name in LAYERS | PARTS
+        operation = isinstance(module, str) and module.startswith("keras.src.ops.")
+        allowed = name in LAYERS | PARTS or (operation and name in OPERATIONS)
     known_module = module in (None, "builtins", "numpy") or (isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras"))
     known_alias = item.get("registered_name") in (None, "function", "DTypePolicy", item["class_name"], item.get("config"))
     if not (allowed and known_module and known_alias):

@@ -28,6 +28,11 @@ RandomCrop ReLU RepeatVector Rescaling Reshape Resizing SeparableConv1D Separabl
 SpectralNormalization Subtract ThresholdedReLU TimeDistributed UnitNormalization UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D
 """)
 )
+OPERATIONS = _names("""
+Absolute Ceil Clip Concatenate Cos Divide Elu Exp ExpandDims Floor Gelu HardSigmoid HardSilu LeakyRelu Log Max Mean Mish Negative Power
+Relu Relu6 Reshape Rsqrt Selu Sigmoid Sign Silu Sin Softmax Softplus Softsign Sqrt Square Squeeze Stack Sum Tanh Transpose TrueDivide
+""")
+"""Operations that a functional model calls without a layer, such as keras.ops.abs, in Keras 3's modules `keras.src.ops`."""
 PARTS = _names("""
 Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal RandomNormal RandomUniform
 TruncatedNormal VarianceScaling Zeros L1 L1L2 L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm DTypePolicy Policy

@@ -4,10 +4,13 @@ Operators that only move values (pooling by maximum, padding, concatenation, res
 input,
 channel by channel, so that no requantization happens; operators with one table for all channels (softmax, logistic) need one scale per
 tensor on both sides,
-and so do the outputs of the model, which users read with one scale.
+and so do the outputs of the model, which users read with one scale. So may activations of layers that are used several times, whose
+weights are then the same numbers each time.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -38,9 +41,10 @@ class Ties:
 
     `channels(t)` gives the scale variable of each channel of tensor t, an int64 array of shape (C,);
     `range_of(t)` the number of the set of tensors that share a value range (low, n + m) with t.
+    twins: tensors of as many channels each that share all scales besides.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, twins: Iterable[Sequence[int]] = ()) -> None:
         self._tensors = [tensor.index for tensor in graph.activations()]
         self._base: dict[int, int] = {}
         total = 0
@@ -61,6 +65,11 @@ class Ties:
                         self._one_scale(index)
         for index in graph.outputs:
             self._one_scale(index)
+        for first, *others in twins:
+            for other in others:
+                self._ranges.unite(self._position[first], self._position[other])
+                for c in range(graph.tensors[first].hwc[2]):
+                    self._variables.unite(self._base[first] + c, self._base[other] + c)
 
     def channels(self, tensor: int) -> Int64:
         base = self._base[tensor]

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from dqa.graph import Graph, Op
+from dqa.graph.twins import shared_layers
 from dqa.operators.weighted import few_bits, weighted_operator
 from dqa.quantization.coded.read_back import storing
 from dqa.quantization.formats import TensorFormat
@@ -39,12 +40,23 @@ def choose_weights(
 ) -> dict[int, LayerWeights]:
     """The weights of each layer, by its output tensor; each is made for the activations that the program will have.
 
+    A layer that is used several times, on inputs of one scale, has the weights of its first use each time: the program stores them once.
     given: calibration samples of all inputs of the graph, float32 (N, *shape), by tensor number. weight_bits: 8 or 4.
     """
     small = small_layers(graph)
     found: dict[int, LayerWeights] = {}
+    first = {op.outputs[0]: uses[0] for uses in shared_layers(graph) for op in uses}
+    done_once: dict[int, Replaced] = {}
 
     def layer(op: Op, kept: Float32, real: Float32) -> Replaced:
+        twin = first.get(op.outputs[0], op)
+        if twin is not op and _same_input(formats[op.inputs[0]], formats[twin.inputs[0]]):
+            found[op.outputs[0]] = found[twin.outputs[0]]
+            return done_once[twin.outputs[0]]
+        done_once[op.outputs[0]] = done = own(op, kept, real)
+        return done
+
+    def own(op: Op, kept: Float32, real: Float32) -> Replaced:
         if not few_bits(op.kind):
             done = _nearest(graph, op, formats[op.inputs[0]], kept, real)
             found[op.outputs[0]] = LayerWeights(None, done.bias)
@@ -99,6 +111,10 @@ def _nearest(graph: Graph, op: Op, fmt: TensorFormat, kept: Float32, real: Float
     integers = np.rint(room.scaled_outputs(folded, 1 / scales))
     values = room.scaled_inputs(room.scaled_outputs(integers, scales), 1 / fmt.scales)
     return Replaced(values, bias + mean_sums(graph, op, weights, real).mean(axis=0) - mean_sums(graph, op, values, kept).mean(axis=0))
+
+
+def _same_input(a: TensorFormat, b: TensorFormat) -> bool:
+    return np.array_equal(a.scales, b.scales) and np.array_equal(a.zero_points, b.zero_points)
 
 
 def input_steps(fmt: TensorFormat, inputs: int) -> Float64:
