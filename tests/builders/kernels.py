@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from builders.firmware import write_out
 from builders.programs import Builder
@@ -59,8 +61,19 @@ def samples(program: p.Program) -> list[list[np.ndarray]]:
     ]
 
 
+def symbols(elf: Path) -> set[str]:
+    with elf.open("rb") as stream:
+        table = ELFFile(stream).get_section_by_name(".symtab")
+        assert isinstance(table, SymbolTableSection)
+        return {symbol.name for symbol in table.iter_symbols()}
+
+
+def parts(program: p.Program) -> set[str]:
+    return {entry.symbol for entry in p.table([program]) if entry.used and entry.symbol.startswith("dqa_part_")}
+
+
 def check_equal(program: p.Program, directory: Path, board: str) -> None:
-    """The mirror, the host, a simulated board."""
+    """The mirror, the host, a simulated board, whose image has the parts that the program needs and no others."""
     write_out(directory / "out", program)
     given = samples(program)
     expected = [b"".join(o.tobytes() for o in mirror.run(program, x).outputs) for x in given]
@@ -68,6 +81,7 @@ def check_equal(program: p.Program, directory: Path, board: str) -> None:
     found = HostModel(p.write(program)).run(np.stack([np.concatenate([part.ravel() for part in x]) for x in given])).outputs
     assert [x.tobytes() for x in found] == expected
     elf = bare.build(directory / "out", board).elf
+    assert {name for name in symbols(elf) if name.startswith("dqa_part_")} == parts(program)
     with Simulator(boards.load_board(board), elf) as simulator:
         device = Device(simulator.link, reply_timeout=20)
         hello = device.hello()

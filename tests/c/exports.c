@@ -19,11 +19,7 @@ int64_t dqa_test_write(const void *program, size_t size, uint32_t number, int8_t
   dqa_edge_at(&model, number, &edge);
   for (uint32_t y = 0; y < edge.height; ++y) {
     int8_t *const row = values + y * edge.row_values;
-    if (edge.storage == DQA_CODED) {
-      dqa_coded_write_row(&model, &writer, &edge, map, row);
-    } else {
-      dqa_map_write_row(&writer, &edge, map, row);
-    }
+    dqa_coder_of(&model, edge.storage)->write_row(&model, &writer, &edge, map, row);
   }
   *dropped = writer.dropped;
   return (int64_t)(edge.storage == DQA_CODED ? 0 : edge.height * dqa_map_base_bytes(&edge)) + writer.extra;
@@ -42,8 +38,7 @@ int64_t dqa_test_read(const void *program, size_t size, uint32_t number, const u
   for (uint32_t y = 0; y < edge.height; ++y) {
     const bool skip = skip_every != 0 && y % skip_every == 0;
     int8_t *const to = skip ? NULL : values + y * edge.row_values;
-    row = edge.storage == DQA_CODED ? dqa_coded_read_row(&model, &edge, row, map + edge.capacity, to)
-                                    : dqa_map_read_row(&edge, row, map + edge.capacity, to);
+    row = dqa_coder_of(&model, edge.storage)->read_row(&model, &edge, row, map + edge.capacity, to);
   }
   return row - map;
 }

@@ -169,7 +169,7 @@ def test_loaders_refuse_a_corrupt_coding_record(case: tuple[str, int, str, int, 
 
 def test_a_program_with_coded_maps_needs_them_linked() -> None:
     library, data = exports(), program_with_map(small_edge())
-    all_operators = (ctypes.c_void_p * (len(p.Kind) + 1)).in_dll(library, "dqa_all_operators")
+    all_operators = (ctypes.c_void_p * len(p.table([]))).in_dll(library, "dqa_all_operators")
     without = type(all_operators)(None, *all_operators[1:])
     model = ctypes.create_string_buffer(64)
     assert library.dqa_load(model, data, len(data), all_operators, 0) == 0

@@ -13,7 +13,7 @@ from dqa.codegen.blocks import blocks
 from dqa.codegen.comments import comment, numbers
 from dqa.codegen.names import DEFAULT, named
 from dqa.errors import ProgramError
-from dqa.program import Edge, Interface, Kind, Port, Program, assemble, kind_of, may_drop
+from dqa.program import Edge, Interface, Port, Program, assemble, may_drop, table
 from dqa.support import templates
 from dqa.support.limits import FIRMWARE_CODE
 from dqa.support.version import __version__
@@ -104,7 +104,6 @@ def render(program: Program, program_bytes: bytes, out_dir: Path, ports: Interfa
     image = assemble(program)
     if image.data != program_bytes:
         raise ProgramError("the program's bytes are not those of the program")
-    used = {kind_of(op) for op in program.ops}
     environment = templates.environment()
     values = {
         "program": program,
@@ -112,9 +111,7 @@ def render(program: Program, program_bytes: bytes, out_dir: Path, ports: Interfa
         "crc32": f"0x{int.from_bytes(program_bytes[12:16], 'little'):08x}u",
         "ends": _ends(program, ports),
         "blocks": list(blocks(program, image)),
-        "kinds": [kind for kind in Kind if kind <= max(used, default=0)],
-        "operators": used,
-        "coded": any(edge.coding for edge in program.edges),
+        "table": table([program]),
         "counts_drops": any(may_drop(edge) for edge in program.edges),
     }
     out_dir.mkdir(parents=True, exist_ok=True)

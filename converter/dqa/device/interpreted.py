@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dqa.errors import InputError
-from dqa.program import Kind, kind_of
+from dqa.program import table
 from dqa.support import templates
 from dqa.tflite.reader import Contents, read_contents
 
@@ -81,12 +81,7 @@ def method(kind: str) -> str:
 def files(model: Model) -> dict[str, bytes]:
     """The headers by name: RESOLVER, and of a mixed model HEAD, which codegen makes for all others."""
     contents = model.contents
-    used = {kind_of(op) for group in contents.groups for op in group.program.ops}
-    coded = any(edge.coding for group in contents.groups for edge in group.program.edges)
-    symbols = ["&dqa_coded_maps" if coded else "nullptr"]  # DQA_CODED_MAPS
-    known = {kind.value: f"&dqa_op_{kind.name.lower()}" for kind in Kind if kind in used}
-    symbols += [known.get(number, "nullptr") for number in range(1, max(Kind) + 1)]
-    found = {RESOLVER: _render(RESOLVER, builtins=model.builtins, symbols=symbols)}
+    found = {RESOLVER: _render(RESOLVER, builtins=model.builtins, table=table([group.program for group in contents.groups]))}
     if model.mixed:
         inside = sum(group.program.external.arena_size for group in contents.groups) + _VALUE * contents.activations
         found[HEAD] = _render(

@@ -29,8 +29,9 @@ _FRAME = re.compile(r"(\d+) bytes \((?:static|dynamic,bounded)\)")
 _PUSHING = {"dqa_begin", "dqa_push_row", "dqa_end"}
 _INDIRECT = "__indirect_call"
 _METHOD = re.compile(r"->(\w+)\(")
-_CODER = "dqa_coded_"
-"""How the functions of struct dqa_coder begin; it comes with the entry dqa_coded_maps of the operator table."""
+_CODERS = {"dqa_coded_": "dqa_coded_maps", "dqa_packed_": "dqa_part_packed_maps"}
+"""How the functions of a struct dqa_coder begin, and the entry of the operator table that it comes with."""
+_CODER = re.compile("|".join(_CODERS))
 
 
 @dataclass
@@ -103,16 +104,16 @@ def _methods(graph: _Graph) -> dict[str, set[str]]:
     found = defaultdict(set)
     for name in graph.frames:
         if _operator(name):
-            found[name.rpartition(":")[2].partition(".")[0].removeprefix(_CODER)].add(name)
+            found[_CODER.sub("", name.rpartition(":")[2].partition(".")[0])].add(name)
     return found
 
 
 def _operator(name: str) -> str:
-    """The table entry a method belongs to: static functions of op_conv_2d.c to dqa_op_conv_2d, the coder's to dqa_coded_maps; else ""."""
-    if name.startswith(_CODER):
-        return "dqa_coded_maps"
+    """The table entry a method belongs to: static functions of op_conv_2d.c to dqa_op_conv_2d, a coder's to its entry; else ""."""
+    if coder := _CODER.match(name):
+        return _CODERS[coder[0]]
     stem = Path(name.rpartition(":")[0]).stem
-    return f"dqa_{stem}" if stem.startswith("op_") else ""
+    return f"dqa_{stem}" if stem.startswith(("op_", "part_")) else ""
 
 
 def _linked(elf: Path) -> set[str]:

@@ -173,6 +173,10 @@ class Operator(ABC):
         """Room of its block while it writes a row."""
         return 0
 
+    def part(self, source: Edge, output: Edge) -> str:
+        """The part that writes its rows where the processor has the DSP extension, of `PARTS` (dqa.operators.registry); "": its own."""
+        return ""
+
     def macs(self, source: Edge, output: Edge) -> int:
         """Multiply-accumulates of one inference; padding counts as computed, as in the executor."""
         return 0

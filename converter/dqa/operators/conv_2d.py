@@ -58,6 +58,11 @@ class Conv2D(Convolution):
         values = -(-rows * columns * channels // 4) * 4
         return int(2 * self.block * values + (values if channels % 4 and rows * columns > 1 else 0)) if self.block else 0
 
+    def part(self, source: Edge, output: Edge) -> str:
+        if self._shares(self.block):
+            return "conv_shared"
+        return f"conv_{self.block}" if self.block else "conv_plain"
+
     def macs(self, source: Edge, output: Edge) -> int:
         return output.values * math.prod(self.weights.shape[1:])
 

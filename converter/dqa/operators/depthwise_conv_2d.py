@@ -25,7 +25,7 @@ from dqa.operators.parameters import (
     window_bytes,
 )
 from dqa.operators.records import Edge, Requantization, Window
-from dqa.operators.requantize import PRODUCT, check_requantization, finish, zero_points
+from dqa.operators.requantize import FOLDED_SHIFT, PRODUCT, check_requantization, finish, zero_points
 from dqa.operators.windows import Windowed, check_padded_window, window_of, windows
 from dqa.support.arrays import Array, Bool, Float32, Float64, Int8, Int64
 
@@ -63,11 +63,17 @@ class DepthwiseConv2D(Windowed):
         plain = (w.kernel_h, w.kernel_w, w.dilation_h, w.dilation_w) == (3, 3, 1, 1) and w.stride_w <= 2
         if not plain or channels != source.channels or channels < 4 or output.zero_points is not None:
             return ()
+        if output.zero_point and self.requantization.shift.max() > FOLDED_SHIFT:  # the zero point cannot be added before the shift
+            return ()
         return tuple(range(min(output.width, 255), 0, -1))
 
     def block_bytes(self, source: Edge, output: Edge) -> int:
         """Of four channels the columns under the kernel and its own three, two words each."""
         return ((self.block - 1) * self.window.stride_w + 6) * 32 if self.block else 0
+
+    def part(self, source: Edge, output: Edge) -> str:
+        positive = "_positive" if (output.low, output.high) == (0, 127) else ""
+        return f"depthwise_{self.window.stride_w}{positive}" if self.block else "depthwise_plain"
 
     @property
     def padded(self) -> Window | None:

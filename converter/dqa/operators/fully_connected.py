@@ -76,6 +76,9 @@ class FullyConnected(Operator):
     def accumulates(self, source: Edge) -> bool:
         return source.height > 1
 
+    def part(self, source: Edge, output: Edge) -> str:
+        return "dense_pairs" if self.pairs else "dense_plain"
+
     def macs(self, source: Edge, output: Edge) -> int:
         return self.weights.size
 

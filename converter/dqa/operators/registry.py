@@ -16,7 +16,10 @@ from dqa.operators.float_base import FloatOperator
 from dqa.support import resources
 
 _LIST = resources.path("firmware") / "lib" / "dqa" / "include" / "dqa_operators.h"
-_ROOMS = [(room, int(number)) for room, number in re.findall(r"\bX\(\w+, (\w+), (\d+)\)", _LIST.read_text(encoding="utf-8"))]
+_TEXT = _LIST.read_text(encoding="utf-8")
+_ROOMS = [(room, int(number)) for room, number in re.findall(r"\bX\(\w+, (\w+), (\d+)\)", _TEXT)]
+PARTS: tuple[str, ...] = tuple(re.findall(r"\bX\([A-Z0-9_]+, (\w+)\)", _TEXT))
+"""What programs need some of beside their operators, in the order of the C library's tables: dqa_part_<name> there."""
 _FLOAT_ROOMS = ("binary", "composed", "split", "tile")
 """Kinds that only the float network has."""
 

@@ -13,6 +13,8 @@ PRODUCT = 128 * 128
 POOL_SUM = ADD_SUM = 1 << 23
 MUL_SUM = 1 << 26
 NORMAL_SUM = 1 << 30
+FOLDED_SHIFT = 22
+"""Up to this shift a zero point may be added before it."""
 
 
 def check_requantization(requantization: Requantization, channels: int, largest_sum: int) -> None:

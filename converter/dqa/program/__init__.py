@@ -7,6 +7,7 @@ from dqa.operators.registry import KINDS, Kind, kind_of
 from dqa.program.check import check_program
 from dqa.program.interface import Interface, Port
 from dqa.program.lifetimes import Lifetimes, as_bits, lifetimes
+from dqa.program.linked import Entry, table
 from dqa.program.maps import (
     MAX_ERROR_BYTES,
     MAX_PAYLOAD_WORDS,
@@ -34,6 +35,7 @@ __all__ = [
     "MAX_PAYLOAD_WORDS",
     "Coding",
     "Edge",
+    "Entry",
     "ErrorCoding",
     "Image",
     "InputView",
@@ -70,6 +72,7 @@ __all__ = [
     "scratch_bytes",
     "simulate",
     "span",
+    "table",
     "transient_bytes",
     "value_ring",
     "write",

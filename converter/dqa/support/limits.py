@@ -28,6 +28,6 @@ MAX_PERIOD = 1 << 28
 MAX_POOLED = 1 << 15
 """Values that are averaged."""
 
-FIRMWARE_CODE, FIRMWARE_RAM = 38_000, 660
+FIRMWARE_CODE, FIRMWARE_RAM = 31_000, 660
 """Bytes around a model, for estimates before a build: code, the demo's, whose program has seven kinds of operators and coded maps (a dense
-network's: 21 kB); static RAM of serial port and protocol. The standalone firmware, `dqa build --bare`, Cortex-M4F, GCC 12."""
+network's: 17 kB); static RAM of serial port and protocol. The standalone firmware, `dqa build --bare`, Cortex-M4F, GCC 12."""

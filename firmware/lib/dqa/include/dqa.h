@@ -52,21 +52,29 @@ typedef enum {
  * and the rows of the input never end; only of a program that was made for it. */
 enum { DQA_LAYOUT_INTERNAL = 0, DQA_LAYOUT_EXTERNAL = 1, DQA_LAYOUT_PUSHED = 2, DQA_LAYOUT_CONTINUOUS = 3 };
 
-/* Operators that may appear in a program, DQA_KIND_<NAME> and dqa_op_<name> of the list in dqa_operators.h; the
- * rendered table lists those a model uses, so that the linker drops the rest. */
+/* Operators that may appear in a program, DQA_KIND_<NAME> and dqa_op_<name>, and parts of which they need some,
+ * DQA_PART_<NAME> and dqa_part_<name>, of the lists in dqa_operators.h; the rendered table has those that a model
+ * uses, so that the linker drops the rest. */
 struct dqa_operator;
-typedef const struct dqa_operator *const *dqa_operator_table; /* indexed by kind, NULL where unused */
+typedef const struct dqa_operator *const *dqa_operator_table; /* by kind and part, NULL where unused */
 #define DQA_KIND(NAME, name, number) DQA_KIND_##NAME = number,
+#define DQA_PART(NAME, name) DQA_PART_##NAME,
 enum dqa_kind {
   DQA_CODED_MAPS = 0, /* no operator: dqa_coded_maps, if edges are stored so */
-  DQA_FOR_EACH_OPERATOR(DQA_KIND) DQA_OPERATOR_KINDS
+  DQA_FOR_EACH_OPERATOR(DQA_KIND) DQA_KINDS_END,
+  DQA_BEFORE_PARTS = DQA_KINDS_END - 1,
+  DQA_FOR_EACH_PART(DQA_PART) DQA_TABLE_ENTRIES
 };
 #undef DQA_KIND
+#undef DQA_PART
 #define DQA_DECLARE(NAME, name, number) extern const struct dqa_operator dqa_op_##name;
 DQA_FOR_EACH_OPERATOR(DQA_DECLARE)
 #undef DQA_DECLARE
+#define DQA_DECLARE(NAME, name) extern const struct dqa_operator dqa_part_##name;
+DQA_FOR_EACH_PART(DQA_DECLARE)
+#undef DQA_DECLARE
 extern const struct dqa_operator dqa_coded_maps;
-extern const struct dqa_operator *const dqa_all_operators[DQA_OPERATOR_KINDS];
+extern const struct dqa_operator *const dqa_all_operators[DQA_TABLE_ENTRIES];
 
 /* A checked program: nothing but views; 24 bytes on a 32-bit machine. After a refusal all of it is 0. */
 typedef struct {

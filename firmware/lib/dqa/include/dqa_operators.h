@@ -35,4 +35,22 @@
   X(BATCH_MATMUL, batch_matmul, 26)                                                                                    \
   X(SLIDING_REDUCE, sliding_reduce, 27)
 
+/* Parts of which a program needs some, X of NAME and name for each: ways in which an operator writes its rows,
+ * storages. They are entries of the table behind those of the operators, so that others are not linked; dqa_part_<name>
+ * is in part_<name>.c. No program holds their numbers. */
+#define DQA_FOR_EACH_PART(X)                                                                                           \
+  X(PACKED_MAPS, packed_maps)                                                                                          \
+  X(CONV_PLAIN, conv_plain)                                                                                            \
+  X(CONV_3, conv_3)                                                                                                    \
+  X(CONV_4, conv_4)                                                                                                    \
+  X(CONV_5, conv_5)                                                                                                    \
+  X(CONV_SHARED, conv_shared)                                                                                          \
+  X(DEPTHWISE_PLAIN, depthwise_plain)                                                                                  \
+  X(DEPTHWISE_1, depthwise_1)                                                                                          \
+  X(DEPTHWISE_1_POSITIVE, depthwise_1_positive)                                                                        \
+  X(DEPTHWISE_2, depthwise_2)                                                                                          \
+  X(DEPTHWISE_2_POSITIVE, depthwise_2_positive)                                                                        \
+  X(DENSE_PLAIN, dense_plain)                                                                                          \
+  X(DENSE_PAIRS, dense_pairs)
+
 #endif

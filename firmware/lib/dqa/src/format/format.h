@@ -12,11 +12,14 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Of a function that has the registers to itself; of one that is a part of every caller. */
+/* Of a function that has the registers to itself; of one that is a part of every caller; of one that runs once, which
+ * the compiler makes small. */
 #if defined(__GNUC__)
+#define DQA_COLD __attribute__((cold))
 #define DQA_NOINLINE __attribute__((noinline))
 #define DQA_INLINE inline __attribute__((always_inline))
 #else
+#define DQA_COLD
 #define DQA_NOINLINE
 #define DQA_INLINE inline
 #endif

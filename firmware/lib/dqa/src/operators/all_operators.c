@@ -4,6 +4,7 @@
 #include "dqa.h"
 
 #define ENTRY(NAME, name, number) [number] = &dqa_op_##name,
+#define PART(NAME, name) [DQA_PART_##NAME] = &dqa_part_##name,
 
-const struct dqa_operator *const dqa_all_operators[DQA_OPERATOR_KINDS] = {[DQA_CODED_MAPS] = &dqa_coded_maps,
-                                                                          DQA_FOR_EACH_OPERATOR(ENTRY)};
+const struct dqa_operator *const dqa_all_operators[DQA_TABLE_ENTRIES] = {
+    [DQA_CODED_MAPS] = &dqa_coded_maps, DQA_FOR_EACH_OPERATOR(ENTRY) DQA_FOR_EACH_PART(PART)};

@@ -42,16 +42,9 @@ static inline uint32_t dqa_block_bytes(const struct dqa_op *op) {
   return 2u * op->block * values + (packs ? values : 0);
 }
 
-#ifdef DQA_BLOCKS
+enum { DQA_CONV_WEIGHTS = DQA_WINDOW_BYTES }; /* where the parameters have their offset */
 
-/* What lies under the kernel at output pixels x .. x + op->block - 1. For each four values of a window, a row of it
- * after the other, words of values 0 and 2 of each pixel, then of values 1 and 3; where pixels share them, of each
- * column. */
-void dqa_block_gather(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, uint32_t *room);
-void dqa_block_gather_shared(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, uint32_t *room);
+/* Writes an output row without a block. */
+void dqa_conv_plain_row(const struct dqa_op *op, uint32_t y, int8_t *out);
 
-/* Writes an output row; the weights of an output channel after those of the other. */
-void dqa_block_row(const struct dqa_op *op, uint32_t y, const int8_t *weights, int8_t *out);
-
-#endif
 #endif

@@ -84,7 +84,7 @@ enum dqa_traits {
   DQA_PADDED = 2,           /* zero points stand for values outside of the input, unless they are 0 */
   DQA_REQUANTIZES = 4,      /* parameters end with a requantization */
   DQA_COPIES = 8,           /* input and output values have one range */
-  DQA_ONE_ROW_AT_ONCE = 16, /* of an input of one row it accumulates nothing */
+  DQA_ONE_ROW_AT_ONCE = 16, /* it accumulates, but of an input of one row nothing */
   DQA_CODED_WEIGHTS = 32,   /* its weights may be indices into a code book */
   DQA_DECODES_AHEAD = 64,   /* it decodes those of two output channels before it uses them */
   DQA_TRANSPOSED = 128      /* the window slides over the output, one step for each row and column of the input; a row
@@ -113,20 +113,31 @@ struct dqa_operator {
   bool (*goes_on)(const struct dqa_op *op);
   /* Writes output row y from the rows of dqa_ring_of, or from acc if it accumulates (else NULL). */
   void (*row)(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out);
+  /* NULL, or: which DQA_PART_ has its `row` and, if it accumulates, `accumulate`. */
+  uint32_t (*part)(const struct dqa_op *op);
   /* NULL, or: bytes of the room of a block of op->block > 0, 0 if it may have none. */
   uint32_t (*block_bytes)(const struct dqa_op *op);
-  const struct dqa_coder *coder; /* of the entry that is no operator, dqa_coded_maps; else NULL */
+  const struct dqa_coder *coder; /* of the entries for storages, dqa_coded_maps and dqa_part_packed_maps; else NULL */
 };
 
-/* How a model stores coded maps, NULL if its operator table has no entry for them. */
-static inline const struct dqa_coder *dqa_coder_of(const dqa_model *model) {
-  return model->operators[DQA_CODED_MAPS] == NULL ? NULL : model->operators[DQA_CODED_MAPS]->coder;
+/* How a model stores coded maps or packed ones, NULL if its operator table has no entry for them. */
+static inline const struct dqa_coder *dqa_coder_of(const dqa_model *model, uint32_t storage) {
+  const struct dqa_operator *const entry =
+      model->operators[storage == DQA_CODED ? DQA_CODED_MAPS : DQA_PART_PACKED_MAPS];
+  return entry == NULL ? NULL : entry->coder;
+}
+
+/* The entry whose methods write an operator's rows; NULL if it is not linked. */
+static inline const struct dqa_operator *dqa_part_of(const struct dqa_op *op) {
+  return op->methods->part == NULL ? op->methods : op->model->operators[op->methods->part(op)];
 }
 
 /* Whether it takes input rows as they come, into sums. */
 static inline bool dqa_accumulates(const struct dqa_op *op) {
-  return op->methods->accumulate != NULL && op->output.height == 1 &&
-         !(op->input.height == 1 && op->methods->traits & DQA_ONE_ROW_AT_ONCE);
+  if (op->methods->traits & DQA_ONE_ROW_AT_ONCE) {
+    return op->input.height > 1;
+  }
+  return op->methods->accumulate != NULL && op->output.height == 1;
 }
 
 /* The rows of an input that output row y needs, all of an input that is accumulated; neither end decreases with y. */

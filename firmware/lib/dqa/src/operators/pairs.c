@@ -17,7 +17,7 @@ static inline int32_t first_of(int16_t pair) { return (int8_t)((uint16_t)pair & 
 static inline int32_t second_of(int16_t pair) { return (pair - first_of(pair)) >> 8; }
 
 /* The sums of the second outputs are below 2^23, with weights and values of any sign. */
-bool dqa_pairs_valid(const struct dqa_op *op, uint32_t offset) {
+DQA_COLD bool dqa_pairs_valid(const struct dqa_op *op, uint32_t offset) {
   const uint32_t row = op->input.row_values, inputs = op->input.height * row, outputs = op->output.channels;
   if (outputs % OUTPUTS != 0 || row % INPUTS != 0 || !dqa_in_program(op->model, offset, outputs, inputs)) {
     return false;

@@ -15,7 +15,7 @@ static uint32_t kept_bytes(const struct dqa_op *op) {
   return dqa_accumulates(op) ? 4u * op->output.channels : 0;
 }
 
-uint32_t dqa_scratch_bytes(const struct dqa_op *op) {
+DQA_COLD uint32_t dqa_scratch_bytes(const struct dqa_op *op) {
   uint32_t bytes = state_bytes(op->input_count);
   for (uint32_t i = 0; i < op->input_count; ++i) {
     struct dqa_edge input;
@@ -37,7 +37,7 @@ static uint32_t decoded_weights(const struct dqa_op *op) {
   return ahead ? (uint32_t)op->window.kernel_h * op->window.kernel_w * op->input.channels : 0;
 }
 
-uint32_t dqa_transient_bytes(const struct dqa_op *op) {
+DQA_COLD uint32_t dqa_transient_bytes(const struct dqa_op *op) {
   const uint32_t block = op->block > 0 ? op->methods->block_bytes(op) : 0;
   return packed_row_bytes(op) + dqa_align(2 * decoded_weights(op)) + dqa_align(block);
 }
@@ -86,7 +86,7 @@ static void fill(const struct dqa_edge *edge, int8_t *values, uint32_t bytes) {
   dqa_fill_zero_points(edge, values, bytes / edge->channels);
 }
 
-void dqa_start_op(const struct dqa_memory *memory, uint32_t number) {
+DQA_COLD void dqa_start_op(const struct dqa_memory *memory, uint32_t number) {
   struct dqa_op op;
   dqa_op_at(memory->model, number, &op);
   op.memory = memory;

@@ -123,7 +123,8 @@ static dqa_status check_records(const dqa_model *model) {
   return status == DQA_OK && dqa_period(model) > 0 && !dqa_may_be_endless(model) ? DQA_ERROR_OPERATOR : status;
 }
 
-dqa_status dqa_load(dqa_model *model, const void *program, size_t size, dqa_operator_table operators, int layout) {
+DQA_COLD dqa_status dqa_load(dqa_model *model, const void *program, size_t size, dqa_operator_table operators,
+                             int layout) {
   if (dqa_is_misplaced(model, sizeof model->bytes)) {
     return DQA_ERROR_ARGUMENT;
   }

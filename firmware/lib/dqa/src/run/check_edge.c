@@ -6,7 +6,6 @@
 #include "../format/bounds.h"
 #include "../operators/operator.h"
 #include "../storage/coded.h"
-#include "../storage/huffman.h"
 
 /* Fields that dqa_edge_at computes with: bits, the range of values, offsets. */
 static bool record_valid(const dqa_model *model, const uint8_t *record) {
@@ -90,23 +89,7 @@ static bool important_valid(const dqa_model *model, uint32_t offset, const struc
   return true;
 }
 
-static dqa_status check_huffman(const dqa_model *model, uint32_t offset, const struct dqa_edge *edge) {
-  if (edge->error_coding != DQA_ERRORS_HUFFMAN) {
-    return offset == 0 ? DQA_OK : DQA_ERROR_EDGE;
-  }
-  if (!dqa_in_program(model, offset, DQA_HUFFMAN_LENGTHS, 1)) {
-    return DQA_ERROR_EDGE;
-  }
-  const uint8_t *table = edge->coding;
-  if (table[DQA_HUFFMAN_MAX_LENGTH] < 1 || table[DQA_HUFFMAN_MAX_LENGTH] > 8 ||
-      table[DQA_HUFFMAN_SYMBOL_BITS] != edge->extra_bits || !dqa_all_zero(table + 2, 2) ||
-      !dqa_in_program(model, offset, dqa_huffman_bytes(table), 1) || !dqa_huffman_valid(table)) {
-    return DQA_ERROR_TABLE;
-  }
-  return DQA_OK;
-}
-
-dqa_status dqa_check_edge(const dqa_model *model, uint32_t number) {
+DQA_COLD dqa_status dqa_check_edge(const dqa_model *model, uint32_t number) {
   const uint8_t *record = dqa_edge_record(model, number);
   const bool is_end = number < (uint32_t)model->input_count + model->output_count;
   struct dqa_edge edge;
@@ -119,9 +102,9 @@ dqa_status dqa_check_edge(const dqa_model *model, uint32_t number) {
     return DQA_ERROR_EDGE;
   }
   const uint32_t coding = dqa_u32(record + DQA_EDGE_CODING);
-  if (edge.storage != DQA_CODED) {
-    return check_huffman(model, coding, &edge);
+  if (edge.storage != DQA_MAP && edge.storage != DQA_CODED) {
+    return coding == 0 ? DQA_OK : DQA_ERROR_EDGE;
   }
-  const struct dqa_coder *const coder = dqa_coder_of(model);
+  const struct dqa_coder *const coder = dqa_coder_of(model, edge.storage);
   return coder == NULL ? DQA_ERROR_UNKNOWN_OPERATOR : coder->check_record(model, &edge, coding);
 }

@@ -68,7 +68,7 @@ static bool input_is_read_in_first_phase(const dqa_model *model) {
   return true;
 }
 
-bool dqa_layouts_valid(const dqa_model *model) {
+DQA_COLD bool dqa_layouts_valid(const dqa_model *model) {
   const uint32_t inputs = model->input_count, ends = inputs + model->output_count;
   if (!layout_valid(model, DQA_LAYOUT_INTERNAL, 0) || !layout_valid(model, DQA_LAYOUT_EXTERNAL, ends)) {
     return false;

@@ -9,7 +9,7 @@
 /* Fields of the record and the numbers of its edges. */
 static dqa_status check_record(const dqa_model *model, const uint8_t *record) {
   const uint32_t kind = record[DQA_OPERATOR_KIND];
-  if (kind == DQA_CODED_MAPS || kind >= DQA_OPERATOR_KINDS || model->operators[kind] == NULL) {
+  if (kind == DQA_CODED_MAPS || kind >= DQA_KINDS_END || model->operators[kind] == NULL) {
     return DQA_ERROR_UNKNOWN_OPERATOR;
   }
   const struct dqa_operator *methods = model->operators[kind];
@@ -94,7 +94,7 @@ static bool ranges_equal(const struct dqa_op *op) {
   return true;
 }
 
-dqa_status dqa_check_operator(const dqa_model *model, uint32_t number) {
+DQA_COLD dqa_status dqa_check_operator(const dqa_model *model, uint32_t number) {
   const uint8_t *record = dqa_op_record(model, number);
   struct dqa_op op;
   const dqa_status status = check_record(model, record);
@@ -116,5 +116,5 @@ dqa_status dqa_check_operator(const dqa_model *model, uint32_t number) {
                      (!(traits & DQA_COPIES) || ranges_equal(&op)) && op.methods->check(&op) &&
                      (op.block == 0 || (op.methods->block_bytes != NULL && op.methods->block_bytes(&op) > 0)) &&
                      dqa_scratch_bytes(&op) == op.scratch_bytes;
-  return valid ? DQA_OK : DQA_ERROR_OPERATOR;
+  return !valid ? DQA_ERROR_OPERATOR : dqa_part_of(&op) != NULL ? DQA_OK : DQA_ERROR_UNKNOWN_OPERATOR;
 }

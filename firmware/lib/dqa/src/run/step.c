@@ -6,8 +6,10 @@
  * those are skipped. Stack: with the row method of a convolution about 1 kB. */
 #include "step.h"
 
-#include "../storage/coded.h"
 #include "profile.h"
+
+/* Whether rows go through a coder. */
+static bool is_packed(const struct dqa_edge *edge) { return edge->storage == DQA_MAP || edge->storage == DQA_CODED; }
 
 /* Copies the next row of an input into its slot, or skips it. */
 static void copy(const struct dqa_op *op, uint32_t number, const struct dqa_source *source,
@@ -15,15 +17,20 @@ static void copy(const struct dqa_op *op, uint32_t number, const struct dqa_sour
   const struct dqa_edge *edge = &source->edge;
   int8_t *const values = needed ? dqa_ring_slot(&source->ring, state->taken) + source->view.left_bytes : NULL;
   const uint8_t *const data = dqa_edge_data(op->memory, number);
-  if (dqa_is_whole_map(edge)) {
-    const uint8_t *const row = data + state->offset, *const end = data + edge->capacity;
-    const uint8_t *const next = edge->storage == DQA_CODED
-                                    ? dqa_coder_of(op->model)->read_row(op->model, edge, row, end, values)
-                                    : dqa_map_read_row(edge, row, end, values);
-    state->offset = (uint32_t)(next - data);
-  } else if (needed) {
-    dqa_read_row(edge, dqa_is_pushed(op->model, number) ? data : data + dqa_row_offset(edge, state->taken), values);
+  const bool whole = dqa_is_whole_map(edge);
+  if (!whole && !needed) {
+    return;
   }
+  const uint32_t offset = whole                              ? state->offset
+                          : dqa_is_pushed(op->model, number) ? 0
+                                                             : dqa_row_offset(edge, state->taken);
+  if (!is_packed(edge)) {
+    dqa_read_row(edge, data + offset, values);
+    return;
+  }
+  const struct dqa_coder *const coder = dqa_coder_of(op->model, edge->storage);
+  const uint8_t *const next = coder->read_row(op->model, edge, data + offset, data + edge->capacity, values);
+  state->offset = whole ? (uint32_t)(next - data) : state->offset;
 }
 
 /* The end of a span inside of the input. */
@@ -65,7 +72,7 @@ static enum dqa_progress fetch(const struct dqa_run *run, const struct dqa_op *o
       copy(op, number, &source, &state, (int32_t)state.taken >= span.first);
     }
     if (accumulates) {
-      op->methods->accumulate(op, state.taken, dqa_ring_slot(&source.ring, state.taken), dqa_accumulators_of(op));
+      dqa_part_of(op)->accumulate(op, state.taken, dqa_ring_slot(&source.ring, state.taken), dqa_accumulators_of(op));
     }
   }
   *stored = state;
@@ -85,25 +92,18 @@ static enum dqa_progress fetch_all(const struct dqa_run *run, const struct dqa_o
 static void produce(const struct dqa_op *op, struct dqa_writer *writer) {
   const struct dqa_edge *const edge = &op->output;
   uint8_t *const data = dqa_edge_data(op->memory, op->output_number);
-  uint8_t *const place = dqa_is_whole_map(edge) ? data : data + dqa_row_offset(edge, writer->row);
-  const bool packed = edge->storage == DQA_MAP || edge->storage == DQA_CODED;
-  int8_t *const values = packed ? dqa_transient_at(op->memory, op->number) : (int8_t *)place;
-  op->methods->row(op, writer->row, dqa_accumulates(op) ? dqa_accumulators_of(op) : NULL, values);
+  const bool whole = dqa_is_whole_map(edge);
+  uint8_t *const place = whole ? data : data + dqa_row_offset(edge, writer->row);
+  int8_t *const values = is_packed(edge) ? dqa_transient_at(op->memory, op->number) : (int8_t *)place;
+  dqa_part_of(op)->row(op, writer->row, dqa_accumulates(op) ? dqa_accumulators_of(op) : NULL, values);
   dqa_profile_row(op->number, values, edge->row_values);
-  if (edge->storage == DQA_CODED) {
-    dqa_coder_of(op->model)->write_row(op->model, writer, edge, data, values);
-    return;
-  }
-  if (dqa_is_whole_map(edge)) {
-    dqa_map_write_row(writer, edge, data, values);
-    return;
-  }
-  if (packed) {
-    dqa_packed_write_row(edge, place, values);
+  if (is_packed(edge)) {
+    struct dqa_writer first = {0}; /* a row of a ring is the first of a map */
+    dqa_coder_of(op->model, edge->storage)->write_row(op->model, whole ? writer : &first, edge, place, values);
   } else if (edge->storage == DQA_RAW_UINT8) {
     dqa_turn_signs(place, place, edge->row_values);
   }
-  ++writer->row;
+  writer->row += whole ? 0 : 1;
 }
 
 /* The rows written leave room for the others. */

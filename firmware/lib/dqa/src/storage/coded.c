@@ -47,7 +47,7 @@ static bool record_valid(const struct dqa_edge *edge, const struct dqa_coding *c
          dqa_all_zero(end, (uint32_t)(edge->coding + coding->bytes - end));
 }
 
-dqa_status dqa_coded_check_record(const dqa_model *model, const struct dqa_edge *edge, uint32_t offset) {
+DQA_COLD dqa_status dqa_coded_check_record(const dqa_model *model, const struct dqa_edge *edge, uint32_t offset) {
   struct dqa_coding coding;
   if (!dqa_in_program(model, offset, DQA_CODING_EXPECTED, 1) || edge->coding[DQA_CODING_GROUPS] < 1 ||
       edge->coding[DQA_CODING_GROUPS] > DQA_MAX_GROUPS || edge->coding[DQA_CODING_TABLE_COUNT] < 1 ||

@@ -53,18 +53,10 @@ static inline uint32_t dqa_coded_drop(const struct dqa_coding *coding, uint32_t 
                                     : level / coding->group_count + (group < level % coding->group_count);
 }
 
-/* How the executor treats them. */
-struct dqa_coder {
-  dqa_status (*check_record)(const dqa_model *model, const struct dqa_edge *edge, uint32_t offset);
-  /* As dqa_map_write_row and dqa_map_read_row. */
-  void (*write_row)(const dqa_model *model, struct dqa_writer *writer, const struct dqa_edge *edge, uint8_t *data,
-                    const int8_t *values);
-  const uint8_t *(*read_row)(const dqa_model *model, const struct dqa_edge *edge, const uint8_t *row,
-                             const uint8_t *end, int8_t *values);
-};
+/* What dqa_coder says of them. */
 dqa_status dqa_coded_check_record(const dqa_model *model, const struct dqa_edge *edge, uint32_t offset);
 void dqa_coded_write_row(const dqa_model *model, struct dqa_writer *writer, const struct dqa_edge *edge, uint8_t *data,
-                         const int8_t *values);
+                         int8_t *values);
 const uint8_t *dqa_coded_read_row(const dqa_model *model, const struct dqa_edge *edge, const uint8_t *row,
                                   const uint8_t *end, int8_t *values);
 

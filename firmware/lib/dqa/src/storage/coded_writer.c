@@ -217,7 +217,7 @@ static void write_raw(const struct dqa_coding *coding, const int8_t *values, str
 }
 
 void dqa_coded_write_row(const dqa_model *model, struct dqa_writer *writer, const struct dqa_edge *edge, uint8_t *data,
-                         const int8_t *values) {
+                         int8_t *values) {
   struct dqa_coding coding;
   struct row_bits choice = {values, 0, 0, {0}};
   uint8_t *const row = data + writer->extra;

@@ -79,12 +79,12 @@ void dqa_errors_read(const struct dqa_edge *edge, struct dqa_bit_reader *reader,
   }
 }
 
-uint32_t dqa_huffman_bytes(const uint8_t *table) {
+DQA_COLD uint32_t dqa_huffman_bytes(const uint8_t *table) {
   return dqa_align(DQA_HUFFMAN_LENGTHS + (2u << table[DQA_HUFFMAN_SYMBOL_BITS]) +
                    (1u << table[DQA_HUFFMAN_MAX_LENGTH]));
 }
 
-bool dqa_huffman_valid(const uint8_t *table) {
+DQA_COLD bool dqa_huffman_valid(const uint8_t *table) {
   const uint32_t max_length = table[DQA_HUFFMAN_MAX_LENGTH];
   const uint32_t symbols = 1u << table[DQA_HUFFMAN_SYMBOL_BITS];
   const uint8_t *lengths = table + DQA_HUFFMAN_LENGTHS;

@@ -9,13 +9,6 @@
 #include "huffman.h"
 #include "plane.h"
 
-uint32_t dqa_map_base_bytes(const struct dqa_edge *edge) {
-  if (edge->storage == DQA_CODED) {
-    return 2 + (edge->row_values * edge->code_bits + 15u) / 16u * 2u;
-  }
-  return dqa_plane_bytes(edge->row_values, edge->code_bits) + (dqa_has_errors(edge) ? 4u : 0u);
-}
-
 /* Important values of a row without its errors: the middle of what they may have been, but zero stays zero. */
 static void centre_dropped(const struct dqa_edge *edge, int8_t *row) {
   const int32_t middle = ((1 << edge->extra_bits) - 1) >> 1;
@@ -29,7 +22,9 @@ static void centre_dropped(const struct dqa_edge *edge, int8_t *row) {
   }
 }
 
-const uint8_t *dqa_map_read_row(const struct dqa_edge *edge, const uint8_t *row, const uint8_t *end, int8_t *values) {
+const uint8_t *dqa_packed_read_row(const dqa_model *model, const struct dqa_edge *edge, const uint8_t *row,
+                                   const uint8_t *end, int8_t *values) {
+  (void)model;
   const uint32_t plane_bytes = dqa_plane_bytes(edge->row_values, edge->code_bits);
   const uint32_t left = (uint32_t)(end - row);
   if (left < dqa_map_base_bytes(edge)) { /* an overwritten map */
@@ -59,9 +54,7 @@ const uint8_t *dqa_map_read_row(const struct dqa_edge *edge, const uint8_t *row,
 }
 
 void dqa_read_row(const struct dqa_edge *edge, const uint8_t *row, int8_t *values) {
-  if (edge->storage == DQA_MAP) {
-    dqa_plane_unpack(row, edge->row_values, edge->code_bits, edge->extra_bits, edge->low, values);
-  } else if (edge->storage == DQA_RAW_UINT8) {
+  if (edge->storage == DQA_RAW_UINT8) {
     dqa_turn_signs(values, row, edge->row_values);
   } else {
     dqa_copy(values, row, edge->row_values);

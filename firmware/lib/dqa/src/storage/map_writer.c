@@ -69,17 +69,15 @@ static void to_codes(const struct dqa_edge *edge, int8_t *row) {
   }
 }
 
-void dqa_map_write_row(struct dqa_writer *writer, const struct dqa_edge *edge, uint8_t *data, int8_t *values) {
+void dqa_packed_write_row(const dqa_model *model, struct dqa_writer *writer, const struct dqa_edge *edge, uint8_t *data,
+                          int8_t *values) {
+  (void)model;
   uint8_t *row = data + writer->row * dqa_map_base_bytes(edge) + writer->extra;
   if (dqa_has_errors(edge)) {
     write_errors(writer, edge, row, values);
     clear_errors(edge, values);
   }
-  dqa_packed_write_row(edge, row, values);
-  ++writer->row;
-}
-
-void dqa_packed_write_row(const struct dqa_edge *edge, uint8_t *row, int8_t *values) {
   to_codes(edge, values);
   dqa_plane_pack((const uint8_t *)values, edge->row_values, edge->code_bits, row);
+  ++writer->row;
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The dqa authors */
-/* dqa: depthwise convolutions of 3 x 3 on the DSP extension, four channels of a stretch of a row at a time.
+/* Inside dqa: depthwise convolutions of 3 x 3 on the DSP extension, four channels of a stretch of a row at a time: for
+ * the parts that write such rows, part_depthwise_*.c.
  *
  * The columns under the kernel are gathered in the room: for each channel a word of the values of kernel rows 0 and 1,
  * which SMLAD takes two products from, and one of row 2. A column meets up to two more outputs, whose sums stay in
  * registers: 14 instructions for an output, requantized and stored, with stride 1, and 18 with stride 2. The weights
  * are gathered the same way, as if they were three columns. */
+#ifndef DQA_DEPTHWISE_ROW_H
+#define DQA_DEPTHWISE_ROW_H
+
 #include "block_depthwise.h"
 
 #ifdef DQA_BLOCKS
@@ -135,26 +139,15 @@ static void leave_out(const struct dqa_taps *taps, uint32_t *weights) {
   }
 }
 
-/* Zero points can be added before the shift. */
-static bool ready(const struct dqa_op *op) {
-  for (uint32_t c = 0; op->output.zero_point != 0 && c < op->output.channels; ++c) {
-    if (op->shift[c] > DQA_FOLDED_SHIFT) {
-      return false;
-    }
-  }
-  return true;
-}
-
-bool dqa_depthwise_row(const struct dqa_op *op, uint32_t y, const int8_t *weights, int8_t *out) {
+/* Writes an output row. stride, positive: of the operator, known where this is compiled. */
+static DQA_INLINE void dqa_depthwise_row(const struct dqa_op *op, uint32_t y, uint32_t stride, bool positive,
+                                         int8_t *out) {
+  const int8_t *const weights = (const int8_t *)dqa_op_table(op, DQA_DEPTHWISE_WEIGHTS);
   const struct dqa_edge *const output = &op->output;
-  const uint32_t channels = output->channels, width = output->width, stride = op->window.stride_w;
-  const bool positive = output->low == 0 && output->high == INT8_MAX;
+  const uint32_t channels = output->channels, width = output->width;
   uint32_t *const room = (uint32_t *)(void *)dqa_room_of(op), *const columns = room + KERNEL * COLUMN_WORDS;
   const int32_t kernel_row = (int32_t)(KERNEL * channels);
   struct dqa_taps taps;
-  if (!ready(op)) {
-    return false;
-  }
   dqa_taps_of(op, y, &taps);
   const int8_t *rows[KERNEL]; /* one outside of the input meets no weights: any other stands for it */
   for (uint32_t k = 0; k < KERNEL; ++k) {
@@ -202,7 +195,7 @@ bool dqa_depthwise_row(const struct dqa_op *op, uint32_t y, const int8_t *weight
     }
   }
   dqa_clamp_block(output, out, output->row_values);
-  return true;
 }
 
+#endif
 #endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
+/* dqa: rows of depthwise convolutions of 3 x 3 with stride 2 in blocks, of any values. */
+#include "depthwise_row.h"
+
+#ifdef DQA_BLOCKS
+
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
+  (void)acc;
+  dqa_depthwise_row(op, y, 2, false, out);
+}
+
+const struct dqa_operator dqa_part_depthwise_2 = {.row = row};
+
+#else
+const struct dqa_operator dqa_part_depthwise_2 = {.row = NULL};
+#endif
