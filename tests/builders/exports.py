@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from builders.endless import endless
 from builders.ports import ports_of
 from builders.programs import operator_program, random_inputs, random_program
 from builders.streams import ladder, streamed
@@ -20,11 +21,11 @@ from reference import mirror
 
 @cache
 def programs() -> dict[str, p.Program]:
-    """wake: coded maps, several operators; face: rows can be pushed, of another size; tiny: one operator."""
+    """wake: coded maps, several operators; face: rows can be pushed, of another size; tiny: one operator; flow: its rows never end."""
     wake = next(q for q in map(random_program, range(100)) if q.input_count == 1 and any(edge.coding for edge in q.edges))
     ladders = (streamed(ladder(seed), seed) for seed in range(40))
     face = next(q for q in ladders if q.pushed is not None and q.inputs[0].height > 2)
-    return {"wake": wake, "face": face, "tiny": operator_program(p.Kind.MAX_POOL_2D)}
+    return {"wake": wake, "face": face, "tiny": operator_program(p.Kind.MAX_POOL_2D), "flow": endless(0)}
 
 
 def converted(folder: Path, name: str, push_rows: bool = False) -> Path:

@@ -77,6 +77,15 @@ def test_a_wrong_answer_is_said(exported: Path, tmp_path: Path) -> None:
     assert output(linked(top, [tmp_path / "main.c", *sources(top)], tmp_path / "test"), 1) == SAYS.replace(RIGHT, WRONG, 1)
 
 
+@needs_compilers
+def test_rows_that_never_end_are_no_model_to_share_an_arena_with(tmp_path: Path) -> None:
+    """Its windows are, one by one."""
+    top = tmp_path / "export"
+    export([converted(tmp_path, "tiny"), converted(tmp_path, "flow", push_rows=True)], "zip", top)
+    assert "of flow) stay in the arena between answers: give such a stream an arena of its own" in (top / "README.md").read_text()
+    assert output(linked(top, [top / "example" / "main.c", *sources(top)], tmp_path / "test")) == f"tiny: {RIGHT}\nflow: {RIGHT}\n"
+
+
 # --- Arduino: https://arduino.github.io/arduino-cli/latest/library-specification/
 
 CATEGORIES = ("Display", "Communication", "Signal Input/Output", "Sensors", "Device Control", "Timing", "Data Storage", "Data Processing")
