@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from builders.documents import ROOT, anchors, documents, links, modules, places
+from dqa.support.plugins import GROUPS
 
 DOCUMENTS = documents()
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
@@ -29,7 +30,7 @@ def broken(document: Path) -> list[str]:
 def missing(text: str) -> list[str]:
     """What a text names as a place or a module of the project and is none."""
     found = [name for name in places(text) if not any(ROOT.glob(name.rstrip("/")))]
-    return found + [name for name in modules(text) if not exists(name)]
+    return found + [name for name in modules(text) if name not in GROUPS and not exists(name)]
 
 
 def exists(module: str) -> bool:
