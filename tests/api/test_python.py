@@ -55,6 +55,13 @@ def test_answers_are_those_that_evaluation_measures(model: dqa.Converted) -> Non
     assert model.profile("host", X, 1).target == "host"
 
 
+def test_the_c_is_exported(model: dqa.Converted, tmp_path: Path) -> None:
+    result = model.export("arduino", tmp_path / "package")
+    assert (result.place / "src" / "model.c").read_bytes() == (model.out / "src" / "model.c").read_bytes()
+    with pytest.raises(RecipeError, match="got 'scons'"):
+        model.export("scons")
+
+
 def test_a_result_shows_itself(model: dqa.Converted) -> None:
     assert len(repr(model)) < 300 and "RAM" in repr(model) and "as float" in repr(model)
     page = ElementTree.fromstring(f"<div>{model._repr_html_()}</div>")

@@ -24,6 +24,7 @@ from dqa.errors import RecipeError
 from dqa.evaluation.evaluate import EvaluateResult
 from dqa.evaluation.evaluate import evaluate as evaluate_model
 from dqa.evaluation.predict import predict
+from dqa.export.export import Exported, export
 from dqa.frontend import ModelSource
 from dqa.profiling.run import ProfileResult, profile
 from dqa.report import load_interface, summary
@@ -67,6 +68,10 @@ class Converted(ConvertResult):
     def profile(self, target: str = "host", x: Samples | Source | None = None, sample: int = 0, *, compare: bool = False) -> ProfileResult:
         """What each operator costs: see dqa.profile."""
         return profile(self, target, x, sample, compare=compare)
+
+    def export(self, form: str, place: str | os.PathLike[str] | None = None, *, all_operators: bool = False) -> Exported:
+        """The C as a folder, or, where `place` ends in .zip, a zip of it, that builds by itself: see dqa.export.export.export."""
+        return export([self.out], form, None if place is None else Path(place), all_operators=all_operators)
 
     def save(self, out: str | os.PathLike[str]) -> Converted:
         """The same in a directory to keep, new, empty, or what an earlier conversion wrote. Raises InputError as dqa.convert."""
