@@ -134,3 +134,27 @@ def test_the_command_shows_a_row_for_each(place: Path, dqa: Shell, tmp_path: Pat
     assert dqa("convert", place / "m.tflite", "--calibration", place / "data.npz", "--metric", "y0=top1", "-o", out, "--quiet").code == 0
     assert json.loads((out / "report.json").read_text(encoding="utf-8"))["interface"]["metric"] == {"y0": "top1"}
     assert [one.metric for one in evaluate(out, place / "data.npz").each] == ["top1", "mse"]
+
+
+def test_two_inputs_and_two_outputs_run_on_a_simulated_board(tmp_path: Path) -> None:
+    """A map of bytes and a vector of real numbers; a class and two numbers: each output is measured, all bytes are the host's."""
+    random = np.random.default_rng(6)
+    net = Net(1, 9, 9, 2)
+    image, vector = net.dense(net.conv(net.input, 6, stride=2, activation="RELU"), 8), net.dense(net.another_input(1, 5), 8)
+    joined = net.unary("RELU", net.binary("ADD", image, vector))
+    (tmp_path / "m.tflite").write_bytes(net.build(net.dense(joined, 4), net.dense(joined, 2)))
+    data: dict[str, Any] = {
+        "x0": random.integers(0, 256, (40, 9, 9, 2)).astype(np.uint8),
+        "x1": random.normal(size=(40, 5)).astype(np.float32),
+    }
+    model = load_model(tmp_path / "m.tflite")
+    real = np.concatenate([data["x0"].reshape(40, -1).astype(np.float32) / 255, data["x1"]], axis=1)
+    answers = [float_outputs(model, real, output=i) for i in (0, 1)]
+    np.savez(tmp_path / "x.npz", **data, y0=answers[0].argmax(axis=1), y1=answers[1])
+    out = convert(tmp_path / "m.tflite", tmp_path / "x.npz", tmp_path / "out", ConvertConfig(input_scale={"x0": 1 / 255})).out
+    host = evaluate(out, tmp_path / "x.npz", limit=3)
+    found = evaluate(out, tmp_path / "x.npz", "sim:mps2_an386", limit=3)
+    assert found.agreement == (3, 3)
+    assert [(one.metric, one.float_value) for one in found.each] == [("top1", 1.0), ("mse", pytest.approx(0, abs=1e-9))]
+    for board, ours in zip(found.each, host.each, strict=True):
+        assert board.value == ours.value and np.array_equal(board.outputs, ours.outputs)

@@ -146,6 +146,18 @@ def dilated_by_batches() -> Built:
     return net, net.op("BATCH_TO_SPACE_ND", [conv, block, net.constant([[0, 0], [0, 1]])], (1, 6, 7, 3), options("BatchToSpaceNDOptions"))
 
 
+def dilated_gate_of_a_series() -> Built:
+    """Two convolutions of one SPACE_TO_BATCH_ND, a row in front of each, as TensorFlow writes WaveNet's gates."""
+    net = Net(1, 12, 3)
+    block, option = net.constant([3]), options("Conv2DOptions", padding=1, strideH=1, strideW=1)
+    spread = net.op("SPACE_TO_BATCH_ND", [net.input, block, net.constant([[3, 0]])], (3, 5, 3), options("SpaceToBatchNDOptions"))
+    x, crops, parts = net.reshape(spread, 3, 1, 5, 3), net.constant([[0, 0]]), []
+    for kind in ("TANH", "LOGISTIC"):
+        conv = net.reshape(net.op("CONV_2D", [x, net.weights(4, 1, 2, 3), net.weights(4)], (3, 1, 4, 4), option), 3, 4, 4)
+        parts.append(net.unary(kind, net.op("BATCH_TO_SPACE_ND", [conv, block, crops], (1, 12, 4), options("BatchToSpaceNDOptions"))))
+    return net, net.binary("MUL", parts[0], parts[1])
+
+
 def depthwise_with_multiplier() -> Built:
     net = Net(1, 6, 6, 2)
     option = options("DepthwiseConv2DOptions", padding=0, strideH=2, strideW=2, depthMultiplier=3)
@@ -184,6 +196,7 @@ CASES: list[tuple[Callable[[], Built], list[str]]] = [
     (dense_on_every_pixel, ["CONV_2D"]),
     (grouped, ["CONV_2D"]),
     (dilated_by_batches, ["CONV_2D"]),
+    (dilated_gate_of_a_series, ["CONV_2D", "TANH", "CONV_2D", "LOGISTIC", "MUL"]),
     (depthwise_with_multiplier, ["DEPTHWISE_CONV_2D"]),
     (half_precision_weights, ["CONV_2D"]),
 ]
