@@ -12,6 +12,8 @@ import pytest
 from builders.firmware import needs_compiler, needs_qemu
 from builders.kernels import Grown, check_equal
 from dqa import program as p
+from dqa.operators.fully_connected import FullyConnected
+from dqa.operators.mean import Mean
 
 pytestmark = [needs_compiler, needs_qemu]
 
@@ -83,6 +85,23 @@ def depthwise() -> p.Program:
     return builder.finish()
 
 
+def dense(rows: int) -> p.Program:
+    """Dense layers of 1 to 33 outputs, in pairs where they can be, and means and sums of maps of as many channels."""
+    builder = Grown(rows)
+    for number, (values, outputs) in enumerate(((8, 4), (20, 8), (17, 33), (129, 5), (1, 3), (512 // rows, 12))):
+        source = builder.source((rows, 1, values), 3 if number else 0)
+        weights = builder.rng.integers(-127, 128, (outputs, rows * values)).astype(np.int8)
+        if number == 5:
+            weights[:] = np.sign(weights) * 127
+        FullyConnected.grow_as(builder, source, weights)
+    for channels in (5, 32):
+        source = builder.source((rows, 7, channels), 0)
+        window = p.Window(1, 1)
+        weights = builder.rng.integers(-128, 128, (channels, 1, 1, channels)).astype(np.int8)
+        Mean.grow(builder, builder.join(source, builder.convolve(source, window, weights, (rows, 7))))
+    return builder.finish()
+
+
 @pytest.mark.parametrize("case", range(len(CONVOLUTIONS)))
 def test_vectors_of_channels_give_the_mirrors_bytes(case: int, tmp_path: Path) -> None:
     check_equal(convolutions(case), tmp_path, BOARD)
@@ -92,3 +111,8 @@ def test_vectors_of_channels_give_the_mirrors_bytes(case: int, tmp_path: Path) -
 
 def test_vectors_of_a_pixel_give_the_mirrors_bytes(tmp_path: Path) -> None:
     check_equal(depthwise(), tmp_path, BOARD)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_vectors_of_outputs_give_the_mirrors_bytes(rows: int, tmp_path: Path) -> None:
+    check_equal(dense(rows), tmp_path, BOARD)

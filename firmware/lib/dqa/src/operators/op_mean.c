@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The dqa authors */
 /* dqa: MEAN over the whole map; output 1 x 1 x C. Takes input rows as they come: acc[c] is the sum so far. */
+#include "mve.h"
 #include "operator.h"
 #include "requantize.h"
 
@@ -11,8 +12,19 @@ static void accumulate(const struct dqa_op *op, uint32_t y, const int8_t *values
   if (y == 0) {
     memset(acc, 0, 4 * (size_t)channels);
   }
+  uint32_t first = 0; /* channel that is left */
+#ifdef DQA_MVE
+  for (; first + 4 <= channels; first += 4) {
+    int32x4_t sums = vldrwq_s32(acc + first);
+    const int8_t *value = values + first;
+    for (uint32_t x = op->input.width; x > 0; --x, value += channels) {
+      sums = vaddq_s32(sums, vldrbq_s32(value));
+    }
+    vstrwq_s32(acc + first, sums);
+  }
+#endif
   for (uint32_t x = 0; x < op->input.width; ++x, values += channels) {
-    for (uint32_t c = 0; c < channels; ++c) {
+    for (uint32_t c = first; c < channels; ++c) {
       acc[c] = dqa_add_modulo(acc[c], values[c]);
     }
   }

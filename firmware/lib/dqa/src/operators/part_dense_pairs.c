@@ -2,6 +2,7 @@
 /* Copyright 2026 The dqa authors */
 /* dqa: FULLY_CONNECTED, weights in pairs of outputs. */
 #include "dense.h"
+#include "mve_dense.h"
 #include "pairs.h"
 
 static void sum_products(const struct dqa_op *op, uint32_t y, const int8_t *values, uint32_t o,
@@ -18,6 +19,11 @@ static void accumulate(const struct dqa_op *op, uint32_t y, const int8_t *values
 static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   const int8_t *const values = acc == NULL ? dqa_dense_values(op) : NULL;
   (void)y;
+#ifdef DQA_MVE
+  if (acc == NULL && dqa_mve_pair_row(op, dqa_op_table(op, DQA_DENSE_WEIGHTS), values, out)) {
+    return;
+  }
+#endif
   if (acc != NULL || !dqa_pair_row(op, dqa_u32(op->parameters + DQA_DENSE_WEIGHTS), values, out)) {
     dqa_dense_row(op, values, acc, out, sum_products);
   }

@@ -3,6 +3,7 @@
 /* dqa: FULLY_CONNECTED, weights as they are or in code books. Every weight is used once: indices are decoded a little
  * at a time. */
 #include "dense.h"
+#include "mve_dense.h"
 #include "products.h"
 #include "weights.h"
 
@@ -32,8 +33,14 @@ static void accumulate(const struct dqa_op *op, uint32_t y, const int8_t *values
 }
 
 static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
+  const int8_t *const values = acc == NULL ? dqa_dense_values(op) : NULL;
   (void)y;
-  dqa_dense_row(op, acc == NULL ? dqa_dense_values(op) : NULL, acc, out, sum_products);
+#ifdef DQA_MVE
+  if (acc == NULL && dqa_mve_dense_row(op, dqa_op_table(op, DQA_DENSE_WEIGHTS), values, out)) {
+    return;
+  }
+#endif
+  dqa_dense_row(op, values, acc, out, sum_products);
 }
 
 const struct dqa_operator dqa_part_dense_plain = {.accumulate = accumulate, .row = row};

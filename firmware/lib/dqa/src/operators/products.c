@@ -5,6 +5,7 @@
  * the readable one, so that tests can hold it against the others. */
 #include "products.h"
 #include "dsp.h"
+#include "mve_sums.h"
 
 static inline void readable_2x2(const int8_t *w0, const int8_t *w1, const int8_t *v0, const int8_t *v1, uint32_t length,
                                 int32_t sums[4]) {
@@ -74,7 +75,7 @@ static inline uint32_t fast_2x1(const int8_t *w0, const int8_t *w1, const int8_t
   return 0;
 }
 
-#elif defined(DQA_DSP)
+#elif defined(DQA_DSP) && !defined(DQA_MVE)
 
 /* Four values of each run in 20 instructions. */
 static inline void step_2x2(const int8_t **w0, const int8_t **w1, const int8_t **v0, const int8_t **v1,
@@ -146,7 +147,7 @@ static inline uint32_t fast_4x1(const int8_t *const w[4], const int8_t *v, uint3
   return length & ~3u;
 }
 
-#else
+#elif !defined(DQA_MVE)
 
 static inline uint32_t fast_2x2(const int8_t *w0, const int8_t *w1, const int8_t *v0, const int8_t *v1, uint32_t length,
                                 int32_t sums[4]) {
