@@ -11,6 +11,7 @@ import pytest
 
 from builders.firmware import needs_compiler, needs_qemu
 from builders.kernels import Grown, check_equal
+from builders.programs import random_coded
 from dqa import program as p
 from dqa.operators.fully_connected import FullyConnected
 from dqa.operators.mean import Mean
@@ -102,6 +103,32 @@ def dense(rows: int) -> p.Program:
     return builder.finish()
 
 
+class Coded(Grown):
+    """Its edges are coded maps, with signs or without, whose rows drop bits at many levels."""
+
+    def edge(self, shape: tuple[int, int, int], like: int | None = None) -> int:
+        bits = self.between(5, 8)
+        low = 0 if len(self.edges) % 2 and bits < 8 else -(1 << bits - 1)
+        edge = p.Edge(f"map {len(self.edges)}", *shape, p.Storage.CODED, bits, 0, low, 0, 0)
+        while edge.coding is None or edge.extra_bits < 2:
+            edge = random_coded(self.rng, replace(edge, code_bits=bits, extra_bits=0))
+        coding = replace(edge.coding, expected=(0,) * len(edge.coding.expected))
+        room = int(edge.values * edge.extra_bits / 8 * self.rng.uniform(0.1, 0.6))
+        self.edges.append(replace(edge, coding=coding, capacity=p.minimum_capacity(edge) + room))
+        return len(self.edges) - 1
+
+
+def coded() -> p.Program:
+    """Coded maps of 1 to 33 channels behind dense sums of noise and of extremes."""
+    builder = Coded(3)
+    for width, channels in ((1, 8), (5, 33), (100, 2), (12, 16), (7, 9), (40, 1)):
+        source = builder.source((6, width, channels), 0)
+        weights = np.full((channels, 1, 1, channels), 0, np.int8)
+        weights[range(channels), 0, 0, range(channels)] = builder.rng.integers(1, 128, channels)
+        builder.convolve(source, p.Window(1, 1), weights, (6, width))
+    return builder.finish()
+
+
 @pytest.mark.parametrize("case", range(len(CONVOLUTIONS)))
 def test_vectors_of_channels_give_the_mirrors_bytes(case: int, tmp_path: Path) -> None:
     check_equal(convolutions(case), tmp_path, BOARD)
@@ -116,3 +143,9 @@ def test_vectors_of_a_pixel_give_the_mirrors_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rows", [1, 2])
 def test_vectors_of_outputs_give_the_mirrors_bytes(rows: int, tmp_path: Path) -> None:
     check_equal(dense(rows), tmp_path, BOARD)
+
+
+def test_bits_that_vectors_count_give_the_mirrors_bytes(tmp_path: Path) -> None:
+    program = coded()
+    assert len({edge.coding.group_count for edge in program.edges if edge.coding}) > 1
+    check_equal(program, tmp_path, BOARD)

@@ -10,6 +10,7 @@
  * `capacity >= height * worst` is checked at load, and a row takes no more than leaves the later ones their worst,
  * which the raw level never passes: a map cannot overflow, whatever the values are. */
 #include "coded.h"
+#include "coded_mve.h"
 
 /* Of a magnitude u: its symbol | the number of low bits that follow << 4. */
 #define TWICE(entry) entry, entry
@@ -84,6 +85,11 @@ static uint32_t group_bits(const struct dqa_coding *coding, const int8_t *values
   return bits;
 }
 
+#ifdef DQA_CODED_MVE
+/* Whether all groups are counted at once. */
+static inline bool counts_at_once(const struct dqa_coding *coding) { return coding->width <= DQA_CODED_MVE_WIDTH; }
+#endif
+
 /* The bits of a row at a level, which moves step by step. */
 struct row_bits {
   const int8_t *values;
@@ -94,6 +100,25 @@ struct row_bits {
 static void bits_at(const struct dqa_coding *coding, uint32_t level, struct row_bits *row) {
   row->level = level;
   row->total = 0;
+#ifdef DQA_CODED_MVE
+  if (counts_at_once(coding)) {
+    uint8_t drops[DQA_MAX_GROUPS] = {0};
+    uint32_t bits[DQA_MAX_GROUPS] = {0};
+    for (uint32_t group = 0; group < coding->group_count; ++group) {
+      drops[group] = (uint8_t)dqa_coded_drop(coding, level, group);
+    }
+    if (has_signs(coding)) {
+      dqa_coded_mve_bits(coding, row->values, symbols, drops, true, bits);
+    } else {
+      dqa_coded_mve_bits(coding, row->values, symbols, drops, false, bits);
+    }
+    for (uint32_t group = 0; group < coding->group_count; ++group) {
+      row->of_group[group] = bits[group];
+      row->total += bits[group];
+    }
+    return;
+  }
+#endif
   for (uint32_t group = 0; group < coding->group_count; ++group) {
     row->of_group[group] = group_bits(coding, row->values, group, dqa_coded_drop(coding, level, group));
     row->total += row->of_group[group];
@@ -104,6 +129,12 @@ static void bits_at(const struct dqa_coding *coding, uint32_t level, struct row_
 static void move(const struct dqa_coding *coding, bool up, struct row_bits *row) {
   const uint32_t lower = up ? row->level : row->level - 1u, group = lower % coding->group_count;
   const uint32_t drop = lower / coding->group_count + up;
+#ifdef DQA_CODED_MVE
+  if (counts_at_once(coding)) {
+    bits_at(coding, lower + up, row);
+    return;
+  }
+#endif
   row->level = lower + up;
   row->total -= row->of_group[group];
   row->of_group[group] = group_bits(coding, row->values, group, drop);
