@@ -3,8 +3,8 @@
  *   fuzz_corrupt COUNT SEED PROGRAM...
  *
  * Every block is a heap block of exactly its size, so that one byte too far is found. Most corruptions get a right CRC:
- * they reach the structural checks. Prints how many of each status there were and how many programs ran, "stalled"
- * being some of them. */
+ * they reach the structural checks. Prints how many of each status there were, how many programs ran, "stalled"
+ * being some of them, and of how many of those the rows may go on without end. */
 #include "operators/operator.h"
 
 #include <stdio.h>
@@ -152,11 +152,12 @@ static uint64_t work(const dqa_model *model) {
 
 /* Any calls in any order, on an arena that holds anything. */
 static dqa_status push_wildly(const dqa_model *model, uint8_t *arena) {
-  const uint32_t height = dqa_edge_height(model, 0), row_bytes = dqa_input_size(model, 0) / height;
+  const uint32_t height = dqa_u16(dqa_edge_record(model, 0) + DQA_EDGE_HEIGHT);
+  const uint32_t row_bytes = dqa_input_size(model, 0) / height, windows = dqa_is_endless(model) ? 8 : 2;
   dqa_status status = DQA_OK;
-  for (uint32_t calls = below(2 * height + 4); calls > 0; --calls) {
+  for (uint32_t calls = below(windows * height + 4); calls > 0; --calls) {
     uint8_t *const row = block(row_bytes);
-    switch (below(8)) {
+    switch (below(dqa_is_endless(model) ? 64 : 8)) { /* streams go on for long, so that counters begin again */
     case 0:
       status = dqa_begin(model, arena, model->arena_size);
       break;
@@ -172,6 +173,22 @@ static dqa_status push_wildly(const dqa_model *model, uint8_t *arena) {
     free(row);
   }
   return status;
+}
+
+/* Rows without end, where a program is made for them. */
+static bool stream(const struct program *p) {
+  dqa_model model;
+  if (dqa_load(&model, p->bytes, p->size, dqa_all_operators, DQA_LAYOUT_CONTINUOUS) != DQA_OK) {
+    return false;
+  }
+  uint8_t *const arena = block(model.arena_size);
+  (void)dqa_begin(&model, arena, model.arena_size);
+  const dqa_status wild = push_wildly(&model, arena);
+  if (wild != DQA_OK && wild != DQA_ERROR_STALLED && wild != DQA_ERROR_ARGUMENT) {
+    abort();
+  }
+  free(arena);
+  return true;
 }
 
 /* A run may stall, because rings are too small or buffers overlap now. */
@@ -220,7 +237,7 @@ static struct program read_program(const char *path) {
 
 int main(int argc, char **argv) {
   static struct program originals[MAX_PROGRAMS];
-  uint32_t found[STATUSES] = {0}, ran = 0;
+  uint32_t found[STATUSES] = {0}, ran = 0, streamed = 0;
   const uint32_t programs = argc > 3 ? (uint32_t)argc - 3u : 0;
   if (programs == 0 || programs > MAX_PROGRAMS) {
     return 2;
@@ -239,13 +256,14 @@ int main(int argc, char **argv) {
     if (status == DQA_OK && model.arena_size <= MAX_ARENA && work(&model) <= MAX_WORK) {
       found[DQA_ERROR_STALLED] += run(&model) == DQA_ERROR_STALLED;
       ++ran;
+      streamed += stream(&p);
     }
     free(p.bytes);
   }
   for (uint32_t i = 0; i < STATUSES; ++i) {
     printf("%u %u %s\n", i, found[i], dqa_status_name((dqa_status)i));
   }
-  printf("ran %u\n", ran);
+  printf("ran %u\nstreamed %u\n", ran, streamed);
   for (uint32_t i = 0; i < programs; ++i) {
     free(originals[i].bytes);
   }

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from builders.c_tools import VARIANTS, load, sanitized, sealed
+from builders.endless import endless
 from builders.programs import operator_program, random_program
 from builders.streams import ladder, streamed
 from dqa import program as p
@@ -27,15 +28,15 @@ def corrupt(count: int, seed: int, programs: list[bytes], directory: Path, varia
         [sanitized("fuzz_corrupt", variant), str(count), str(seed), *paths], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
-    *statuses, ran = result.stdout.splitlines()
+    *statuses, ran, streamed = result.stdout.splitlines()
     found = {name: int(number) for _, number, name in (line.split(maxsplit=2) for line in statuses)}
     assert sum(found.values()) - found["stalled"] == count  # those that stall were accepted
-    return {**found, "ran": int(ran.split()[1])}
+    return {**found, "ran": int(ran.split()[1]), "streamed": int(streamed.split()[1])}
 
 
 def small_programs() -> list[bytes]:
     streams = [streamed(ladder(seed), seed, cut=0.2) for seed in range(20)]
-    return [p.write(q) for q in (*map(operator_program, p.Kind), *map(random_program, range(20)), *streams)]
+    return [p.write(q) for q in (*map(operator_program, p.Kind), *map(random_program, range(20)), *streams, *map(endless, range(10)))]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -44,7 +45,7 @@ def test_corrupt_programs_of_every_operator_are_refused_or_run_without_a_finding
     reached = {name for name, count in found.items() if count}
     unreachable = {"arena too small", "bad argument"}  # statuses of the caller, not of the bytes
     assert reached == set(found) - unreachable
-    assert found["ran"] > 1000
+    assert found["ran"] > 1000 and found["streamed"] > 100
 
 
 def corrupted(data: bytes, program: p.Program, rng: np.random.Generator) -> bytes:
@@ -68,6 +69,8 @@ def corrupted(data: bytes, program: p.Program, rng: np.random.Generator) -> byte
 @pytest.mark.parametrize("seed", range(26))
 def test_the_loader_accepts_exactly_what_pythons_reader_accepts(seed: int) -> None:
     program = streamed(ladder(seed), seed, cut=0.2) if seed % 2 else operator_program(p.Kind(1 + seed // 2), seed)
+    if seed % 4 == 3:
+        program = endless(seed)
     data, rng = p.write(program), np.random.default_rng(seed)
     for candidate in (corrupted(data, program, rng) for _ in range(60)):
         try:

@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from builders.c_tools import ARENA, ARGUMENT, OK, STALLED, exports, flat
+from builders.endless import endless
 from builders.programs import place, random_inputs
 from builders.streams import ladder, streamed
 from dqa import program as p
 from dqa.operators.lut import Lut
 from dqa.operators.max_pool_2d import MaxPool2D
+from dqa.program.endless import answer_at, steps
 from reference import mirror
 
 
@@ -154,3 +156,21 @@ def test_rows_that_cannot_be_taken_stall_and_so_do_rings_too_small() -> None:
             assert [model.push(row) for row in image[3:]] == [OK] * 3
             assert model.end() == OK
             np.testing.assert_array_equal(model.outputs().view(np.int8).reshape(4, 4), image[2:])
+
+
+def test_a_stream_has_no_end_and_answers_are_there_when_they_are_complete() -> None:
+    program = endless(7)
+    model, row = Pushed(program, 3), np.zeros(program.edges[0].row_values, np.int8)
+    library, none, size = model.library, (ctypes.c_void_p * 1)(row.ctypes.data), ctypes.c_size_t(model.size)
+    assert model.push(row) == ARGUMENT
+    assert model.begin() == OK
+    assert model.end() == ARGUMENT
+    assert library.dqa_run(model.model, model.place, size, none, None, None) == ARGUMENT
+    hop, first = steps(program.edges, program.ops)[1], answer_at(program.edges, program.ops)
+    answered = []
+    for number in range(1, first + 3 * hop + 1):
+        assert model.push(row) == OK
+        answered += [number] if library.dqa_output(model.model, model.place, 0) else []
+    assert answered == [first, first + hop, first + 2 * hop, first + 3 * hop]
+    assert model.begin() == OK
+    assert library.dqa_output(model.model, model.place, 0) is None

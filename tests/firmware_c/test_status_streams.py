@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from builders.c_tools import EDGE, LAYOUT, OK, OPERATOR, edge_at, load, operator_at, patched
+from builders.c_tools import EDGE, HEADER, LAYOUT, OK, OPERATOR, edge_at, load, operator_at, patched
+from builders.endless import endless
 from builders.programs import place
 from builders.streams import chain
 from dqa import program as p
@@ -60,3 +61,18 @@ def test_a_layout_for_pushed_rows_is_whole_or_absent_and_its_input_is_read_in_th
         places = [0xFFFFFFFF if at is None else at for at in (*pushed.edges, *pushed.scratch, *pushed.transient)]
         data = patched(p.write(read), struct.unpack_from("<I", p.write(read), 32)[0] + 80, "<10I", *places)
         assert load(patched(data, 44, "<I", pushed.arena_size)) == status
+
+
+def test_a_program_whose_rows_cannot_go_on_is_refused() -> None:
+    """A period, where rings, phases or operators are not made for it; and rows without end, where there is no period."""
+    stream = next(q for q in map(endless, range(20)) if max(edge.ring_rows for edge in q.edges) > 1)
+    data, period = p.write(stream), stream.period
+    assert load(data, 3) == OK
+    assert load(patched(data, 48, "<I", period + 1), 2) == OPERATOR
+    assert load(patched(data, 48, "<I", 2 * period), 3) == OK
+    assert load(patched(data, 48, "<I", (1 << 21) // period * period + period), 3) == OPERATOR
+    assert load(patched(data, 48, "<I", 0), 3) == LAYOUT
+    assert load(patched(data, 52, "<I", 1), 3) == HEADER
+    windowed = p.write(chain())
+    assert load(windowed, 3) == LAYOUT
+    assert load(patched(windowed, 48, "<I", 6), 2) == OPERATOR  # its output has 6 rows

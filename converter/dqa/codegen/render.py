@@ -14,6 +14,7 @@ from dqa.codegen.comments import comment, numbers
 from dqa.codegen.names import DEFAULT, named
 from dqa.errors import ProgramError
 from dqa.program import Edge, Interface, Port, Program, assemble, may_drop, table
+from dqa.program.endless import answer_at, steps
 from dqa.support import templates
 from dqa.support.limits import FIRMWARE_CODE
 from dqa.support.version import __version__
@@ -112,6 +113,8 @@ def render(program: Program, program_bytes: bytes, out_dir: Path, ports: Interfa
         "ends": _ends(program, ports),
         "blocks": list(blocks(program, image)),
         "table": table([program]),
+        "first": answer_at(program.edges, program.ops) if program.period else 0,
+        "hop": steps(program.edges, program.ops)[1] if program.period else 0,
         "counts_drops": any(may_drop(edge) for edge in program.edges),
     }
     out_dir.mkdir(parents=True, exist_ok=True)

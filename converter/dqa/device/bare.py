@@ -31,27 +31,30 @@ def build(
     portable: bool = False,
     protocol: str = DQA_ONLY,
     profile: int = 0,
+    main: Path | None = None,
 ) -> BuildResult:
     """Builds OUT/firmware for a board, from nothing each time: firmware.elf, .bin and .hex; errors as dqa.device.build.build.
 
     tflm: what the model runs inside of. portable: without the variants that use instructions of the board's processor.
-    profile: the number of the program's operators for profiling firmware, else 0.
+    profile: the number of the program's operators for profiling firmware, else 0. main: a C file that runs instead of dqa's firmware, with
+    a model whose rows never end.
     """
     chosen = load_board(board)
     folder = project.write(out, interpreter=tflm is not None).folder.resolve()
-    kind = variant("tflm" if tflm else "standalone", pushed, protocol, profile > 0)
+    kind = variant("tflm" if tflm else "standalone", pushed, protocol, profile > 0) if main is None else "continuous"
     target = folder / ".pio" / (f"bare-{kind}-portable" if portable else f"bare-{kind}") / board
     target.mkdir(parents=True, exist_ok=True)
     elf = target / "firmware.elf"
     flags = [*_FLAGS, *chosen.cpu_flags, *chosen.defines(), *(f"-I{folder / name}" for name in _INCLUDES)]
     flags += ["-DDQA_MODEL_PUSHED=1"] if pushed else []
+    flags += ["-DDQA_MODEL_CONTINUOUS=1"] if main is not None else []
     flags += [f"-DDQA_PROFILE={profile}"] if profile else []
     flags += ["-DDQA_PORTABLE"] if portable else []
     flags += mlperf.defines(out, protocol)
     flags += tflm_tree.flags(tflm, folder) if tflm else []
-    objects = {}
+    objects = {main: target / "main.o"} if main is not None else {}
     for number, name in enumerate(_TFLM_SOURCES if tflm else _SOURCES):
-        for source in (folder / name).rglob("*"):
+        for source in (folder / name).rglob("*") if main is None or name != "src" else ():
             if source.suffix in _LANGUAGES:
                 objects[source] = target / f"{number}-{source.stem}.o"
     gcc = compiler()

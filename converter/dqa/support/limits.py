@@ -23,7 +23,7 @@ MAX_INPUTS = 16
 """Of an operator."""
 MAX_WINDOW_ROWS = 64
 """Rows that a window spans, dilated."""
-MAX_PERIOD = 1 << 28
+MAX_PERIOD = 1 << 21
 """Rows of the input after which counters begin again where rows never end."""
 MAX_POOLED = 1 << 15
 """Values that are averaged."""

@@ -40,7 +40,7 @@ enum {
   DQA_MAX_CAPACITY = 1 << 24,
   DQA_MAX_ERROR_BYTES = 4095,
   DQA_MAX_EXTRA_BITS = 4,
-  DQA_MAX_PERIOD = 1 << 28
+  DQA_MAX_PERIOD = 1 << 21 /* twice as many rows by any stride stay below DQA_ENDLESS */
 };
 
 enum dqa_storage { DQA_RAW_INT8 = 0, DQA_RAW_UINT8 = 1, DQA_MAP = 2, DQA_RING = 3, DQA_CODED = 4 };

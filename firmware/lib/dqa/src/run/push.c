@@ -35,7 +35,8 @@ static bool resume(struct dqa_run *run, const dqa_model *model, void *arena) {
   if (dqa_is_endless(model) && dqa_has_ended(run)) { /* with an answer, which is not the last */
     dqa_mark_answer(run, false);
   }
-  return dqa_state_of(&run->memory, 0)->mark == DQA_STATE_BEGUN;
+  return dqa_state_of(&run->memory, 0)->mark == DQA_STATE_BEGUN &&
+         !(dqa_is_endless(model) && run->pushed_rows >= 2 * dqa_period(model));
 }
 
 /* Answers so far, but for periods of them. */

@@ -44,6 +44,11 @@ static bool readable(const struct dqa_run *run, uint32_t edge, uint32_t y) {
   return !dqa_is_pushed(run->memory.model, edge) || (run->memory.pushed != NULL && y + 1u == run->pushed_rows);
 }
 
+/* The most rows that an edge can have: of one without end as many as were pushed. */
+static uint32_t most_rows(const struct dqa_run *run, uint32_t height) {
+  return height == DQA_ENDLESS ? run->pushed_rows : height;
+}
+
 /* Brings the rows of an input that output row y needs: COMPLETE if they are all there. */
 static enum dqa_progress fetch(const struct dqa_run *run, const struct dqa_op *op, uint32_t input, uint32_t y,
                                uint32_t *rows) {
@@ -61,10 +66,11 @@ static enum dqa_progress fetch(const struct dqa_run *run, const struct dqa_op *o
   }
   struct dqa_input_state *const stored = dqa_input_state_of(op->memory, op->number, input);
   struct dqa_input_state state = *stored;
-  if (state.taken > source.edge.height || state.offset > source.edge.capacity) {
+  if (state.taken > most_rows(run, source.edge.height) || state.offset > source.edge.capacity) {
     return DQA_BROKEN;
   }
-  for (; state.taken < end && state.taken < available; ++state.taken, ++*rows) {
+  const uint32_t most = state.taken + (dqa_is_endless(op->model) ? 1u : end); /* one for each that is pushed */
+  for (; state.taken < end && state.taken < available && state.taken < most; ++state.taken, ++*rows) {
     if (!readable(run, number, state.taken)) {
       return DQA_BROKEN;
     }
@@ -107,9 +113,9 @@ static void produce(const struct dqa_op *op, struct dqa_writer *writer) {
 }
 
 /* The rows written leave room for the others. */
-static bool state_valid(const struct dqa_op_state *state, const struct dqa_edge *output) {
+static bool state_valid(const struct dqa_run *run, const struct dqa_op_state *state, const struct dqa_edge *output) {
   const struct dqa_writer *const writer = &state->output;
-  if (state->mark != DQA_STATE_BEGUN || writer->row > output->height) {
+  if (state->mark != DQA_STATE_BEGUN || writer->row > most_rows(run, output->height)) {
     return false;
   }
   const uint32_t written = output->storage == DQA_CODED ? writer->row : 0; /* whose bytes `extra` counts */
@@ -129,7 +135,7 @@ enum dqa_progress dqa_step(const struct dqa_run *run, uint32_t number, uint32_t 
   struct dqa_op_state *const state = dqa_state_of(&run->memory, number);
   dqa_op_at(run->memory.model, number, &op);
   op.memory = &run->memory;
-  if (!state_valid(state, &op.output)) {
+  if (!state_valid(run, state, &op.output)) {
     return DQA_BROKEN;
   }
   struct dqa_writer writer = state->output;
@@ -141,7 +147,7 @@ enum dqa_progress dqa_step(const struct dqa_run *run, uint32_t number, uint32_t 
       break;
     }
     room_end = room_end > 0 ? room_end : end_of_room(run, &op);
-    if (writer.row >= room_end) {
+    if (writer.row >= room_end || (dqa_is_endless(op.model) && writer.row > state->output.row)) {
       progress = DQA_FULL;
       break;
     }
