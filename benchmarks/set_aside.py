@@ -72,7 +72,7 @@ def point(kind: str, aside: Trial, test: Trial) -> Row:
     row: Row = {"kind": kind, "arena": aside.built.alone.program.internal.arena_size}
     for name, trial in (("aside", aside), ("test", test)):
         first = trial.answers.comparisons[0]
-        row[name] = {"snr": trial.answers.snr, "sure": trial.answers.sure, "agreement": first.agreement, "metric": first.metric}
+        row[name] = {"snr": first.snr, "sure": first.sure, "agreement": first.agreement, "metric": first.metric}
     return row
 
 

@@ -73,6 +73,19 @@ def test_answers_hold_in_the_mean_all_but_surely_and_on_those_set_aside(apart: A
     assert Guard(judge, nothing, eight, int8, Source.APART).holds(Trial(nothing, apart, more)) == holds
 
 
+def test_an_output_does_not_hold_by_what_int8_loses_of_another() -> None:
+    judge, nothing = cast(Judge, SimpleNamespace(request=SimpleNamespace(settings=ConvertConfig()))), cast(Any, None)
+
+    def trial(*snr: float) -> Trial:
+        both = Answers([found for one in snr for found in answers(one, one - 1).comparisons])
+        return Trial(nothing, both, both)
+
+    guard = Guard(judge, nothing, trial(38, 26), trial(32, 15), Source.APART)
+    assert [guard.least(place) for place in (0, 1)] == [32, 15]
+    assert guard.holds(trial(33, 16)) and not guard.holds(trial(20, 16)) and not guard.holds(trial(33, 12))
+    assert (guard.tightest(trial(33, 20)), guard.tightest(trial(36, 16))) == (0, 1)
+
+
 def test_a_tolerance_of_nothing_takes_more_ram_than_a_wide_one(place: Path) -> None:
     wide, none = (run(place, f"tolerance-{t}", ConvertConfig(tolerance=t)) for t in (40, 0))
     assert wide.report["ram"]["arena"] < none.report["ram"]["arena"]

@@ -40,24 +40,33 @@ class Guard:
     int8: Trial
     source: Source
 
-    @property
-    def least(self) -> float:
-        """dB that answers must have; never more than those of 8 bits everywhere have."""
-        return self._least(self.int8.answers, self.reference.answers)
-
     def holds(self, trial: Trial) -> bool:
-        """Whether the answers do: in the mean and all but surely, where need be with the help of samples that decided; those set aside
-        refuse what surely does not hold on them, or is below the floor."""
-        least = self._least(self.int8.more, self.reference.more)
-        enough = trial.more.snr >= least and trial.more.sure >= min(least - DOUBT, self.reference.more.sure)
-        return enough and trial.answers.possible >= self.least and trial.answers.snr >= min(FLOOR, self.least)
+        """Whether the answers of each output do: in the mean and all but surely, where need be with the help of samples that decided; those
+        set aside refuse what surely does not hold on them, or is below the floor."""
+        return all(self._holds(trial, place) for place in range(len(trial.answers.comparisons)))
 
-    def _least(self, int8: Answers, reference: Answers) -> float:
-        return min(max(min(reference.snr - self.judge.request.settings.tolerance, int8.snr), FLOOR), reference.snr)
+    def _holds(self, trial: Trial, place: int) -> bool:
+        more, answers, reference = (one.comparisons[place] for one in (trial.more, trial.answers, self.reference.more))
+        least, on_these = self._least(self.int8.more, self.reference.more, place), self.least(place)
+        enough = more.snr >= least and more.sure >= min(least - DOUBT, reference.sure)
+        return enough and answers.possible >= on_these and answers.snr >= min(FLOOR, on_these)
+
+    def least(self, place: int) -> float:
+        """dB that the answers of an output must have; never more than those of 8 bits everywhere have."""
+        return self._least(self.int8.answers, self.reference.answers, place)
+
+    def _least(self, int8: Answers, reference: Answers, place: int) -> float:
+        eight = reference.comparisons[place].snr
+        return min(max(min(eight - self.judge.request.settings.tolerance, int8.comparisons[place].snr), FLOOR), eight)
+
+    def tightest(self, trial: Trial) -> int:
+        """The output whose answers are the least above what they must have, or the most below."""
+        over = [found.snr - self.least(place) for place, found in enumerate(trial.answers.comparisons)]
+        return over.index(min(over))
 
     def measured(self, trial: Trial, tried: int, *, nearest: str = "", plans: Iterable[tuple[int, Trial]] = ()) -> Measured:
         """plans: what was tried, and the arena of each."""
-        judge = self.judge
+        judge, place = self.judge, self.tightest(trial)
         metrics = [head.metric if head is not None else None for head in judge.heads]
         floats = [judge.value(expected, place) for place, expected in enumerate(judge.expected)]
         columns = metrics, floats, self.int8.answers.comparisons, trial.answers.comparisons
@@ -65,15 +74,15 @@ class Guard:
             len(judge.samples),
             self.source,
             dict(zip(trial.built.interface.output_names, map(MeasuredOutput, *columns), strict=True)),
-            self.reference.answers.snr,
-            self.least,
-            trial.answers.snr,
-            trial.answers.sure,
+            self.reference.answers.comparisons[place].snr,
+            self.least(place),
+            trial.answers.comparisons[place].snr,
+            trial.answers.comparisons[place].sure,
             self.holds(trial),
             tried,
             nearest,
             judge.varies,
-            tuple((arena, one.answers.snr, one is trial) for arena, one in plans),
+            tuple((arena, one.answers.comparisons[place].snr, one is trial) for arena, one in plans),
         )
 
 
@@ -150,7 +159,8 @@ def _smallest(guard: Guard, progress: Progress) -> tuple[Planned | None, Measure
             return None, guard.measured(guard.reference, len(tried), plans=_arenas(plans, tried.values()))
         smallest = _between(plans, front[found - 1], front[found], attempt) if found else front[0]
     plan, trial = tried[smallest.arena]
-    found_snr, eight = trial.answers.snr, guard.reference.answers.snr
+    place = guard.tightest(trial)
+    found_snr, eight = (one.answers.comparisons[place].snr for one in (trial, guard.reference))
     reason = f"the smallest of {len(tried)} measured whose answers hold: {found_snr:.1f} dB, 8 bits everywhere {eight:.1f} dB"
     return replace(plan, reason=reason), guard.measured(trial, len(tried), plans=_arenas(plans, tried.values()))
 

@@ -38,8 +38,9 @@ class MeasuredOutput:
 class Measured:
     """outputs: by name.
 
-    reference: dB of the program that keeps 8 bits everywhere; least: dB that answers must have; snr: dB of the program, of its
-    worst output; sure: of that, 95 % sure; holds: whether that is enough, on further samples too where those set aside are few.
+    reference: dB of the program that keeps 8 bits everywhere; least: dB that answers must have; snr: dB of the program; sure: of that,
+    95 % sure; all of the output that is the least above what it must have. holds: whether the answers of each output do, on further samples
+    too where those set aside are few.
     tried: plans that were measured. plans: arena and dB of each, and whether it was taken. nearest: an option whose answers hold, where
     those of the budget that was given do not. varies: whether the float network's answers do.
     """

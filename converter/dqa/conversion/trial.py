@@ -37,16 +37,6 @@ class Answers:
         """dB, of the output that is worst."""
         return min(found.snr for found in self.comparisons)
 
-    @property
-    def sure(self) -> float:
-        """dB that are 95 % sure, of the output that is worst."""
-        return min(found.sure for found in self.comparisons)
-
-    @property
-    def possible(self) -> float:
-        """The most dB that the samples allow, of the output that is worst."""
-        return min(found.possible for found in self.comparisons)
-
 
 @dataclass(frozen=True, eq=False)
 class Trial:
