@@ -1,5 +1,6 @@
 # make demo: a Keras model all the way to a simulated Cortex-M4F.   make test: lint, types and all tests.
-# Both set up what they need first: .venv with pinned versions, and Debian's cross compiler, emulator and data set.
+# make docs: the pages as a site, out/docs.
+# Each sets up what it needs first: .venv with pinned versions, and Debian's cross compiler, emulator and data set.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,22 +10,28 @@ DEMO_STORED := $(DEMO)-stored
 DEMO_DATA := $(DEMO)-data
 BOARD ?= mps2_an386
 
-.PHONY: setup system demo test lint format clean
+.PHONY: setup system demo test lint format docs clean
 .DELETE_ON_ERROR:
 
 setup: system .venv/ready
 
-# A stamp: a second run does nothing unless the dependencies changed.
-.venv/ready: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dqa needs Python 3.11 or later; make PYTHON=...")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[builtins,keras,sign,study,tflm,test,lint]'
-	touch $@
+# Stamps: a second run does nothing unless the dependencies changed. What pip does is shown as it does it.
+.venv/ready: EXTRAS = builtins,docs,keras,sign,study,tflm,test,lint
+.venv/ready: ABOUT = 2.2 GB, of it TensorFlow 1.3, the tests' and checks' tools, and what studies and the pages need
+.venv/demo: EXTRAS = keras,tflm
+.venv/demo: ABOUT = 1.8 GB, of it TensorFlow 1.3, which reads the Keras model
+
+.venv/ready .venv/demo: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dqa needs Python 3.11 or later; make PYTHON=...")'
+	@echo "Python packages into .venv, once (dqa-convert[$(EXTRAS)]): about $(ABOUT)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
 
 system:
 	@PYTHON=$(PYTHON) ./.ci/system-packages
 
-demo: setup $(DEMO_DATA)/test.npz
+demo: system .venv/demo $(DEMO_DATA)/test.npz
 	$(BIN)/dqa convert examples/fashion_mnist/model.h5 --calibration $(DEMO_DATA)/calibration.npz --input-scale 1/255 -o $(DEMO)
 	$(BIN)/dqa evaluate $(DEMO) --data $(DEMO_DATA)/test.npz --json $(DEMO)/host.json
 	$(BIN)/dqa evaluate $(DEMO) --data $(DEMO_DATA)/test.npz --target tflm-host --limit 500 --json $(DEMO)/tflm-host.json
@@ -37,7 +44,7 @@ demo: setup $(DEMO_DATA)/test.npz
 		$(foreach result,host $(BOARD),$(DEMO_STORED)/$(result).json)
 	@echo "The plan, and what was measured before it was taken, to look at: $(DEMO)/report.html"
 
-$(DEMO_DATA)/test.npz: examples/fashion_mnist/data.py | setup
+$(DEMO_DATA)/test.npz: examples/fashion_mnist/data.py | system .venv/demo
 	$(BIN)/python $< $(DEMO_DATA)
 
 # Tests run beside each other already: threads of the same sum would only wait for each other.
@@ -49,6 +56,10 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(if $(C_FILES),$(BIN)/clang-format --dry-run --Werror $(C_FILES))
+
+# Built from the pages in docs/ and from the code, without the network.
+docs: .venv/ready
+	$(BIN)/python -m sphinx -q -W -b html -c docs/site . out/docs
 
 format: setup
 	$(BIN)/ruff format .
