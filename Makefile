@@ -10,14 +10,14 @@ DEMO_STORED := $(DEMO)-stored
 DEMO_DATA := $(DEMO)-data
 BOARD ?= mps2_an386
 
-.PHONY: setup system demo test lint format docs clean
+.PHONY: setup system system-demo demo test lint format docs clean
 .DELETE_ON_ERROR:
 
 setup: system .venv/ready
 
 # Stamps: a second run does nothing unless the dependencies changed. What pip does is shown as it does it.
 .venv/ready: EXTRAS = builtins,docs,keras,sign,study,tflm,test,lint
-.venv/ready: ABOUT = 2.2 GB, of it TensorFlow 1.3, the tests' and checks' tools, and what studies and the pages need
+.venv/ready: ABOUT = 2.2 GB: TensorFlow 1.3, and what tests, checks, studies and pages need
 .venv/demo: EXTRAS = keras,tflm
 .venv/demo: ABOUT = 1.8 GB, of it TensorFlow 1.3, which reads the Keras model
 
@@ -31,7 +31,10 @@ setup: system .venv/ready
 system:
 	@PYTHON=$(PYTHON) ./.ci/system-packages
 
-demo: system .venv/demo $(DEMO_DATA)/test.npz
+system-demo:
+	@PYTHON=$(PYTHON) ./.ci/system-packages demo
+
+demo: system-demo .venv/demo $(DEMO_DATA)/test.npz
 	$(BIN)/dqa convert examples/fashion_mnist/model.h5 --calibration $(DEMO_DATA)/calibration.npz --input-scale 1/255 -o $(DEMO)
 	$(BIN)/dqa evaluate $(DEMO) --data $(DEMO_DATA)/test.npz --json $(DEMO)/host.json
 	$(BIN)/dqa evaluate $(DEMO) --data $(DEMO_DATA)/test.npz --target tflm-host --limit 500 --json $(DEMO)/tflm-host.json
@@ -44,7 +47,7 @@ demo: system .venv/demo $(DEMO_DATA)/test.npz
 		$(foreach result,host $(BOARD),$(DEMO_STORED)/$(result).json)
 	@echo "The plan, and what was measured before it was taken, to look at: $(DEMO)/report.html"
 
-$(DEMO_DATA)/test.npz: examples/fashion_mnist/data.py | system .venv/demo
+$(DEMO_DATA)/test.npz: examples/fashion_mnist/data.py | system-demo .venv/demo
 	$(BIN)/python $< $(DEMO_DATA)
 
 # Tests run beside each other already: threads of the same sum would only wait for each other.

@@ -78,13 +78,23 @@ def test_the_wheel_holds_the_package_and_its_resources_and_nothing_else(wheel: P
     assert any(name.startswith("dqa/_data/boards/") for name in present)
 
 
-def test_the_source_distribution_holds_all_that_is_tracked(root: Path, tmp_path: Path) -> None:
+def test_the_source_distribution_holds_all_that_is_tracked_and_builds_the_same_wheel(root: Path, wheel: Path, tmp_path: Path) -> None:
     expected = {name for name in tracked(root, ".") if (root / name).exists()}
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path], cwd=root, check=True, capture_output=True)
     (built,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(built) as archive:
         present = {name.partition("/")[2] for name in archive.getnames()}
+        archive.extractall(tmp_path / "unpacked", filter="data")
     assert not expected - present
+    (top,) = (tmp_path / "unpacked").iterdir()
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=top, check=True, capture_output=True)
+    (again,) = tmp_path.glob("*.whl")
+    assert content(again) == content(wheel)
+
+
+def content(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def test_a_commit_is_checked_by_what_lint_runs_and_nothing_from_elsewhere(root: Path) -> None:
@@ -95,6 +105,10 @@ def test_a_commit_is_checked_by_what_lint_runs_and_nothing_from_elsewhere(root: 
     assert repository["repo"] == "local"
     assert {hook["language"] for hook in repository["hooks"]} == {"system"}
     assert {re.sub(r" --.*", "", hook["entry"]) for hook in repository["hooks"]} == {f".venv/bin{command}" for command in commands}
+
+
+def test_the_version_is_the_same_everywhere(root: Path) -> None:
+    assert yaml.safe_load((root / "CITATION.cff").read_text())["version"] == dqa.__version__
 
 
 def run(installed: Path, away: Path, *arguments: str) -> str:

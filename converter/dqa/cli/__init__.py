@@ -32,10 +32,10 @@ def convert_main() -> NoReturn:
     from dqa.cli import signals
 
     with signals.ending():
-        from dqa.cli.commands import CONTEXT
+        from dqa.cli.commands import CONTEXT, cli
         from dqa.cli.common import run
-        from dqa.cli.convert import convert
 
+        convert = cli.commands["convert"]
         convert.context_settings = CONTEXT
         run(convert)
 

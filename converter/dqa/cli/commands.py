@@ -12,6 +12,7 @@ from dqa.cli.doctor import doctor
 from dqa.cli.evaluate import evaluate
 from dqa.cli.export import export
 from dqa.cli.flash import flash
+from dqa.cli.options import shared
 from dqa.cli.profile import profile
 from dqa.cli.serve import serve
 from dqa.cli.sign import sign, verify
@@ -56,4 +57,4 @@ def cli(context: click.Context, /) -> None:
 
 
 for command in (analyze, convert, evaluate, build, flash, export, sign, verify, simulate, serve, profile, study, sparsify, boards, doctor):
-    cli.add_command(command)
+    cli.add_command(shared(command, cli.commands))

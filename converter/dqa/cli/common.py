@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import glob
 import json
+import logging
 import os
 import sys
 import traceback
@@ -17,7 +19,7 @@ from dqa.cli import signals
 from dqa.errors import DqaError, InputError, RecipeError
 from dqa.support import manifest
 from dqa.support.files import FULL, refuse_same, write_atomically
-from dqa.support.progress import Progress, RichProgress, SilentProgress
+from dqa.support.progress import LoggedProgress, Progress, RichProgress, SilentProgress
 from dqa.support.settings import METRICS, PROTOCOLS, metric_by_output
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -55,7 +57,7 @@ def run(command: click.Command) -> NoReturn:
 def _fail(message: str, hint: str, code: int, error: Exception) -> NoReturn:
     if signals.came():
         raise error
-    if os.environ.get("DQA_DEBUG") == "1":
+    if os.environ.get("DQA_DEBUG") == "1" or said.level <= logging.DEBUG:
         traceback.print_exception(error)
     print(f"error: {_one_line(message)}", file=sys.stderr)
     if hint:
@@ -123,7 +125,15 @@ def out_argument(function: F) -> F:
 
 
 def board_option(function: F) -> F:
-    return click.option("--board", required=True, metavar="BOARD", help="A board of `dqa boards`.")(function)
+    about = "A board of `dqa boards`."
+    return click.option("--board", required=True, metavar="BOARD", help=about, shell_complete=_boards)(function)
+
+
+def _boards(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Names of boards, for the shell's completion."""
+    from dqa.support import resources
+
+    return sorted(file.stem for file in resources.path("boards").glob(f"{glob.escape(begun)}*.json"))
 
 
 def runtime_options(function: F) -> F:
@@ -141,8 +151,19 @@ def protocol_option(default: str) -> Callable[[F], F]:
     return click.option("--protocol", type=click.Choice(PROTOCOLS), default=default, show_default=True, help=about)
 
 
+class _Said:
+    """How much is said beside the result: a level of logging (dqa.cli.options)."""
+
+    level = logging.INFO
+
+
+said = _Said()
+
+
 def progress(quiet: bool) -> Progress:
-    return SilentProgress() if quiet else RichProgress()
+    if said.level < logging.INFO:
+        return LoggedProgress()
+    return SilentProgress() if quiet or said.level > logging.INFO else RichProgress()
 
 
 def write_json(data: object, path: Path | None) -> None:
@@ -158,7 +179,7 @@ def write_json(data: object, path: Path | None) -> None:
 
 def warn(notes: Iterable[str]) -> None:
     """Says on standard error what did not end the command, but is not as one would expect."""
-    for note in notes:
+    for note in notes if said.level <= logging.WARNING else ():
         print(f"note: {_one_line(note)}", file=sys.stderr)
 
 

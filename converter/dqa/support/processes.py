@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import logging
 import os
 import secrets
 import shutil
@@ -26,6 +27,7 @@ from typing import IO, Any
 from dqa.errors import DqaError, ToolError
 from dqa.support import keeper
 
+_log = logging.getLogger(__name__)
 TEMPORARY = ("TMPDIR", "TMP", "TEMP")
 """Variables that say where temporary files go."""
 _PREFIX = "dqa-"
@@ -179,6 +181,7 @@ def child(
     Raises ToolError if it cannot be started.
     """
     with folder() as scratch:
+        _log.debug("runs %s", " ".join(map(str, command)))
         variables = {**(os.environ if env is None else env), **dict.fromkeys(TEMPORARY, str(scratch))}
         try:
             process = _keeper.start(command, stdin=stdin, stdout=stdout, stderr=stderr, env=variables, cwd=cwd, pass_fds=pass_fds)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
+
+_log = logging.getLogger(__name__)
 
 
 class Progress(Protocol):
@@ -19,6 +23,17 @@ class SilentProgress:
     @contextmanager
     def task(self, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
         yield lambda _done: None
+
+
+class LoggedProgress:
+    """A line of the log for each task that begins, and ends."""
+
+    @contextmanager
+    def task(self, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        start = time.monotonic()
+        _log.debug("%s ...", title)
+        yield lambda _done: None
+        _log.debug("%s: %.1f s", title, time.monotonic() - start)
 
 
 class RichProgress:
