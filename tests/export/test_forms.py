@@ -84,6 +84,8 @@ def test_rows_that_never_end_are_no_model_to_share_an_arena_with(tmp_path: Path)
     export([converted(tmp_path, "tiny"), converted(tmp_path, "flow", push_rows=True)], "zip", top)
     assert "of flow) stay in the arena between answers: give such a stream an arena of its own" in (top / "README.md").read_text()
     assert output(linked(top, [top / "example" / "main.c", *sources(top)], tmp_path / "test")) == f"tiny: {RIGHT}\nflow: {RIGHT}\n"
+    command = ["gcc", "-DFLOW_CONTINUOUS=1", f"-I{top / 'src'}", "-c", str(top / "src" / "flow.c"), "-o", str(tmp_path / "flow.o")]
+    assert "it cannot be shared" in subprocess.run(command, capture_output=True, text=True, check=False).stderr
 
 
 # --- Arduino: https://arduino.github.io/arduino-cli/latest/library-specification/
