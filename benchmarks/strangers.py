@@ -101,7 +101,7 @@ def verdict(rows: list[Row]) -> str:
     """How the guarded plans stand beside int8: of each the metric, the agreement, RAM."""
     done = [row for row in rows if "refused" not in {**row["guarded"], **row["int8"]}]
     worse = [row["model"] for row in done if _lost(row) > 0.005]
-    apart = [row["model"] for row in done if (row["int8"]["agreement"] or 0) - (row["guarded"]["agreement"] or 0) > 0.01]
+    apart = [row["model"] for row in done if round((row["int8"]["agreement"] or 0) - (row["guarded"]["agreement"] or 0), 6) > 0.01]
     shares = sorted(row["guarded"]["arena"] / row["int8"]["arena"] for row in done if row["int8"]["arena"])
     return (
         f"Guarded beside int8, of {len(done)}: metric worse by more than 0.5 points: {', '.join(worse) or 'none'}; agreement lower by more "

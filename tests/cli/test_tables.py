@@ -85,7 +85,8 @@ def test_an_evaluation_shows_float_beside_classes_and_the_worst(out: Path, dqa: 
         "answered worst",
     ):
         assert what in done.out
-    assert "confusion" not in (out / "report.json").read_text()
+    kept = json.loads((out / "report.json").read_text())["evaluations"][0]
+    assert kept["classes"] == found["classes"] and kept["worst"] == found["worst"] and "answers" not in kept
 
 
 def test_names_given_as_an_option_hold_and_must_fit(out: Path, dqa: Shell) -> None:
