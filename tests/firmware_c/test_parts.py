@@ -60,12 +60,16 @@ def test_a_program_needs_its_parts_linked(pairs: bool, storage: p.Storage) -> No
             assert library.dqa_load(model, data, len(data), without, 0) == LINKED, entry.symbol
 
 
-def test_a_depthwise_block_needs_shifts_that_leave_room_for_the_zero_point() -> None:
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_a_block_needs_shifts_that_leave_room_for_the_zero_point(depthwise: bool) -> None:
     builder = Builder(1)
-    source = builder.input((4, 8, 4))
-    out = builder.convolve_depthwise(source, p.Window(3, 3, 1, 1, 1, 1, 1, 1), builder.weights(3, 3, 4), (4, 8))
+    source, window = builder.input((4, 8, 4)), p.Window(3, 3, 1, 1, 1, 1, 1, 1)
+    if depthwise:
+        out = builder.convolve_depthwise(source, window, builder.weights(3, 3, 4), (4, 8))
+    else:
+        out = builder.convolve(source, window, builder.weights(4, 3, 3, 4), (4, 8))
     builder.edges[out] = p.Edge("out", 4, 8, 4, p.Storage.RAW_INT8, 8, 0, -128, 5, 128)
-    builder.ops[-1] = replace(builder.ops[-1], block=8)
+    builder.ops[-1] = replace(builder.ops[-1], block=4, **({} if depthwise else {"book": None}))
     made = builder.finish()
     data = p.write(made)
     at = data.index(made.ops[0].requantization.shift.tobytes())  # type: ignore[attr-defined]

@@ -17,7 +17,7 @@ from dqa.operators.float_windows import PaddedSum, float_windows, nhwc, nhwc_sha
 from dqa.operators.functions import activate
 from dqa.operators.network import Op, Tensor
 from dqa.operators.records import Edge, Window
-from dqa.operators.requantize import PRODUCT, finish, zero_points
+from dqa.operators.requantize import PRODUCT, finish, folds_zero_point, zero_points
 from dqa.operators.windows import check_padded_window, window_of, windows
 from dqa.support.arrays import Float32, Int8
 
@@ -40,7 +40,7 @@ class Conv2D(Convolution):
     def blocks(self, source: Edge, output: Edge) -> tuple[int, ...]:
         """n pixels take 5 + 2 n instructions for four products each, those that share columns less; the last block of a row overlaps the
         one before it."""
-        if self.book is not None or output.zero_points is not None or self.weights[0, 0].size < 4:
+        if self.book is not None or not folds_zero_point(self.requantization, output) or self.weights[0, 0].size < 4:
             return ()
         fitting = [n for n in BLOCKS if n <= output.width]
         return tuple(sorted(fitting, key=lambda n: (not self._shares(n), -(-output.width // n) * (5 + 2 * n), n)))

@@ -25,7 +25,7 @@ from dqa.operators.parameters import (
     window_bytes,
 )
 from dqa.operators.records import Edge, Requantization, Window
-from dqa.operators.requantize import FOLDED_SHIFT, PRODUCT, check_requantization, finish, zero_points
+from dqa.operators.requantize import PRODUCT, check_requantization, finish, folds_zero_point, zero_points
 from dqa.operators.windows import Windowed, check_padded_window, window_of, windows
 from dqa.support.arrays import Array, Bool, Float32, Float64, Int8, Int64
 
@@ -61,9 +61,7 @@ class DepthwiseConv2D(Windowed):
         """Output columns of a stretch; the shorter it is, the more columns are gathered twice."""
         w, channels = self.window, self.weights.shape[2]
         plain = (w.kernel_h, w.kernel_w, w.dilation_h, w.dilation_w) == (3, 3, 1, 1) and w.stride_w <= 2
-        if not plain or channels != source.channels or channels < 4 or output.zero_points is not None:
-            return ()
-        if output.zero_point and self.requantization.shift.max() > FOLDED_SHIFT:  # the zero point cannot be added before the shift
+        if not plain or channels != source.channels or channels < 4 or not folds_zero_point(self.requantization, output):
             return ()
         return tuple(range(min(output.width, 255), 0, -1))
 

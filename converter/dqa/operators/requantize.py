@@ -40,6 +40,11 @@ def zero_points(edge: Edge) -> Int64:
     return points.astype(np.int64)
 
 
+def folds_zero_point(values: Requantization, output: Edge) -> bool:
+    """Whether a zero point that all channels share can be added before their shifts."""
+    return output.zero_points is None and (output.zero_point == 0 or int(values.shift.max()) <= FOLDED_SHIFT)
+
+
 def finish(acc: Int64, values: Requantization, output: Edge) -> Int8:
     """Sums (height, width, channels) without the bias as values of the output edge."""
     scaled = requantize(acc + values.bias, values.multiplier.astype(np.int64), values.shift.astype(np.int64))

@@ -20,6 +20,7 @@ static inline uint32_t dqa_table_of(uint32_t layout) {
  * DQA_IN_OUTPUT it counts from the first output, whose memory serves before its rows are written. */
 uint32_t dqa_place_of_edge(const dqa_model *model, uint32_t layout, uint32_t number);
 uint32_t dqa_place_of_scratch(const dqa_model *model, uint32_t layout, uint32_t number);
+const uint8_t *dqa_places_of_scratch(const dqa_model *model, uint32_t layout); /* u32[op_count] */
 uint32_t dqa_place_of_transient(const dqa_model *model, uint32_t layout, uint32_t number);
 
 /* Whether an edge is an input whose rows are pushed: it lies nowhere. */

@@ -16,12 +16,7 @@ static inline uint32_t dqa_depthwise_block_bytes(const struct dqa_op *op) {
   const struct dqa_window *w = &op->window;
   const bool fits = w->kernel_h == 3 && w->kernel_w == 3 && w->dilation_h == 1 && w->dilation_w == 1 &&
                     w->stride_w <= 2 && op->output.channels == op->input.channels && op->input.channels >= 4 &&
-                    op->block <= op->output.width && op->output.zero_points == NULL;
-  for (uint32_t c = 0; fits && op->output.zero_point != 0 && c < op->output.channels; ++c) {
-    if (op->shift[c] > DQA_FOLDED_SHIFT) {
-      return 0; /* the zero point cannot be added before the shift */
-    }
-  }
+                    op->block <= op->output.width && dqa_zero_point_folds(op);
   return fits ? ((op->block - 1u) * w->stride_w + 6u) * 4u * 8u : 0;
 }
 

@@ -8,7 +8,6 @@
 void dqa_block_begin(const struct dqa_op *op, uint32_t words, uint32_t unrolled, uint32_t word_bytes,
                      uint32_t row_bytes, struct dqa_block *block) {
   const struct dqa_edge *const output = &op->output;
-  const bool positive = output->low == 0 && output->high == INT8_MAX && output->zero_point == 0;
   const uint32_t rest = dqa_block_values(op) % 4u;
   block->pairs = block->pairs_end = (uint32_t *)(void *)dqa_room_of(op);
   block->pairs_end += row_bytes / 4u;
@@ -23,7 +22,8 @@ void dqa_block_begin(const struct dqa_op *op, uint32_t words, uint32_t unrolled,
   block->rest = rest;
   block->rest_bits = 32u - 8u * rest;
   block->inputs = op->input.channels;
-  block->zero_point = positive ? DQA_UNSIGNED : output->zero_point;
+  block->twice = 2 * output->zero_point + 1;
+  block->positive = output->low == 0 && output->high == INT8_MAX;
 }
 
 #endif

@@ -17,7 +17,6 @@
 enum { DQA_UNROLLED = 8 }; /* words of weights */
 
 /* What the channels of a block share. */
-enum { DQA_UNSIGNED = 256 };
 struct dqa_block {
   const uint32_t *pairs, *pairs_end; /* of whole words of weights */
   uint32_t row_bytes, row_end;       /* of shared columns, those of a row of the kernel; where they end */
@@ -28,7 +27,8 @@ struct dqa_block {
   uint32_t entry;           /* bytes of the unrolled loop that the first turn leaves out; then where that begins */
   uint32_t rest, rest_bits; /* weights behind whole words; the bits of a word that hold none */
   uint32_t inputs;          /* channels of the input */
-  int32_t zero_point;       /* of the output; DQA_UNSIGNED: 0, and values are clamped to 0..127 */
+  int32_t twice;            /* the output's zero point, and 1 */
+  uint32_t positive;        /* values are clamped to 0..127, else to -128..127 */
 };
 
 /* A block of the row at the weights of channel 0. words, unrolled, word_bytes: of weights between the ends of a loop,
@@ -63,7 +63,6 @@ static DQA_INLINE void dqa_block_row(const struct dqa_op *op, uint32_t y, struct
 #define ALSO(sum) LINE("mov " sum ", r2")
 #define SCALE(sum) LINE("smmla " sum ", " sum ", r8, r10")
 #define SHIFT(sum) LINE("asr.w " sum ", " sum ", r9")
-#define MOVE(sum) LINE("add.w " sum ", " sum ", r11")
 #define CLAMP_SIGNED(sum) LINE("ssat " sum ", #8, " sum)
 #define CLAMP_UNSIGNED(sum) LINE("usat " sum ", #7, " sum)
 
@@ -89,16 +88,12 @@ static DQA_INLINE void dqa_block_row(const struct dqa_op *op, uint32_t y, struct
   LINE("ldr r12, %[rest]") LINE("cmp r12, #0") LINE("beq.w 3f") LINE("add r1, r1, r12") LINE("ldr r12, [r1, #-4]")     \
   LINE("ldr lr, %[rest_bits]") LINE("lsr r12, r12, lr") SPLIT PAIRS("lr") PAIRS("r12") LINE("3:")
 
-/* r8 multiplier, r9 shift, r10 half of a step before the shift, r11 zero point. */
+/* r8 multiplier, r9 shift, r10 half of a step before the shift s and the zero point z behind it: (2 z + 1) << (s - 1). */
 #define REQUANTIZE(SUMS)                                                                                               \
-  LINE("ldr r7, %[channel]")                                                                                           \
-  LINE("ldr r8, %[multiplier]")                                                                                        \
-  LINE("ldr r9, %[shift]")                                                                                             \
-  LINE("ldr.w r8, [r8, r7, lsl #2]")                                                                                   \
-  LINE("ldrb.w r9, [r9, r7]")                                                                                          \
-  LINE("mov r10, #1") LINE("lsl r10, r10, r9") LINE("lsr r10, r10, #1") LINE("ldr r11, %[zero_point]") SUMS(SCALE)     \
-      SUMS(SHIFT) LINE("cmp r11, #256") LINE("beq.w 4f") SUMS(MOVE) SUMS(CLAMP_SIGNED) LINE("b.w 5f") LINE("4:")       \
-          SUMS(CLAMP_UNSIGNED) LINE("5:")
+  LINE("ldr r7, %[channel]") LINE("ldr r8, %[multiplier]") LINE("ldr r9, %[shift]")                                    \
+  LINE("ldr.w r8, [r8, r7, lsl #2]") LINE("ldrb.w r9, [r9, r7]") LINE("ldr r10, %[twice]") LINE("sub r11, r9, #1")     \
+  LINE("lsl r10, r10, r11") LINE("ldr r11, %[positive]") SUMS(SCALE) SUMS(SHIFT) LINE("cmp r11, #0") LINE("bne.w 4f")  \
+  SUMS(CLAMP_SIGNED) LINE("b.w 5f") LINE("4:") SUMS(CLAMP_UNSIGNED) LINE("5:")
 #define STORE_3                                                                                                        \
   LINE("ldr r8, %[out]")                                                                                               \
   LINE("ldr r9, %[channels]")                                                                                          \
@@ -116,7 +111,7 @@ static DQA_INLINE void dqa_block_row(const struct dqa_op *op, uint32_t y, struct
                        [row_bytes] "m"(b.row_bytes), [inputs] "m"(b.inputs),             \
                        [bias] "m"(b.bias), [multiplier] "m"(b.multiplier), [shift] "m"(b.shift), [out] "m"(b.out),     \
                        [channels] "m"(b.channels), [rest] "m"(b.rest), [rest_bits] "m"(b.rest_bits),                   \
-                       [zero_point] "m"(b.zero_point)                                                                  \
+                       [twice] "m"(b.twice), [positive] "m"(b.positive)                                                                  \
                      : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc",    \
                        "memory");                                                                                      \
   }

@@ -26,12 +26,8 @@ static bool is_even(const struct dqa_op *op, const struct sum *sum) {
  * the processor clamps to. */
 static bool is_plain(const struct dqa_op *op, const struct sum *sum) {
   const struct dqa_edge *const output = &op->output;
-  const uint32_t channels = output->channels;
-  bool plain = is_even(op, sum) && output->high == INT8_MAX && (output->low == 0 || output->low == INT8_MIN);
-  for (uint32_t o = 0; output->zero_point != 0 && o < channels; ++o) {
-    plain &= op->shift[o] <= DQA_FOLDED_SHIFT;
-  }
-  return plain;
+  return is_even(op, sum) && output->high == INT8_MAX && (output->low == 0 || output->low == INT8_MIN) &&
+         dqa_zero_point_folds(op);
 }
 
 #ifdef DQA_MVE

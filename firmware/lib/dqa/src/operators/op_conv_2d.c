@@ -19,7 +19,7 @@ static bool check(const struct dqa_op *op) {
 
 static uint32_t block_bytes(const struct dqa_op *op) {
   const bool fits = op->weight_encoding == DQA_WEIGHTS_INT8 && op->block >= DQA_MIN_BLOCK &&
-                    op->block <= DQA_MAX_BLOCK && op->block <= op->output.width && op->output.zero_points == NULL &&
+                    op->block <= DQA_MAX_BLOCK && op->block <= op->output.width && dqa_zero_point_folds(op) &&
                     dqa_block_run(op) >= 4;
   return fits ? dqa_block_bytes(op) : 0;
 }

@@ -8,6 +8,7 @@ void dqa_op_at(const dqa_model *model, uint32_t number, struct dqa_op *op) {
   const uint8_t *record = dqa_op_record(model, number);
   op->model = model;
   op->memory = NULL;
+  op->source = NULL;
   op->number = (uint16_t)number;
   op->methods = model->operators[record[DQA_OPERATOR_KIND]];
   op->inputs = model->bytes + dqa_u32(record + DQA_OPERATOR_INPUTS);

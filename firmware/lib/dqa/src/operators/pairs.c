@@ -49,8 +49,9 @@ struct sums {
   const int8_t *values, *end;
   const uint8_t *group, *bias, *multiplier, *shift;
   int8_t *out, *out_end;
-  uint32_t entry; /* bytes of the unrolled loop that its first turn leaves out; then where that begins */
-  int32_t twice;  /* the zero point, and 1 */
+  uint32_t entry;    /* bytes of the unrolled loop that its first turn leaves out; then where that begins */
+  int32_t twice;     /* the zero point, and 1 */
+  uint32_t positive; /* outputs are clamped to 0..127, else to -128..127 */
 };
 
 /* r0 values, r1 weights, r2 to r5 sums: of the first of a pair, then of both. */
@@ -64,76 +65,73 @@ struct sums {
   PAIR("r6", "r10", "r2", "r3") PAIR("r7", "r10", "r4", "r5") PAIR("r8", "r11", "r2", "r3") PAIR("r9", "r11", "r4", "r5")
 #define FIND_ENTRY                                                                                                     \
   LINE("ldr r1, %[group]") LINE("adr.w r6, 2f") LINE("ldr r7, %[entry]") LINE("add r6, r6, r7") LINE("add r6, r6, #1")
-#define PRODUCTS(ENTER)                                                                                                \
+#define FOUR_GROUPS GROUP GROUP GROUP GROUP
+#define PRODUCTS(ENTER, GROUPS)                                                                                                \
   LINE("ldr r0, %[values]") LINE("mov r2, #0") LINE("mov r3, #0") LINE("mov r4, #0") LINE("mov r5, #0") LINE("ldr lr, %[end]") ENTER          \
-  LINE("2:") GROUP GROUP GROUP GROUP GROUP GROUP GROUP GROUP /* UNROLLED */                                            \
+  LINE("2:") GROUPS                                            \
   LINE("cmp r0, lr") LINE("bne.w 2b")                                                           \
   LINE("sub r3, r3, r2") LINE("asr r3, r3, #8") LINE("sub r5, r5, r4") LINE("asr r5, r5, #8")
-/* Half of a step before the shift s and the zero point z behind it are (2 z + 1) << (s - 1), lr << r11. */
-#define FINISH(sum, CLAMP)                                                                                             \
-  LINE("ldr r9, [r6], #4") LINE("add " sum ", " sum ", r9") LINE("ldr r9, [r7], #4") LINE("ldrb r10, [r8], #1")        \
-  LINE("sub r11, r10, #1") LINE("lsl r12, lr, r11")                                                                    \
-  LINE("smmla " sum ", " sum ", r9, r12") LINE("asr " sum ", " sum ", r10") CLAMP(sum) LINE("strb " sum ", [r0], #1")
-#define ROW(CLAMP)                                                                                                     \
-  FIND_ENTRY LINE("str r6, %[entry]") LINE("1:") PRODUCTS(LINE("ldr pc, %[entry]"))                                     \
-  LINE("ldr r6, %[bias]") LINE("ldr r7, %[multiplier]") LINE("ldr r8, %[shift]") LINE("ldr r0, %[out]")       \
-  LINE("ldr lr, %[twice]") FINISH("r2", CLAMP) FINISH("r3", CLAMP) FINISH("r4", CLAMP) FINISH("r5", CLAMP)        \
-  LINE("str r6, %[bias]") LINE("str r7, %[multiplier]") LINE("str r8, %[shift]") LINE("str r0, %[out]")                \
-  LINE("ldr r6, %[out_end]") LINE("cmp r0, r6") LINE("bne.w 1b")
+/* Half of a step before the shift s and the zero point z behind it are (2 z + 1) << (s - 1), lr << r12. */
+#define FINISH(a, b)                                                                                                   \
+  LINE("ldrd r9, r10, [r6], #8") LINE("add " a ", " a ", r9") LINE("add " b ", " b ", r10")                            \
+  LINE("ldrd r9, r10, [r7], #8") SCALE(a, "r9") SCALE(b, "r10")
+#define SCALE(sum, multiplier)                                                                                         \
+  LINE("ldrb r11, [r8], #1") LINE("sub r12, r11, #1") LINE("lsl r12, lr, r12")                                         \
+  LINE("smmla " sum ", " sum ", " multiplier ", r12") LINE("asr " sum ", " sum ", r11")
+#define STORE(CLAMP, sum) LINE(CLAMP ", " sum) LINE("strb " sum ", [r0], #1")
+#define SIGNED(sum) STORE("ssat " sum ", #8", sum)
+#define UNSIGNED(sum) STORE("usat " sum ", #7", sum)
+#define ROW                                                                                                            \
+  FIND_ENTRY LINE("str r6, %[entry]") LINE("1:") PRODUCTS(LINE("ldr pc, %[entry]"), FOUR_GROUPS FOUR_GROUPS)           \
+  LINE("ldr r6, %[bias]") LINE("ldr r7, %[multiplier]") LINE("ldr r8, %[shift]") LINE("ldr r0, %[out]")                \
+  LINE("ldr lr, %[twice]") FINISH("r2", "r3") FINISH("r4", "r5")                                                            \
+  LINE("str r6, %[bias]") LINE("str r7, %[multiplier]") LINE("str r8, %[shift]") LINE("ldr r6, %[positive]")           \
+  LINE("cbnz r6, 3f") SIGNED("r2") SIGNED("r3") SIGNED("r4") SIGNED("r5") LINE("b.w 4f")                               \
+  LINE("3:") UNSIGNED("r2") UNSIGNED("r3") UNSIGNED("r4") UNSIGNED("r5") LINE("4:")                                    \
+  LINE("str r0, %[out]") LINE("ldr r6, %[out_end]") LINE("cmp r0, r6") LINE("bne.w 1b")
 #define CLOBBERS                                                                                                       \
   "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"
-#define SIGNED(sum) LINE("ssat " sum ", #8, " sum)
-#define UNSIGNED(sum) LINE("usat " sum ", #7, " sum)
-#define ROW_OF(name, CLAMP)                                                                                            \
-  static DQA_NOINLINE void name(struct sums s) {                                                                       \
-    __asm__ volatile(ROW(CLAMP)                                                                                        \
-                     : [bias] "+m"(s.bias), [multiplier] "+m"(s.multiplier), [shift] "+m"(s.shift), [out] "+m"(s.out), \
-                       [entry] "+m"(s.entry)                                                                           \
-                     : [values] "m"(s.values), [end] "m"(s.end), [group] "m"(s.group), [out_end] "m"(s.out_end),       \
-                       [twice] "m"(s.twice)                                                                  \
-                     : CLOBBERS);                                                                                      \
-  }
 /* clang-format on */
-enum { GROUP_INSTRUCTION_BYTES = 16 * 4, UNROLLED = 8 };
-ROW_OF(signed_row, SIGNED)
-ROW_OF(unsigned_row, UNSIGNED)
+enum { GROUP_INSTRUCTION_BYTES = 16 * 4, UNROLLED = 8, UNROLLED_ALONE = 4 };
+
+/* The bytes of an unrolled loop that its first turn leaves out. */
+static uint32_t left_out(uint32_t groups, uint32_t unrolled) {
+  return (unrolled - groups % unrolled) % unrolled * GROUP_INSTRUCTION_BYTES;
+}
 
 bool dqa_pair_row(const struct dqa_op *op, uint32_t offset, const int8_t *values, int8_t *out) {
   const struct dqa_edge *const output = &op->output;
   const uint32_t length = op->input.row_values, groups = length / INPUTS;
-  if (output->zero_points != NULL || output->high != INT8_MAX || (output->low != 0 && output->low != INT8_MIN)) {
+  if (output->high != INT8_MAX || (output->low != 0 && output->low != INT8_MIN) || !dqa_zero_point_folds(op)) {
     return false;
   }
-  for (uint32_t o = 0; output->zero_point != 0 && o < output->channels; ++o) {
-    if (op->shift[o] > DQA_FOLDED_SHIFT) {
-      return false;
-    }
-  }
-  const struct sums sums = {.values = values,
-                            .end = values + length,
-                            .group = op->model->bytes + offset,
-                            .bias = op->bias,
-                            .multiplier = op->multiplier,
-                            .shift = op->shift,
-                            .out = out,
-                            .out_end = out + output->channels,
-                            .entry = (UNROLLED - groups % UNROLLED) % UNROLLED * GROUP_INSTRUCTION_BYTES,
-                            .twice = 2 * output->zero_point + 1};
-  if (output->low == 0) {
-    unsigned_row(sums);
-  } else {
-    signed_row(sums);
-  }
+  struct sums s = {.values = values,
+                   .end = values + length,
+                   .group = op->model->bytes + offset,
+                   .bias = op->bias,
+                   .multiplier = op->multiplier,
+                   .shift = op->shift,
+                   .out = out,
+                   .out_end = out + output->channels,
+                   .entry = left_out(groups, UNROLLED),
+                   .twice = 2 * output->zero_point + 1,
+                   .positive = output->low == 0};
+  __asm__ volatile(ROW
+                   : [bias] "+m"(s.bias), [multiplier] "+m"(s.multiplier), [shift] "+m"(s.shift), [out] "+m"(s.out),
+                     [entry] "+m"(s.entry)
+                   : [values] "m"(s.values), [end] "m"(s.end), [group] "m"(s.group), [out_end] "m"(s.out_end),
+                     [twice] "m"(s.twice), [positive] "m"(s.positive)
+                   : CLOBBERS);
   return true;
 }
 
 void dqa_pair_products(const uint8_t *group, const int8_t *values, uint32_t length, int32_t sums[4]) {
   const uint32_t groups = length / INPUTS;
   const int8_t *const end = values + length;
-  const uint32_t entry = (UNROLLED - groups % UNROLLED) % UNROLLED * GROUP_INSTRUCTION_BYTES;
+  const uint32_t entry = left_out(groups, UNROLLED_ALONE);
   int32_t found[OUTPUTS];
   int32_t *const to = found;
-  __asm__ volatile(FIND_ENTRY PRODUCTS(LINE("bx r6")) LINE("ldr r6, %[to]") LINE("stm r6, {r2-r5}")
+  __asm__ volatile(FIND_ENTRY PRODUCTS(LINE("bx r6"), FOUR_GROUPS) LINE("ldr r6, %[to]") LINE("stm r6, {r2-r5}")
                    :
                    : [values] "m"(values), [end] "m"(end), [group] "m"(group), [entry] "m"(entry), [to] "m"(to)
                    : CLOBBERS);

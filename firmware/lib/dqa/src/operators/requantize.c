@@ -25,9 +25,18 @@ void dqa_channel_at(const struct dqa_op *op, uint32_t channel, struct dqa_channe
   out->high = op->output.high;
 }
 
+bool dqa_zero_point_folds(const struct dqa_op *op) {
+  for (uint32_t c = 0; op->output.zero_point != 0 && c < op->output.channels; ++c) {
+    if (op->shift[c] > DQA_FOLDED_SHIFT) {
+      return false;
+    }
+  }
+  return op->output.zero_points == NULL;
+}
+
 #ifdef DQA_BLOCKS
 void dqa_clamp_block(const struct dqa_edge *edge, int8_t *values, uint32_t count) {
-  const bool done = edge->high == INT8_MAX && (edge->low == INT8_MIN || (edge->low == 0 && edge->zero_point == 0));
+  const bool done = edge->high == INT8_MAX && (edge->low == INT8_MIN || edge->low == 0);
   for (uint32_t i = 0; i < count && !done; ++i) {
     const int8_t value = values[i] < edge->low ? edge->low : values[i];
     values[i] = value > edge->high ? edge->high : value;

@@ -27,6 +27,9 @@ static inline int32_t dqa_scale(int32_t acc, int32_t multiplier, int32_t roundin
 /* Up to this shift a zero point may be added before it: |high| <= 2^30, 128 << 22 = 2^29. */
 enum { DQA_FOLDED_SHIFT = 22 };
 
+/* Whether that is so for all channels, which share a zero point. */
+bool dqa_zero_point_folds(const struct dqa_op *op);
+
 /* Requantizes a sum that includes the bias, adds the zero point and clamps. */
 static inline int8_t dqa_finish(const struct dqa_channel *c, int32_t acc) {
   int32_t value = dqa_scale(acc, c->multiplier, c->rounding, c->shift) + c->zero_point;
@@ -39,8 +42,8 @@ static inline int8_t dqa_finish(const struct dqa_channel *c, int32_t acc) {
 void dqa_finish_pixels(const struct dqa_channel *c, int32_t acc0, int32_t acc1, int8_t *out, uint32_t step);
 
 #ifdef DQA_BLOCKS
-/* Clamps values of a block to the range of the edge, where that is not -128..127, or 0..127 with a
- * zero point of 0, to which the asm clamped. */
+/* Clamps values of a block to the range of the edge, where that is not -128..127 or 0..127, to which the asm clamped.
+ */
 void dqa_clamp_block(const struct dqa_edge *edge, int8_t *values, uint32_t count);
 #endif
 

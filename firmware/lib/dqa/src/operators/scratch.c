@@ -48,7 +48,7 @@ int32_t *dqa_accumulators_of(const struct dqa_op *op) {
   return (int32_t *)(void *)(dqa_scratch_at(op->memory, op->number) + op->scratch_bytes - kept_bytes(op));
 }
 
-void dqa_source_of(const struct dqa_op *op, uint32_t input, struct dqa_source *source) {
+void dqa_find_source(const struct dqa_op *op, uint32_t input, struct dqa_source *source) {
   struct dqa_ring *ring = &source->ring;
   int8_t *at = (int8_t *)dqa_scratch_at(op->memory, op->number) + state_bytes(op->input_count);
   source->edge = op->input;
@@ -77,9 +77,8 @@ void dqa_source_of(const struct dqa_op *op, uint32_t input, struct dqa_source *s
 }
 
 void dqa_ring_of(const struct dqa_op *op, uint32_t input, struct dqa_ring *ring) {
-  struct dqa_source source;
-  dqa_source_of(op, input, &source);
-  *ring = source.ring;
+  struct dqa_source room;
+  *ring = dqa_source_of(op, input, &room)->ring;
 }
 
 static void fill(const struct dqa_edge *edge, int8_t *values, uint32_t bytes) {
@@ -94,7 +93,7 @@ DQA_COLD void dqa_start_op(const struct dqa_memory *memory, uint32_t number) {
   dqa_state_of(memory, number)->mark = DQA_STATE_BEGUN;
   for (uint32_t i = 0; i < op.input_count; ++i) {
     struct dqa_source source;
-    dqa_source_of(&op, i, &source);
+    dqa_find_source(&op, i, &source);
     if (source.view.direct && !dqa_accumulates(&op) && !dqa_is_pushed(op.model, dqa_op_input(&op, i))) {
       dqa_input_state_of(memory, number, i)->taken = dqa_first_row(dqa_op_span(&op, i, 0));
     }

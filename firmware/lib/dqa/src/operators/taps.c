@@ -27,14 +27,14 @@ struct dqa_range dqa_taps_columns(const struct dqa_op *op, const struct dqa_taps
 void dqa_taps_of(const struct dqa_op *op, uint32_t y, struct dqa_taps *taps) {
   const struct dqa_window *w = &op->window;
   const int32_t top = (int32_t)(y * w->stride_h) - w->pad_top;
-  struct dqa_source source;
-  dqa_source_of(op, 0, &source);
-  taps->left = (int32_t)(source.view.left_bytes / op->input.channels) - w->pad_left;
-  taps->width = (int32_t)(source.view.row_bytes / op->input.channels);
+  struct dqa_source room;
+  const struct dqa_source *const source = dqa_source_of(op, 0, &room);
+  taps->left = (int32_t)(source->view.left_bytes / op->input.channels) - w->pad_left;
+  taps->width = (int32_t)(source->view.row_bytes / op->input.channels);
   taps->whole = whole_windows(op, taps->left, taps->width);
   taps->first = taps->count = 0;
   for (uint32_t k = 0; k < w->kernel_h; ++k) {
-    const int8_t *row = dqa_ring_row(&source.ring, top + (int32_t)(k * w->dilation_h));
+    const int8_t *row = dqa_ring_row(&source->ring, top + (int32_t)(k * w->dilation_h));
     if (row != NULL) {
       taps->rows[taps->count++] = row;
     } else if (taps->count == 0) { /* rows outside come before or after those inside */

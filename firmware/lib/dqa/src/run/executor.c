@@ -43,7 +43,9 @@ dqa_status dqa_run(const dqa_model *model, void *arena, size_t arena_size, const
   if (model->layout == DQA_LAYOUT_PUSHED) {
     return push_all(model, arena, inputs[0], dropped);
   }
-  struct dqa_run run = {.memory = {.model = model, .arena = arena, .inputs = inputs, .outputs = outputs}};
+  struct dqa_run run = {.memory = dqa_memory_of(model, arena)};
+  run.memory.inputs = inputs;
+  run.memory.outputs = outputs;
   dqa_start_phase(&run, 0);
   return dqa_run_to_end(&run, dropped);
 }

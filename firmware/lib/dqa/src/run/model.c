@@ -20,12 +20,13 @@ void *dqa_input(const dqa_model *model, void *arena, unsigned index) {
 }
 
 const int8_t *dqa_output(const dqa_model *model, void *arena, unsigned index) {
-  const struct dqa_run run = {.memory = {.model = model, .arena = arena}};
-  if (!dqa_arena_is_usable(model, arena) || model->layout == DQA_LAYOUT_EXTERNAL || index >= model->output_count ||
-      !dqa_has_ended(&run)) {
+  if (!dqa_arena_is_usable(model, arena) || model->layout == DQA_LAYOUT_EXTERNAL || index >= model->output_count) {
     return NULL;
   }
-  return (const int8_t *)arena + dqa_place_of_edge(model, model->layout, model->input_count + index);
+  const struct dqa_run run = {.memory = dqa_memory_of(model, arena)};
+  const int8_t *const values =
+      (const int8_t *)arena + dqa_place_of_edge(model, model->layout, model->input_count + index);
+  return dqa_has_ended(&run) ? values : NULL;
 }
 
 const char *dqa_status_name(dqa_status status) {

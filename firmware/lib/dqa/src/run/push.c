@@ -14,7 +14,7 @@ dqa_status dqa_begin(const dqa_model *model, void *arena, size_t arena_size) {
   if (!dqa_arena_fits(model, arena, arena_size)) {
     return DQA_ERROR_ARENA;
   }
-  struct dqa_run run = {.memory = {.model = model, .arena = arena}};
+  struct dqa_run run = {.memory = dqa_memory_of(model, arena)};
   dqa_forget_end(&run);
   dqa_start_phase(&run, 0);
   return DQA_OK;
@@ -28,8 +28,9 @@ static bool resume(struct dqa_run *run, const dqa_model *model, void *arena) {
   if (!dqa_arena_is_usable(model, arena) || model->layout < DQA_LAYOUT_PUSHED) {
     return false;
   }
-  run->memory.model = model;
-  run->memory.arena = arena;
+  const uint8_t *const row = run->memory.pushed;
+  run->memory = dqa_memory_of(model, arena);
+  run->memory.pushed = row;
   dqa_find_phase(run, 0);
   run->pushed_rows = *rows_pushed(run);
   if (dqa_is_endless(model) && dqa_has_ended(run)) { /* with an answer, which is not the last */

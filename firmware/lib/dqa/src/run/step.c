@@ -50,15 +50,14 @@ static uint32_t most_rows(const struct dqa_run *run, uint32_t height) {
 }
 
 /* Brings the rows of an input that output row y needs: COMPLETE if they are all there. */
-static enum dqa_progress fetch(const struct dqa_run *run, const struct dqa_op *op, uint32_t input, uint32_t y,
-                               uint32_t *rows) {
-  struct dqa_source source;
+static DQA_NOINLINE enum dqa_progress fetch(const struct dqa_run *run, const struct dqa_op *op,
+                                            const struct dqa_source *source, uint32_t input, uint32_t y,
+                                            uint32_t *rows) {
   const uint32_t number = dqa_op_input(op, input);
   const struct dqa_span span = dqa_op_span(op, input, y);
-  dqa_source_of(op, input, &source);
-  const uint32_t end = span_end(span, source.edge.height);
-  const uint32_t available = dqa_rows_available(run, op->number, number, source.edge.height);
-  const bool accumulates = dqa_accumulates(op), direct = source.view.direct;
+  const uint32_t end = span_end(span, source->edge.height);
+  const uint32_t available = dqa_rows_available(run, op->number, number, source->edge.height);
+  const bool accumulates = dqa_accumulates(op), direct = source->view.direct;
   if (direct && !accumulates) {
     const uint32_t first = dqa_first_row(span);
     dqa_input_state_of(op->memory, op->number, input)->taken = first;
@@ -66,7 +65,7 @@ static enum dqa_progress fetch(const struct dqa_run *run, const struct dqa_op *o
   }
   struct dqa_input_state *const stored = dqa_input_state_of(op->memory, op->number, input);
   struct dqa_input_state state = *stored;
-  if (state.taken > most_rows(run, source.edge.height) || state.offset > source.edge.capacity) {
+  if (state.taken > most_rows(run, source->edge.height) || state.offset > source->edge.capacity) {
     return DQA_BROKEN;
   }
   const uint32_t most = state.taken + (dqa_is_endless(op->model) ? 1u : end); /* one for each that is pushed */
@@ -75,20 +74,28 @@ static enum dqa_progress fetch(const struct dqa_run *run, const struct dqa_op *o
       return DQA_BROKEN;
     }
     if (!direct) {
-      copy(op, number, &source, &state, (int32_t)state.taken >= span.first);
+      copy(op, number, source, &state, (int32_t)state.taken >= span.first);
     }
     if (accumulates) {
-      dqa_part_of(op)->accumulate(op, state.taken, dqa_ring_slot(&source.ring, state.taken), dqa_accumulators_of(op));
+      dqa_part_of(op)->accumulate(op, state.taken, dqa_ring_slot(&source->ring, state.taken), dqa_accumulators_of(op));
     }
   }
   *stored = state;
   return state.taken < end ? DQA_WAITING : DQA_COMPLETE;
 }
 
+/* The same of an input that is not the first. Functions of their own, so that a row does without their stack. */
+static DQA_NOINLINE enum dqa_progress fetch_another(const struct dqa_run *run, const struct dqa_op *op, uint32_t input,
+                                                    uint32_t y, uint32_t *rows) {
+  struct dqa_source source;
+  dqa_find_source(op, input, &source);
+  return fetch(run, op, &source, input, y, rows);
+}
+
 static enum dqa_progress fetch_all(const struct dqa_run *run, const struct dqa_op *op, uint32_t y, uint32_t *rows) {
   enum dqa_progress worst = DQA_COMPLETE;
   for (uint32_t i = 0; i < op->input_count; ++i) {
-    const enum dqa_progress one = fetch(run, op, i, y, rows);
+    const enum dqa_progress one = i == 0 ? fetch(run, op, op->source, i, y, rows) : fetch_another(run, op, i, y, rows);
     worst = one > worst ? one : worst;
   }
   return worst;
@@ -138,6 +145,9 @@ enum dqa_progress dqa_step(const struct dqa_run *run, uint32_t number, uint32_t 
   if (!state_valid(run, state, &op.output)) {
     return DQA_BROKEN;
   }
+  struct dqa_source source;
+  dqa_find_source(&op, 0, &source);
+  op.source = &source;
   struct dqa_writer writer = state->output;
   enum dqa_progress progress = DQA_COMPLETE;
   uint32_t room_end = 0;

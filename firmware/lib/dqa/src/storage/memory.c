@@ -3,10 +3,6 @@
 /* dqa: where the buffers of a run lie: in the arena, with the caller, or in the first output. */
 #include "memory.h"
 
-static uint8_t *placed_at(const struct dqa_memory *memory, uint32_t place) {
-  return place & DQA_IN_OUTPUT ? (uint8_t *)memory->outputs[0] + (place & ~DQA_IN_OUTPUT) : memory->arena + place;
-}
-
 uint8_t *dqa_edge_data(const struct dqa_memory *memory, uint32_t number) {
   const dqa_model *model = memory->model;
   const uint32_t outputs_end = (uint32_t)model->input_count + model->output_count;
@@ -17,13 +13,9 @@ uint8_t *dqa_edge_data(const struct dqa_memory *memory, uint32_t number) {
     const bool is_input = number < model->input_count;
     return is_input ? (uint8_t *)memory->inputs[number] : memory->outputs[number - model->input_count];
   }
-  return placed_at(memory, dqa_place_of_edge(model, model->layout, number));
-}
-
-uint8_t *dqa_scratch_at(const struct dqa_memory *memory, uint32_t number) {
-  return placed_at(memory, dqa_place_of_scratch(memory->model, memory->model->layout, number));
+  return dqa_placed_at(memory, dqa_place_of_edge(model, model->layout, number));
 }
 
 int8_t *dqa_transient_at(const struct dqa_memory *memory, uint32_t number) {
-  return (int8_t *)placed_at(memory, dqa_place_of_transient(memory->model, memory->model->layout, number));
+  return (int8_t *)dqa_placed_at(memory, dqa_place_of_transient(memory->model, memory->model->layout, number));
 }

@@ -10,6 +10,7 @@
 struct dqa_memory {
   const dqa_model *model;
   uint8_t *arena;
+  const uint8_t *scratch;    /* where each operator's lies, u32[op_count]: looked up at every turn */
   const void *const *inputs; /* where the layout has none in the arena */
   void *const *outputs;
   const uint8_t *pushed; /* the row being pushed, or NULL */
@@ -18,8 +19,21 @@ struct dqa_memory {
 /* Where an edge begins. Operators never write inputs, so that it gives nothing away that theirs are not const. */
 uint8_t *dqa_edge_data(const struct dqa_memory *memory, uint32_t number);
 
+/* Memory whose inputs and outputs lie in the arena. */
+static inline struct dqa_memory dqa_memory_of(const dqa_model *model, void *arena) {
+  const struct dqa_memory memory = {
+      .model = model, .arena = arena, .scratch = dqa_places_of_scratch(model, model->layout)};
+  return memory;
+}
+
+static inline uint8_t *dqa_placed_at(const struct dqa_memory *memory, uint32_t place) {
+  return place & DQA_IN_OUTPUT ? (uint8_t *)memory->outputs[0] + (place & ~DQA_IN_OUTPUT) : memory->arena + place;
+}
+
 /* Where an operator's scratch and its transient row begin; both are aligned to 4 bytes. */
-uint8_t *dqa_scratch_at(const struct dqa_memory *memory, uint32_t number);
+static inline uint8_t *dqa_scratch_at(const struct dqa_memory *memory, uint32_t number) {
+  return dqa_placed_at(memory, dqa_u32(memory->scratch + 4 * number));
+}
 int8_t *dqa_transient_at(const struct dqa_memory *memory, uint32_t number);
 
 #endif
