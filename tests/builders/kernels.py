@@ -72,9 +72,27 @@ def parts(program: p.Program) -> set[str]:
     return {entry.symbol for entry in p.table([program]) if entry.used and entry.symbol.startswith("dqa_part_")}
 
 
-def check_equal(program: p.Program, directory: Path, board: str) -> None:
-    """The mirror, the host, a simulated board, whose image has the parts that the program needs and no others."""
+def _move(source: Path, shift: int) -> None:
+    """Moves the program in a model's C."""
+    text = source.read_text()
+    for old, new in (
+        ('#include "model.h"\n', '#include "model.h"\nextern const uint8_t moved[];\n'),
+        ("dqa_model_program, sizeof dqa_model_program", f"moved + {shift}, DQA_MODEL_PROGRAM_SIZE"),
+        ("dqa_model_program[DQA_MODEL_PROGRAM_SIZE] = {", f"moved[DQA_MODEL_PROGRAM_SIZE + {shift}] = {{{'0,' * shift}"),
+    ):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    source.write_text(text)
+
+
+def check_equal(program: p.Program, directory: Path, board: str, *, shift: int = 0) -> None:
+    """The mirror, the host, a simulated board, whose image has the parts that the program needs and no others.
+
+    shift: bytes behind an aligned address at which the program lies on the board.
+    """
     write_out(directory / "out", program)
+    if shift:
+        _move(directory / "out" / "src" / "model.c", shift)
     given = samples(program)
     expected = [b"".join(o.tobytes() for o in mirror.run(program, x).outputs) for x in given]
     assert len(set(expected[0])) > 10

@@ -96,3 +96,9 @@ def dense(rows: int) -> p.Program:
 @pytest.mark.parametrize("rows", [1, 2])
 def test_pairs_of_outputs_give_the_mirrors_bytes(rows: int, tmp_path: Path) -> None:
     check_equal(dense(rows), tmp_path, BOARD)
+
+
+@pytest.mark.parametrize("shift", [1, 2])
+def test_a_program_at_any_address_gives_the_mirrors_bytes(shift: int, tmp_path: Path) -> None:
+    """The fast kernel loads several words at once, which must be aligned for that."""
+    check_equal(dense(1), tmp_path, BOARD, shift=shift)

@@ -42,7 +42,23 @@ DQA_COLD bool dqa_pairs_valid(const struct dqa_op *op, uint32_t offset) {
   return true;
 }
 
+/* The readable twin, and what runs where weights are not aligned as LDM wants them. */
+static void products(const uint8_t *group, const int8_t *values, uint32_t length, int32_t sums[4]) {
+  for (uint32_t i = 0; i < length; i += INPUTS) {
+    for (uint32_t odd = 0; odd < 2; ++odd) {
+      for (uint32_t pair = 0; pair < OUTPUTS; pair += 2, group += 4) {
+        const int16_t a = dqa_i16(group), b = dqa_i16(group + 2);
+        sums[pair] += first_of(a) * values[i + odd] + first_of(b) * values[i + odd + 2];
+        sums[pair + 1] += second_of(a) * values[i + odd] + second_of(b) * values[i + odd + 2];
+      }
+    }
+  }
+}
+
 #ifdef DQA_BLOCKS
+
+/* Programs lie at any address. */
+static bool aligned(const void *table) { return ((uintptr_t)table & 3u) == 0; }
 
 /* What the outputs share. */
 struct sums {
@@ -102,12 +118,16 @@ static uint32_t left_out(uint32_t groups, uint32_t unrolled) {
 bool dqa_pair_row(const struct dqa_op *op, uint32_t offset, const int8_t *values, int8_t *out) {
   const struct dqa_edge *const output = &op->output;
   const uint32_t length = op->input.row_values, groups = length / INPUTS;
+  const uint8_t *const group = op->model->bytes + offset;
+  if (!aligned(group) || !aligned(op->bias) || !aligned(op->multiplier)) {
+    return false;
+  }
   if (output->high != INT8_MAX || (output->low != 0 && output->low != INT8_MIN) || !dqa_zero_point_folds(op)) {
     return false;
   }
   struct sums s = {.values = values,
                    .end = values + length,
-                   .group = op->model->bytes + offset,
+                   .group = group,
                    .bias = op->bias,
                    .multiplier = op->multiplier,
                    .shift = op->shift,
@@ -126,6 +146,10 @@ bool dqa_pair_row(const struct dqa_op *op, uint32_t offset, const int8_t *values
 }
 
 void dqa_pair_products(const uint8_t *group, const int8_t *values, uint32_t length, int32_t sums[4]) {
+  if (!aligned(group)) {
+    products(group, values, length, sums);
+    return;
+  }
   const uint32_t groups = length / INPUTS;
   const int8_t *const end = values + length;
   const uint32_t entry = left_out(groups, UNROLLED_ALONE);
@@ -148,15 +172,7 @@ bool dqa_pair_row(const struct dqa_op *op, uint32_t offset, const int8_t *values
 }
 
 void dqa_pair_products(const uint8_t *group, const int8_t *values, uint32_t length, int32_t sums[4]) {
-  for (uint32_t i = 0; i < length; i += INPUTS) {
-    for (uint32_t odd = 0; odd < 2; ++odd) {
-      for (uint32_t pair = 0; pair < OUTPUTS; pair += 2, group += 4) {
-        const int16_t a = dqa_i16(group), b = dqa_i16(group + 2);
-        sums[pair] += first_of(a) * values[i + odd] + first_of(b) * values[i + odd + 2];
-        sums[pair + 1] += second_of(a) * values[i + odd] + second_of(b) * values[i + odd + 2];
-      }
-    }
-  }
+  products(group, values, length, sums);
 }
 
 #endif
