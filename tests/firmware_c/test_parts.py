@@ -13,6 +13,7 @@ from builders.programs import Builder
 from dqa import program as p
 from dqa.engine.compile import executor_includes
 from dqa.errors import ProgramError
+from dqa.operators.conv_2d import Conv2D
 from dqa.operators.fully_connected import FullyConnected
 from dqa.operators.registry import PARTS
 
@@ -69,7 +70,8 @@ def test_a_block_needs_shifts_that_leave_room_for_the_zero_point(depthwise: bool
     else:
         out = builder.convolve(source, window, builder.weights(4, 3, 3, 4), (4, 8))
     builder.edges[out] = p.Edge("out", 4, 8, 4, p.Storage.RAW_INT8, 8, 0, -128, 5, 128)
-    builder.ops[-1] = replace(builder.ops[-1], block=4, **({} if depthwise else {"book": None}))
+    op = builder.ops[-1]
+    builder.ops[-1] = replace(op, book=None, block=4) if isinstance(op, Conv2D) else replace(op, block=4)
     made = builder.finish()
     data = p.write(made)
     at = data.index(made.ops[0].requantization.shift.tobytes())  # type: ignore[attr-defined]
