@@ -59,8 +59,9 @@ def all_shown() -> list[tuple[str, str, bool]]:
 def understood(words: list[str], whole: bool = True) -> None:
     """Fails if the command line of dqa is not: unknown commands, options or values of options. Placeholders are anything.
 
-    whole: nothing that is required may be left out.
+    whole: nothing that is required may be left out, but for what a file of options may give.
     """
+    whole = whole and "--config" not in words
     context, command, rest = click.Context(cli, info_name="dqa"), None, words
     if words and not words[0].startswith("-") and not PLACEHOLDER.match(words[0]):
         command = cli.get_command(context, words[0])
