@@ -17,6 +17,8 @@ from dqa.device.boards import Board
 
 Call = Callable[[list[str], Board], None]
 LIBRARY = Path("lib", "dqa")
+HERE = Path("(the library)")
+"""In what is kept, the place of the library, which is another for every build and may go with it."""
 
 
 def reusing(call: Call, place: Path) -> Call:
@@ -30,10 +32,10 @@ def reusing(call: Call, place: Path) -> Call:
         target, kept = Path(command[-1]), place / _key(command, source, top)
         if not kept.is_dir():
             call(command, board)
-            _keep([path for path in target.parent.glob(f"{target.stem}.*") if path.stem == target.stem], kept)
+            _keep([path for path in target.parent.glob(f"{target.stem}.*") if path.stem == target.stem], kept, top)
             return
         for path in kept.iterdir():
-            shutil.copyfile(path, target.with_suffix(path.suffix))
+            _copy(path, target.with_suffix(path.suffix), HERE, top)
 
     return compile_or_copy
 
@@ -66,12 +68,19 @@ def _read(files: tuple[tuple[Path, int], ...]) -> tuple[frozenset[str], bytes]:
     return words, b"\0".join(text for path, text in texts.items() if path.suffix == ".h")
 
 
-def _keep(made: list[Path], kept: Path) -> None:
+def _copy(path: Path, to: Path, old: Path, new: Path) -> None:
+    """Copies what a compiler made; its notes of calls name the sources, which lie in `new` and not in `old`."""
+    shutil.copyfile(path, to)
+    if path.suffix == ".ci":
+        to.write_bytes(path.read_bytes().replace(os.fsencode(old), os.fsencode(new)))
+
+
+def _keep(made: list[Path], kept: Path, top: Path) -> None:
     """All or nothing: other processes look, too."""
     work = kept.with_name(f"{kept.name}-{os.getpid()}-{made[0].parent.name}")
     work.mkdir(parents=True)
     for path in made:
-        shutil.copyfile(path, work / path.name.replace(path.stem, "object", 1))
+        _copy(path, work / path.name.replace(path.stem, "object", 1), top, HERE)
     try:
         work.rename(kept)
     except OSError:  # another process was faster
