@@ -72,9 +72,8 @@ static void loading(struct program program, uint8_t *arena, size_t arena_size) {
   refuses_everything(misaligned, arena, arena_size);
   for (int layout = -2; layout < 6; ++layout) {
     const int known = layout >= 0 && layout <= DQA_LAYOUT_PUSHED;
-    const dqa_status status = load(&model, program, layout);
-    /* the program has no rows without end */
-    CHECK(layout == DQA_LAYOUT_CONTINUOUS ? status != DQA_OK : status == (known ? DQA_OK : DQA_ERROR_ARGUMENT));
+    const dqa_status unknown = layout == DQA_LAYOUT_CONTINUOUS ? DQA_ERROR_LAYOUT : DQA_ERROR_ARGUMENT; /* it ends */
+    CHECK(load(&model, program, layout) == (known ? DQA_OK : unknown));
     CHECK((dqa_input_size(&model, 0) > 0) == known); /* what was loaded before is forgotten */
   }
   CHECK(load(&model, program, INT_MAX) == DQA_ERROR_ARGUMENT && load(&model, program, INT_MIN) == DQA_ERROR_ARGUMENT);

@@ -92,11 +92,10 @@ def test_pushed_rows_give_the_answers_of_the_whole_input_on_every_board(
     assert np.array_equal(found.outputs.view(np.int8), whole.run(samples).outputs)
     row = whole.input_sizes[0] // program().inputs[0].height
     assert found.ram_model == pushed.arena_size + row + INSTANCE + counters(program())
-    # what the compiler says is never less than what is measured, and little more (paths that these programs do not take are deeper), but
-    # for an interrupt that comes where it likes
+    # what the compiler says is never less than what is measured, and hardly more, but for an interrupt that comes where it likes
     interrupt = 108 if boards.load_board(name).counter.driver == "systick" else 0
     assert found.stack_bound is not None and found.stack <= found.stack_bound
-    assert found.stack_bound - interrupt <= 1.2 * found.stack
+    assert found.stack_bound - interrupt <= 1.1 * found.stack
 
 
 @pytest.mark.usefixtures("bare_build")
@@ -108,7 +107,7 @@ def test_the_whole_input_takes_more_ram_and_about_the_same_instructions(out: Pat
     assert pushed.ram_model is not None and pushed.ram_model < whole.ram_model
     # the firmware around the model is the same
     assert abs((whole.ram_static - whole.ram_model) - (pushed.ram_static - pushed.ram_model)) <= 32
-    assert whole.stack_bound is not None and whole.stack <= whole.stack_bound <= 1.2 * whole.stack
+    assert whole.stack_bound is not None and whole.stack <= whole.stack_bound <= 1.1 * whole.stack
     # the traffic between the rows is not counted
     assert whole.instructions is not None and pushed.instructions is not None
     assert 0.8 * whole.instructions < pushed.instructions < 1.3 * whole.instructions

@@ -24,7 +24,7 @@ static inline uint32_t dqa_window_columns(const struct dqa_window *w) {
 struct dqa_op {
   const dqa_model *model;
   const struct dqa_memory *memory; /* of the run, NULL outside of one */
-  const struct dqa_source *source; /* of input 0, where it is known (scratch.h), else NULL */
+  const struct dqa_source *source; /* of input 0, while rows are written (scratch.h), else NULL */
   const struct dqa_operator *methods;
   const uint8_t *inputs; /* u16[input_count]: edge numbers */
   const uint8_t *parameters;

@@ -77,8 +77,13 @@ void dqa_find_source(const struct dqa_op *op, uint32_t input, struct dqa_source 
 }
 
 void dqa_ring_of(const struct dqa_op *op, uint32_t input, struct dqa_ring *ring) {
-  struct dqa_source room;
-  *ring = dqa_source_of(op, input, &room)->ring;
+  if (input == 0) {
+    *ring = op->source->ring;
+    return;
+  }
+  struct dqa_source source;
+  dqa_find_source(op, input, &source);
+  *ring = source.ring;
 }
 
 static void fill(const struct dqa_edge *edge, int8_t *values, uint32_t bytes) {

@@ -42,15 +42,6 @@ struct dqa_source {
 };
 void dqa_find_source(const struct dqa_op *op, uint32_t input, struct dqa_source *source);
 
-/* The same, in `room` unless it is known. */
-static inline const struct dqa_source *dqa_source_of(const struct dqa_op *op, uint32_t input, struct dqa_source *room) {
-  if (input == 0 && op->source != NULL) {
-    return op->source;
-  }
-  dqa_find_source(op, input, room);
-  return room;
-}
-
 /* Nothing produced and nothing read; the padding of the operator's own rows are zero points. */
 void dqa_start_op(const struct dqa_memory *memory, uint32_t number);
 

@@ -27,8 +27,7 @@ struct dqa_range dqa_taps_columns(const struct dqa_op *op, const struct dqa_taps
 void dqa_taps_of(const struct dqa_op *op, uint32_t y, struct dqa_taps *taps) {
   const struct dqa_window *w = &op->window;
   const int32_t top = (int32_t)(y * w->stride_h) - w->pad_top;
-  struct dqa_source room;
-  const struct dqa_source *const source = dqa_source_of(op, 0, &room);
+  const struct dqa_source *const source = op->source;
   taps->left = (int32_t)(source->view.left_bytes / op->input.channels) - w->pad_left;
   taps->width = (int32_t)(source->view.row_bytes / op->input.channels);
   taps->whole = whole_windows(op, taps->left, taps->width);
