@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def test_answers_are_those_of_the_network_as_it_is_built_for_windows(head: str, 
     windowed: list[p.Program] = []
     real = lowering.build
 
-    def both(graph, formats, phases=None, *, continuous=False, **more):  # type: ignore[no-untyped-def]
+    def both(graph: Any, formats: Any, phases: Any = None, *, continuous: bool = False, **more: Any) -> Any:
         if continuous:
             marked = [op for op in graph.ops if op.attrs.pop("continuous", False)]
             sizes = {t: int(np.prod(graph.tensors[t].hwc)) for t in formats}

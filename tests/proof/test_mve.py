@@ -60,6 +60,17 @@ def convolutions(case: int) -> p.Program:
     return builder.finish()
 
 
+def beside_its_input() -> p.Program:
+    """Of a kernel of three rows, dilated, some lie beside an input of one or two rows, or all."""
+    builder = Grown(7)
+    for height in (1, 2):
+        source = builder.source((height, 9, 8), -9)
+        for outputs in (4, 13):
+            weights = builder.rng.integers(-128, 128, (outputs, 3, 3, 8)).astype(np.int8)
+            builder.convolve(source, p.Window(3, 3, 1, 1, 2, 1, 1, 1), weights, (height, 9))
+    return builder.finish()
+
+
 DEPTHWISE: list[Case] = [  # as above; the outputs are the input's channels, or a multiple
     *((33, 8, 8, (3, 3), 1, 1), (33, 8, 8, (3, 3), 2, 1)),
     *((6, 9, 9, (3, 3), 2, 1), (4, 9, 9, (3, 3), 1, 1)),
@@ -127,6 +138,10 @@ def coded() -> p.Program:
         weights[range(channels), 0, 0, range(channels)] = builder.rng.integers(1, 128, channels)
         builder.convolve(source, p.Window(1, 1), weights, (6, width))
     return builder.finish()
+
+
+def test_rows_without_any_input_have_the_mirrors_bytes(tmp_path: Path) -> None:
+    check_equal(beside_its_input(), tmp_path, BOARD)
 
 
 @pytest.mark.parametrize("case", range(len(CONVOLUTIONS)))

@@ -73,11 +73,12 @@ def _private(key: Path) -> Ed25519PrivateKey:
     found = _read(key, lambda data: from_pem.load_pem_private_key(data, None))
     if not isinstance(found, kind):
         raise InputError(f"'{key}' holds another key than one of Ed25519", hint=_NEW_KEY)
-    return found  # type: ignore[no-any-return]
+    private: Ed25519PrivateKey = found
+    return private
 
 
 def _public(key: Path) -> Ed25519PublicKey:
-    from_pem, (private, public) = _pem()
+    from_pem, (private_kind, public_kind) = _pem()
 
     def load(data: bytes) -> Any:
         if b"PRIVATE KEY" in data:
@@ -85,10 +86,11 @@ def _public(key: Path) -> Ed25519PublicKey:
         return from_pem.load_pem_public_key(data)
 
     found = _read(key, load)
-    found = found.public_key() if isinstance(found, private) else found
-    if not isinstance(found, public):
+    found = found.public_key() if isinstance(found, private_kind) else found
+    if not isinstance(found, public_kind):
         raise InputError(f"'{key}' holds another key than one of Ed25519", hint=_NEW_KEY)
-    return found  # type: ignore[no-any-return]
+    public: Ed25519PublicKey = found
+    return public
 
 
 def _read(key: Path, load: Any) -> Any:

@@ -30,7 +30,8 @@ class Registry(Mapping[str, T], Generic[T]):
             return self._own[name]
         found = _points(self._group)[name]
         try:
-            return found.load()  # type: ignore[no-any-return]
+            loaded: T = found.load()
+            return loaded
         except Exception as error:
             raise ToolError(
                 f"'{name}' of '{found.value}' cannot be loaded: {type(error).__name__}: {error}", hint=f"mend or remove {_package(found)}"

@@ -54,6 +54,18 @@ static DQA_INLINE void dqa_block_row(const struct dqa_op *op, uint32_t y, struct
   dqa_clamp_block(&op->output, out, op->output.row_values);
 }
 
+/* The same of pixels that each have their window, a pair of values after another: word_bytes of instructions for a word
+ * of weights. */
+static DQA_INLINE void dqa_window_row(const struct dqa_op *op, uint32_t y, uint32_t word_bytes, int8_t *out,
+                                      void (*gather)(const struct dqa_op *, const struct dqa_taps *, uint32_t,
+                                                     uint32_t *),
+                                      void (*write)(const struct dqa_block *)) {
+  const uint32_t words = dqa_block_values(op) / 4u;
+  struct dqa_block block;
+  dqa_block_begin(op, words, DQA_UNROLLED, word_bytes, 8 * op->block * words, &block);
+  dqa_block_row(op, y, &block, out, gather, write);
+}
+
 /* clang-format off */
 /* A line of asm; the same of the sums of 3, 4, 5 pixels. */
 #define LINE(text) text "\n\t"

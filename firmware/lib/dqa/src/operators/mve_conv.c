@@ -82,11 +82,20 @@ static void read_gathered(const struct dqa_op *op, const struct row *row, int8_t
   }
 }
 
-bool dqa_mve_conv_row(const struct dqa_op *op, uint32_t y, const int8_t *weights, int8_t *out) {
-  const struct dqa_window *const w = &op->window;
-  if (op->output.channels < MVE_CHANNELS || w->dilation_w > 1 || op->output.zero_points != NULL) {
-    return false;
+/* All rows of a dilated kernel lie beside the input. */
+static void biases_alone(const struct dqa_op *op, int8_t *out) {
+  const uint32_t channels = op->output.channels;
+  for (uint32_t o = 0; o < channels; ++o) {
+    struct dqa_channel channel;
+    dqa_channel_at(op, o, &channel);
+    for (uint32_t x = 0; x < op->output.width; ++x) {
+      out[x * channels + o] = dqa_finish(&channel, channel.bias);
+    }
   }
+}
+
+void dqa_mve_conv_row(const struct dqa_op *op, uint32_t y, const int8_t *weights, int8_t *out) {
+  const struct dqa_window *const w = &op->window;
   struct row row;
   dqa_taps_of(op, y, &row.taps);
   row.inputs = op->input.channels;
@@ -94,14 +103,12 @@ bool dqa_mve_conv_row(const struct dqa_op *op, uint32_t y, const int8_t *weights
   row.pixel_step = w->stride_w * row.inputs;
   row.weights = weights + row.taps.first * row.run;
   if (row.taps.count == 0) {
-    return false;
-  }
-  if (op->block > 0 && row.run < MVE_VECTOR && w->kernel_h * w->kernel_w > 1) {
+    biases_alone(op, out);
+  } else if (op->block > 0 && row.run < MVE_VECTOR && w->kernel_h * w->kernel_w > 1) {
     read_gathered(op, &row, out);
   } else {
     read_in_place(op, &row, out);
   }
-  return true;
 }
 
 #endif

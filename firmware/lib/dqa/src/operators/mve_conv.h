@@ -9,9 +9,14 @@
 
 #ifdef DQA_MVE
 
-/* Writes an output row, or not, if it has fewer than four channels or the kernel's columns are no neighbours. weights:
- * those of an output channel after those of the other. */
-bool dqa_mve_conv_row(const struct dqa_op *op, uint32_t y, const int8_t *weights, int8_t *out);
+/* Whether there are four channels, and the kernel's columns are neighbours. */
+static inline bool dqa_mve_conv_fits(const struct dqa_op *op) {
+  return op->weight_encoding == DQA_WEIGHTS_INT8 && op->output.channels >= 4 && op->window.dilation_w <= 1 &&
+         op->output.zero_points == NULL;
+}
+
+/* Writes an output row where that fits. weights: those of an output channel after those of the other. */
+void dqa_mve_conv_row(const struct dqa_op *op, uint32_t y, const int8_t *weights, int8_t *out);
 
 #endif
 #endif

@@ -35,8 +35,8 @@ static uint32_t part(const struct dqa_op *op) {
 static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   (void)acc;
 #ifdef DQA_MVE
-  if (op->weight_encoding == DQA_WEIGHTS_INT8 &&
-      dqa_mve_conv_row(op, y, (const int8_t *)dqa_op_table(op, DQA_CONV_WEIGHTS), out)) {
+  if (dqa_mve_conv_fits(op)) { /* either is called last, so that a row takes no stack here */
+    dqa_mve_conv_row(op, y, (const int8_t *)dqa_op_table(op, DQA_CONV_WEIGHTS), out);
     return;
   }
 #endif

@@ -44,11 +44,8 @@ static void gather(const struct dqa_op *op, const struct dqa_taps *taps, uint32_
 }
 
 static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
-  const uint32_t words = dqa_block_values(op) / 4u;
-  struct dqa_block block;
   (void)acc;
-  dqa_block_begin(op, words, DQA_UNROLLED, WORD_BYTES, 8 * 5 * words, &block);
-  dqa_block_row(op, y, &block, out, gather, write);
+  dqa_window_row(op, y, WORD_BYTES, out, gather, write);
 }
 
 const struct dqa_operator dqa_part_conv_5 = {.row = row};
