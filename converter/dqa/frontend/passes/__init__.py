@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dqa.frontend.passes.activations import fuse_activation, fuse_swish
 from dqa.frontend.passes.affine import affine_to_depthwise, depthwise_into_consumer, depthwise_into_producer, whole_constants
 from dqa.frontend.passes.attention import scaled_products
+from dqa.frontend.passes.batch import with_batch
 from dqa.frontend.passes.compose import compose
 from dqa.frontend.passes.convolutions import dense_to_conv, dilated_conv, grouped_conv
 from dqa.frontend.passes.normalize import normalize
@@ -27,6 +28,7 @@ from dqa.graph.model import Graph
 
 PASSES: tuple[Callable[[Graph], bool], ...] = (
     embed,
+    with_batch,
     normalize,
     compose,
     whole_constants,
