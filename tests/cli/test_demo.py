@@ -28,7 +28,17 @@ needs_board = pytest.mark.skipif(
 
 def test_a_conversion_leaves_everything_the_readme_lists(example_out: Path, root: Path) -> None:
     readme = (root / "README.md").read_text()
-    for name in ("model.tflite", "model.dqa", "src/model.h", "src/model.c", "firmware", "recipe.yaml", "report.json", "float.tflite"):
+    for name in (
+        "model.tflite",
+        "model.layers.tflite",
+        "model.dqa",
+        "src/model.h",
+        "src/model.c",
+        "firmware",
+        "recipe.yaml",
+        "report.json",
+        "float.tflite",
+    ):
         assert f"`{name}" in readme
         assert (example_out / name).exists(), name
 

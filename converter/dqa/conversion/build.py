@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dqa.conversion.decisions import Decisions, Formats, border_formats
+from dqa.conversion.layered import write_layers
 from dqa.conversion.request import Request
 from dqa.conversion.weights import Weighed
 from dqa.errors import RecipeError
@@ -29,13 +30,14 @@ from dqa.tflite.writer import write_tflite
 @dataclass(frozen=True, eq=False)
 class Built:
     """groups: one for each DQA operator of the .tflite, in order. source: the name of the model's file. alone: the group that is the
-    whole network; None: TFLite builtins run a part of it."""
+    whole network; None: TFLite builtins run a part of it. layers: the .tflite that shows each layer (dqa.conversion.layered)."""
 
     groups: Sequence[BuiltGroup]
     interface: Interface
     tflite: bytes
     source: str
     alone: BuiltGroup | None
+    layers: bytes
 
 
 def build(request: Request, decisions: Decisions, weighed: Weighed, progress: Progress) -> Built:
@@ -50,7 +52,9 @@ def build(request: Request, decisions: Decisions, weighed: Weighed, progress: Pr
     interface = Interface(*ends, settings.input_scale, settings.input_zero_point, settings.metric, settings.push_rows)
     source = Path(request.model.source).name
     tflite = _tflite(decisions, groups, ports, interface, source)
-    return Built(groups, interface, tflite, source, None if cut.builtins is not None else groups[0])
+    every = {t: _port(cut.graph.tensors[t], fmt) for t, fmt in formats.items()} | ports
+    layers = write_layers(groups, cut.builtins, cut.graph, every, source)
+    return Built(groups, interface, tflite, source, None if cut.builtins is not None else groups[0], layers)
 
 
 def _group(group: Graph, formats: Formats, phases: Sequence[int] | None, settings: ConvertConfig, weighed: Weighed) -> BuiltGroup:

@@ -45,6 +45,7 @@ def write(out: Path, built: Built, float_tflite: bytes, recipe: recipes.Recipe, 
     program = report["program"]["sha256"]
     with staged(out, manifest.users) as new:
         (new / "model.tflite").write_bytes(built.tflite)
+        (new / "model.layers.tflite").write_bytes(built.layers)
         (new / "float.tflite").write_bytes(float_tflite)
         recipes.save(recipe, new / "recipe.yaml")
         if (alone := built.alone) is not None:

@@ -21,7 +21,7 @@ class BuiltGroup:
 
 
 @dataclass(frozen=True, eq=False)
-class _Step:
+class Step:
     """An operator that waits for its inputs; numbers are the file's."""
 
     inputs: list[int]
@@ -41,9 +41,20 @@ def write_mixed(
     meta: goes into the file's description. Raises ValueError if the operators wait for each other.
     """
     model = TfliteBuilder()
-    numbers = {t: model.tensor(port.name, [1, *port.shape], port.dtype, port=port) for t, port in ports.items()}
-    steps = [_dqa_step(model, group, numbers) for group in groups] + _builtin_steps(model, builtins, numbers)
-    ready = {numbers[t] for t in inputs}
+    numbers = add_ports(model, ports)
+    steps = [_dqa_step(model, group, numbers) for group in groups] + builtin_steps(model, builtins, numbers)
+    append_in_order(steps, [numbers[t] for t in inputs])
+    return model.finish([numbers[t] for t in inputs], [numbers[t] for t in outputs], describe(meta))
+
+
+def add_ports(model: TfliteBuilder, ports: Mapping[int, Port]) -> dict[int, int]:
+    """A tensor for each port: its number, by that of the graph's."""
+    return {t: model.tensor(port.name, [1, *port.shape], port.dtype, port=port) for t, port in ports.items()}
+
+
+def append_in_order(steps: Sequence[Step], inputs: Sequence[int]) -> None:
+    """Appends each operator as soon as those before it gave what it reads. Raises ValueError if they wait for each other."""
+    ready = set(inputs)
     while steps:
         waiting = []
         for step in steps:
@@ -55,15 +66,15 @@ def write_mixed(
         if len(waiting) == len(steps):
             raise ValueError("operators that wait for each other")
         steps = waiting
-    return model.finish([numbers[t] for t in inputs], [numbers[t] for t in outputs], describe(meta))
 
 
-def _dqa_step(model: TfliteBuilder, group: BuiltGroup, numbers: Mapping[int, int]) -> _Step:
+def _dqa_step(model: TfliteBuilder, group: BuiltGroup, numbers: Mapping[int, int]) -> Step:
     inputs, outputs = [numbers[t] for t in group.graph.inputs], [numbers[t] for t in group.graph.outputs]
-    return _Step(inputs, outputs, lambda: model.dqa(group.program_bytes, group.program, inputs, outputs))
+    return Step(inputs, outputs, lambda: model.dqa(group.program_bytes, group.program, inputs, outputs))
 
 
-def _builtin_steps(model: TfliteBuilder, builtins: QuantizedBuiltins, numbers: Mapping[int, int]) -> list[_Step]:
+def builtin_steps(model: TfliteBuilder, builtins: QuantizedBuiltins, numbers: Mapping[int, int]) -> list[Step]:
+    """The builtins, with tensors of their own between them. numbers: of the tensors that others share with them."""
     own = {number: numbers[t] for t, number in builtins.ends.items()}
     own[-1] = -1
     steps = []
@@ -75,7 +86,7 @@ def _builtin_steps(model: TfliteBuilder, builtins: QuantizedBuiltins, numbers: M
         inputs, outputs = [own[int(t)] for t in op.inputs], [own[int(t)] for t in op.outputs]
         awaited = [own[int(t)] for t in op.inputs if t >= 0 and int(t) not in builtins.constants]
         code = builtins.codes[op.opcodeIndex]
-        steps.append(_Step(awaited, outputs, _append(model, op, code, inputs, outputs)))
+        steps.append(Step(awaited, outputs, _append(model, op, code, inputs, outputs)))
     return steps
 
 

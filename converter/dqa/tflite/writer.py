@@ -15,6 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from dqa.errors import ProgramError
 from dqa.program import Edge, Port, Program, Storage
+from dqa.program.words import layer_words
 from dqa.tflite.custom_options import OPERATOR_NAME, custom_options
 
 SCHEMA_VERSION = 3
@@ -55,6 +56,7 @@ class TfliteBuilder:
         new.subgraphs = [schema.SubGraphT(tensors=[], operators=[], name="main")]
         self._model = new if model is None else model
         self._graph = self._model.subgraphs[0]
+        self._programs = 0
         codes = enumerate(self._model.operatorCodes)
         self._codes: dict[tuple[int, str | None, int], int] = {
             (max(code.builtinCode, code.deprecatedBuiltinCode), code.customCode, code.version): place for place, code in codes
@@ -97,9 +99,17 @@ class TfliteBuilder:
         self._graph.operators.append(operator)
 
     def dqa(self, program_bytes: bytes, program: Program, inputs: Sequence[int], outputs: Sequence[int]) -> None:
-        """Appends a DQA operator that runs a program."""
+        """Appends a DQA operator that runs a program, and what the program's own operators are as metadata."""
         constant = self.tensor("dqa_program", [len(program_bytes)], "uint8", data=program_bytes)
         self.custom(OPERATOR_NAME, [*inputs, constant], outputs, custom_options(program_bytes, program))
+        for number, op in enumerate(program.ops):
+            self.metadata(f"dqa {self._programs}.{number} {op.name}", layer_words(program, op))
+        self._programs += 1
+
+    def metadata(self, name: str, text: str) -> None:
+        """Appends what viewers show beside the model: ASCII, less than 256 characters."""
+        self._model.buffers.append(schema.BufferT(data=np.frombuffer(text.encode("ascii"), np.uint8)))
+        self._model.metadata = [*(self._model.metadata or []), schema.MetadataT(name=name, buffer=len(self._model.buffers) - 1)]
 
     def adopt_tensor(self, tensor: Any, name: str, data: bytes | None) -> int:
         """The number of a copy of another model's tensor, with its quantization; `data` makes it a constant."""
