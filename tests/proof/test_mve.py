@@ -100,7 +100,7 @@ def depthwise() -> p.Program:
 def dense(rows: int) -> p.Program:
     """Dense layers of 1 to 33 outputs, in pairs where they can be, and means and sums of maps of as many channels."""
     builder = Grown(rows)
-    for number, (values, outputs) in enumerate(((8, 4), (20, 8), (17, 33), (129, 5), (1, 3), (512 // rows, 12))):
+    for number, (values, outputs) in enumerate(((8, 4), (40 // rows, 8), (17, 33), (129, 5), (1, 3), (512 // rows, 12))):
         source = builder.source((rows, 1, values), 3 if number else 0)
         weights = builder.rng.integers(-127, 128, (outputs, rows * values)).astype(np.int8)
         if number == 5:
