@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +20,6 @@ from dqa.device.simulate import Simulator
 
 REFILL = 2
 DIVISION = 7  # 2 to 12, by the operands
-_CONDITIONS = ["eq", "ne", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le", "hs", "lo"]
-_BRANCHES = {"b", "bl", "bx", "blx", "cbz", "cbnz", "tbb", "tbh", *("b" + condition for condition in _CONDITIONS)}
 _INSTRUCTION = re.compile(r"0x([0-9a-f]{8}):\s+((?:[0-9a-f]{4} ?)+)\s+(\S+)\s*(.*)")
 _TRACE = re.compile(r"Trace \d+: (0x[0-9a-f]+) \[[0-9a-f]+/([0-9a-f]+)/")
 _REWOUND = re.compile(r"cpu_io_recompile: rewound execution of TB to ([0-9a-f]+)")
@@ -62,7 +59,7 @@ def traced(elf: Path, board: str, sample: bytes) -> Traced:
         with simulator:
             device = Device(simulator.link, reply_timeout=600)
             device.infer(device.hello(), sample)
-        with open(simulator.log, encoding="ascii", errors="replace") as log:
+        with Path(simulator.log).open(encoding="ascii", errors="replace") as log:
             blocks = _inference(_runs(log), _symbol(elf, "dqa_model_run"))
     places = sorted(_objects(elf.with_suffix(".map")))
     by_object: dict[str, list[int]] = {}

@@ -33,6 +33,22 @@ def test_buffers_alive_together_never_overlap(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(50))
+def test_a_buffer_may_lie_over_another_from_some_bytes_before_it_on(seed: int) -> None:
+    buffers, rng = random_buffers(seed), np.random.default_rng(seed)
+    pairs = [(i, j) for i in range(len(buffers)) for j in range(len(buffers)) if i != j and rng.random() < 0.3]
+    ahead = {(i, j): int(rng.integers(0, buffers[i].size)) for i, j in pairs}
+    offsets, size = place(buffers, ahead=ahead)
+
+    assert all(offset % 4 == 0 and offset + buffer.size <= size for offset, buffer in zip(offsets, buffers, strict=True))
+    for i, a in enumerate(buffers):
+        for j, b in enumerate(buffers[:i]):
+            if a.overlaps(b):
+                before = offsets[i] + ahead.get((i, j), a.size) <= offsets[j]
+                assert before or offsets[j] + ahead.get((j, i), b.size) <= offsets[i]
+    assert size <= place(buffers)[1] * 1.1
+
+
+@pytest.mark.parametrize("seed", range(50))
 def test_the_arena_is_at_least_the_liveness_floor(seed: int) -> None:
     buffers = random_buffers(seed)
 

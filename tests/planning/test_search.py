@@ -14,10 +14,10 @@ from dqa.planning.problem import EdgeOption, PlanEdge, PlanOperator, Problem, un
 from dqa.planning.search import NEGLIGIBLE, TOLERANCE, Search, knee
 
 
-def random_problem(seed: int, operators: int = 6) -> Problem:
-    """A chain with a few skips; sizes and losses fall and rise with the bits as real ones do."""
+def random_problem(seed: int, operators: int = 6, *, over: bool = False) -> Problem:
+    """A chain with a few skips; sizes and losses fall and rise with the bits as real ones do. over: behind a large input."""
     rng = np.random.default_rng(seed)
-    edges = [PlanEdge("input", 100, None, (0,), (EdgeOption(100, 0.0, 8, (30,), plain=True),))]
+    edges = [PlanEdge("input", 100, None, (0,), (EdgeOption(2500 if over else 100, 0.0, 8, (30,), plain=True),))]
     transients = rng.integers(10, 90, operators).tolist()
     for step in range(operators):
         consumers = [step + 1] if step + 1 < operators else []
@@ -29,6 +29,8 @@ def random_problem(seed: int, operators: int = 6) -> Problem:
         options = tuple(EdgeOption(values * bits // 8, loss * 4.0**-bits, bits, decode) for bits in (2, 4, 6))
         if not consumers:
             options = (EdgeOption(40, 0.0, 8, (), plain=True),)
+        elif over:
+            options = (*options, EdgeOption(values, loss * 4.0**-8, 8, decode, plain=True))
         flows: tuple[EdgeOption, ...] = ()
         brief = bool(rng.random() < 0.3)
         if consumers:
@@ -37,7 +39,8 @@ def random_problem(seed: int, operators: int = 6) -> Problem:
             if not brief and rng.random() < 0.5:
                 packed = [EdgeOption(values * bits // 12, loss * 4.0**-bits, bits, decode, ring_rows=9) for bits in (2, 4)]
                 flows = undominated([*packed, *flows], transients[step])
-        edges.append(PlanEdge(f"e{step}", values, step, tuple(consumers), options, flows, brief=brief, border=not consumers))
+        edge = PlanEdge(f"e{step}", values, step, tuple(consumers), options, flows, brief=brief, border=not consumers)
+        edges.append(replace(edge, over=int(rng.integers(0, values))) if over and consumers else edge)
     ops = tuple(PlanOperator(f"op{i}", int(rng.integers(16, 60)), transients[i], int(rng.integers(1, 99))) for i in range(operators))
     return Problem(ops, tuple(edges))
 
@@ -55,9 +58,10 @@ def brute_force(problem: Problem, budget: int) -> float | None:
     return best
 
 
+@pytest.mark.parametrize("over", [False, True])
 @pytest.mark.parametrize("seed", range(12))
-def test_small_graphs_are_planned_exactly(seed: int) -> None:
-    problem = random_problem(seed)
+def test_small_graphs_are_planned_exactly(seed: int, over: bool) -> None:
+    problem = random_problem(seed, over=over)
     search = Search(problem)
     least = search.smallest.least
     for factor in (1.0, 1.2, 1.6, 3.0):

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from builders.comparisons import check
+from builders.kernels import Grown
 from builders.programs import operator_program, place, random_program
 from builders.streams import ladder, streamed
 from dqa import program as p
 from dqa.errors import ProgramError
 from dqa.operators.lut import Lut
 from dqa.operators.max_pool_2d import MaxPool2D
-from dqa.planning.layout import Ends, plan
+from dqa.planning.layout import Ends, all_ends, moments_of, plan, shared
 from dqa.program.lifetimes import span
 
 
@@ -38,6 +39,39 @@ def test_programs_whose_buffers_share_memory_give_the_mirrors_bytes(tmp_path: Pa
 
     check(programs, tmp_path)
     assert in_outputs > 10
+
+
+def large_first(seed: int) -> p.Program:
+    """Convolutions and pools of a large input, one phase each or all in one: what is plain may be written over what was read."""
+    builder, rng = Grown(seed), np.random.default_rng(seed)
+    shape = (int(rng.integers(8, 24)), int(rng.integers(4, 12)), int(rng.integers(1, 9)))
+    edge = builder.source(shape, int(rng.integers(-9, 9)))
+    for _ in range(int(rng.integers(1, 4))):
+        kernel, stride, outputs = int(rng.integers(1, 4)), int(rng.integers(1, 3)), int(rng.integers(1, 7))
+        height, width = (-(-side // stride) for side in shape[:2])
+        pads = [max(0, (out - 1) * stride + kernel - side) for out, side in ((height, shape[0]), (width, shape[1]))]
+        window = p.Window(kernel, kernel, stride, stride, 1, 1, pads[0] // 2, pads[1] // 2)
+        weights = rng.integers(-128, 128, (outputs, kernel, kernel, shape[2])).astype(np.int8)
+        edge = builder.convolve(edge, window, weights, (height, width))
+        shape = (height, width, outputs)
+    program = builder.finish()
+    plain = {"storage": p.Storage.RAW_INT8, "code_bits": 8, "low": -128}
+    program = replace(program, edges=tuple(replace(edge, **plain, capacity=edge.values) for edge in program.edges))
+    return packed_tight(replace(program, phases=(0,) * len(program.ops)) if seed % 2 else program)
+
+
+def over_each_other(program: p.Program) -> int:
+    """Bytes that edges share which hold something at the same moments."""
+    ends = all_ends(program)["internal"]
+    alive = moments_of(program.edges, program.ops, program.op_phases, ends)
+    return sum(size for size, _ in shared(program.edges, program.internal, ends, alive))
+
+
+def test_what_is_plain_is_written_over_rows_that_were_read(tmp_path: Path) -> None:
+    programs = [large_first(seed) for seed in range(60)]
+
+    assert sum(over_each_other(program) > 0 for program in programs) > 30
+    check(programs, tmp_path)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from dqa.planning.layout import all_ends, moments_of, plan
+from dqa.planning.layout import all_ends, moments_of, plan, shared
 from dqa.program import LayoutName, Operator, Program, align, as_bits, scratch_bytes, transient_bytes
 from dqa.support.arrays import Int64
 from dqa.support.settings import Optimize
@@ -46,6 +46,7 @@ def with_blocks(program: Program, budgets: dict[LayoutName, int] | None = None, 
 def _room(program: Program, eager: Sequence[Operator], budgets: dict[LayoutName, int], optimize: Optimize) -> Int64:
     """Bytes that a block of each operator may take. eager: the operators as if each had one."""
     room = np.full(len(program.ops), np.iinfo(np.int64).max)
+    layouts = program.layouts()
     for name, ends in all_ends(program).items():
         alive = moments_of(program.edges, eager, program.op_phases, ends)
         load = np.zeros(max(moments.bit_length() for moments in alive.phases), np.int64)
@@ -54,6 +55,8 @@ def _room(program: Program, eager: Sequence[Operator], budgets: dict[LayoutName,
         buffers += [(transient_bytes(program.edges, op), moments) for op, moments in zip(program.ops, alive.transient, strict=True)]
         for size, moments in buffers:
             load += align(size) * as_bits(moments, len(load))
+        for size, moments in shared(program.edges, layouts[name], ends, alive):
+            load -= size * as_bits(moments, len(load))
         owned = set(ends.owned(len(program.edges)))
         outside = sum(edge.capacity for i, edge in enumerate(program.edges) if i not in owned and not ends.pushed)
         more = {"ram": 0, "balanced": (load.max() + outside) // SHARE, "speed": int(np.iinfo(np.int32).max)}

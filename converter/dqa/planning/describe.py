@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from dqa.planning.problem import EdgeOption, PlanEdge, PlanOperator, Problem, undominated
 from dqa.program import (
     Edge,
+    Lifetimes,
     Operator,
     Program,
     Storage,
@@ -61,7 +62,11 @@ def describe(
         producers[op.output] = position
         for number in op.inputs:
             readers[number].append((position, op))
-    brief = _brief(program, ring_rows)
+    flowing = _flowing(program, ring_rows)
+    rowwise = {number for number, rows in ring_rows.items() if rows == 1}
+    brief = {number for number in rowwise if flowing.edges[number].bit_count() <= 2 * program.edges[number].height}
+    gaps = {a: gap for (a, b), gap in flowing.ahead.items() if b == 0 and inputs_inside and program.input_count == 1}
+    room = align(program.edges[0].values)
     edges = []
     for number, edge in enumerate(program.edges):
         own = _Reading(program, edge, [op for _, op in readers[number]])
@@ -94,20 +99,20 @@ def describe(
                 flows=undominated(flows, align(edge.row_values)),
                 brief=number in brief,
                 border=border and not is_input,
+                over=max(align(gaps[number]), align(edge.values) - room) if number in gaps else None,
             )
         )
     return Problem(tuple(_operator(program, op) for op in program.ops), tuple(edges))
 
 
-def _brief(program: Program, ring_rows: Mapping[int, int]) -> set[int]:
-    """Edges that hold something only while their producer or a consumer works, everything flowing in one phase: each row is written, and
-    the next operator takes it."""
+def _flowing(program: Program, ring_rows: Mapping[int, int]) -> Lifetimes:
+    """When edges hold something if everything flows in one phase: each row is written, and the next operator takes it. An edge whose ring
+    has one row then mostly holds something only while its producer or a consumer works."""
     edges = list(program.edges)
     for number, rows in ring_rows.items():
         edges[number] = value_ring(edges[number], rows)
     outputs = range(program.input_count, program.input_count + program.output_count)
-    alive = lifetimes(edges, program.ops, [0] * len(program.ops), outputs=outputs).edges
-    return {number for number, rows in ring_rows.items() if rows == 1 and alive[number].bit_count() <= 2 * edges[number].height}
+    return lifetimes(edges, program.ops, [0] * len(program.ops), outputs=outputs)
 
 
 class _Reading:

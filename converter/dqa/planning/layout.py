@@ -5,8 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dqa.planning.buffers import Buffer, place
-from dqa.program import Edge, Layout, LayoutName, Lifetimes, Operator, Program, in_output, lifetimes, scratch_bytes, transient_bytes
+from dqa.planning.buffers import ALIGNMENT, Buffer, place
+from dqa.program import (
+    Edge,
+    Layout,
+    LayoutName,
+    Lifetimes,
+    Operator,
+    Program,
+    Storage,
+    in_output,
+    lifetimes,
+    scratch_bytes,
+    transient_bytes,
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,24 @@ def moments_of(edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[
     return lifetimes(edges, ops, phases, outputs=outputs, pushed=ends.pushed, endless=ends.endless)
 
 
+def over(edges: Sequence[Edge], alive: Lifetimes, owned: Sequence[int]) -> dict[tuple[int, int], int]:
+    """Lifetimes.ahead of the edges of plain bytes in the arena."""
+    plain = {i for i in owned if edges[i].storage in (Storage.RAW_INT8, Storage.RAW_UINT8)}
+    return {(a, b): gap for (a, b), gap in alive.ahead.items() if a in plain and b in plain}
+
+
+def shared(edges: Sequence[Edge], layout: Layout, ends: Ends, alive: Lifetimes) -> list[tuple[int, int]]:
+    """Bytes that two edges of a layout share while both are alive, one over rows of the other that were read: bytes, moments."""
+    found = []
+    for a, b in over(edges, alive, ends.owned(len(edges))):
+        first, second = layout.edges[a], layout.edges[b]
+        assert first is not None and second is not None, "both lie in the arena"
+        both = min(first + edges[a].capacity, second + edges[b].capacity) - max(first, second)
+        if both > 0 and alive.edges[a] & alive.edges[b]:
+            found.append((both // ALIGNMENT * ALIGNMENT, alive.edges[a] & alive.edges[b]))
+    return found
+
+
 def plan(edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[int], ends: Ends) -> Layout:
     """Places every edge of the arena, every operator's scratch and transient row.
 
@@ -63,7 +93,8 @@ def plan(edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[int], 
     buffers += [Buffer(edges[i].capacity, alive.edges[i]) for i in owned]
     buffers += [Buffer(scratch_bytes(edges, op), moments) for op, moments in zip(ops, alive.scratch, strict=True)]
     buffers += [Buffer(rows[i], alive.transient[i]) for i in packing]
-    offsets, size = place(buffers, apart)
+    numbers = {edge: (1 if apart else 0) + position for position, edge in enumerate(owned)}
+    offsets, size = place(buffers, apart, {(numbers[a], numbers[b]): gap for (a, b), gap in over(edges, alive, owned).items()})
     found = iter([in_output(offset) if offset < apart else offset - apart for offset in offsets][1 if apart else 0 :])
     places: list[int | None] = [None] * len(edges)
     transient: list[int | None] = [None] * len(ops)

@@ -18,6 +18,7 @@ class Held:
     """An edge whose way to be held is chosen: alive in phases first..last, read in the phases `readers`, one for each consumer.
 
     peak: bytes that are alive while its producer works if it packs rows: the row before it is packed, and the brief rings beside it.
+    over: PlanEdge.over, if the first phase is the one that reads the input to its end.
     """
 
     index: int
@@ -27,11 +28,14 @@ class Held:
     last: int
     readers: tuple[int, ...]
     peak: int
+    over: int | None = None
 
     def weight(self, option: int, phase: int) -> int:
         """Bytes that an option takes through a phase: the edge itself while it is alive, and its readers' private rows."""
         chosen = self.options[option]
         size = chosen.size if self.first <= phase <= self.last else 0
+        if self.over is not None and phase == self.first and chosen.plain and not chosen.ring_rows:
+            size = min(size, self.over)
         return size + sum(d for reader, d in zip(self.readers, chosen.decode, strict=True) if reader == phase)
 
     def packs(self, option: int, phase: int) -> bool:
@@ -60,8 +64,9 @@ class Phasing:
             self.fixed[phase] += op.base
         beside = self._beside()
         self.brief = [max(size for size, of in zip(beside, self.phases, strict=True) if of == phase) for phase in range(len(starts))]
+        follower = self._follower()
         for index, edge in enumerate(problem.edges):
-            self._add(index, edge, beside)
+            self._add(index, edge, beside, index == follower)
 
     def _span(self, edge: PlanEdge) -> tuple[int, int]:
         """The first and last phase of an edge."""
@@ -82,7 +87,14 @@ class Phasing:
                     beside[step] += edge.flows[0].size
         return beside
 
-    def _add(self, index: int, edge: PlanEdge, beside: Sequence[int]) -> None:
+    def _follower(self) -> int | None:
+        """The edge that may be written over the input, the largest of those that can: of one phase only one is."""
+        inside = [i for i, edge in enumerate(self.problem.edges) if edge.over is not None and self.phases[edge.producer or 0] == 0]
+        if not inside or self._span(self.problem.edges[0]) != (0, 0):
+            return None
+        return max(inside, key=lambda i: self.problem.edges[i].values)
+
+    def _add(self, index: int, edge: PlanEdge, beside: Sequence[int], follows: bool) -> None:
         first, last = self._span(edge)
         flows = self._flows(edge)
         options = edge.flows if flows else edge.options
@@ -93,14 +105,22 @@ class Phasing:
         peak = 0
         if edge.producer is not None:
             peak = beside[edge.producer] + self.problem.operators[edge.producer].transient
-        self.held.append(Held(index, edge, options, first, last, tuple(self.phases[c] for c in edge.consumers), peak))
+        over = edge.over if follows else None
+        self.held.append(Held(index, edge, options, first, last, tuple(self.phases[c] for c in edge.consumers), peak, over))
         if not all(o.plain for o in options):
             self.work += edge.values * (ENCODE + DECODE * len(edge.consumers))
 
     @cached_property
     def least(self) -> int:
-        """The arena with the fewest bits everywhere: no budget below it is feasible with these phases."""
-        return max(self.used([0] * len(self.held)))
+        """The arena with the fewest bytes everywhere: no budget below it is feasible with these phases."""
+        return max(self.used(self.fewest))
+
+    @cached_property
+    def fewest(self) -> list[int]:
+        """The options that take the fewest bytes together: the first ones, unless plain bytes over the input take fewer."""
+        first = [0] * len(self.held)
+        tried = [[len(h.options) - 1 if i == j else 0 for j in range(len(first))] for i, h in enumerate(self.held) if h.over is not None]
+        return min([first, *tried], key=lambda chosen: max(self.used(chosen)))
 
     def used(self, chosen: Sequence[int]) -> list[int]:
         """Bytes alive at the worst moment of each phase, `chosen` giving the option of each held edge."""
@@ -134,7 +154,7 @@ class Phasing:
         return fsum((*rings, *(h.options[o].loss for h, o in zip(self.held, chosen, strict=True))))
 
     def allocate(self, budget: int) -> tuple[float, list[int]] | None:
-        """Greedy choice within a budget; None if even the fewest bits do not fit.
+        """Greedy choice within a budget; None if even the fewest bytes do not fit.
 
         From the most bits down, always the step that costs the least loss per byte freed where it is needed; then up where room is left.
         """
@@ -153,8 +173,8 @@ class Phasing:
                 cost = (h.options[chosen[i] - 1].loss - h.options[chosen[i]].loss) / freed
                 if best < 0 or cost < price:
                     best, price = i, cost
-            if best < 0:  # smaller options that decode into more rows: only the fewest bits are left to try
-                chosen = [0] * len(self.held)
+            if best < 0:  # smaller options that decode into more rows: only the fewest bytes are left to try
+                chosen = list(self.fewest)
                 total = self.used(chosen)
                 break
             self._move(chosen, total, best, -1)

@@ -50,7 +50,8 @@ class PlanEdge:
     producer: operator number, None for an input of the model. consumers: operator numbers. options: ways to store it whole. flows: ways to
     hold it where one phase writes and reads it, rings and whole; none where it must be stored. Both smallest first, and a single one where
     there is no choice (borders of the model, tables, small vectors). brief: it flows through a ring that holds something only while its
-    producer or a consumer works. border: an output, alive to the end.
+    producer or a consumer works. border: an output, alive to the end. over: bytes that it takes as plain bytes beside the model's only
+    input while that is read and this is written, over the rows that were read; None: there is no such input in the arena.
     """
 
     name: str
@@ -61,6 +62,7 @@ class PlanEdge:
     flows: tuple[EdgeOption, ...] = ()
     brief: bool = False
     border: bool = False
+    over: int | None = None
 
 
 @dataclass(frozen=True)

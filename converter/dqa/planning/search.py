@@ -108,7 +108,7 @@ class Search:
 
     def limit(self, phasing: Phasing) -> str:
         """The layers of the phase that sets a phasing's size."""
-        used = phasing.used([0] * len(phasing.held))
+        used = phasing.used(phasing.fewest)
         fullest = used.index(max(used))
         names = [op.name for op, phase in zip(self.problem.operators, phasing.phases, strict=True) if phase == fullest]
         where = names[0] if len(names) == 1 else f"{names[0]} .. {names[-1]}"

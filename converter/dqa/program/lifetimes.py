@@ -7,13 +7,13 @@ most of the time, and others may use its memory then.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from dqa.errors import ProgramError
 from dqa.operators.base import Operator
-from dqa.operators.records import Edge
+from dqa.operators.records import Edge, Storage
 from dqa.program.endless import answer_at, longer, steps
 from dqa.program.schedule import Reader
 from dqa.program.scratch import transient_bytes
@@ -22,12 +22,17 @@ from dqa.support.arrays import Int64
 
 @dataclass(frozen=True)
 class Lifetimes:
-    """Sets of moments as bits: moment m is 1 << m. edges: of each edge; scratch, transient: of each operator; phases: of each phase."""
+    """Sets of moments as bits: moment m is 1 << m. edges: of each edge; scratch, transient: of each operator; phases: of each phase.
+
+    ahead: (edge a, edge b) -> bytes, less than a has: if both are plain bytes, a may lie over b from so many bytes before b on: no row of a
+    is then written where one of b lies that is still to be read.
+    """
 
     edges: tuple[int, ...]
     scratch: tuple[int, ...]
     transient: tuple[int, ...]
     phases: tuple[int, ...]
+    ahead: dict[tuple[int, int], int] = field(default_factory=dict)
 
 
 def lifetimes(
@@ -78,6 +83,9 @@ class _Run:
         self.now = 0
         self.since: list[int | None] = [None if number in written else 0 for number in range(len(edges))]
         self.alive, self.transient = [0] * len(edges), [0] * len(ops)
+        self.ahead: dict[tuple[int, int], int] = {}
+        raw = Storage.RAW_INT8, Storage.RAW_UINT8
+        self.plain = {i for i, edge in enumerate(edges) if edge.storage in raw and i not in outputs}
 
     def lifetimes(self) -> Lifetimes:
         scratch = [0] * len(self.ops)
@@ -100,7 +108,8 @@ class _Run:
         for number, first in enumerate(self.since):
             if first is not None:
                 self.alive[number] |= span(first, self.now - 1)
-        return Lifetimes(tuple(self.alive), tuple(scratch), tuple(self.transient), tuple(phases))
+        ahead = {(a, b): size for (a, b), size in self.ahead.items() if size < self.edges[a].values and self.shown is None}
+        return Lifetimes(tuple(self.alive), tuple(scratch), tuple(self.transient), tuple(phases), ahead)
 
     def _phase(self, steps: Sequence[int]) -> bool:
         """Rounds until no operator can go on; whether all rows are written."""
@@ -121,9 +130,23 @@ class _Run:
             if not ready or self.rows[output] >= room:
                 break
             self.transient[step] |= 1 << self.now if transient_bytes(self.edges, self.ops[step]) else 0
+            self._follow(output)
             self.rows[output] += 1
             self._pass(step, written=True)
         return self.now > begun
+
+    def _follow(self, written: int) -> None:
+        """An edge's next row is written, while others hold rows."""
+        edge, held = self.edges[written], [number for number, since in enumerate(self.since) if since is not None and number != written]
+        end = (self.rows[written] + 1) * edge.row_values
+        for number in held:
+            other = self.edges[number]
+            if number in self.plain:  # what is read of it keeps its rows from the first that is needed on, if all are there
+                whole = self.rows[number] == other.height
+                gap = end - self._needed(number) * other.row_values if whole else edge.values
+                self.ahead[written, number] = max(gap, self.ahead.get((written, number), 0))
+            if self.rows[written] == 0:  # the other's rows are there before this one's
+                self.ahead[number, written] = other.values
 
     def _take(self, step: int) -> bool:
         """Takes the rows that the next output row needs, as far as they are there; whether they all are."""

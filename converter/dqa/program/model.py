@@ -58,6 +58,11 @@ class Program:
         """The phase of each operator."""
         return tuple(range(len(self.ops))) if self.phases is None else self.phases
 
+    def layouts(self) -> dict[LayoutName, Layout]:
+        """Those it has."""
+        found: dict[LayoutName, Layout] = {"internal": self.internal, "external": self.external}
+        return found if self.pushed is None else {**found, "pushed": self.pushed}
+
     @property
     def inputs(self) -> tuple[Edge, ...]:
         return self.edges[: self.input_count]

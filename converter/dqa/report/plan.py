@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dqa.lowering.planned import Planned
+from dqa.planning.layout import Ends, all_ends, moments_of, shared
 from dqa.planning.search import Solution
 from dqa.program import (
     IN_OUTPUT,
@@ -18,7 +19,6 @@ from dqa.program import (
     Storage,
     align,
     as_bits,
-    lifetimes,
     scratch_bytes,
     transient_bytes,
 )
@@ -30,14 +30,18 @@ def plan_section(program: Program, planned: Planned | None = None) -> dict[str, 
 
     planned: how the program came about; None: without a planner, then choice, smallest and budget are None and the front is empty.
     """
-    every: dict[LayoutName, Layout | None] = {"internal": program.internal, "external": program.external, "pushed": program.pushed}
-    layouts = {name: (layout, _lifetimes(program, name)) for name, layout in every.items() if layout is not None}
+    every: dict[LayoutName, Layout | None] = {"internal": None, "external": None, "pushed": None, **program.layouts()}
+    ends = all_ends(program)
+    layouts = {
+        name: (layout, ends[name], moments_of(program.edges, program.ops, program.op_phases, ends[name]))
+        for name, layout in program.layouts().items()
+    }
     return {
         "layout": planned.layout if planned is not None else "internal",
         "budget": planned.budget if planned is not None else None,
         "arena": {name: layout.arena_size if layout is not None else None for name, layout in every.items()},
         "phases": _phases(program, planned, {name: _alive(program, *layout) for name, layout in layouts.items()}),
-        "memory": {name: memory_map(program, *layout) for name, layout in layouts.items()},
+        "memory": {name: memory_map(program, layout, lives) for name, (layout, _, lives) in layouts.items()},
         "edges": edge_decisions(program, planned),
         "choice": _choice(planned) if planned is not None else None,
         "front": [{**_point(s, planned.beside), "chosen": _same(s, planned.solution)} for s in planned.front]
@@ -52,7 +56,7 @@ def memory_map(program: Program, layout: Layout, lives: Lifetimes) -> list[dict[
 
     where: arena, or output: the memory of the first output, from whose beginning `offset` counts. kind: input, output, map (packed), ring,
     plain (bytes), scratch (of an operator), row (to be packed). in_turns: others have some of its bytes in the same phase, at other
-    moments.
+    moments or where its rows were read.
     """
     buffers = []
     for name, kind, place, size, moments in _buffers(program, layout, lives):
@@ -73,13 +77,15 @@ def _buffers(program: Program, layout: Layout, lives: Lifetimes) -> Iterator[tup
     yield from ((name, kind, place, size, moments) for name, kind, place, size, moments in found if place is not None)
 
 
-def _alive(program: Program, layout: Layout, lives: Lifetimes) -> list[int]:
+def _alive(program: Program, layout: Layout, ends: Ends, lives: Lifetimes) -> list[int]:
     """For each phase the most bytes that are alive in the arena at one of its moments."""
     moments = lives.phases[-1].bit_length()
     total = np.zeros(moments, np.int64)
     for _, _, place, size, alive in _buffers(program, layout, lives):
         if not place & IN_OUTPUT:
             total += align(size) * as_bits(alive, moments)
+    for size, alive in shared(program.edges, layout, ends, lives):
+        total -= size * as_bits(alive, moments)
     return [int(total[as_bits(phase, moments) > 0].max()) for phase in lives.phases]
 
 
@@ -87,18 +93,6 @@ def _meet(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     """Whether two buffers have bytes and phases in common."""
     apart = a["offset"] + a["size"] <= b["offset"] or b["offset"] + b["size"] <= a["offset"]
     return a["where"] == b["where"] and not apart and a["first"] <= b["last"] and b["first"] <= a["last"]
-
-
-def _lifetimes(program: Program, name: LayoutName) -> Lifetimes:
-    outputs = range(program.input_count, program.input_count + program.output_count)
-    return lifetimes(
-        program.edges,
-        program.ops,
-        program.op_phases,
-        outputs=outputs,
-        pushed=name == "pushed",
-        endless=name == "pushed" and program.period > 0,
-    )
 
 
 def _kind(program: Program, number: int) -> str:
