@@ -55,8 +55,8 @@ def large_first(seed: int) -> p.Program:
         edge = builder.convolve(edge, window, weights, (height, width))
         shape = (height, width, outputs)
     program = builder.finish()
-    plain = {"storage": p.Storage.RAW_INT8, "code_bits": 8, "low": -128}
-    program = replace(program, edges=tuple(replace(edge, **plain, capacity=edge.values) for edge in program.edges))
+    edges = [replace(edge, storage=p.Storage.RAW_INT8, code_bits=8, low=-128, capacity=edge.values) for edge in program.edges]
+    program = replace(program, edges=tuple(edges))
     return packed_tight(replace(program, phases=(0,) * len(program.ops)) if seed % 2 else program)
 
 
