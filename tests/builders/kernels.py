@@ -32,7 +32,7 @@ class Grown(Builder):
         self.edges.append(p.Edge(f"map {len(self.edges)}", *shape, p.Storage.MAP, bits, 0, low, zero_point, size))
         return len(self.edges) - 1
 
-    def coded(self, weights: Int8) -> tuple[Int8, Int8 | None]:
+    def coded(self, weights: Int8, *, affine: bool = False) -> tuple[Int8, Int8 | None]:
         return weights, None
 
     def source(self, shape: tuple[int, int, int], zero_point: int) -> int:

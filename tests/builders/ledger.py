@@ -37,7 +37,7 @@ class _Network(Builder):
         self.edges.append(p.value_ring(made, 3) if stored == "ring" else made)
         return number
 
-    def coded(self, weights: Int8) -> tuple[Int8, Int8 | None]:
+    def coded(self, weights: Int8, *, affine: bool = False) -> tuple[Int8, Int8 | None]:
         return weights, None
 
     def values(self, *shape: int) -> Int8:

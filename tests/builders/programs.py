@@ -11,6 +11,7 @@ import numpy.typing as npt
 from dqa import program as p
 from dqa.coding import HuffmanTable
 from dqa.operators.add import Add
+from dqa.operators.affine import MOST, STEP
 from dqa.operators.conv_2d import Conv2D
 from dqa.operators.depthwise_conv_2d import DepthwiseConv2D
 from dqa.operators.lut import Lut
@@ -180,13 +181,17 @@ class Builder:
     def weights(self, *shape: int) -> npt.NDArray[np.int8]:
         return self.rng.integers(-128, 128, shape).astype(np.int8)
 
-    def coded(self, weights: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8] | None]:
-        """The weights (O, ...) and no code book, or values of a random book for all or for each output channel, and the book."""
+    def coded(self, weights: npt.NDArray[np.int8], *, affine: bool = False) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8] | None]:
+        """The weights (O, ...) and no code book, or values of a random book for all or for each output channel, and the book; affine: half
+        of those for each are affine codes."""
         kind = self.books.integers(4)
         if kind < 2:
             return weights, None
         books = self.books.integers(-128, 128, (len(weights) if kind == 3 else 1, p.BOOK)).astype(np.int8)
         flat = weights.reshape(len(weights), -1).astype(np.int64) % p.BOOK
+        if kind == 3 and affine and books[0, 0] % 2:
+            least = (books[:, :1].astype(np.int64) % (MOST + 129) - 128).astype(np.int8)
+            return (least + STEP * flat).astype(np.int8).reshape(weights.shape), least
         values = np.take_along_axis(np.broadcast_to(books, (len(weights), p.BOOK)), flat, axis=1).reshape(weights.shape)
         return values, books if kind == 3 else books[0]
 

@@ -224,8 +224,9 @@ OPERATOR_CASES = [
     ("scratch too large", 16, "<I", 1 << 20, OPERATOR),
     ("a phase left out", 20, "<H", 2, OPERATOR),
     ("a phase again", 20, "<H", 0xFFFF, OPERATOR),
-    ("weight encoding", 22, "<B", 4, OPERATOR),
+    ("weight encoding", 22, "<B", 5, OPERATOR),
     ("pairs of a convolution", 22, "<B", 3, OPERATOR),
+    ("affine codes without least weights", 22, "<B", 4, OPERATOR),
     ("block", 23, "<B", 1, OPERATOR),
 ]
 

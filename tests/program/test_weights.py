@@ -156,7 +156,7 @@ def refused(data: bytes) -> None:
         p.read(data)
 
 
-@pytest.mark.parametrize("encoding", [3, 255])
+@pytest.mark.parametrize("encoding", [3, 5, 255])
 def test_an_unknown_weight_encoding_is_refused(encoding: int) -> None:
     data = p.write(convolution(BOOK))
     refused(patched(data, operator_at(data, 0) + ENCODING, "<B", encoding))

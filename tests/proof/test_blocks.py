@@ -11,6 +11,7 @@ import pytest
 from builders.firmware import needs_compiler, needs_qemu
 from builders.kernels import Grown, check_equal
 from dqa import program as p
+from dqa.operators.affine import CODES, MOST, STEP
 from dqa.operators.fully_connected import FullyConnected
 
 pytestmark = [needs_compiler, needs_qemu]
@@ -98,7 +99,33 @@ def test_pairs_of_outputs_give_the_mirrors_bytes(rows: int, tmp_path: Path) -> N
     check_equal(dense(rows), tmp_path, BOARD)
 
 
+def affine(rows: int) -> p.Program:
+    """Dense layers of affine codes: whole groups and not, inputs of one and several runs, weights at the bounds of their sums."""
+    builder = Grown(rows)
+    for number, (values, outputs) in enumerate(((8, 4), (40, 8), (104, 9), (64, 3), (2048 // rows, 8), (7, 12))[: 6 if rows == 1 else 5]):
+        source = builder.source((rows, 1, values), 3 if number else 0)
+        least = builder.rng.integers(-128, MOST + 1, (outputs, 1)).astype(np.int8)
+        codes = builder.rng.integers(0, CODES, (outputs, rows * values))
+        if values * rows == 2048:
+            least[:], codes[:4], codes[4:] = -128, 0, CODES - 1
+        out = builder.edge((1, 1, outputs))
+        requantization = builder.requantization(out, 4000 * (rows * values) ** 0.5)
+        weights = (least + STEP * codes).astype(np.int8)
+        builder.ops.append(FullyConnected("dense", (source,), out, weights, requantization, least))
+    return builder.finish()
+
+
+@pytest.mark.parametrize("board", [BOARD, "mps3_an547"])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_affine_codes_of_four_outputs_give_the_mirrors_bytes(rows: int, board: str, tmp_path: Path) -> None:
+    check_equal(affine(rows), tmp_path, board)
+
+
 @pytest.mark.parametrize("shift", [1, 2])
 def test_a_program_at_any_address_gives_the_mirrors_bytes(shift: int, tmp_path: Path) -> None:
     """The fast kernel loads several words at once, which must be aligned for that."""
     check_equal(dense(1), tmp_path, BOARD, shift=shift)
+
+
+def test_affine_codes_at_any_address_give_the_mirrors_bytes(tmp_path: Path) -> None:
+    check_equal(affine(1), tmp_path, BOARD, shift=1)

@@ -26,7 +26,7 @@ from dqa.quantization.calibrated import BorderFormat, Calibrated
 from dqa.quantization.decide import decide
 from dqa.quantization.formats import Reason, TensorFormat, whole
 from dqa.quantization.useful_scales import raise_to_useful
-from dqa.quantization.weights import chosen, codebook, compensated, lloydmax, uniform
+from dqa.quantization.weights import affine, chosen, codebook, compensated, lloydmax, uniform
 from dqa.quantization.weights.layer_by_layer import Replaced, quantize_layers
 from dqa.quantization.weights.levels import Levels, largest_scales, stored_bits
 from dqa.quantization.weights.moments import Moments, MomentSum
@@ -94,7 +94,8 @@ def test_a_channel_of_zeros_stays_zeros() -> None:
     weights = weights_of()
     weights[2] = 0
     moments = moments_of(inputs_of())
-    for found in (uniform.uniform(weights), lloydmax.lloydmax(weights), codebook.compensated_codebook(weights, moments)):
+    methods = (codebook.compensated_codebook(weights, moments), affine.compensated_affine(weights, moments), affine.nearest_affine(weights))
+    for found in (uniform.uniform(weights), lloydmax.lloydmax(weights), *methods):
         assert np.abs(found.values[2]).max() < 1e-9
         assert np.all(found.scales > 0)
 
@@ -103,6 +104,24 @@ def test_stored_bits_count_indices_and_the_book() -> None:
     found = Levels(np.zeros((4, 64), np.int8), np.ones(4), np.arange(16, dtype=np.int8))
 
     assert stored_bits(found) == 4 + 16 * 8 / 256
+
+
+def test_affine_levels_are_a_step_apart_from_any_least_weight() -> None:
+    weights = weights_of(outputs=20) + np.linspace(-1, 1, 20)[:, None]
+    for found in (affine.nearest_affine(weights), affine.compensated_affine(weights, moments_of(inputs_of()))):
+        assert found.book.shape == (20, 16) and set(np.diff(found.book.astype(int)).ravel()) == {8}
+        assert len(set(found.book[:, 0])) > 3
+        assert all(set(row) <= set(book) for row, book in zip(found.weights, found.book, strict=True))
+        assert np.all(found.scales <= largest_scales(weights) * (1 + 1e-9))
+
+
+def test_compensation_more_than_halves_the_error_of_affine_levels() -> None:
+    weights, moments = weights_of(), moments_of(inputs_of())
+    plain, found = (
+        compensated.error(weights, levels.values, moments.covariance).sum()
+        for levels in (affine.nearest_affine(weights), affine.compensated_affine(weights, moments))
+    )
+    assert found < 0.5 * plain
 
 
 @pytest.mark.parametrize("overlap", [False, True])

@@ -58,8 +58,8 @@ class Grower(Protocol):
     def weights(self, *shape: int) -> Int8:
         """Any weights."""
 
-    def coded(self, weights: Int8) -> tuple[Int8, Int8 | None]:
-        """The weights (O, ...) and no code book, or values of a book and the book."""
+    def coded(self, weights: Int8, *, affine: bool = False) -> tuple[Int8, Int8 | None]:
+        """The weights (O, ...) and no code book, or values of a book and the book; affine: of affine codes, too."""
 
     def requantization(self, edge: int, deviation: float) -> Requantization:
         """Maps sums of about `deviation` to about an edge's range."""
@@ -87,6 +87,8 @@ class Operator(ABC):
     """Its weights may be indices into a code book."""
     pair_weights: ClassVar[bool] = False
     """Its weights may be pairs of outputs."""
+    affine_weights: ClassVar[bool] = False
+    """Its weights may be affine codes."""
     instructions_per_mac: ClassVar[float] = 0.0
     """On Cortex-M4, for ordering plans."""
     works_on_input: ClassVar[bool] = False
@@ -118,7 +120,7 @@ class Operator(ABC):
 
     @property
     def books(self) -> Int8 | None:
-        """The code books of its weights, (16,) or (O, 16); None: it has none."""
+        """The code books of its weights, (16,) or (O, 16), or the least weights of affine codes, (O, 1); None: it has none."""
         return None
 
     @property

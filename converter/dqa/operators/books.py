@@ -8,8 +8,9 @@ from struct import pack
 import numpy as np
 
 from dqa.errors import ProgramError
-from dqa.operators.base import Operator, check_array
-from dqa.operators.parameters import Constants, Parameters, requantization_bytes
+from dqa.operators.affine import codes_of
+from dqa.operators.base import Operator, check_array, require
+from dqa.operators.parameters import Constants, Parameters, offset, requantization_bytes
 from dqa.operators.records import Requantization, WeightEncoding
 from dqa.support.arrays import Int8, UInt8
 
@@ -22,11 +23,15 @@ def encoding_of(op: Operator) -> WeightEncoding:
     book = op.books
     if book is None:
         return WeightEncoding.PAIRS if op.in_pairs else WeightEncoding.INT8
-    return WeightEncoding.BOOK if book.ndim == 1 else WeightEncoding.BOOKS
+    if book.ndim == 1:
+        return WeightEncoding.BOOK
+    return WeightEncoding.AFFINE if book.shape[1] == 1 else WeightEncoding.BOOKS
 
 
 def book_shape(encoding: WeightEncoding, channels: int) -> tuple[int, ...]:
-    """The shape of the code books of `channels` output channels."""
+    """The shape of what the codes of `channels` output channels stand for: code books, or least weights."""
+    if encoding is WeightEncoding.AFFINE:
+        return channels, 1
     return (channels, BOOK) if encoding is WeightEncoding.BOOKS else (BOOK,)
 
 
@@ -64,8 +69,8 @@ def write_weights(constants: Constants, weights: Int8, requantization: Requantiz
     """Places weights, as they are or packed with their code books, and the requantization behind them."""
     if book is None:
         return pack("<I", constants.array(weights, f"weights {weights.shape}")) + requantization_bytes(constants, requantization)
-    place = constants.array(pack_indices(weights, book), f"4-bit weights {weights.shape}, two per byte")
-    return pack("<I", place) + requantization_bytes(constants, requantization, constants.book(book, "code book of the weights"))
+    place = offset(constants, pack_indices(weights, book), f"4-bit weights {weights.shape}, two per byte")
+    return write_book(constants, place, requantization, book)
 
 
 def read_weights(parameters: Parameters, shape: tuple[int, ...]) -> tuple[Int8, Requantization, Int8 | None]:
@@ -73,17 +78,30 @@ def read_weights(parameters: Parameters, shape: tuple[int, ...]) -> tuple[Int8, 
     if parameters.encoding is WeightEncoding.INT8:
         return parameters.int8(shape, "weights"), parameters.requantization(shape[0]), None
     packed = parameters.uint8((shape[0], packed_bytes(math.prod(shape[1:]))), "weights")
-    requantization = parameters.requantization(shape[0])
-    parameters.at -= 4  # the last field of the requantization
-    book = parameters.int8(book_shape(parameters.encoding, shape[0]), "code book")
+    requantization, book = read_book(parameters, shape[0])
     return unpack_indices(packed, book, shape), requantization, book
+
+
+def read_book(parameters: Parameters, channels: int) -> tuple[Requantization, Int8]:
+    """The requantization, and the code books or least weights that its last field names."""
+    requantization = parameters.requantization(channels)
+    parameters.at -= 4
+    return requantization, parameters.int8(book_shape(parameters.encoding, channels), "code book")
+
+
+def write_book(constants: Constants, weights: bytes, requantization: Requantization, book: Int8) -> bytes:
+    """Parameters that end with a requantization and what the codes of the weights stand for; weights: their field."""
+    if book.shape[-1] > 1:
+        return weights + requantization_bytes(constants, requantization, constants.book(book, "code book of the weights"))
+    return weights + requantization_bytes(constants, requantization, constants.array(book[:, 0], "least weights"))
 
 
 def check_book(op: Operator, weights: Int8) -> None:
     """Raises ProgramError if the code book has not its shape or does not hold every weight."""
     if op.books is not None:
         check_array(op.books, np.int8, book_shape(encoding_of(op), len(weights)), "code book")
+        require(op.affine_weights or op.books.shape[-1] > 1, "affine weights")
         try:
-            pack_indices(weights, op.books)
+            codes_of(weights, op.books) if op.books.shape[-1] == 1 else pack_indices(weights, op.books)
         except ValueError as error:
             raise ProgramError(str(error)) from None

@@ -41,6 +41,8 @@ class WeightedOperator(FloatOperator):
     weighted = computes = fuses = lowers = True
     few_bits: ClassVar[bool] = False
     """The weights may have 4 bits."""
+    affine: ClassVar[bool] = False
+    """Those are affine codes (dqa.operators.affine); else they have a code book."""
     mixes: ClassVar[bool] = False
     """Each channel of the output sums over all of the input's; either can be left out."""
     sums_differences: ClassVar[bool] = False

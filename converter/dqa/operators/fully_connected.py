@@ -10,9 +10,9 @@ from typing import Self
 import numpy as np
 
 from dqa.errors import ProgramError
-from dqa.operators import arithmetic
+from dqa.operators import affine, arithmetic
 from dqa.operators.base import Grower, Operator, check_array, require
-from dqa.operators.books import check_book, read_weights, write_weights
+from dqa.operators.books import check_book, encoding_of, read_book, read_weights, write_book, write_weights
 from dqa.operators.conv_2d import Conv2D
 from dqa.operators.float_base import Answer, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_weights import WeightedOperator, with_bias
@@ -36,12 +36,17 @@ class FullyConnected(Operator):
     pairs: bool = False
 
     parameter_bytes = 4 + REQUANTIZATION_BYTES
-    coded_weights = pair_weights = True
+    coded_weights = pair_weights = affine_weights = True
     instructions_per_mac = 1.2
 
     @classmethod
     def read(cls, name: str, inputs: tuple[int, ...], output: int, parameters: Parameters, source: Edge, target: Edge) -> Self:
         shape = target.channels, source.values
+        if parameters.encoding is WeightEncoding.AFFINE:
+            quads = parameters.uint16(affine.quads_shape(*shape), "weights")
+            requantization, least = read_book(parameters, shape[0])
+            with parameters.valid():
+                return cls(name, inputs, output, affine.unpack_quads(quads, least, shape), requantization, least)
         if parameters.encoding is not WeightEncoding.PAIRS:
             return cls(name, inputs, output, *read_weights(parameters, shape))
         if target.channels % OUTPUTS or source.row_values % INPUTS:
@@ -53,6 +58,11 @@ class FullyConnected(Operator):
         if self.pairs:
             weights = offset(constants, pack_pairs(self.weights), f"weights {self.weights.shape}, pairs of outputs")
             return weights + requantization_bytes(constants, self.requantization)
+        if self.book is not None and self.affine:
+            quads = offset(
+                constants, affine.pack_quads(self.weights, self.book), f"affine weights {self.weights.shape}, codes of four outputs"
+            )
+            return write_book(constants, quads, self.requantization, self.book)
         return write_weights(constants, self.weights, self.requantization, self.book)
 
     def check(self, inputs: Sequence[Edge], output: Edge) -> None:
@@ -60,13 +70,21 @@ class FullyConnected(Operator):
         check_array(self.weights, np.int8, (output.channels, inputs[0].values), "weights")
         check_book(self, self.weights)
         require(not self.pairs or (self.book is None and fits_pairs(self.weights, inputs[0])), "the weights do not fit pairs")
+        require(not self.affine or affine.fits_quads(inputs[0]), "affine weights, and rows that are no whole groups")
         check_requantization(self.requantization, output.channels, PRODUCT * inputs[0].values)
 
     @property
     def in_pairs(self) -> bool:
         return self.pairs
 
+    @property
+    def affine(self) -> bool:
+        """Whether its weights are affine codes."""
+        return encoding_of(self) is WeightEncoding.AFFINE
+
     def laid_out(self, source: Edge, output: Edge) -> Self:
+        if self.book is not None and self.affine and not affine.fits_quads(source):
+            return replace(self, book=affine.books_of(self.book))
         return replace(self, pairs=self.book is None and fits_pairs(self.weights, source))
 
     @property
@@ -77,6 +95,8 @@ class FullyConnected(Operator):
         return source.height > 1
 
     def part(self, source: Edge, output: Edge) -> str:
+        if self.affine:
+            return "dense_affine"
         return "dense_pairs" if self.pairs else "dense_plain"
 
     def macs(self, source: Edge, output: Edge) -> int:
@@ -96,7 +116,7 @@ class FullyConnected(Operator):
         """One with these weights, in pairs where they may be."""
         out = grower.edge((1, 1, weights.shape[0]))
         requantization = grower.requantization(out, 4000 * weights.shape[1] ** 0.5)
-        weights, book = grower.coded(weights)
+        weights, book = grower.coded(weights, affine=True)
         op = cls("dense", (source,), out, weights, requantization, book)
         grower.ops.append(op.laid_out(grower.edges[source], grower.edges[out]))
         return out
@@ -105,7 +125,7 @@ class FullyConnected(Operator):
 class FloatFullyConnected(WeightedOperator):
     """weights (O, inputs); attributes: activation."""
 
-    few_bits = mixes = free_shape = True
+    few_bits = affine = mixes = free_shape = True
 
     def read(self, request: Request) -> Answer:
         weights = read_float_weights(request, 2)

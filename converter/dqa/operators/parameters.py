@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from struct import Struct, calcsize, pack, unpack_from
 from typing import Protocol
 
@@ -93,6 +95,14 @@ class Parameters:
 
     def uint16(self, shape: tuple[int, ...], name: str) -> UInt16:
         return self.source.array(self.offset(), "uint16", shape, f"{self.what}: {name}").astype(np.uint16)
+
+    @contextmanager
+    def valid(self) -> Iterator[None]:
+        """What a room finds wrong with its constants becomes a ProgramError that names the operator."""
+        try:
+            yield
+        except ValueError as error:
+            raise ProgramError(f"{self.what}: {error}") from None
 
     def requantization(self, channels: int) -> Requantization:
         places = [self.offset() for _ in range(4)]

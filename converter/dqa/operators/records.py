@@ -31,13 +31,14 @@ class ErrorCoding(IntEnum):
 
 
 class WeightEncoding(IntEnum):
-    """How the weights of an operator lie in the program: as they are, as indices into a code book, of all or of each output channel, or as
-    pairs of outputs."""
+    """How the weights of an operator lie in the program: as they are, as indices into a code book, of all or of each output channel, as
+    pairs of outputs, or as affine codes."""
 
     INT8 = 0
     BOOK = 1
     BOOKS = 2
     PAIRS = 3
+    AFFINE = 4
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,7 +85,9 @@ def _operator(source: Source, offset: int, number: int, edges: list[Edge]) -> tu
     operator = CLASSES[Kind(kind)]
     if encoding and not (operator.coded_weights and encoding in set(WeightEncoding)):
         raise ProgramError(f"{what}: weight encoding {encoding}")
-    if encoding == WeightEncoding.PAIRS and not operator.pair_weights:
+    if (encoding == WeightEncoding.PAIRS and not operator.pair_weights) or (
+        encoding == WeightEncoding.AFFINE and not operator.affine_weights
+    ):
         raise ProgramError(f"{what}: weight encoding {encoding}")
     what = f"{what} ({Kind(kind).name})"
     inputs = tuple(source.array(inputs_at, "uint16", (count,), f"{what}: inputs").tolist())

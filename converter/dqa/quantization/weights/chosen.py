@@ -16,6 +16,7 @@ from dqa.graph.twins import shared_layers
 from dqa.operators.weighted import few_bits, weighted_operator
 from dqa.quantization.coded.read_back import storing
 from dqa.quantization.formats import TensorFormat
+from dqa.quantization.weights.affine import compensated_affine
 from dqa.quantization.weights.codebook import compensated_codebook
 from dqa.quantization.weights.compensated import compensate, corrected_bias, target
 from dqa.quantization.weights.layer_by_layer import Replaced, blocks, mean_sums, moments_of, parameters, replace_layers
@@ -65,7 +66,8 @@ def choose_weights(
         flat, steps = weights.reshape(len(weights), -1), input_steps(formats[op.inputs[0]], weights[0].size)
         if weight_bits == BITS and op.outputs[0] not in small:
             moments = moments_of(op, weights, kept, real)
-            levels = compensated_codebook(flat * steps, moments.scaled(1 / steps))
+            choose = compensated_affine if weighted_operator(op.kind).affine else compensated_codebook
+            levels = choose(flat * steps, moments.scaled(1 / steps))
             values = levels.values / steps
             bias = corrected_bias(bias, flat, values, moments)
         else:

@@ -12,7 +12,7 @@ import numpy as np
 
 from dqa.quantization.weights.levels import TINY, Levels, nearest
 from dqa.quantization.weights.moments import Moments
-from dqa.support.arrays import Float64
+from dqa.support.arrays import Float64, Int64
 
 SWEEPS = 8
 
@@ -27,12 +27,21 @@ def target(weights: Float64, moments: Moments, covariance: Float64) -> Float64:
 
 def compensate(weights: Float64, levels: Levels, covariance: Float64) -> Levels:
     """Levels of the same book and scales, chosen to make weights (O, K) right in sum."""
+    return descend(weights, spread(weights, levels, *ordered_factor(covariance)), covariance)
+
+
+def ordered_factor(covariance: Float64) -> tuple[Int64, Float64]:
+    """An order of the K inputs, and the upper factor of the inverse of their covariance in it: inverse = factor^T factor."""
     order = np.argsort(-np.diag(covariance), kind="stable")
     ordered = covariance[np.ix_(order, order)]
     try:
-        factor = np.linalg.cholesky(np.linalg.inv(ordered)).T  # upper: inverse = factor^T factor
+        return order, np.linalg.cholesky(np.linalg.inv(ordered)).T
     except np.linalg.LinAlgError:  # inputs so much alike, or so small, that rounding takes it for singular: the descent alone remains
-        factor = np.eye(len(ordered))
+        return order, np.eye(len(ordered))
+
+
+def spread(weights: Float64, levels: Levels, order: Int64, factor: Float64) -> Levels:
+    """Levels of the same book and scales: each input's in `order`, its errors spread over the weights still to come."""
     book, scales = levels.book.astype(np.float64), levels.scales[:, None]
     rest = weights[:, order] / scales
     chosen = np.empty_like(rest)
@@ -41,7 +50,7 @@ def compensate(weights: Float64, levels: Levels, covariance: Float64) -> Levels:
         rest[:, k + 1 :] -= np.outer((rest[:, k] - chosen[:, k]) / factor[k, k], factor[k, k + 1 :])
     result = np.empty_like(chosen)
     result[:, order] = chosen
-    return descend(weights, Levels(result.astype(np.int8), levels.scales, levels.book), covariance)
+    return Levels(result.astype(np.int8), levels.scales, levels.book)
 
 
 def descend(weights: Float64, levels: Levels, covariance: Float64) -> Levels:

@@ -12,6 +12,7 @@ from dqa.operators.arithmetic import coarsest
 from dqa.operators.weighted import weighted_operator
 from dqa.program import BOOK
 from dqa.quantization.formats import TensorFormat
+from dqa.quantization.weights.affine import nearest_affine
 from dqa.quantization.weights.levels import LayerWeights, Levels, nearest
 from dqa.quantization.weights.uniform import uniform
 from dqa.support.arrays import Float64, Int8, Int32
@@ -26,7 +27,7 @@ OUT_OF_RANGE = 512
 class FoldedWeights:
     """weights: int8 (O, ...). scales: (O,) real units per accumulator step. bias: int32 (O,).
 
-    book: int8 (16,), the values that weights of 4 bits have; None: any.
+    book: int8 (16,), the values that weights of 4 bits have, or (O, 1), the least of affine ones; None: any.
     """
 
     weights: Int8
@@ -61,7 +62,8 @@ def folded_weights(
     if chosen is not None:
         return fold(real, chosen.bias, scales, zeros, bits=chosen.bits, levels=chosen.levels, output_scales=target, most=most)
     bits = weight_bits if room.few_bits else 8
-    return fold(real, bias.astype(np.float64).ravel(), scales, zeros, bits=bits, output_scales=target, most=most)
+    plain = bias.astype(np.float64).ravel()
+    return fold(real, plain, scales, zeros, bits=bits, affine=room.affine, output_scales=target, most=most)
 
 
 def _least_scales(bias: Float64) -> Float64:
@@ -76,13 +78,16 @@ def fold(
     input_zero_points: Float64,
     *,
     bits: int = 8,
+    affine: bool = False,
     levels: Levels | None = None,
     output_scales: Float64 | None = None,
     most: Float64 | None = None,
 ) -> FoldedWeights:
-    """Quantizes weights (O, ..., I) that read an input of per-channel scales and zero points (I,), to 8 bits or to a code book of 4.
+    """Quantizes weights (O, ..., I) that read an input of per-channel scales and zero points (I,), to 8 bits or to levels of 4.
 
-    levels: of the weights times the scales, (O, K); None: the nearest, equidistant ones.
+    affine: without levels, those of 4 bits are the nearest affine ones, else equidistant ones around 0.
+
+    levels: of the weights times the scales, (O, K); None: the nearest.
     output_scales: (O,), of what the sums become: a bias that alone leaves the output's range need not be exact, and takes no precision
     from the weights. most: (O,), the largest scales of accumulators; where weights would need larger ones they are clipped, so that the
     bias, and with it what a constant input gives, stays right.
@@ -101,16 +106,17 @@ def fold(
     shape = (outputs,) + (1,) * (weights.ndim - 1)
     flat, book = folded.reshape(outputs, -1), None
     if levels is None and bits == 4:
-        levels = uniform(flat)
+        levels = nearest_affine(flat) if affine else uniform(flat)
     if levels is not None:
         scales = np.maximum(levels.scales, least)
         scales = scales if most is None else np.minimum(scales, most)
         moved = scales != levels.scales
         integers = levels.weights.astype(np.float64)
-        integers[moved] = nearest(flat[moved] / scales[moved, None], levels.book.astype(np.float64))
+        books = levels.book[moved] if levels.book.ndim == 2 else levels.book
+        integers[moved] = nearest(flat[moved] / scales[moved, None], books.astype(np.float64))
         integers = integers.reshape(weights.shape)
         if bits == 4:
-            book = np.pad(levels.book, (0, BOOK - len(levels.book)), "edge")
+            book = levels.book[:, :1] if levels.book.ndim == 2 else np.pad(levels.book, (0, BOOK - len(levels.book)), "edge")
     else:
         scales = np.maximum(top / HIGH, least)
         scales = scales if most is None else np.minimum(scales, most)

@@ -1,4 +1,4 @@
-"""What a method makes of weights (O, K): levels that all output channels share, and a scale for each."""
+"""What a method makes of weights (O, K): levels, of all output channels or of each, and a scale for each channel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ LARGEST_SCALE = 2
 class Levels:
     """Weights as values of a code book: w ~ scales[o] * weights.
 
-    weights: int8 (O, K), every one of them a number of the book. scales: float64 (O,) > 0. book: int8 (L,), rising.
+    weights: int8 (O, K), every one of them a number of the book. scales: float64 (O,) > 0.
+    book: int8 (L,), rising; (O, L) if each channel has its own.
     """
 
     weights: Int8
@@ -45,12 +46,17 @@ class LayerWeights:
 
     @property
     def bits(self) -> int:
-        return BITS if self.levels is not None and len(self.levels.book) <= 1 << BITS else 8
+        return BITS if self.levels is not None and self.levels.book.shape[-1] <= 1 << BITS else 8
 
 
 def nearest(values: Float64, book: Float64) -> Float64:
-    """The number of a rising book (L,) nearest to each of `values`, float64."""
-    return np.asarray(book[np.searchsorted((book[1:] + book[:-1]) / 2, values)])
+    """The number of a rising book (L,) nearest to each of `values`, float64; of books (O, L), those of the rows of `values` (O, ...)."""
+    between = (book[..., 1:] + book[..., :-1]) / 2
+    if book.ndim == 1:
+        return np.asarray(book[np.searchsorted(between, values)])
+    flat = values.reshape(len(book), -1) if values.size else values.reshape(len(book), 0)
+    index = sum(flat > level[:, None] for level in between.T.astype(np.float64))
+    return np.take_along_axis(book, np.asarray(index, np.int64), axis=1).reshape(values.shape)
 
 
 def round_to(weights: Float64, scales: Float64, book: Int8) -> Levels:

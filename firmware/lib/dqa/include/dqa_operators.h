@@ -51,6 +51,7 @@
   X(DEPTHWISE_2, depthwise_2)                                                                                          \
   X(DEPTHWISE_2_POSITIVE, depthwise_2_positive)                                                                        \
   X(DENSE_PLAIN, dense_plain)                                                                                          \
-  X(DENSE_PAIRS, dense_pairs)
+  X(DENSE_PAIRS, dense_pairs)                                                                                          \
+  X(DENSE_AFFINE, dense_affine)
 
 #endif

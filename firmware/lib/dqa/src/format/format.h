@@ -49,7 +49,8 @@ enum dqa_weight_encoding {
   DQA_WEIGHTS_INT8 = 0,
   DQA_WEIGHTS_BOOK = 1,
   DQA_WEIGHTS_BOOKS = 2,
-  DQA_WEIGHTS_PAIRS = 3 /* of a dense layer */
+  DQA_WEIGHTS_PAIRS = 3, /* of a dense layer */
+  DQA_WEIGHTS_AFFINE = 4 /* codes of 4 bits: weights.h */
 };
 enum { DQA_BOOK = 16 }; /* values of a code book */
 enum dqa_error_coding { DQA_ERRORS_NONE = 0, DQA_ERRORS_RAW = 1, DQA_ERRORS_HUFFMAN = 2 };

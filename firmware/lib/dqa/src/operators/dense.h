@@ -17,10 +17,10 @@ static inline uint32_t dqa_dense_count(const struct dqa_op *op, uint32_t o) {
   return op->output.channels - o < DQA_DENSE_OUTPUTS ? op->output.channels - o : DQA_DENSE_OUTPUTS;
 }
 
-/* acc[o] += the products of input row y. */
-static DQA_INLINE void dqa_dense_accumulate(const struct dqa_op *op, uint32_t y, const int8_t *values, int32_t *acc,
-                                            dqa_dense_sums sum) {
-  for (uint32_t o = 0; o < op->output.channels; o += DQA_DENSE_OUTPUTS) {
+/* acc[o] += the products of input row y, of outputs `first` on. */
+static DQA_INLINE void dqa_dense_accumulate(const struct dqa_op *op, uint32_t y, const int8_t *values, uint32_t first,
+                                            int32_t *acc, dqa_dense_sums sum) {
+  for (uint32_t o = first; o < op->output.channels; o += DQA_DENSE_OUTPUTS) {
     const uint32_t count = dqa_dense_count(op, o);
     int32_t sums[DQA_DENSE_OUTPUTS] = {0};
     sum(op, y, values, o, sums);
@@ -30,10 +30,10 @@ static DQA_INLINE void dqa_dense_accumulate(const struct dqa_op *op, uint32_t y,
   }
 }
 
-/* Writes the outputs, from sums with their bias or an input of one row. */
-static DQA_INLINE void dqa_dense_row(const struct dqa_op *op, const int8_t *values, const int32_t *acc, int8_t *out,
-                                     dqa_dense_sums sum) {
-  for (uint32_t o = 0; o < op->output.channels; o += DQA_DENSE_OUTPUTS) {
+/* Writes outputs `first` on, from sums with their bias or an input of one row. */
+static DQA_INLINE void dqa_dense_row(const struct dqa_op *op, const int8_t *values, uint32_t first, const int32_t *acc,
+                                     int8_t *out, dqa_dense_sums sum) {
+  for (uint32_t o = first; o < op->output.channels; o += DQA_DENSE_OUTPUTS) {
     const uint32_t count = dqa_dense_count(op, o);
     int32_t sums[DQA_DENSE_OUTPUTS] = {0};
     if (acc != NULL) {

@@ -4,19 +4,32 @@
  *
  * Takes input rows as they come: acc[o] grows by the products of that row; an input of one row needs no acc. A part for
  * each form of weights. */
+#include "affine.h"
 #include "dense.h"
 #include "pairs.h"
 #include "weights.h"
 
 static uint32_t part(const struct dqa_op *op) {
-  return op->weight_encoding == DQA_WEIGHTS_PAIRS ? DQA_PART_DENSE_PAIRS : DQA_PART_DENSE_PLAIN;
+  return op->weight_encoding == DQA_WEIGHTS_PAIRS    ? DQA_PART_DENSE_PAIRS
+         : op->weight_encoding == DQA_WEIGHTS_AFFINE ? DQA_PART_DENSE_AFFINE
+                                                     : DQA_PART_DENSE_PLAIN;
+}
+
+static bool weights_valid(const struct dqa_op *op, uint32_t inputs) {
+  const uint32_t offset = dqa_u32(op->parameters + DQA_DENSE_WEIGHTS);
+  switch (op->weight_encoding) {
+  case DQA_WEIGHTS_PAIRS:
+    return dqa_pairs_valid(op, offset);
+  case DQA_WEIGHTS_AFFINE:
+    return dqa_quads_valid(op, offset);
+  default:
+    return dqa_weights_valid(op, DQA_DENSE_WEIGHTS, inputs);
+  }
 }
 
 static bool check(const struct dqa_op *op) {
   const uint32_t inputs = op->input.height * op->input.row_values;
-  return op->output.height == 1 && op->output.width == 1 && inputs <= DQA_MAX_PRODUCTS &&
-         (op->weight_encoding == DQA_WEIGHTS_PAIRS ? dqa_pairs_valid(op, dqa_u32(op->parameters + DQA_DENSE_WEIGHTS))
-                                                   : dqa_weights_valid(op, DQA_DENSE_WEIGHTS, inputs)) &&
+  return op->output.height == 1 && op->output.width == 1 && inputs <= DQA_MAX_PRODUCTS && weights_valid(op, inputs) &&
          dqa_biases_fit(op, inputs * DQA_PRODUCT);
 }
 

@@ -13,7 +13,7 @@ static void sum_products(const struct dqa_op *op, uint32_t y, const int8_t *valu
 }
 
 static void accumulate(const struct dqa_op *op, uint32_t y, const int8_t *values, int32_t *acc) {
-  dqa_dense_accumulate(op, y, values, acc, sum_products);
+  dqa_dense_accumulate(op, y, values, 0, acc, sum_products);
 }
 
 static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
@@ -25,7 +25,7 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   }
 #endif
   if (acc != NULL || !dqa_pair_row(op, dqa_u32(op->parameters + DQA_DENSE_WEIGHTS), values, out)) {
-    dqa_dense_row(op, values, acc, out, sum_products);
+    dqa_dense_row(op, values, 0, acc, out, sum_products);
   }
 }
 

@@ -29,7 +29,7 @@ static void sum_products(const struct dqa_op *op, uint32_t y, const int8_t *valu
 }
 
 static void accumulate(const struct dqa_op *op, uint32_t y, const int8_t *values, int32_t *acc) {
-  dqa_dense_accumulate(op, y, values, acc, sum_products);
+  dqa_dense_accumulate(op, y, values, 0, acc, sum_products);
 }
 
 static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
@@ -40,7 +40,7 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
     return;
   }
 #endif
-  dqa_dense_row(op, values, acc, out, sum_products);
+  dqa_dense_row(op, values, 0, acc, out, sum_products);
 }
 
 const struct dqa_operator dqa_part_dense_plain = {.accumulate = accumulate, .row = row};

@@ -20,7 +20,7 @@ static dqa_status check_record(const dqa_model *model, const uint8_t *record) {
   if (input_count < methods->min_inputs || input_count > methods->max_inputs ||
       parameter_bytes != methods->parameter_bytes || dqa_u16(record + DQA_OPERATOR_OUTPUT) >= model->edge_count ||
       !dqa_in_program(model, inputs, input_count, 2) ||
-      record[DQA_OPERATOR_WEIGHT_ENCODING] > (methods->traits & DQA_CODED_WEIGHTS ? DQA_WEIGHTS_PAIRS : 0)) {
+      record[DQA_OPERATOR_WEIGHT_ENCODING] > (methods->traits & DQA_CODED_WEIGHTS ? DQA_WEIGHTS_AFFINE : 0)) {
     return DQA_ERROR_OPERATOR;
   }
   if (!(parameter_bytes == 0 && parameters == 0) && !dqa_in_program(model, parameters, parameter_bytes, 1)) {
@@ -62,9 +62,10 @@ static bool padded_row_fits(const struct dqa_op *op) {
 static bool requantization_placed(const dqa_model *model, const uint8_t *offsets, uint32_t channels,
                                   uint32_t encoding) {
   const uint32_t books = dqa_u32(offsets + 12);
-  if (encoding == DQA_WEIGHTS_INT8 || encoding == DQA_WEIGHTS_PAIRS
-          ? books != 0
-          : !dqa_in_program(model, books, encoding == DQA_WEIGHTS_BOOKS ? channels : 1, DQA_BOOK)) {
+  if (!(encoding == DQA_WEIGHTS_INT8 || encoding == DQA_WEIGHTS_PAIRS ? books == 0
+        : encoding == DQA_WEIGHTS_AFFINE
+            ? dqa_in_program(model, books, channels, 1)
+            : dqa_in_program(model, books, encoding == DQA_WEIGHTS_BOOKS ? channels : 1, DQA_BOOK))) {
     return false;
   }
   return dqa_in_program(model, dqa_u32(offsets), channels, 4) &&

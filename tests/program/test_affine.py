@@ -1,0 +1,113 @@
+"""Affine weights: what their codes hold, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from builders.c_tools import load, operator_at, parameters_at, patched
+from builders.programs import place
+from dqa import program as p
+from dqa.errors import ProgramError
+from dqa.operators.affine import MOST, STEP, books_of, codes_of, pack_quads, unpack_quads
+from dqa.operators.fully_connected import FullyConnected
+
+OPERATOR, ENCODING = 8, 22
+DENSE_WEIGHTS, DENSE_LEAST = 0, 16
+
+
+def weights_of(*shape: int) -> tuple[np.ndarray, np.ndarray]:
+    """Affine weights (O, ...) and their least ones (O, 1), the extremes among them."""
+    rng = np.random.default_rng(int(np.prod(shape)))
+    least = rng.integers(-128, MOST + 1, (shape[0], 1)).astype(np.int8)
+    least[0] = -128
+    least[-1] = MOST
+    codes = rng.integers(0, 16, (shape[0], int(np.prod(shape[1:]))))
+    return (least + STEP * codes).astype(np.int8).reshape(shape), least
+
+
+def program(op: p.Operator, source: tuple[int, int, int], out: tuple[int, int, int]) -> p.Program:
+    edges = [p.Edge("in", *source, p.Storage.RAW_INT8, 8, 0, -128, 0, int(np.prod(source)))]
+    edges += [p.Edge("out", *out, p.Storage.RAW_INT8, 8, 0, -128, 0, int(np.prod(out)))]
+    return p.Program(tuple(edges), (op,), 1, 1, place(edges, [op], 0), place(edges, [op], 2))
+
+
+def requantization(outputs: int) -> p.Requantization:
+    return p.Requantization(np.zeros(outputs, np.int32), np.full(outputs, 2**30, np.int32), np.full(outputs, 7, np.uint8))
+
+
+def dense(outputs: int, inputs: int, rows: int = 1) -> p.Program:
+    weights, least = weights_of(outputs, inputs)
+    op = FullyConnected("dense", (0,), 1, weights, requantization(outputs), least)
+    return program(op, (rows, 1, inputs // rows), (1, 1, outputs))
+
+
+def refused(data: bytes) -> None:
+    """Loader and reader refuse it."""
+    assert load(data) == OPERATOR
+    with pytest.raises(ProgramError):
+        p.read(data)
+
+
+def test_codes_of_four_outputs_lie_as_the_format_says() -> None:
+    weights, least = weights_of(6, 13)
+    codes, quads = codes_of(weights, least), pack_quads(weights, least)
+    assert quads.shape == (2, 2, 4, 2)
+    for o, k in np.ndindex(6, 13):
+        pair, half = {0: (0, 0), 2: (0, 1), 1: (1, 0), 3: (1, 1), 4: (2, 0), 6: (2, 1), 5: (3, 0), 7: (3, 1)}[k % 8]
+        code = int(quads[o // 4, k // 8, pair, half]) >> 4 * (o % 4) & 15
+        assert (code ^ 8 if o % 4 == 3 else code) == codes[o, k]
+    assert np.array_equal(unpack_quads(quads, least, weights.shape), weights)
+
+
+@pytest.mark.parametrize(("outputs", "inputs", "rows"), [(4, 8, 1), (1, 1, 1), (7, 13, 1), (5, 48, 3)])
+def test_reader_writer_and_loader_agree_on_dense_codes(outputs: int, inputs: int, rows: int) -> None:
+    made = dense(outputs, inputs, rows)
+    data = p.write(made)
+    assert load(data) == 0 and p.write(p.read(data)) == data and data[operator_at(data, 0) + ENCODING] == 4
+    assert np.array_equal(p.read(data).ops[0].weights, made.ops[0].weights)  # type: ignore[attr-defined]
+
+
+def test_affine_weights_take_half_a_byte_and_one_for_each_output() -> None:
+    made = dense(8, 512)
+    plain = replace(made, ops=(replace(made.ops[0], book=None),))  # type: ignore[call-arg]
+    assert len(p.write(plain)) - len(p.write(made)) == 8 * 512 // 2 - 8
+
+
+def test_rows_that_are_no_whole_groups_have_books() -> None:
+    made = dense(3, 20, 2)
+    laid_out = made.ops[0].laid_out(*made.edges)
+    assert np.array_equal(laid_out.books, books_of(made.ops[0].books))  # type: ignore[arg-type]
+    with pytest.raises(ProgramError, match="whole groups"):
+        p.write(made)
+    data = p.write(replace(made, ops=(laid_out,)))
+    refused(patched(data, operator_at(data, 0) + ENCODING, "<B", 4))
+
+
+@pytest.mark.parametrize("least", [MOST + 1, 127])
+def test_a_least_weight_whose_others_are_not_int8_is_refused(least: int) -> None:
+    data = p.write(dense(4, 8))
+    at = int.from_bytes(data[(of := parameters_at(data, p.Kind.FULLY_CONNECTED) + DENSE_LEAST) : of + 4], "little")
+    assert load(patched(data, at + 2, "<b", MOST)) == 0
+    refused(patched(data, at + 2, "<b", least))
+
+
+@pytest.mark.parametrize("field", [DENSE_WEIGHTS, DENSE_LEAST])
+def test_codes_and_least_weights_outside_the_program_are_refused(field: int) -> None:
+    data = p.write(dense(8, 64))
+    at = parameters_at(data, p.Kind.FULLY_CONNECTED) + field
+    for offset in (0, 2, 60, len(data) - 4, len(data), 0xFFFFFFF0):
+        refused(patched(data, at, "<I", offset))
+
+
+@pytest.mark.parametrize("change", [1, 7, -8, 16 * STEP])
+def test_weights_without_a_code_are_not_written(change: int) -> None:
+    made = dense(4, 8)
+    weights = np.full((4, 8), -120, np.int64)
+    op = replace(made.ops[0], weights=weights.astype(np.int8), book=np.full((4, 1), -120, np.int8))  # type: ignore[call-arg]
+    p.write(replace(made, ops=(op,)))
+    weights[3, 7] += change
+    with pytest.raises(ProgramError, match="affine"):
+        p.write(replace(made, ops=(replace(op, weights=weights.astype(np.int8)),)))  # type: ignore[call-arg]
