@@ -74,6 +74,7 @@ class _Runner:
         if inputs.shape[1:] != wanted:
             raise DataError(f"samples of shape {inputs.shape[1:]}, the model takes {wanted}", hint="check the shape of x")
         self.model, self.inputs, self.preserve_all = model, inputs, preserve_all
+        self.constants = {op.outputs[0]: op.attrs["values"] for op in model.graph.ops if op.kind == "CONSTANT"}
         self.batch = self._largest_batch()
 
     def batches(self) -> Iterator[int]:
@@ -99,6 +100,9 @@ class _Runner:
 
     def tensor(self, index: int) -> Float32:
         """A copy of a tensor of the batch that ran last."""
+        if (values := self.constants.get(index)) is not None:  # the file has it as a constant, not as an activation
+            samples = len(self.interpreter.get_tensor(self.model.graph.inputs[0]))
+            return np.asarray(np.repeat(values, samples, axis=0), np.float32)
         return np.asarray(self.interpreter.get_tensor(index), np.float32)
 
     @quiet_stderr()
@@ -120,7 +124,7 @@ class _Runner:
             return False
         wanted = [tensor.index for tensor in self.model.graph.activations()] if self.preserve_all else self.model.graph.outputs
         tensors = self.model.graph.tensors
-        found = {index: _kept(self.interpreter.get_tensor(index), tensors[index]) for index in wanted}
+        found = {index: _kept(self.tensor(index), tensors[index]) for index in wanted}
         return all(_of_samples(values, size, tensors[index].shape) for index, values in found.items())
 
     def _new(self) -> Any:

@@ -42,7 +42,7 @@ def unique_names(graph: Graph, layers: Collection[str] = (), outputs: Sequence[s
     found = [_best(graph, op, layers) for op in graph.ops]
     last = {index: name for index, name in zip(graph.outputs, outputs, strict=False) if name not in found}
     seen: dict[str, int] = {}
-    for op, layer in zip(graph.ops, found, strict=True):
+    for op, layer in sorted(zip(graph.ops, found, strict=True), key=lambda pair: pair[0].kind == "CONSTANT"):  # an operand of its layer
         name = layer or last.get(op.outputs[0], op.kind.lower())
         seen[name] = seen.get(name, 0) + 1
         op.name = name if seen[name] == 1 else f"{name}#{seen[name]}"

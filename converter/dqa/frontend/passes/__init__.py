@@ -15,6 +15,7 @@ from dqa.frontend.passes.batch import with_batch
 from dqa.frontend.passes.compose import compose
 from dqa.frontend.passes.convolutions import dense_to_conv, dilated_conv, grouped_conv
 from dqa.frontend.passes.normalize import normalize
+from dqa.frontend.passes.operands import constant_operands
 from dqa.frontend.passes.pads import pad_into_conv
 from dqa.frontend.passes.parts import parts
 from dqa.frontend.passes.pools import global_pools
@@ -60,4 +61,5 @@ def simplify(graph: Graph) -> None:
         for apply in PASSES:
             changed |= apply(graph)
         prune(graph)
+    constant_operands(graph)
     prune(graph)

@@ -65,3 +65,13 @@ def _turn(graph: Graph, maps: list[int], ops: list[Op]) -> None:
             weights = constant(graph, op.inputs[1])
             if weights.ndim == 4:
                 op.inputs[1] = add_constant(graph, graph.tensors[op.inputs[1]].name, np.ascontiguousarray(weights.swapaxes(1, 2)))
+        else:
+            op.inputs = [_without_row(graph, index) for index in op.inputs]
+
+
+def _without_row(graph: Graph, index: int) -> int:
+    """An operand that is constant loses the row that the map beside it lost; others stay as they are."""
+    data = graph.tensors[index].data
+    if data is None or data.ndim != 4 or data.shape[1] != 1:
+        return index
+    return add_constant(graph, graph.tensors[index].name, data[:, 0])

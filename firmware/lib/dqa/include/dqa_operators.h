@@ -33,7 +33,8 @@
   X(RESIZE_BILINEAR, resize_bilinear, 24)                                                                              \
   X(NORMALIZATION, normalization, 25)                                                                                  \
   X(BATCH_MATMUL, batch_matmul, 26)                                                                                    \
-  X(SLIDING_REDUCE, sliding_reduce, 27)
+  X(SLIDING_REDUCE, sliding_reduce, 27)                                                                                \
+  X(CONSTANT, constant, 28)
 
 /* Parts of which a program needs some, X of NAME and name for each: ways in which an operator writes its rows,
  * storages. They are entries of the table behind those of the operators, so that others are not linked; dqa_part_<name>
