@@ -14,6 +14,7 @@ from dqa.calibration.quiet import quiet_stderr
 from dqa.errors import DataError, ModelError
 from dqa.frontend.limits import MAX_ACTIVATION
 from dqa.frontend.model import FloatModel
+from dqa.graph.execute import run_op
 from dqa.graph.model import Tensor
 from dqa.support.arrays import Array, Float32
 
@@ -35,9 +36,8 @@ def observe(
     runner = _Runner(model, inputs, preserve_all=True)
     for values in runner.batches():
         for tensor in tensors:
-            data, known = runner.tensor(tensor), model.graph.tensors.get(tensor)
-            if known is not None and not known.is_constant:  # what is a series here may be a map of one row there
-                data = _kept(data, known).reshape(len(data), *known.shape[1:])
+            known = model.graph.tensors.get(tensor)
+            data = runner.tensor(tensor) if known is None or known.is_constant else runner.as_graph(tensor)
             if not (np.abs(data) <= MAX_ACTIVATION).all():
                 finite = "becomes NaN or infinite" if not np.isfinite(data).all() else f"goes beyond {MAX_ACTIVATION:g}"
                 raise DataError(
@@ -74,7 +74,6 @@ class _Runner:
         if inputs.shape[1:] != wanted:
             raise DataError(f"samples of shape {inputs.shape[1:]}, the model takes {wanted}", hint="check the shape of x")
         self.model, self.inputs, self.preserve_all = model, inputs, preserve_all
-        self.constants = {op.outputs[0]: op.attrs["values"] for op in model.graph.ops if op.kind == "CONSTANT"}
         self.batch = self._largest_batch()
 
     def batches(self) -> Iterator[int]:
@@ -100,10 +99,15 @@ class _Runner:
 
     def tensor(self, index: int) -> Float32:
         """A copy of a tensor of the batch that ran last."""
-        if (values := self.constants.get(index)) is not None:  # the file has it as a constant, not as an activation
-            samples = len(self.interpreter.get_tensor(self.model.graph.inputs[0]))
-            return np.asarray(np.repeat(values, samples, axis=0), np.float32)
+        graph = self.model.graph
+        if index in graph.tensors and graph.tensors[index].made and (op := graph.producer(index)) is not None:
+            return run_op(graph, op, {i: self.as_graph(i) for i in op.inputs if not graph.tensors[i].is_constant})
         return np.asarray(self.interpreter.get_tensor(index), np.float32)
+
+    def as_graph(self, index: int) -> Float32:
+        """A tensor as operators of the graph see it: what is a series here may be a map of one row in the file."""
+        data, known = self.tensor(index), self.model.graph.tensors[index]
+        return _kept(data, known).reshape(len(data), *known.shape[1:])
 
     @quiet_stderr()
     def _largest_batch(self) -> int:

@@ -16,6 +16,7 @@ from dqa.errors import ModelError, ToolError
 from dqa.frontend.keras_config import check_config, layer_names
 from dqa.frontend.keras_files import read_archive, read_hdf5
 from dqa.frontend.keras_forms import canonical
+from dqa.frontend.keras_groups import groups_as_channels
 from dqa.frontend.keras_transposed import dilated_as_convolutions
 
 OTHER_WAY = "save it again with model.save(...) and the Keras that is installed, or give a float32 .tflite"
@@ -53,6 +54,7 @@ def load_keras(source: Path, name: str, workdir: Path, training: bool = False) -
         if model.weights:
             model.load_weights(weights)
         dilated_as_convolutions(model, name)
+        groups_as_channels(model, name)
     except ModelError:
         raise
     except MemoryError as error:

@@ -22,21 +22,22 @@ LAYERS = (
 Activation Add AutoContrast Average AveragePooling1D AveragePooling2D AvgPool1D AvgPool2D BatchNormalization Bidirectional CenterCrop
 Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Cropping1D Cropping2D Dense DepthwiseConv1D DepthwiseConv2D ELU EinsumDense
 Embedding Equalization Flatten GRU GlobalAveragePooling1D GlobalAveragePooling2D GlobalAvgPool1D GlobalAvgPool2D GlobalMaxPool1D
-GlobalMaxPool2D GlobalMaxPooling1D GlobalMaxPooling2D Identity InputLayer InputSpec LSTM LayerNormalization LeakyReLU
+GlobalMaxPool2D GlobalMaxPooling1D GlobalMaxPooling2D GroupNormalization Identity InputLayer InputSpec LSTM LayerNormalization LeakyReLU
 MaxPool1D MaxPool2D MaxPooling1D MaxPooling2D Maximum Minimum MultiHeadAttention Multiply Normalization PReLU Permute RMSNormalization
 RandomCrop ReLU RepeatVector Rescaling Reshape Resizing SeparableConv1D SeparableConv2D SimpleRNN Softmax Solarization
 SpectralNormalization Subtract ThresholdedReLU TimeDistributed UnitNormalization UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D
 """)
 )
 OPERATIONS = _names("""
-Absolute Ceil Clip Concatenate Cos Divide Elu Exp ExpandDims Floor Gelu HardSigmoid HardSilu LeakyRelu Log Max Mean Mish Negative Power
-Relu Relu6 Reshape Rsqrt Selu Sigmoid Sign Silu Sin Softmax Softplus Softsign Sqrt Square Squeeze Stack Sum Tanh Transpose TrueDivide
+Absolute Argmax Ceil Clip Concatenate Cos Divide Elu Exp ExpandDims Floor Gelu GetItem Glu HardSigmoid HardSilu LeakyRelu Log Max Mean
+Mish Negative Power Relu Relu6 Reshape Rsqrt Selu Sigmoid Sign Silu Sin Softmax Softplus Softsign Sqrt Square Squeeze Stack Sum Tanh
+Threshold Transpose TrueDivide
 """)
 """Operations that a functional model calls without a layer, such as keras.ops.abs, in Keras 3's modules `keras.src.ops`."""
 PARTS = _names("""
 Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal RandomNormal RandomUniform
 TruncatedNormal VarianceScaling Zeros L1 L1L2 L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm DTypePolicy Policy
-FloatDTypePolicy TensorShape __tuple__ __numpy__ __tensor__ __keras_tensor__ __ellipsis__
+FloatDTypePolicy TensorShape __tuple__ __slice__ __numpy__ __tensor__ __keras_tensor__ __ellipsis__
 """)
 FUNCTIONS = _names("""
 celu elu exponential gelu glu hard_sigmoid hard_silu hard_swish leaky_relu linear log_softmax mish relu relu6 selu sigmoid silu softmax

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dqa.graph.model import Graph, Op, Tensor
@@ -18,6 +20,13 @@ def add_constant(graph: Graph, name: str, data: Array) -> int:
     """A new constant tensor, numbered past all others."""
     index = max(graph.tensors, default=-1) + 1
     graph.tensors[index] = Tensor(index, name, tuple(data.shape), data)
+    return index
+
+
+def add_activation(graph: Graph, name: str, shape: Sequence[int]) -> int:
+    """A new tensor that an operator is to write, numbered past all others."""
+    index = max(graph.tensors, default=-1) + 1
+    graph.tensors[index] = Tensor(index, name, tuple(shape), made=True)
     return index
 
 

@@ -1,7 +1,7 @@
 """Tensor and Op: what a float32 network in NHWC is made of.
 
 Tensor numbers are those of the float .tflite the network was read from, so that calibration can ask LiteRT for a tensor by its number.
-Tensors that a pass made up have numbers past the last one of the file.
+Tensors that a pass made up have numbers past the last one of the file; activations among them are `made`.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class Tensor:
     data: Array | None = None
     kept: Int64 | None = None
     """The channels of the file's tensor that it has; None: all (dqa.frontend.dead_channels)."""
+    made: bool = False
+    """The file has no such activation: it is what its operator makes of others."""
 
     @property
     def is_constant(self) -> bool:

@@ -1,7 +1,7 @@
 """Rewrites of the graph as read, one pattern per file, repeated until none applies.
 
 A pass takes a Graph, changes it, and says whether it did. Results of operators keep their tensor numbers, so that every
-activation of the final graph is a tensor of the .tflite; only constants are new.
+activation of the final graph is a tensor of the .tflite, or made by one operator of such; beside those only constants are new.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from dqa.frontend.passes.parts import parts
 from dqa.frontend.passes.pools import global_pools
 from dqa.frontend.passes.reshapes import drop_reshape
 from dqa.frontend.passes.series import time_as_rows
+from dqa.frontend.passes.squares import squared_difference
 from dqa.frontend.passes.tokens import embed
 from dqa.frontend.passes.transposes import fold_transpose
 from dqa.frontend.passes.upsample import upsample
@@ -32,6 +33,7 @@ PASSES: tuple[Callable[[Graph], bool], ...] = (
     with_batch,
     normalize,
     compose,
+    squared_difference,
     whole_constants,
     parts,
     upsample,

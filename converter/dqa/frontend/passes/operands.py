@@ -5,12 +5,10 @@ What is one number per channel never gets here: it is part of a convolution (dqa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from dqa.graph.model import Graph, Op, Tensor
-from dqa.support.arrays import Float32
+from dqa.graph.edit import add_activation, add_constant
+from dqa.graph.model import Graph, Op
 
 READERS = ("ADD", "SUB", "MUL", "MINIMUM", "MAXIMUM", "CONCATENATION")
 
@@ -31,7 +29,7 @@ def _divide(graph: Graph, op: Op) -> None:
     """By constants is to multiply by their inverses."""
     data = graph.tensors[op.inputs[1]].data
     if data is not None and data.dtype == np.float32 and data.all():
-        op.kind, op.inputs = "MUL", [op.inputs[0], _new(graph, graph.tensors[op.inputs[1]].name, np.reciprocal(data))]
+        op.kind, op.inputs = "MUL", [op.inputs[0], add_constant(graph, graph.tensors[op.inputs[1]].name, np.reciprocal(data))]
 
 
 def _made(graph: Graph, op: Op) -> list[Op]:
@@ -48,13 +46,7 @@ def _made(graph: Graph, op: Op) -> list[Op]:
             values = np.broadcast_to(values, (*values.shape[:-1], output.shape[-1]))
         if values.shape[0] != 1 or values.ndim != len(output.shape):
             continue
-        op.inputs[place] = _new(graph, graph.tensors[index].name, None, values.shape)
+        op.inputs[place] = add_activation(graph, graph.tensors[index].name, values.shape)
         attributes = {"values": np.ascontiguousarray(values)}
         found.append(Op("CONSTANT", f"{op.name}/constant", moving[:1], [op.inputs[place]], attributes))
     return found
-
-
-def _new(graph: Graph, name: str, data: Float32 | None, shape: Sequence[int] = ()) -> int:
-    index = max(graph.tensors) + 1
-    graph.tensors[index] = Tensor(index, name, tuple(shape if data is None else data.shape), data)
-    return index
