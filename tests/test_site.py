@@ -19,6 +19,7 @@ def test_the_site_is_built_with_all_pages_commands_and_functions(root: Path, tmp
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "-c", str(root / "docs" / "site"), str(root)]
     done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert "docs/site/index.html" in (tmp_path / "index.html").read_text()
     page = {name: (tmp_path / "docs" / "site" / f"{name}.html").read_text() for name in ("index", "commands", "api")}
     for name in cli.commands:
         assert f"Usage: dqa {name}" in page["commands"]

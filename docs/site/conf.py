@@ -74,6 +74,16 @@ def _signature(name: str, thing: object) -> str:
     return line if len(line) < 100 else f"{name}(\n        " + ",\n        ".join(shown) + ")"
 
 
+def front_door(app: Sphinx, _error: Exception | None) -> None:
+    """The page that a server, or who opens the folder, looks for: it leads to the first one."""
+    to = f"{root_doc}.html"
+    page = (
+        f'<!DOCTYPE html><meta charset="utf-8"><title>dqa</title><meta http-equiv="refresh" content="0; url={to}"><a href="{to}">dqa</a>\n'
+    )
+    (Path(app.outdir) / "index.html").write_text(page, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> None:
+    app.connect("build-finished", front_door)
     app.add_directive("dqa-commands", Commands)
     app.add_directive("dqa-api", Api)

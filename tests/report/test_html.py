@@ -125,7 +125,7 @@ def test_buffers_are_drawn_where_and_as_long_as_they_live(planned_report: dict[s
     page = parsed(render_html(planned_report))
     picture = next(svg for svg in page.iter(f"{SVG}svg") if svg.get("id") == "memory-internal")
     drawn = [r for r in picture.iter(f"{SVG}rect") if (r.get("class") or "").startswith("buffer")]
-    buffers = plan["memory"]["internal"]
+    buffers = sorted(plan["memory"]["internal"], key=lambda buffer: -buffer["size"])
     phases = [r for r in picture.iter(f"{SVG}rect") if (r.get("class") or "").startswith("phase")]
     edges = [float(r.get("x", "")) for r in phases] + [float(phases[-1].get("x", "")) + float(phases[-1].get("width", ""))]
     bottom = float(phases[0].get("y", "")) + float(phases[0].get("height", ""))
@@ -139,6 +139,19 @@ def test_buffers_are_drawn_where_and_as_long_as_they_live(planned_report: dict[s
         assert y == pytest.approx(bottom - (buffer["offset"] + buffer["size"]) * scale, abs=0.1)
         assert height == pytest.approx(max(buffer["size"] * scale, 0.5), abs=0.1)
         assert f"k-{buffer['kind']}" in (rect.get("class") or "")
+
+
+def test_no_buffer_hides_the_name_in_another(planned_report: dict[str, Any]) -> None:
+    picture = next(svg for svg in parsed(render_html(planned_report)).iter(f"{SVG}svg") if svg.get("id") == "memory-internal")
+    seen: list[tuple[float, float]] = []
+    for group in picture.iter(f"{SVG}g"):
+        rect, text = group.find(f"{SVG}rect"), group.find(f"{SVG}text")
+        assert rect is not None
+        x, y, width, height = (float(rect.get(key, "")) for key in ("x", "y", "width", "height"))
+        assert not [at for at in seen if x < at[0] < x + width and y < at[1] < y + height]
+        if text is not None:
+            seen.append((float(text.get("x", "")), float(text.get("y", "")) - 4))
+    assert seen
 
 
 def test_the_front_is_drawn_with_the_chosen_plan_marked_once(planned_report: dict[str, Any]) -> None:

@@ -194,7 +194,7 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(*columns)
+    drawn = Table(*columns, show_header=any(columns))
     for row in rows:
         drawn.add_row(*(Text(_one_line(cell)) for cell in row))
     console = Console()

@@ -38,7 +38,7 @@ def memory_plot(buffers: Sequence[Mapping[str, Any]], phases: Sequence[Mapping[s
     operators = [operator for phase in phases for operator in phase["operators"]]
     columns = Axis(0, len(operators), LEFT, WIDTH - RIGHT)
     rows = Axis(0, max(arena, 1), BOTTOM, TOP)
-    inside = [buffer for buffer in buffers if buffer["where"] == "arena"]
+    inside = sorted((buffer for buffer in buffers if buffer["where"] == "arena"), key=lambda buffer: -buffer["size"])
     starts = [0]
     for phase in phases:
         starts.append(starts[-1] + len(phase["operators"]))
@@ -49,7 +49,7 @@ def memory_plot(buffers: Sequence[Mapping[str, Any]], phases: Sequence[Mapping[s
         f"Memory map: {len(inside)} buffers in an arena of {arena:,} bytes over {len(operators)} operators in {len(phases)} phases",
         _phases(columns, starts),
         _grid(rows),
-        join(_buffer(buffer, columns, rows, starts) for buffer in inside),
+        join(_buffer(buffer, columns, rows, starts, _free(buffer, inside[place + 1 :], rows)) for place, buffer in enumerate(inside)),
         *_top(rows, arena),
         _names(operators, columns),
         name=name,
@@ -88,8 +88,20 @@ def _top(rows: Axis, arena: int) -> list[Markup]:
     return [line(LEFT, y, WIDTH - RIGHT, y, "limit"), turned]
 
 
-def _buffer(buffer: Mapping[str, Any], columns: Axis, rows: Axis, starts: Sequence[int]) -> Markup:
-    """A rectangle that says on hovering what it is, and in itself if there is room."""
+def _free(buffer: Mapping[str, Any], later: Sequence[Mapping[str, Any]], rows: Axis) -> bool:
+    """Whether nothing that is drawn later lies on a buffer's name: those that use its bytes in turns do."""
+    middle = rows.at(buffer["offset"] + buffer["size"] / 2)
+    return not any(
+        other["first"] <= buffer["last"]
+        and buffer["first"] <= other["last"]
+        and rows.at(other["offset"] + other["size"]) < middle + LINE / 2
+        and rows.at(other["offset"]) > middle - LINE / 2
+        for other in later
+    )
+
+
+def _buffer(buffer: Mapping[str, Any], columns: Axis, rows: Axis, starts: Sequence[int], free: bool) -> Markup:
+    """A rectangle that says on hovering what it is, and in itself if there is room and the place is free."""
     left, right = columns.at(starts[buffer["first"]]) + 1, columns.at(starts[buffer["last"] + 1]) - 1
     top, bottom = rows.at(buffer["offset"] + buffer["size"]), rows.at(buffer["offset"])
     size = f"{buffer['size']:,} B"
@@ -97,7 +109,7 @@ def _buffer(buffer: Mapping[str, Any], columns: Axis, rows: Axis, starts: Sequen
     shared = ", in turns with others" if buffer["in_turns"] else ""
     about = f"{buffer['name']} ({KINDS[buffer['kind']]}): {size} at {buffer['offset']:,}, {life}{shared}"
     shape = element("rect", x=left, y=top, width=max(right - left, 1.0), height=max(bottom - top, 0.5), class_=f"buffer k-{buffer['kind']}")
-    text = _inside(buffer["name"], size, right - left - 8) if bottom - top >= LINE else ""
+    text = _inside(buffer["name"], size, right - left - 8) if free and bottom - top >= LINE else ""
     inside = label((left + right) / 2, (top + bottom) / 2 + 4, text, class_=f"middle on-{buffer['kind']}") if text else Markup("")
     return element("g", element("title", about), shape, inside)
 
