@@ -18,7 +18,7 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("threadpoolctl")
 
 from builders.cli import Shell
-from builders.studies import write_model, write_study
+from builders.studies import write_model, write_study, write_two_inputs
 from dqa.lab.study import job as jobs
 from dqa.lab.study.store import Store
 
@@ -93,6 +93,17 @@ def test_layers_say_bits_and_noise_and_shifting_errors_are_counted(alone: Path) 
         assert len(r["errors"]) <= 1 << r["extra_bits"] and sum(r["errors"]) == 150 * 36 * int(8 * r["ratio"])
     by_bits = {r["bits"]: r["layers"][0]["sqnr"] for r in results if r["method"] == "uniform" and r["clip"] == "mse" and not r["seed"]}
     assert by_bits[2] < by_bits[3] < by_bits[8]
+
+
+def test_a_model_of_several_inputs_takes_each_with_its_scale(dqa: Shell, tmp_path: Path) -> None:
+    study, out = write_two_inputs(tmp_path), tmp_path / "out"
+    done = dqa("study", study, "-o", out, "--jobs", "1", "--quiet")
+    assert done.code == 0, done.err
+    score = {(row["method"], row["ranking"]): float(row["score"]) for row in rows(out)}
+    assert score["float", ""] == 1.0 and len(score) == 5
+    assert score["uniform", ""] >= 0.95 and min(score.values()) > 0.5
+    study.write_text(study.read_text().replace("x1: 2", "x2: 2"))
+    assert "the model has no input 'x2'" in dqa.refuses("study", study, "-o", tmp_path / "other", "--jobs", "1", "--quiet").err
 
 
 def test_there_are_plots_of_everything_the_study_varied(alone: Path) -> None:

@@ -87,7 +87,7 @@ class CodedNetwork:
     def corrected(self, quantizers: Mapping[int, CodedQuantizer]) -> Graph:
         """The network with biases that are corrected for what the quantizers do."""
         formats = {t: quantizer.format for t, quantizer in quantizers.items()}
-        biases = bias_correction.corrected_biases(self.graph, formats, {self.graph.inputs[0]: self.x})
+        biases = bias_correction.corrected_biases(self.graph, formats, self.graph.given(self.x))
         return bias_correction.with_biases(self.graph, biases)
 
 

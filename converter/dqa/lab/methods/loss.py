@@ -34,7 +34,7 @@ def loss_gradient(graph: Graph, values: Mapping[int, Float32], y: Array | None) 
     """
     out = graph.outputs[0]
     outputs = values[out]
-    if y is None and outputs.shape == values[graph.inputs[0]].shape:
+    if y is None and not graph.entries.several and outputs.shape == values[graph.inputs[0]].shape:
         return {out: 2 * (outputs - values[graph.inputs[0]])}
     labels = outputs.argmax(axis=-1) if y is None else y
     if labels.dtype.kind in "iub" and labels.shape == outputs.shape[:-1]:

@@ -12,7 +12,7 @@
         calibration_samples: 512       drawn at random, by seed; the other settings are those of `dqa convert`
         test_samples: 1000             the first so many; all if left out
         input_scale: 0.5847029
-        input_zero_point: 83
+        input_zero_point: 83           of several inputs a mapping, as {image: 1/255}
         metric: top1
     grid:
       - method: uniform                a list of values stands for each of them, several lists for all combinations
@@ -34,7 +34,7 @@ from typing import Any
 
 from dqa.errors import RecipeError
 from dqa.support import strict_yaml
-from dqa.support.settings import METRICS, Numbers, numbers, whole
+from dqa.support.settings import METRICS, Numbers, NumbersByInput, numbers_by_input, whole
 from dqa.support.strict_yaml import check_known, mapping
 
 VERSION = 1
@@ -62,8 +62,8 @@ class StudyModel:
     test: Path
     calibration_samples: int = 512
     test_samples: int | None = None
-    input_scale: Numbers = 1.0
-    input_zero_point: Numbers = 0.0
+    input_scale: Numbers | NumbersByInput = 1.0
+    input_zero_point: Numbers | NumbersByInput = 0.0
     metric: str | None = None
 
 
@@ -137,8 +137,8 @@ def _model(name: str, value: object, root: Path) -> StudyModel:
         **paths,
         calibration_samples=whole(f"{where}.calibration_samples", data.get("calibration_samples", 512), 1, MAX_SAMPLES),
         test_samples=None if test_samples is None else whole(f"{where}.test_samples", test_samples, 1, MAX_SAMPLES),
-        input_scale=numbers(f"{where}.input_scale", data.get("input_scale", 1.0), positive=True),
-        input_zero_point=numbers(f"{where}.input_zero_point", data.get("input_zero_point", 0.0)),
+        input_scale=numbers_by_input(f"{where}.input_scale", data.get("input_scale", 1.0), positive=True),
+        input_zero_point=numbers_by_input(f"{where}.input_zero_point", data.get("input_zero_point", 0.0)),
         metric=metric,
     )
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from dqa.data import dataset as datasets
-from dqa.errors import DataError, ModelError
+from dqa.data.entries import Entries
+from dqa.errors import DataError
 from dqa.evaluation import metrics
 from dqa.frontend import FloatModel, load_model
 from dqa.lab.study.config import StudyModel
@@ -26,13 +27,15 @@ class ModelInputs:
 
     tflite       the float model, written by `prepare`; paths are absolute, the machines of a cluster must all see them
     fingerprint  hashes and settings, by name: whatever the results depend on
-    shapes       of the model's input and output, batch included
+    entries      the model's inputs
+    shapes       of what the output may be the input again (none of several inputs) and of the output, batch included
     """
 
     settings: StudyModel
     tflite: Path
     metric: str
     fingerprint: tuple[tuple[str, str], ...]
+    entries: Entries
     shapes: tuple[tuple[int, ...], tuple[int, ...]]
 
     def identity(self) -> Mapping[str, Any]:
@@ -42,11 +45,13 @@ class ModelInputs:
         return load_model(self.tflite)
 
     def mapping(self) -> datasets.InputMapping:
-        return datasets.InputMapping.of(self.settings.input_scale, self.settings.input_zero_point)
+        return datasets.InputMapping.of_all(self.entries, self.settings.input_scale, self.settings.input_zero_point)
 
     def calibration(self, seed: int) -> tuple[Float32, datasets.Dataset]:
-        """Float inputs (N, ...) and the samples themselves: calibration_samples of the file, drawn by seed, all if there are no more."""
-        dataset = metrics.with_class_numbers(datasets.load(self.settings.calibration), *self.shapes, self.settings.metric)
+        """Float inputs, as Entries has them, and the samples: calibration_samples of the file, drawn by seed; all if there are no more."""
+        dataset = metrics.with_class_numbers(
+            datasets.DataFile(self.settings.calibration, entries=self.entries).load(), *self.shapes, self.settings.metric
+        )
         count = self.settings.calibration_samples
         if count < len(dataset):
             chosen = np.sort(np.random.default_rng(seed).choice(len(dataset), count, replace=False))
@@ -54,8 +59,10 @@ class ModelInputs:
         return self.mapping().to_float(dataset.x), dataset
 
     def test(self) -> tuple[Float32, datasets.Dataset]:
-        """Float inputs (N, ...) and the samples."""
-        dataset = metrics.with_class_numbers(datasets.load(self.settings.test), *self.shapes, self.settings.metric)
+        """Float inputs as Entries has them and the samples."""
+        dataset = metrics.with_class_numbers(
+            datasets.DataFile(self.settings.test, entries=self.entries).load(), *self.shapes, self.settings.metric
+        )
         if self.settings.test_samples is not None:
             dataset = dataset.take(self.settings.test_samples)
         return self.mapping().to_float(dataset.x), dataset
@@ -74,15 +81,13 @@ def prepare(settings: StudyModel, directory: Path) -> ModelInputs:
         digest, tflite = model.sha256, directory / f"{settings.name}-{model.sha256[:16]}.tflite"
         write_atomically(tflite, model.tflite)
     model = load_model(tflite)
-    if model.entries.several:
-        raise ModelError(f"{source}: the model has {len(model.entries.items)} inputs; studies take models with one")
-    shapes = tuple(model.input.shape), tuple(model.output.shape)
-    files = datasets.DataFile(settings.calibration), datasets.DataFile(settings.test)
+    entries, shapes = model.entries, (model.entries.rebuilt, tuple(model.output.shape))
+    files = datasets.DataFile(settings.calibration, entries=entries), datasets.DataFile(settings.test, entries=entries)
     for file in files:
-        file.check_shape(shapes[0])
+        file.check_shape(entries.shape)
     files[0].load()
     test = metrics.with_class_numbers(files[1].load(), *shapes, settings.metric)
-    datasets.InputMapping.of(settings.input_scale, settings.input_zero_point).check_channels(model.input.shape[-1])
+    datasets.InputMapping.each(entries, settings.input_scale, settings.input_zero_point)
     metric = metrics.choose(test, *shapes, settings.metric)
     blank = np.broadcast_to(np.float32(0), (len(test), *model.output.shape[1:]))
     metrics.evaluate(metric, blank, test, test.x)  # refuses labels that do not fit, before any job
@@ -97,7 +102,7 @@ def prepare(settings: StudyModel, directory: Path) -> ModelInputs:
         "metric": metric,
         "dqa": __version__,
     }
-    return ModelInputs(settings, tflite.resolve(), metric, tuple(fingerprint.items()), shapes)
+    return ModelInputs(settings, tflite.resolve(), metric, tuple(fingerprint.items()), entries, shapes)
 
 
 def pick(dataset: datasets.Dataset, chosen: Int64) -> datasets.Dataset:
