@@ -17,7 +17,7 @@ from dqa.errors import DqaError, ModelError, ToolError
 from dqa.frontend.keras_files import DAMAGED
 from dqa.frontend.keras_load import INSTALL, load_keras, reason
 from dqa.frontend.keras_recurrent import mark_recurrent
-from dqa.frontend.keras_steps import join_steps
+from dqa.frontend.keras_steps import below_each_other, join_steps
 from dqa.frontend.limits import limit_process
 from dqa.frontend.names import in_order, numbered
 from dqa.frontend.saved_model import FLOAT_HINT, HINT, check_saved_model, other_floats
@@ -86,14 +86,18 @@ def _convert_keras(model: Any, source: str) -> bytes:
     # Their names tell in which order they are: the converter keeps none.
     names = [f"input_{place}" for place in range(len(model.inputs))] if len(model.inputs) > 1 else [None]
     singles = [
-        keras.Input(batch_shape=(1, *entry.shape[1:]), dtype=entry.dtype, name=name)
+        keras.Input(batch_shape=(1, *below_each_other(entry.shape[1:])), dtype=entry.dtype, name=name)
         for entry, name in zip(model.inputs, names, strict=True)
     ]
-    given = keras.tree.pack_sequence_as(model._inputs_struct, singles) if len(singles) > 1 else singles[0]
     try:
+        seen = [
+            single if len(single.shape) == len(entry.shape) else keras.ops.reshape(single, (1, *entry.shape[1:]))
+            for single, entry in zip(singles, model.inputs, strict=True)
+        ]
+        given = keras.tree.pack_sequence_as(model._inputs_struct, seen) if len(seen) > 1 else seen[0]
         mark_recurrent(model, source)
         join_steps(model, source)
-        fixed = keras.Model(singles if len(singles) > 1 else given, keras.tree.flatten(model(given, training=False)))
+        fixed = keras.Model(singles if len(singles) > 1 else singles[0], keras.tree.flatten(model(given, training=False)))
         converter = tf.lite.TFLiteConverter.from_keras_model(fixed)
         converter.allow_custom_ops = True  # the marks
         return _run(converter, source)
