@@ -13,6 +13,7 @@ from builders.kernels import Grown, check_equal
 from dqa import program as p
 from dqa.operators.affine import CODES, MOST, STEP
 from dqa.operators.fully_connected import FullyConnected
+from dqa.support.arrays import Int8
 
 pytestmark = [needs_compiler, needs_qemu]
 
@@ -28,10 +29,18 @@ CONVOLUTIONS = [  # width and channels of the input; kernel, stride, dilation of
 ]
 
 
-def convolutions(case: int) -> p.Program:
+class Affine(Grown):
+    """Its weights are affine codes of every value."""
+
+    def coded(self, weights: Int8, *, affine: bool = False) -> tuple[Int8, Int8 | None]:
+        least = np.random.default_rng(weights.size).integers(-128, MOST + 1, (len(weights), 1)).astype(np.int8)
+        codes = weights.reshape(len(weights), -1).astype(np.int64) % CODES
+        return (least + STEP * codes).astype(np.int8).reshape(weights.shape), least
+
+
+def convolutions(case: int, builder: Grown) -> p.Program:
     """All windows on an input whose zero point is 0 or not, with blocks of every size and weights of every value."""
     width, channels, windows = CONVOLUTIONS[case]
-    builder = Grown(case)
     for number, (kernel, stride, dilation) in enumerate(windows):
         if number in (0, len(windows) // 2):
             source = builder.source((6, width, channels), -9 if number else 0)
@@ -73,7 +82,16 @@ def depthwise(case: int) -> p.Program:
 
 @pytest.mark.parametrize("case", range(len(CONVOLUTIONS)))
 def test_blocks_of_pixels_give_the_mirrors_bytes(case: int, tmp_path: Path) -> None:
-    check_equal(convolutions(case), tmp_path, BOARD)
+    check_equal(convolutions(case, Grown(case)), tmp_path, BOARD)
+
+
+@pytest.mark.parametrize("case", range(len(CONVOLUTIONS)))
+def test_blocks_of_pixels_and_affine_codes_give_the_mirrors_bytes(case: int, tmp_path: Path) -> None:
+    check_equal(convolutions(case, Affine(case)), tmp_path, BOARD)
+
+
+def test_affine_codes_of_convolutions_give_the_mirrors_bytes_with_vectors(tmp_path: Path) -> None:
+    check_equal(convolutions(1, Affine(1)), tmp_path, "mps3_an547")
 
 
 @pytest.mark.parametrize("case", range(len(DEPTHWISE)))

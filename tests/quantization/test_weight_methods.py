@@ -19,6 +19,7 @@ from dqa.errors import InputError
 from dqa.graph.execute import run
 from dqa.lab import weights_pwlq as pwlq
 from dqa.lowering.build import build, edge_order
+from dqa.operators.affine import codes_of
 from dqa.operators.conv_2d import Conv2D
 from dqa.operators.fully_connected import FullyConnected
 from dqa.program import Coding, Program, Storage
@@ -334,16 +335,15 @@ def network() -> bytes:
 
 
 @pytest.mark.parametrize("tflite", [network, mixed_models.builtin_first_and_last])
-def test_the_program_holds_code_books_that_its_weights_use(tflite: Callable[[], bytes], tmp_path: Path) -> None:
+def test_the_program_holds_affine_codes_that_its_weights_use(tflite: Callable[[], bytes], tmp_path: Path) -> None:
     convert_bytes(tflite(), tmp_path, FOUR)
     groups = read_contents((tmp_path / "out" / "model.tflite").read_bytes()).groups
     ops = [op for group in groups for op in group.program.ops if isinstance(op, Conv2D | FullyConnected)]
 
-    booked = [(op.weights, op.book) for op in ops if op.book is not None]
-    assert booked
-    for weights, book in booked:
-        assert set(np.unique(weights)) <= set(np.unique(book))
-        assert len(np.unique(weights)) > 8
+    coded = [(op.weights, op.book) for op in ops if op.book is not None]
+    assert coded and all(op.affine for op in ops if op.book is not None)
+    for weights, least in coded:
+        assert len(np.unique(codes_of(weights, least))) > 8
 
 
 def test_the_same_data_give_the_same_bytes_and_a_recipe_needs_them(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from dqa.operators.records import Edge
-from dqa.support.arrays import Int8, Int64, UInt8, UInt16
+from dqa.support.arrays import Int8, Int64, UInt8, UInt16, UInt32
 
 STEP = 8
 """From a weight to the next, so that the steps of sums are about as fine as those of 8-bit weights."""
@@ -21,6 +21,10 @@ OUTPUTS = 4
 """Of a dense layer, whose codes for an input share 16 bits."""
 PAIRS = ((0, 2), (1, 3), (4, 6), (5, 7))
 """Inputs of a group that the halves of a word hold."""
+TURN = 3
+"""Bits by which a word of a convolution is rotated, so that its first codes are those of a step."""
+COLUMNS = 3
+"""Of a kernel whose words alternate."""
 
 
 def books_of(least: Int8) -> Int8:
@@ -43,6 +47,39 @@ def _weights(codes: Int64, least: Int8) -> Int8:
         raise ValueError(f"a least weight above {MOST}")
     weights: Int8 = (least.astype(np.int64).reshape(-1, *(1,) * (codes.ndim - 1)) + STEP * codes).astype(np.int8)
     return weights
+
+
+def _groups(codes: UInt8, alternate: bool) -> UInt8:
+    """Codes (O, rows, columns, I) of a convolution as (O, groups, 8), zeros behind the last."""
+    if alternate:
+        rows, columns, inputs = codes.shape[1:]
+        return codes.reshape(-1, rows, columns, inputs // INPUTS, INPUTS).transpose(0, 1, 3, 2, 4).reshape(len(codes), -1, INPUTS)
+    flat = codes.reshape(len(codes), -1)
+    return np.pad(flat, ((0, 0), (0, -flat.shape[1] % INPUTS))).reshape(len(codes), -1, INPUTS)
+
+
+def pack_words(weights: Int8, least: Int8, alternate: bool) -> UInt32:
+    """Weights (O, rows, columns, I) of a convolution as (O, groups); alternate: the words of the columns do."""
+    groups = _groups(codes_of(weights, least), alternate).astype(np.uint64)
+    words = sum(groups[..., k] << np.uint64(4 * place + 16 * half) for place, pair in enumerate(PAIRS) for half, k in enumerate(pair))
+    turned = np.asarray(words) << np.uint64(TURN)
+    return np.asarray(turned & np.uint64(0xFFFFFFFF) | turned >> np.uint64(32)).astype(np.uint32)
+
+
+def unpack_words(words: UInt32, least: Int8, shape: tuple[int, int, int, int], alternate: bool) -> Int8:
+    """The weights of `shape` that `pack_words` packed. Raises ValueError for a least weight that is too large."""
+    whole = words.astype(np.uint64)
+    whole = whole >> np.uint64(TURN) | whole << np.uint64(32 - TURN)
+    groups = np.zeros((*words.shape, INPUTS), np.int64)
+    for place, pair in enumerate(PAIRS):
+        for half, k in enumerate(pair):
+            groups[..., k] = whole >> np.uint64(4 * place + 16 * half) & np.uint64(CODES - 1)
+    outputs, rows, columns, inputs = shape
+    if alternate:
+        codes = groups.reshape(outputs, rows, inputs // INPUTS, columns, INPUTS).transpose(0, 1, 3, 2, 4).reshape(shape)
+    else:
+        codes = groups.reshape(outputs, -1)[:, : rows * columns * inputs].reshape(shape)
+    return _weights(codes, least)
 
 
 def fits_quads(source: Edge) -> bool:

@@ -8,15 +8,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dqa.operators import affine as affine_codes
 from dqa.operators import arithmetic
 from dqa.operators.base import Grower
-from dqa.operators.convolutions import Convolution
+from dqa.operators.books import encoding_of, read_book, write_book
+from dqa.operators.convolutions import Convolution, Shape4
 from dqa.operators.float_base import Answer, Attributes, FloatWriter, Lowering, Parts, Request, Shape
 from dqa.operators.float_weights import WeightedOperator, read_weights, why_no_window, with_bias
 from dqa.operators.float_windows import PaddedSum, float_windows, nhwc, nhwc_shape, read_window, turned_window, window_shape, write_padded
 from dqa.operators.functions import activate
 from dqa.operators.network import Op, Tensor
-from dqa.operators.records import Edge, Window
+from dqa.operators.parameters import Constants, Parameters, offset, window_bytes
+from dqa.operators.records import Edge, Requantization, WeightEncoding, Window
 from dqa.operators.requantize import PRODUCT, finish, folds_zero_point, zero_points
 from dqa.operators.windows import check_padded_window, window_of, windows
 from dqa.support.arrays import Float32, Int8
@@ -27,8 +30,16 @@ SHARING, SHARED_COLUMNS = 4, 6
 """Output pixels that share the columns under a kernel of 3, and those columns."""
 
 
+def shares_columns(window: Window, channels: int, block: int, affine: bool) -> bool:
+    """Whether the pixels of a block share the columns under the kernel, whose channels are whole words."""
+    moves_by_one = (window.kernel_w, window.stride_w, window.dilation_w) == (affine_codes.COLUMNS, 1, 1)
+    return block == SHARING and moves_by_one and channels % (affine_codes.INPUTS if affine else 4) == 0
+
+
 @dataclass(frozen=True, eq=False)
 class Conv2D(Convolution):
+    affine_weights = True
+
     def check(self, inputs: Sequence[Edge], output: Edge) -> None:
         check_padded_window(self.window, inputs[0], output)
         self.check_weights(inputs[0], output, PRODUCT)
@@ -38,30 +49,56 @@ class Conv2D(Convolution):
         return self.window
 
     def blocks(self, source: Edge, output: Edge) -> tuple[int, ...]:
-        """n pixels take 5 + 2 n instructions for four products each, those that share columns less; the last block of a row overlaps the
-        one before it."""
-        if self.book is not None or not folds_zero_point(self.requantization, output) or self.weights[0, 0].size < 4:
+        """n pixels take 5 + 2 n instructions for four products each, affine weights 9 + 4 n (12 + 4 n of 5) for eight, those that share
+        columns less; the last block of a row overlaps the one before it."""
+        looked_up = self.book is not None and not self.affine
+        if looked_up or not folds_zero_point(self.requantization, output) or self.weights[0, 0].size < 4:
             return ()
         fitting = [n for n in BLOCKS if n <= output.width]
-        return tuple(sorted(fitting, key=lambda n: (not self._shares(n), -(-output.width // n) * (5 + 2 * n), n)))
+        turns = 3 if self.affine else 0
+        cost = {n: 9 + 4 * n + (turns if n == max(BLOCKS) else 0) if self.affine else 5 + 2 * n for n in fitting}
+        return tuple(sorted(fitting, key=lambda n: (not self._shares(n), -(-output.width // n) * cost[n], n)))
+
+    @property
+    def affine(self) -> bool:
+        """Whether its weights are affine codes."""
+        return encoding_of(self) is WeightEncoding.AFFINE
 
     def _shares(self, block: int) -> bool:
-        """Whether the pixels of a block share the columns under the kernel."""
-        w = self.window
-        return bool(block == SHARING and (w.kernel_w, w.stride_w, w.dilation_w) == (3, 1, 1) and self.weights.shape[3] % 4 == 0)
+        return shares_columns(self.window, self.weights.shape[3], block, self.affine)
+
+    @classmethod
+    def read_weights(cls, parameters: Parameters, window: Window, shape: Shape4) -> tuple[Int8, Requantization, Int8 | None]:
+        if parameters.encoding is not WeightEncoding.AFFINE:
+            return super().read_weights(parameters, window, shape)
+        words = parameters.uint32((shape[0], -(-math.prod(shape[1:]) // affine_codes.INPUTS)), "weights")
+        requantization, least = read_book(parameters, shape[0])
+        alternate = shares_columns(window, shape[3], parameters.block, True)
+        with parameters.valid():
+            return affine_codes.unpack_words(words, least, shape, alternate), requantization, least
+
+    def write(self, constants: Constants) -> bytes:
+        if self.book is None or not self.affine:
+            return super().write(constants)
+        words = affine_codes.pack_words(self.weights, self.book, self._shares(self.block))
+        weights = offset(constants, words, f"affine weights {self.weights.shape}, eight codes of 4 bits each")
+        return window_bytes(self.window) + write_book(constants, weights, self.requantization, self.book)
 
     def block_bytes(self, source: Edge, output: Edge) -> int:
         """What lies under the kernel in 16 bits, and a window in bytes where its columns are no whole words."""
         rows, columns, channels = self.weights.shape[1:]
         if self._shares(self.block):
             return int(2 * SHARED_COLUMNS * rows * channels)
-        values = -(-rows * columns * channels // 4) * 4
+        word = affine_codes.INPUTS if self.affine else 4
+        values = -(-rows * columns * channels // word) * word
         return int(2 * self.block * values + (values if channels % 4 and rows * columns > 1 else 0)) if self.block else 0
 
     def part(self, source: Edge, output: Edge) -> str:
         if self._shares(self.block):
-            return "conv_shared"
-        return f"conv_{self.block}" if self.block else "conv_plain"
+            return "conv_affine_shared" if self.affine else "conv_shared"
+        if not self.block:
+            return "conv_plain"
+        return f"conv_affine_{self.block}" if self.affine else f"conv_{self.block}"
 
     def macs(self, source: Edge, output: Edge) -> int:
         return output.values * math.prod(self.weights.shape[1:])
@@ -81,7 +118,7 @@ class Conv2D(Convolution):
         """One with these weights; `size` of the output in rows and columns."""
         out = grower.edge((*size, weights.shape[0]))
         requantization = grower.requantization(out, 4000 * weights[0].size ** 0.5)
-        weights, book = grower.coded(weights)
+        weights, book = grower.coded(weights, affine=True)
         op = cls("conv", (source,), out, window, weights, requantization, book)
         blocks = (0, *op.blocks(grower.edges[source], grower.edges[out]))
         grower.ops.append(replace(op, block=blocks[len(grower.ops) % len(blocks)]))
@@ -91,7 +128,7 @@ class Conv2D(Convolution):
 class FloatConv2D(WeightedOperator):
     """weights (O, kernel_h, kernel_w, I / groups); attributes: those of a window, dilation_h, dilation_w, activation."""
 
-    few_bits = mixes = True
+    few_bits = affine = mixes = True
 
     def read(self, request: Request) -> Answer:
         weights = read_weights(request, 4)

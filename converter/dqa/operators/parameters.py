@@ -13,7 +13,7 @@ import numpy.typing as npt
 from dqa.errors import ProgramError
 from dqa.operators.records import Requantization, WeightEncoding, Window
 from dqa.operators.source import Source
-from dqa.support.arrays import Int8, Int16, Int32, UInt8, UInt16
+from dqa.support.arrays import Int8, Int16, Int32, UInt8, UInt16, UInt32
 
 WINDOW = Struct("<8B")
 WINDOW_BYTES = WINDOW.size
@@ -50,8 +50,8 @@ def requantization_bytes(constants: Constants, values: Requantization, books: in
 class Parameters:
     """The parameters of one operator, field by field. Raises ProgramError for what is not as the format says."""
 
-    def __init__(self, source: Source, offset: int, size: int, encoding: WeightEncoding, what: str) -> None:
-        self.encoding = encoding
+    def __init__(self, source: Source, offset: int, size: int, encoding: WeightEncoding, what: str, block: int = 0) -> None:
+        self.encoding, self.block = encoding, block
         self.source, self.what, self.at = source, what, 0
         self.data = source.take(offset, size, f"{what}: parameters") if size or offset else b""
 
@@ -95,6 +95,9 @@ class Parameters:
 
     def uint16(self, shape: tuple[int, ...], name: str) -> UInt16:
         return self.source.array(self.offset(), "uint16", shape, f"{self.what}: {name}").astype(np.uint16)
+
+    def uint32(self, shape: tuple[int, ...], name: str) -> UInt32:
+        return self.source.array(self.offset(), "uint32", shape, f"{self.what}: {name}").astype(np.uint32)
 
     @contextmanager
     def valid(self) -> Iterator[None]:

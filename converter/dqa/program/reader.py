@@ -95,7 +95,7 @@ def _operator(source: Source, offset: int, number: int, edges: list[Edge]) -> tu
         raise ProgramError(f"{what}: an edge that does not exist")
     if size != operator.parameter_bytes:
         raise ProgramError(f"{what}: {size} bytes of parameters; expected {operator.parameter_bytes}")
-    fields = Parameters(source, parameters, size, WeightEncoding(encoding), what)
+    fields = Parameters(source, parameters, size, WeightEncoding(encoding), what, block)
     found = operator.read(f"{number} {Kind(kind).name}", inputs, output, fields, edges[inputs[0]], edges[output])
     return replace(found, block=block), scratch, phase
 

@@ -34,7 +34,7 @@ def decoded_bytes(op: Operator) -> int:
 
 
 def transient_bytes(edges: Sequence[Edge], op: Operator) -> int:
-    """Bytes that `op` needs while it writes a row: the row before it is packed or coded, decoded weights, its block."""
+    """Bytes that `op` needs while it writes a row: the row before it is packed or coded, and decoded weights or its block."""
     output = edges[op.output]
     row = align(output.row_values) if output.storage in (Storage.MAP, Storage.CODED) else 0
-    return row + decoded_bytes(op) + align(op.block_bytes(edges[op.inputs[0]], output))
+    return row + max(decoded_bytes(op), align(op.block_bytes(edges[op.inputs[0]], output)))

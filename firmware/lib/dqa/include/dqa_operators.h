@@ -46,6 +46,10 @@
   X(CONV_4, conv_4)                                                                                                    \
   X(CONV_5, conv_5)                                                                                                    \
   X(CONV_SHARED, conv_shared)                                                                                          \
+  X(CONV_AFFINE_3, conv_affine_3)                                                                                      \
+  X(CONV_AFFINE_4, conv_affine_4)                                                                                      \
+  X(CONV_AFFINE_5, conv_affine_5)                                                                                      \
+  X(CONV_AFFINE_SHARED, conv_affine_shared)                                                                            \
   X(DEPTHWISE_PLAIN, depthwise_plain)                                                                                  \
   X(DEPTHWISE_1, depthwise_1)                                                                                          \
   X(DEPTHWISE_1_POSITIVE, depthwise_1_positive)                                                                        \

@@ -55,7 +55,7 @@ static void gather_pixel(const struct dqa_op *op, const struct dqa_taps *taps, u
 
 /* Any other pixel at a border: its bytes are put together first. */
 static void pack_pixel(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, int8_t *bytes, uint32_t *to) {
-  const uint32_t channels = op->input.channels, run = dqa_block_run(op), values = dqa_align(dqa_block_values(op));
+  const uint32_t channels = op->input.channels, run = dqa_block_run(op), values = dqa_block_padded(op);
   const bool dilated = op->window.dilation_w > 1;
   memset(bytes, 0, values);
   for (uint32_t k = 0; k < op->window.kernel_h; ++k) {
@@ -82,7 +82,7 @@ static inline void copy_run(int8_t *to, const int8_t *from, uint32_t run) {
 }
 
 void dqa_block_pack(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, int8_t *bytes, uint32_t *to) {
-  const uint32_t n = op->block, run = dqa_block_run(op), values = dqa_align(dqa_block_values(op));
+  const uint32_t n = op->block, run = dqa_block_run(op), values = dqa_block_padded(op);
   const uint32_t step = (uint32_t)op->window.stride_w * op->input.channels;
   int32_t at = (taps->left + (int32_t)(x * op->window.stride_w)) * op->input.channels;
   int8_t *const first = bytes + taps->first * run;
@@ -97,7 +97,7 @@ void dqa_block_pack(const struct dqa_op *op, const struct dqa_taps *taps, uint32
 }
 
 void dqa_block_gather_apart(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, uint32_t *room) {
-  int8_t *const bytes = (int8_t *)room + 2 * op->block * dqa_align(dqa_block_values(op));
+  int8_t *const bytes = (int8_t *)room + 2 * op->block * dqa_block_padded(op);
   for (uint32_t i = 0; i < op->block; ++i) {
     if (op->input.channels % 4u == 0) {
       gather_pixel(op, taps, x + i, room + i);

@@ -69,7 +69,7 @@ static DQA_INLINE void dqa_block_gather(const struct dqa_op *op, const struct dq
   } else if (dqa_block_run(op) % 4u == 0 || op->window.kernel_h == 1) {
     gather_inside(op, taps, x, room, copy);
   } else {
-    dqa_block_pack(op, taps, x, (int8_t *)room + 2 * n * dqa_align(dqa_block_values(op)), room);
+    dqa_block_pack(op, taps, x, (int8_t *)room + 2 * n * dqa_block_padded(op), room);
   }
 }
 

@@ -13,6 +13,8 @@ void dqa_block_begin(const struct dqa_op *op, uint32_t words, uint32_t unrolled,
   block->pairs_end += row_bytes / 4u;
   block->row_bytes = row_bytes;
   block->weights = (const int8_t *)dqa_op_table(op, DQA_CONV_WEIGHTS);
+  block->least = NULL;
+  block->totals = NULL;
   block->bias = op->bias;
   block->multiplier = op->multiplier;
   block->shift = op->shift;

@@ -21,6 +21,8 @@ struct dqa_block {
   const uint32_t *pairs, *pairs_end; /* of whole words of weights */
   uint32_t row_bytes, row_end;       /* of shared columns, those of a row of the kernel; where they end */
   const int8_t *weights;
+  const int8_t *least; /* of affine weights; and the sum of the values of each pixel */
+  int32_t *totals;
   const uint8_t *bias, *multiplier, *shift; /* an entry per channel */
   int8_t *out;                              /* channel 0 of the first pixel */
   uint32_t channel, channels;
@@ -114,13 +116,14 @@ static DQA_INLINE void dqa_window_row(const struct dqa_op *op, uint32_t y, uint3
 #define STORE_5 STORE_4 LINE("strb.w r6, [r8, r9, lsl #2]")
 #define END_CHANNEL LINE("add r7, r7, #1") LINE("str r7, %[channel]") LINE("cmp r7, r9") LINE("bne.w 1b")
 
-#define BLOCK_OF(name, n, PRODUCTS)                                                                                    \
+#define BLOCK_OF(name, n, PRODUCTS) BLOCK_WITH(name, n, COPY_##n, PRODUCTS)
+#define BLOCK_WITH(name, n, BEGIN, PRODUCTS)                                                                           \
   static DQA_NOINLINE void name(const struct dqa_block *given) {                                                           \
     struct dqa_block b = *given; /* on the stack */                                                                        \
-    __asm__ volatile(FIND_ENTRY BEGIN_CHANNEL COPY_##n PRODUCTS REQUANTIZE(SUMS_##n) STORE_##n END_CHANNEL             \
+    __asm__ volatile(FIND_ENTRY BEGIN_CHANNEL BEGIN PRODUCTS REQUANTIZE(SUMS_##n) STORE_##n END_CHANNEL             \
                      : [channel] "+m"(b.channel), [entry] "+m"(b.entry), [row_end] "+m"(b.row_end)                     \
                      : [pairs] "m"(b.pairs), [pairs_end] "m"(b.pairs_end), [weights] "m"(b.weights),                   \
-                       [row_bytes] "m"(b.row_bytes), [inputs] "m"(b.inputs),             \
+                       [row_bytes] "m"(b.row_bytes), [inputs] "m"(b.inputs), [least] "m"(b.least), [totals] "m"(b.totals),             \
                        [bias] "m"(b.bias), [multiplier] "m"(b.multiplier), [shift] "m"(b.shift), [out] "m"(b.out),     \
                        [channels] "m"(b.channels), [rest] "m"(b.rest), [rest_bits] "m"(b.rest_bits),                   \
                        [twice] "m"(b.twice), [positive] "m"(b.positive)                                                                  \

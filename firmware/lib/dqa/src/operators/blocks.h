@@ -25,16 +25,23 @@ static inline uint32_t dqa_block_run(const struct dqa_op *op) {
   return (uint32_t)op->window.kernel_w * op->input.channels;
 }
 
+/* Values of a window in the room: whole words of weights. */
+static inline uint32_t dqa_block_padded(const struct dqa_op *op) {
+  const uint32_t word = op->weight_encoding == DQA_WEIGHTS_AFFINE ? 8 : 4;
+  return (dqa_block_values(op) + word - 1u) / word * word;
+}
+
 /* Whether the pixels of a block share columns. */
 static inline bool dqa_block_shares(const struct dqa_op *op) {
   const struct dqa_window *w = &op->window;
+  const uint32_t word = op->weight_encoding == DQA_WEIGHTS_AFFINE ? 8 : 4; /* inputs */
   return op->block == DQA_SHARING && w->kernel_w == 3 && w->stride_w == 1 && w->dilation_w == 1 &&
-         op->input.channels % 4u == 0;
+         op->input.channels % word == 0;
 }
 
 /* Bytes of the room: 16 bits for each value, and the bytes of a window where its columns are no whole words. */
 static inline uint32_t dqa_block_bytes(const struct dqa_op *op) {
-  const uint32_t values = dqa_align(dqa_block_values(op));
+  const uint32_t values = dqa_block_padded(op);
   if (dqa_block_shares(op)) {
     return 2u * DQA_SHARED_COLUMNS * op->window.kernel_h * op->input.channels;
   }

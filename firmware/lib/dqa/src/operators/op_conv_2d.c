@@ -18,17 +18,22 @@ static bool check(const struct dqa_op *op) {
 }
 
 static uint32_t block_bytes(const struct dqa_op *op) {
-  const bool fits = op->weight_encoding == DQA_WEIGHTS_INT8 && op->block >= DQA_MIN_BLOCK &&
-                    op->block <= DQA_MAX_BLOCK && op->block <= op->output.width && dqa_zero_point_folds(op) &&
-                    dqa_block_run(op) >= 4;
+  const bool direct = op->weight_encoding == DQA_WEIGHTS_INT8 || op->weight_encoding == DQA_WEIGHTS_AFFINE;
+  const bool fits = direct && op->block >= DQA_MIN_BLOCK && op->block <= DQA_MAX_BLOCK &&
+                    op->block <= op->output.width && dqa_zero_point_folds(op) && dqa_block_run(op) >= 4;
   return fits ? dqa_block_bytes(op) : 0;
 }
 
 #ifdef DQA_BLOCKS
 static uint32_t part(const struct dqa_op *op) {
-  return op->block == 0         ? DQA_PART_CONV_PLAIN
-         : dqa_block_shares(op) ? DQA_PART_CONV_SHARED
-                                : DQA_PART_CONV_3 + (op->block - DQA_MIN_BLOCK);
+  const bool affine = op->weight_encoding == DQA_WEIGHTS_AFFINE;
+  if (op->block == 0) {
+    return DQA_PART_CONV_PLAIN;
+  }
+  if (dqa_block_shares(op)) {
+    return affine ? DQA_PART_CONV_AFFINE_SHARED : DQA_PART_CONV_SHARED;
+  }
+  return (affine ? DQA_PART_CONV_AFFINE_3 : DQA_PART_CONV_3) + (op->block - DQA_MIN_BLOCK);
 }
 #define ROWS .part = part
 #else

@@ -2,64 +2,10 @@
 /* Copyright 2026 The dqa authors */
 /* dqa: rows of CONV_2D in blocks of 4 pixels that share the columns under a kernel of 3: 19 instructions for 24
  * products. */
+#include "block_copy.h"
 #include "block_row.h"
 
 #ifdef DQA_BLOCKS
-
-/* 29 instructions for a word of each column. */
-static uint32_t *copy(uint32_t *to, const int8_t *from, uint32_t step, uint32_t words) {
-  const int8_t *const end = from + 4 * words;
-  __asm__ volatile(GATHER_BEGIN "add r12, r2, r2, lsl #2\n"
-                                "1:\n\t"
-                                "ldr r5, [r1, r2]\n\t"
-                                "ldr r6, [r1, r2, lsl #1]\n\t"
-                                "ldr r7, [r1, r3]\n\t"
-                                "ldr r8, [r1, r2, lsl #2]\n\t"
-                                "ldr r9, [r1, r12]\n\t"
-                                "ldr r4, [r1], #4\n\t"
-                                "sxtb16 r10, r4, ror #8\n\t"
-                                "sxtb16 r11, r5, ror #8\n\t"
-                                "sxtb16 lr, r6, ror #8\n\t"
-                                "str r10, [r0, #24]\n\t"
-                                "str r11, [r0, #28]\n\t"
-                                "str lr, [r0, #32]\n\t"
-                                "sxtb16 r10, r7, ror #8\n\t"
-                                "sxtb16 r11, r8, ror #8\n\t"
-                                "sxtb16 lr, r9, ror #8\n\t"
-                                "str r10, [r0, #36]\n\t"
-                                "str r11, [r0, #40]\n\t"
-                                "str lr, [r0, #44]\n\t"
-                                "sxtb16 r4, r4\n\t"
-                                "sxtb16 r5, r5\n\t"
-                                "sxtb16 r6, r6\n\t"
-                                "sxtb16 r7, r7\n\t"
-                                "sxtb16 r8, r8\n\t"
-                                "sxtb16 r9, r9\n\t"
-                                "stm r0!, {r4-r9}\n\t"
-                                "add r0, r0, #24\n\t" GATHER_END
-                   : [to] "+m"(to)
-                   : [from] "m"(from), [step] "m"(step), [end] "m"(end)
-                   : GATHER_CLOBBERS);
-  return to;
-}
-
-static void gather(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, uint32_t *room) {
-  const uint32_t channels = op->input.channels, words = channels / 4u, row = 2 * DQA_SHARED_COLUMNS * words;
-  const int32_t first = taps->left + (int32_t)x;
-  for (uint32_t k = 0; k < op->window.kernel_h; ++k, room += row) {
-    const bool there = k - taps->first < taps->count;
-    const int8_t *const values = there ? taps->rows[k - taps->first] : NULL;
-    if (there && first >= 0 && first + DQA_SHARED_COLUMNS <= taps->width) {
-      (void)copy(room, values + first * (int32_t)channels, channels, words);
-      continue;
-    }
-    for (int32_t i = 0; i < DQA_SHARED_COLUMNS; ++i) {
-      const bool inside = there && first + i >= 0 && first + i < taps->width;
-      (void)dqa_block_spread(DQA_SHARED_COLUMNS, room + i, inside ? values + (first + i) * (int32_t)channels : NULL,
-                             words);
-    }
-  }
-}
 
 /* clang-format off */
 /* Four pixels that share six columns, r6 to r11: words of weights r12 of the three columns of the kernel, lr apart. */
@@ -93,7 +39,7 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   (void)acc;
   dqa_block_begin(op, words, SHARED_UNROLLED, SHARED_WORD_BYTES, row_bytes, &block);
   block.pairs_end = block.pairs + row_bytes / 4u * op->window.kernel_h;
-  dqa_block_row(op, y, &block, out, gather, write);
+  dqa_block_row(op, y, &block, out, dqa_gather_shared, write);
 }
 
 const struct dqa_operator dqa_part_conv_shared = {.row = row};

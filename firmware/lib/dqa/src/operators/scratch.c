@@ -39,7 +39,8 @@ static uint32_t decoded_weights(const struct dqa_op *op) {
 
 DQA_COLD uint32_t dqa_transient_bytes(const struct dqa_op *op) {
   const uint32_t block = op->block > 0 ? op->methods->block_bytes(op) : 0;
-  return packed_row_bytes(op) + dqa_align(2 * decoded_weights(op)) + dqa_align(block);
+  const uint32_t decoded = dqa_align(2 * decoded_weights(op)), room = dqa_align(block);
+  return packed_row_bytes(op) + (decoded > room ? decoded : room);
 }
 
 int8_t *dqa_room_of(const struct dqa_op *op) { return dqa_transient_at(op->memory, op->number) + packed_row_bytes(op); }

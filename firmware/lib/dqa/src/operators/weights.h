@@ -9,15 +9,18 @@
 
 struct dqa_weights {
   const uint8_t *rows;  /* of the output channels */
-  const uint8_t *books; /* of indices, else NULL */
+  const uint8_t *books; /* of indices; the least ones of affine weights; else NULL */
   uint32_t row_bytes;
+  uint32_t affine;    /* how many affine weights a channel has, 0: none */
+  uint32_t alternate; /* inputs of each of three columns whose words alternate, 0: they do not */
   uint32_t book_step; /* from the code book of a channel to the next: 0 if they share one */
 };
 
 /* parameter: where the operator's parameters have the offset of the weights; count: weights per output channel. */
 void dqa_weights_of(const struct dqa_op *op, uint32_t parameter, uint32_t count, struct dqa_weights *weights);
 
-/* Weights first .. first + count - 1 of output channel o: where they lie, or decoded into room. */
+/* Weights first .. first + count - 1 of output channel o: where they lie, or decoded into room, which has place for all
+ * affine ones. */
 const int8_t *dqa_weights_at(const struct dqa_weights *weights, uint32_t o, uint32_t first, uint32_t count,
                              int8_t *room);
 

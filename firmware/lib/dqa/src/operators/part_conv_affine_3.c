@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The dqa authors */
+/* dqa: rows of CONV_2D in blocks of 3 pixels, each of which has its window, affine codes: 21 instructions for 24
+ * products. */
+#include "block_affine.h"
+
+#ifdef DQA_BLOCKS
+
+/* clang-format off */
+#define PAIRS_3(w) LINE("ldm.w r0!, {r7-r9}") ADD("r2", "r7", w) ADD("r3", "r8", w) ADD("r4", "r9", w)
+BLOCK_WITH(products, 3, BEGIN_3 LINE("mov.w r11, " MASK), CODE_WORDS(CODE_WORD, PAIRS_3))
+/* clang-format on */
+enum { WORD_BYTES = 21 * 4 };
+
+static inline void sum_values(const struct dqa_block *block) {
+  const uint32_t *pairs = block->pairs;
+  int32_t t[3] = {0, 0, 0};
+  __asm__ volatile(TOTALS_OF(LINE("ldm %[pairs]!, {r4-r6}") TOTAL("t0", "r4") TOTAL("t1", "r5") TOTAL("t2", "r6"))
+                   : [pairs] "+r"(pairs), [t0] "+r"(t[0]), [t1] "+r"(t[1]), [t2] "+r"(t[2])
+                   : [end] "r"(block->pairs_end), [ones] "r"(0x00010001u)
+                   : "r4", "r5", "r6", "cc", "memory");
+  block->totals[0] = t[0];
+  block->totals[1] = t[1];
+  block->totals[2] = t[2];
+}
+
+static void write(const struct dqa_block *block) {
+  sum_values(block);
+  products(block);
+}
+
+static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
+  (void)acc;
+  dqa_affine_row(op, y, WORD_BYTES, out, dqa_gather_3, write);
+}
+
+const struct dqa_operator dqa_part_conv_affine_3 = {.row = row};
+
+#else
+const struct dqa_operator dqa_part_conv_affine_3 = {.row = NULL};
+#endif
