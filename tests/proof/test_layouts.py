@@ -16,7 +16,7 @@ from dqa import program as p
 from dqa.errors import ProgramError
 from dqa.operators.lut import Lut
 from dqa.operators.max_pool_2d import MaxPool2D
-from dqa.planning.layout import Ends, all_ends, moments_of, plan, shared
+from dqa.planning.layout import Ends, all_ends, moments_of, over, plan
 from dqa.program.lifetimes import span
 
 
@@ -39,6 +39,8 @@ def test_programs_whose_buffers_share_memory_give_the_mirrors_bytes(tmp_path: Pa
 
     check(programs, tmp_path)
     assert in_outputs > 10
+    for storage in (p.Storage.MAP, p.Storage.CODED):
+        assert sum(storage in over_each_other(q) for q in programs) > 5
 
 
 def large_first(seed: int) -> p.Program:
@@ -60,17 +62,23 @@ def large_first(seed: int) -> p.Program:
     return packed_tight(replace(program, phases=(0,) * len(program.ops)) if seed % 2 else program)
 
 
-def over_each_other(program: p.Program) -> int:
-    """Bytes that edges share which hold something at the same moments."""
+def over_each_other(program: p.Program) -> set[p.Storage]:
+    """The storages of edges that share bytes while they hold something, but for plain ones: of those over plain ones."""
     ends = all_ends(program)["internal"]
     alive = moments_of(program.edges, program.ops, program.op_phases, ends)
-    return sum(size for size, _ in shared(program.edges, program.internal, ends, alive))
+    found = set[p.Storage]()
+    for (a, b), _ in over(program.edges, alive, ends.owned(len(program.edges))).items():
+        (first, one), (second, other) = ((program.internal.edges[i], program.edges[i]) for i in (a, b))
+        assert first is not None and second is not None
+        if alive.edges[a] & alive.edges[b] and first < second + other.capacity and second < first + one.capacity:
+            found.add(one.storage)
+    return found
 
 
 def test_what_is_plain_is_written_over_rows_that_were_read(tmp_path: Path) -> None:
     programs = [large_first(seed) for seed in range(60)]
 
-    assert sum(over_each_other(program) > 0 for program in programs) > 30
+    assert sum(bool(over_each_other(program)) for program in programs) > 30
     check(programs, tmp_path)
 
 

@@ -52,12 +52,14 @@ def place(buffers: Sequence[Buffer], apart: int = 0, ahead: Ahead | None = None)
     aligned = [Buffer(_aligned(b.size), b.alive) for b in buffers]
     gaps = {pair: _aligned(size) for pair, size in (ahead or {}).items()}
     indexes = range(1 if apart else 0, len(aligned))
-    orders = (
+    orders = [
         sorted(indexes, key=lambda i: (-aligned[i].size, aligned[i].first, i)),
         sorted(indexes, key=lambda i: (aligned[i].first, -aligned[i].size, i)),
         sorted(indexes, key=lambda i: (aligned[i].first - aligned[i].last, -aligned[i].size, i)),
         sorted(indexes, key=lambda i: (-aligned[i].last, -aligned[i].size, i)),
-    )
+    ]
+    if over := [i for i in orders[-1] if any(i in pair for pair in gaps)]:  # one that lies over another is alive when that is not any more
+        orders += [[*over, *(i for i in order if i not in over)] for order in orders]
     return min((_improved(aligned, order, apart, gaps) for order in orders), key=lambda found: found[1])
 
 

@@ -13,7 +13,6 @@ from dqa.program import (
     Lifetimes,
     Operator,
     Program,
-    Storage,
     in_output,
     lifetimes,
     scratch_bytes,
@@ -62,9 +61,9 @@ def moments_of(edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[
 
 
 def over(edges: Sequence[Edge], alive: Lifetimes, owned: Sequence[int]) -> dict[tuple[int, int], int]:
-    """Lifetimes.ahead of the edges of plain bytes in the arena."""
-    plain = {i for i in owned if edges[i].storage in (Storage.RAW_INT8, Storage.RAW_UINT8)}
-    return {(a, b): gap for (a, b), gap in alive.ahead.items() if a in plain and b in plain}
+    """Lifetimes.ahead of the whole edges in the arena."""
+    whole = {i for i in owned if not edges[i].ring_rows}
+    return {(a, b): gap for (a, b), gap in alive.ahead.items() if a in whole and b in whole}
 
 
 def shared(edges: Sequence[Edge], layout: Layout, ends: Ends, alive: Lifetimes) -> list[tuple[int, int]]:
