@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import socket
 import time
 from typing import NoReturn, Protocol
@@ -80,7 +81,8 @@ class SerialLink:
         try:
             self._port = self._open()
         except (ValueError, OSError) as error:  # serial.SerialException is an OSError
-            raise InputError(f"cannot open {port}: {error}", hint="list the ports with: python -m serial.tools.list_ports") from error
+            problem = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error  # pyserial's own text says it twice
+            raise InputError(f"cannot open {port}: {problem}", hint="list the ports with: python -m serial.tools.list_ports") from error
 
     def send(self, data: bytes) -> None:
         try:

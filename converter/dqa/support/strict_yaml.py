@@ -46,15 +46,15 @@ def read_text(path: Path) -> str:
 
 
 def parsed(path: Path, what: str, parse: Callable[[str], T], hint: str) -> T:
-    """What `parse` makes of a file; every error is a RecipeError that names it. what: the kind of file; hint: if it cannot be read."""
+    """What `parse` makes of a file; every error is a RecipeError that names it. what: the kind of file; hint: if there is no better."""
     try:
         return parse(read_text(path))
     except OSError as error:
         raise RecipeError(f"{what} '{path}': {error.strerror or error}", hint=hint) from error
     except UnicodeDecodeError as error:
-        raise RecipeError(f"{what} '{path}': not UTF-8 text") from error
+        raise RecipeError(f"{what} '{path}': not UTF-8 text", hint=hint) from error
     except RecipeError as error:
-        raise RecipeError(f"{what} '{path}': {error.message}", hint=error.hint) from error
+        raise RecipeError(f"{what} '{path}': {error.message}", hint=error.hint or hint) from error
 
 
 def load(text: str) -> object:
