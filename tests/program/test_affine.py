@@ -15,6 +15,7 @@ from dqa.operators.affine import MOST, STEP, books_of, codes_of, pack_quads, pac
 from dqa.operators.conv_2d import Conv2D
 from dqa.operators.fully_connected import FullyConnected
 from dqa.operators.transpose_conv import TransposeConv
+from dqa.planning.blocks import with_blocks
 
 OPERATOR, ENCODING = 8, 22
 DENSE_WEIGHTS, DENSE_LEAST, CONV_WEIGHTS, CONV_LEAST = 0, 16, 8, 24
@@ -97,6 +98,14 @@ def test_reader_writer_and_loader_agree_on_words(shape: tuple[int, int, int, int
 def test_room_is_for_decoded_weights_or_for_a_block() -> None:
     without, with_block = (convolution((4, 3, 3, 8), block=block) for block in (0, 3))
     assert [p.transient_bytes(q.edges, q.ops[0]) for q in (without, with_block)] == [2 * 72, 2 * 3 * 72]
+
+
+def test_a_block_takes_the_room_of_decoded_weights_too() -> None:
+    made = convolution((4, 3, 3, 8))
+    fast = with_blocks(made, optimize="speed")
+    assert fast.ops[0].block == 4
+    size = fast.internal.arena_size  # with the 288 bytes of the block, in which the 144 of decoded weights lie
+    assert [with_blocks(made, {"internal": size + more}, "speed").ops[0].block for more in (64, -4)] == [4, 0]
 
 
 @pytest.mark.parametrize(("outputs", "inputs", "rows"), [(4, 8, 1), (1, 1, 1), (7, 13, 1), (5, 48, 3)])

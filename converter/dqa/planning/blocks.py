@@ -33,9 +33,8 @@ def with_blocks(program: Program, budgets: dict[LayoutName, int] | None = None, 
     room = _room(program, eager, budgets or {}, optimize)
     ops = list(program.ops)
     for number, (op, blocks) in enumerate(zip(program.ops, choices, strict=True)):
-        source, output = edges[op.inputs[0]], edges[op.output]
-        tried = [replace(op, block=block) for block in blocks]
-        ops[number] = next((one for one in tried if align(one.block_bytes(source, output)) <= room[number]), op)
+        tried, least = [replace(op, block=block) for block in blocks], transient_bytes(edges, op)
+        ops[number] = next((one for one in tried if transient_bytes(edges, one) - least <= room[number]), op)
     layouts = {name: plan(edges, ops, program.op_phases, ends) for name, ends in all_ends(program).items()}
     if any(layouts[name].arena_size > size for name, size in (budgets or {}).items()):
         return program
@@ -44,7 +43,7 @@ def with_blocks(program: Program, budgets: dict[LayoutName, int] | None = None, 
 
 
 def _room(program: Program, eager: Sequence[Operator], budgets: dict[LayoutName, int], optimize: Optimize) -> Int64:
-    """Bytes that a block of each operator may take. eager: the operators as if each had one."""
+    """Bytes that a block of each operator may take more than it does without. eager: the operators as if each had one."""
     room = np.full(len(program.ops), np.iinfo(np.int64).max)
     layouts = program.layouts()
     for name, ends in all_ends(program).items():
