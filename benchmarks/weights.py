@@ -30,8 +30,9 @@ from dqa.frontend import FloatModel, load_model
 from dqa.graph import Op
 from dqa.lab import weights_pwlq as pwlq
 from dqa.operators.weighted import few_bits
-from dqa.quantization.weights import codebook, compensated, levels, lloydmax, uniform
+from dqa.quantization.weights import affine, codebook, compensated, levels, lloydmax, uniform
 from dqa.quantization.weights.layer_by_layer import Replaced, quantize_layers
+from dqa.quantization.weights.levels import BITS
 from dqa.quantization.weights.moments import Moments
 from dqa.support.arrays import Float64
 
@@ -70,6 +71,12 @@ def compensating(bits: int, *, book: bool, cross: bool) -> Method:
     return method
 
 
+def affine_codes(weights: Float64, moments: Moments | None) -> tuple[Float64, float]:
+    assert moments is not None
+    found = affine.compensated_affine(weights, moments)
+    return found.values, levels.stored_bits(found)
+
+
 def piecewise(bits: int, overlap: bool, point: pwlq.Breakpoint, correct: bool) -> Method:
     def method(weights: Float64, _moments: Moments | None) -> tuple[Float64, float]:
         values = pwlq.pwlq(weights, bits, overlap=overlap, breakpoint=point)
@@ -94,7 +101,9 @@ def methods(bits: int) -> dict[str, tuple[Method, bool]]:
                 found[name] = (piecewise(inner, overlap, point, correct), False)
     found["uniform, compensated"] = (compensating(bits, book=False, cross=True), True)
     found["code book, compensated, layer by layer"] = (compensating(bits, book=True, cross=False), True)
-    found["code book, compensated (default)"] = (compensating(bits, book=True, cross=True), True)
+    found["code book, compensated"] = (compensating(bits, book=True, cross=True), True)
+    if bits == BITS:
+        found["affine codes, compensated (default)"] = (affine_codes, True)
     return found
 
 

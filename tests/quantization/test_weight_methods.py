@@ -105,6 +105,7 @@ def test_stored_bits_count_indices_and_the_book() -> None:
     found = Levels(np.zeros((4, 64), np.int8), np.ones(4), np.arange(16, dtype=np.int8))
 
     assert stored_bits(found) == 4 + 16 * 8 / 256
+    assert stored_bits(replace(found, book=np.tile(found.book, (4, 1)))) == 4 + 4 * 8 / 256
 
 
 def test_affine_levels_are_a_step_apart_from_any_least_weight() -> None:

@@ -65,8 +65,9 @@ def round_to(weights: Float64, scales: Float64, book: Int8) -> Levels:
 
 
 def stored_bits(levels: Levels) -> float:
-    """Bits per weight in flash: its index, and its share of the book (8 bits a level). Scales cost nothing: 8-bit weights have them too."""
-    index = max(int(np.ceil(np.log2(len(levels.book)))), 1)
+    """Bits per weight in flash: its index, and its share of the book (8 bits a level), or of the least level of each channel's. Scales cost
+    nothing: 8-bit weights have them too."""
+    index = max(int(np.ceil(np.log2(levels.book.shape[-1]))), 1)
     return index + 8 * len(levels.book) / levels.weights.size
 
 
