@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dqa import convert
+from dqa import convert, evaluate
 from dqa import program as p
 from dqa.engine.host import HostModel
 from dqa.engine.host_stream import HostStream
@@ -97,3 +97,10 @@ def test_settings_that_have_no_effect_are_refused() -> None:
         with pytest.raises(RecipeError, match="continuous"):
             ConvertConfig(continuous=True, **given)
     assert ConvertConfig(continuous=True).push_rows
+
+
+def test_evaluate_says_that_it_measured_windows_and_tries_them_as_a_stream(tmp_path: Path) -> None:
+    converted(tmp_path, network("MEAN"))
+    x = np.load(tmp_path / "c.npz")["x"]
+    found = evaluate(tmp_path / "out", (x, np.zeros(len(x), np.int64)), metric="top1")
+    assert [note for note in found.notes if "each window was measured by itself" in note and "16 of 16 windows" in note]

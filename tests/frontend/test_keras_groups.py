@@ -30,6 +30,9 @@ NETWORKS: dict[str, tuple[tuple[int, ...], Callable[[Any], Any]]] = {
     "of a vector": ((12,), lambda x: normalized(3, epsilon=0.01)(x)),
     "gates": ((6, 5, 8), lambda x: keras.activations.glu(keras.activations.threshold(x, 0.3, 0.1))),
     "parts": ((9, 6), lambda x: keras.layers.Conv1D(3, 1)(x[:, 1:-1:2, 2:])),
+    "products of series": ((9, 6), lambda x: keras.layers.Dot((2, 2))([keras.layers.Conv1D(4, 3)(x), keras.layers.Conv1D(4, 5)(x)])),
+    "halves": ((12,), lambda x: keras.ops.multiply(*keras.ops.split(x, 2, axis=-1))),
+    "where": ((12,), lambda x: keras.ops.where(x > 0, x, 0.1 * x)),
     "last": ((9, 6), lambda x: keras.layers.Dense(3)(x[:, -1])),
 }
 
@@ -45,6 +48,15 @@ def test_it_is_what_keras_computes(case: str, tmp_path: Path, monkeypatch: pytes
     assert not [found for op in loaded.graph.ops if (found := why_not(loaded.graph, op))]
     x = np.random.default_rng(1).normal(0.5, 2, (4, *shape)).astype(np.float32)
     np.testing.assert_allclose(float_outputs(loaded, x), model.predict(x, verbose=0), rtol=1e-4, atol=1e-4)
+
+
+def test_the_place_of_the_largest_is_refused_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_process(monkeypatch)
+    start = keras.Input((6,))
+    keras.Model(start, keras.ops.argmax(keras.layers.Dense(3)(start), axis=-1)).save(tmp_path / "m.keras")
+    with pytest.raises(ModelError, match="'argmax' is INT32") as caught:
+        load_model(tmp_path / "m.keras")
+    assert "scores before an argmax" in caught.value.hint
 
 
 def test_groups_of_another_axis_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

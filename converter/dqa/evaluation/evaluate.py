@@ -15,6 +15,7 @@ from dqa.data.given import Samples, Source, source
 from dqa.errors import InputError, ProgramError
 from dqa.evaluation import subject as subjects
 from dqa.evaluation import targets
+from dqa.evaluation.as_stream import stream_notes
 from dqa.evaluation.heads import labels_of
 from dqa.evaluation.result import EvaluateResult, OutputResult, measured
 from dqa.evaluation.subject import Subject
@@ -77,6 +78,7 @@ def evaluate(
         measured(head, subject.interface.answers(run.outputs, head.place), answers, subject, classes)
         for head, answers in zip(subject.heads, floats, strict=True)
     ]
+    streamed = [] if subject.program is None or reference is None else stream_notes(subject.program, subject.inputs, reference.outputs)
     result = EvaluateResult(
         **vars(found[0]),
         by_output={head.name: one for head, one in zip(subject.heads, found, strict=True)} if len(found) > 1 else {},
@@ -91,7 +93,7 @@ def evaluate(
         data_sha256=subject.data_sha256,
         **(run.measured or {}),
     )
-    return _recorded(subject.out, samples.name, replace(result, notes=(*subject.notes(), *result.notes)))
+    return _recorded(subject.out, samples.name, replace(result, notes=(*subject.notes(), *streamed, *result.notes)))
 
 
 def _stored_bits(subject: Subject) -> float:

@@ -34,7 +34,6 @@ INSTEAD: dict[str, str] = {
     ),
     **_all("AdaptiveMaxPooling1D AdaptiveMaxPooling2D", "MaxPooling of input size / output size, or GlobalMaxPooling"),
     **_all("Attention AdditiveAttention GroupQueryAttention GroupedQueryAttention", _ATTENTION),
-    "Dot": "Multiply and a convolution or mean, where one side may be weights",
     "Masking": "leave it out: series have one length on a microcontroller; repeat or drop steps where data are made",
     "ReversibleEmbedding": "Embedding and a dense layer",
     "TFSMLayer": "convert the SavedModel that it wraps",

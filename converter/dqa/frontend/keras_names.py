@@ -20,7 +20,7 @@ LAYERS = (
     | IDLE_LAYERS
     | _names("""
 Activation Add AutoContrast Average AveragePooling1D AveragePooling2D AvgPool1D AvgPool2D BatchNormalization Bidirectional CenterCrop
-Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Cropping1D Cropping2D Dense DepthwiseConv1D DepthwiseConv2D ELU EinsumDense
+Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Cropping1D Cropping2D Dense DepthwiseConv1D DepthwiseConv2D Dot ELU EinsumDense
 Embedding Equalization Flatten GRU GlobalAveragePooling1D GlobalAveragePooling2D GlobalAvgPool1D GlobalAvgPool2D GlobalMaxPool1D
 GlobalMaxPool2D GlobalMaxPooling1D GlobalMaxPooling2D GroupNormalization Identity InputLayer InputSpec LSTM LayerNormalization LeakyReLU
 MaxPool1D MaxPool2D MaxPooling1D MaxPooling2D Maximum Minimum MultiHeadAttention Multiply Normalization PReLU Permute RMSNormalization
@@ -29,9 +29,9 @@ SpectralNormalization Subtract ThresholdedReLU TimeDistributed UnitNormalization
 """)
 )
 OPERATIONS = _names("""
-Absolute Argmax Ceil Clip Concatenate Cos Divide Elu Exp ExpandDims Floor Gelu GetItem Glu HardSigmoid HardSilu LeakyRelu Log Max Mean
-Mish Negative Power Relu Relu6 Reshape Rsqrt Selu Sigmoid Sign Silu Sin Softmax Softplus Softsign Sqrt Square Squeeze Stack Sum Tanh
-Threshold Transpose TrueDivide
+Absolute Argmax Ceil Clip Concatenate Cos Divide Elu Equal Exp ExpandDims Floor Gelu GetItem Glu Greater GreaterEqual HardSigmoid HardSilu
+LeakyRelu Less LessEqual Log LogicalAnd LogicalNot LogicalOr Matmul Max Mean Min Mish Negative NotEqual Power Relu Relu6 Reshape Rsqrt
+Selu Sigmoid Sign Silu Sin Softmax Softplus Softsign Split Sqrt Square Squeeze Stack Sum Tanh Threshold Transpose TrueDivide Where
 """)
 """Operations that a functional model calls without a layer, such as keras.ops.abs, in Keras 3's modules `keras.src.ops`."""
 PARTS = _names("""

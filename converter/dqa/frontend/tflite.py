@@ -29,6 +29,8 @@ IDENTIFIER = b"TFL3"
 CORRUPT_HINT = "the file is corrupt or not made by a TensorFlow Lite converter"
 UNSUPPORTED_HINT = "docs/models.md lists what is supported: replace the layer by others"
 FREEZE_HINT = "give the Keras file, or freeze the model: convert it with TFLiteConverter.from_keras_model or from_saved_model"
+WHOLE = ("INT32", "INT64", "BOOL")
+WHOLE_HINT = "end the model with the scores before an argmax or a comparison: top1 is measured of them, and the device takes the largest"
 FLOAT_HINT = "give the float32 model: the Keras file, or a .tflite converted without optimizations"
 
 
@@ -153,7 +155,8 @@ class _Reader:
             tensor = self.tensors[index]
             where = f"{what} '{own or tensor.name}'"
             if schema.TYPES[self.types[index]] != "FLOAT32":
-                raise self._error(f"{where} is {schema.TYPES[self.types[index]]}, expected FLOAT32", FLOAT_HINT)
+                kind = schema.TYPES[self.types[index]]
+                raise self._error(f"{where} is {kind}, expected FLOAT32", WHOLE_HINT if what == "output" and kind in WHOLE else FLOAT_HINT)
             if len(tensor.shape) > 4:
                 raise self._error(f"{where} has shape {tensor.shape}, of more than 4 dimensions", UNSUPPORTED_HINT)
             if not tensor.shape or tensor.shape[0] != 1:

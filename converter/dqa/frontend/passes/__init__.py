@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from dqa.frontend.passes.activations import fuse_activation, fuse_swish
 from dqa.frontend.passes.affine import affine_to_depthwise, depthwise_into_consumer, depthwise_into_producer, whole_constants
-from dqa.frontend.passes.attention import scaled_products
+from dqa.frontend.passes.attention import one_head, scaled_products
 from dqa.frontend.passes.batch import with_batch
 from dqa.frontend.passes.compose import compose
 from dqa.frontend.passes.convolutions import dense_to_conv, dilated_conv, grouped_conv
@@ -64,4 +64,5 @@ def simplify(graph: Graph) -> None:
             changed |= apply(graph)
         prune(graph)
     constant_operands(graph)
+    one_head(graph)
     prune(graph)
