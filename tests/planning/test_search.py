@@ -40,7 +40,8 @@ def random_problem(seed: int, operators: int = 6, *, over: bool = False) -> Prob
                 packed = [EdgeOption(values * bits // 12, loss * 4.0**-bits, bits, decode, ring_rows=9) for bits in (2, 4)]
                 flows = undominated([*packed, *flows], transients[step])
         edge = PlanEdge(f"e{step}", values, step, tuple(consumers), options, flows, brief=brief, border=not consumers)
-        edges.append(replace(edge, over=int(rng.integers(0, values))) if over and consumers else edge)
+        under = {i: int(rng.integers(0, values)) for i in range(step + 1) if rng.random() < 0.7}
+        edges.append(replace(edge, over=under) if over and consumers else edge)
     ops = tuple(PlanOperator(f"op{i}", int(rng.integers(16, 60)), transients[i], int(rng.integers(1, 99))) for i in range(operators))
     return Problem(ops, tuple(edges))
 
@@ -50,11 +51,11 @@ def brute_force(problem: Problem, budget: int) -> float | None:
     best = None
     count = len(problem.operators)
     for cuts in (c for n in range(count) for c in combinations(range(1, count), n)):
-        phasing = Phasing(problem, cuts)
-        for chosen in product(*(range(len(s.options)) for s in phasing.held)):
-            if max(phasing.used(chosen)) <= budget:
-                loss = phasing.loss(chosen)
-                best = loss if best is None or loss < best else best
+        for phasing in (Phasing(problem, cuts), Phasing(problem, cuts, over=True)):
+            for chosen in product(*(range(len(s.options)) for s in phasing.held)):
+                if max(phasing.used(chosen)) <= budget:
+                    loss = phasing.loss(chosen)
+                    best = loss if best is None or loss < best else best
     return best
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from dqa.planning.over import gaps
 from dqa.planning.problem import EdgeOption, PlanEdge, PlanOperator, Problem, undominated
 from dqa.program import (
     Edge,
-    Lifetimes,
     Operator,
     Program,
     Storage,
@@ -62,11 +62,8 @@ def describe(
         producers[op.output] = position
         for number in op.inputs:
             readers[number].append((position, op))
-    flowing = _flowing(program, ring_rows)
-    rowwise = {number for number, rows in ring_rows.items() if rows == 1}
-    brief = {number for number in rowwise if flowing.edges[number].bit_count() <= 2 * program.edges[number].height}
-    gaps = {a: gap for (a, b), gap in flowing.ahead.items() if b == 0 and inputs_inside and program.input_count == 1}
-    room = align(program.edges[0].values)
+    brief = _brief(program, ring_rows)
+    over = gaps(program, _plain(program, tied, inputs_inside))
     edges = []
     for number, edge in enumerate(program.edges):
         own = _Reading(program, edge, [op for _, op in readers[number]])
@@ -99,20 +96,34 @@ def describe(
                 flows=undominated(flows, align(edge.row_values)),
                 brief=number in brief,
                 border=border and not is_input,
-                over=max(align(gaps[number]), align(edge.values) - room) if number in gaps else None,
+                over=over.get(number, {}),
             )
         )
     return Problem(tuple(_operator(program, op) for op in program.ops), tuple(edges))
 
 
-def _flowing(program: Program, ring_rows: Mapping[int, int]) -> Lifetimes:
-    """When edges hold something if everything flows in one phase: each row is written, and the next operator takes it. An edge whose ring
-    has one row then mostly holds something only while its producer or a consumer works."""
+def _brief(program: Program, ring_rows: Mapping[int, int]) -> set[int]:
+    """Edges that hold something only while their producer or a consumer works, everything flowing in one phase: each row is written, and
+    the next operator takes it."""
     edges = list(program.edges)
     for number, rows in ring_rows.items():
         edges[number] = value_ring(edges[number], rows)
     outputs = range(program.input_count, program.input_count + program.output_count)
-    return lifetimes(edges, program.ops, [0] * len(program.ops), outputs=outputs)
+    alive = lifetimes(edges, program.ops, [0] * len(program.ops), outputs=outputs).edges
+    return {number for number, rows in ring_rows.items() if rows == 1 and alive[number].bit_count() <= 2 * edges[number].height}
+
+
+def _plain(program: Program, tied: Mapping[int, int], inputs_inside: bool) -> dict[int, int]:
+    """The edges in the arena that may be plain bytes, and not to the end; their zero points as such."""
+    ends = range(program.input_count, program.input_count + program.output_count)
+    owned = (n for n in range(0 if inputs_inside else program.input_count, len(program.edges)) if n not in ends)
+    edges = program.edges
+    return {n: _plain_zero(edges[n]) for n in owned if n not in tied or edges[n].low != 0}
+
+
+def _plain_zero(edge: Edge) -> int:
+    """Non-negative bytes start at -128, so that rows of padding are no zeros."""
+    return edge.zero_point if edge.storage is not Storage.MAP else (-128 if edge.low == 0 else 0)
 
 
 class _Reading:
@@ -124,9 +135,7 @@ class _Reading:
     def plain(self, size: int, loss: float) -> EdgeOption:
         """One byte per value; operators that see one unpadded row at a time read it in place."""
         raw = self.edge.storage if self.edge.storage is Storage.RAW_UINT8 else Storage.RAW_INT8
-        # Non-negative bytes start at -128, so that rows of padding are no zeros.
-        zero = self.edge.zero_point if self.edge.storage is not Storage.MAP else (-128 if self.edge.low == 0 else 0)
-        variant = replace(self.edge, storage=raw, zero_point=zero)
+        variant = replace(self.edge, storage=raw, zero_point=_plain_zero(self.edge))
         return EdgeOption(size, loss, 8, self._decode(variant), plain=True)
 
     def ring(self, rows: int, loss: float) -> EdgeOption:

@@ -18,7 +18,7 @@ class Held:
     """An edge whose way to be held is chosen: alive in phases first..last, read in the phases `readers`, one for each consumer.
 
     peak: bytes that are alive while its producer works if it packs rows: the row before it is packed, and the brief rings beside it.
-    over: PlanEdge.over, if the first phase is the one that reads the input to its end.
+    over: bytes that it takes, as plain bytes, in its first phase beside another edge that is read there to its end; None: its size.
     """
 
     index: int
@@ -42,15 +42,22 @@ class Held:
         return phase == self.first and not self.options[option].plain
 
 
+def _is_plain(edge: PlanEdge) -> bool:
+    """Whether the largest way to store it is plain bytes."""
+    return edge.options[-1].plain and not edge.options[-1].ring_rows
+
+
 class Phasing:
     """The phases that begin at operator 0 and at each of `cuts`.
 
+    over: of maps that one phase writes and later ones read, the largest are plain bytes where they can be written over each other's rows;
+    else maps are written over the rows of inputs alone.
     fixed[p], brief[p]: bytes alive through phase p, and at its worst moment, that no choice changes. held: the edges to choose for.
     rings: the edges that flow in the one way they can.
     """
 
-    def __init__(self, problem: Problem, cuts: Sequence[int]) -> None:
-        self.problem, self.cuts = problem, tuple(cuts)
+    def __init__(self, problem: Problem, cuts: Sequence[int], over: bool = False) -> None:
+        self.problem, self.cuts, self.over = problem, tuple(cuts), over
         starts = [0, *cuts]
         self.phases: list[int] = []
         for number, start in enumerate(starts):
@@ -64,9 +71,9 @@ class Phasing:
             self.fixed[phase] += op.base
         beside = self._beside()
         self.brief = [max(size for size, of in zip(beside, self.phases, strict=True) if of == phase) for phase in range(len(starts))]
-        follower = self._follower()
+        self.pairs = self._pairs()
         for index, edge in enumerate(problem.edges):
-            self._add(index, edge, beside, index == follower)
+            self._add(index, edge, beside)
 
     def _span(self, edge: PlanEdge) -> tuple[int, int]:
         """The first and last phase of an edge."""
@@ -87,17 +94,27 @@ class Phasing:
                     beside[step] += edge.flows[0].size
         return beside
 
-    def _follower(self) -> int | None:
-        """The edge that may be written over the input, the largest of those that can: of one phase only one is."""
-        inside = [i for i, edge in enumerate(self.problem.edges) if edge.over is not None and self.phases[edge.producer or 0] == 0]
-        if not inside or self._span(self.problem.edges[0]) != (0, 0):
-            return None
-        return max(inside, key=lambda i: self.problem.edges[i].values)
+    def _pairs(self) -> dict[int, int]:
+        """The edges that are written over another in their first phase, and that; of a phase the two that save the most."""
+        best: dict[int, tuple[int, int, int]] = {}
+        for index, edge in enumerate(self.problem.edges):
+            phase, last = self._span(edge)
+            for under in edge.over if phase < last and _is_plain(edge) else ():
+                other = self.problem.edges[under]
+                first, end = self._span(other)
+                if end == phase and (other.producer is None or (self.over and first < end and _is_plain(other))):
+                    saved = edge.options[-1].size - self._beside_other(edge, under)
+                    best[phase] = max(best.get(phase, (0, 0, 0)), (saved, index, under))
+        return {index: under for saved, index, under in best.values() if saved > 0}
 
-    def _add(self, index: int, edge: PlanEdge, beside: Sequence[int], follows: bool) -> None:
+    def _beside_other(self, edge: PlanEdge, under: int) -> int:
+        """Bytes that a plain edge takes beside one over whose rows it is written."""
+        return max(edge.over[under], edge.options[-1].size - self.problem.edges[under].options[-1].size)
+
+    def _add(self, index: int, edge: PlanEdge, beside: Sequence[int]) -> None:
         first, last = self._span(edge)
         flows = self._flows(edge)
-        options = edge.flows if flows else edge.options
+        options = edge.flows if flows else edge.options[-1:] if index in self.pairs.values() else edge.options
         if flows and len(options) == 1:
             self.rings.append(index)
             self.fixed[first] += 0 if edge.brief else options[0].size
@@ -105,7 +122,7 @@ class Phasing:
         peak = 0
         if edge.producer is not None:
             peak = beside[edge.producer] + self.problem.operators[edge.producer].transient
-        over = edge.over if follows else None
+        over = self._beside_other(edge, self.pairs[index]) if index in self.pairs else None
         self.held.append(Held(index, edge, options, first, last, tuple(self.phases[c] for c in edge.consumers), peak, over))
         if not all(o.plain for o in options):
             self.work += edge.values * (ENCODE + DECODE * len(edge.consumers))
@@ -118,9 +135,12 @@ class Phasing:
     @cached_property
     def fewest(self) -> list[int]:
         """The options that take the fewest bytes together: the first ones, unless plain bytes over the input take fewer."""
-        first = [0] * len(self.held)
-        tried = [[len(h.options) - 1 if i == j else 0 for j in range(len(first))] for i, h in enumerate(self.held) if h.over is not None]
-        return min([first, *tried], key=lambda chosen: max(self.used(chosen)))
+        chosen = [0] * len(self.held)
+        for i, held in enumerate(self.held):
+            plain = [*chosen[:i], len(held.options) - 1, *chosen[i + 1 :]]
+            if held.over is not None and max(self.used(plain)) <= max(self.used(chosen)):
+                chosen = plain
+        return chosen
 
     def used(self, chosen: Sequence[int]) -> list[int]:
         """Bytes alive at the worst moment of each phase, `chosen` giving the option of each held edge."""

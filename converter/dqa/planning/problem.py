@@ -6,8 +6,8 @@ an edge inside a phase flows through a ring of rows, of values or packed (or is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class PlanEdge:
     producer: operator number, None for an input of the model. consumers: operator numbers. options: ways to store it whole. flows: ways to
     hold it where one phase writes and reads it, rings and whole; none where it must be stored. Both smallest first, and a single one where
     there is no choice (borders of the model, tables, small vectors). brief: it flows through a ring that holds something only while its
-    producer or a consumer works. border: an output, alive to the end. over: bytes that it takes as plain bytes beside the model's only
-    input while that is read and this is written, over the rows that were read; None: there is no such input in the arena.
+    producer or a consumer works. border: an output, alive to the end. over: the edges over whose rows, as they are read, it may be
+    written, both plain bytes, and the bytes by which it then begins before them (dqa.planning.over).
     """
 
     name: str
@@ -62,7 +62,7 @@ class PlanEdge:
     flows: tuple[EdgeOption, ...] = ()
     brief: bool = False
     border: bool = False
-    over: int | None = None
+    over: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

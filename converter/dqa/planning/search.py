@@ -61,8 +61,10 @@ class Search:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self._known = {cuts: Phasing(problem, cuts) for cuts in _cuts(len(problem.operators))}
-        smallest = min(self._known.values(), key=_size)
+        self._known: dict[tuple[int, ...], tuple[Phasing, ...]] = {}
+        for cuts in _cuts(len(problem.operators)):
+            self._phasings(cuts)
+        smallest = min(self._all(), key=_size)
         self.smallest = self._improve(smallest, _size)
 
     def within(self, budget: int) -> Solution:
@@ -76,31 +78,39 @@ class Search:
             )
 
         @cache
-        def price(phasing: Phasing) -> tuple[float, int, tuple[int, ...]]:
+        def price(phasing: Phasing) -> tuple[float, int, tuple[int, ...], bool]:
             found = phasing.allocate(budget)
-            return (found[0] if found else float("inf"), phasing.work, phasing.cuts)
+            return (found[0] if found else float("inf"), phasing.work, phasing.cuts, phasing.over)
 
-        ranked = sorted((c for c in self._known.values() if c.least <= budget), key=price)[:EXACT] or [self.smallest]
-        improved = {c.cuts: c for c in (self._improve(c, price) for c in ranked[:3])}
-        solutions = [self._exact(c, budget) for c in {**{c.cuts: c for c in ranked}, **improved}.values()]
+        ranked = sorted((c for c in self._all() if c.least <= budget), key=price) or [self.smallest]
+        starts = [c for c in ranked if not c.over][:3] + [c for c in ranked if c.over][:1]
+        tried = dict.fromkeys([*ranked[:EXACT], *(self._improve(c, price) for c in starts)])
+        solutions = [self._exact(c, budget) for c in tried]
         least = min(s.loss for s in solutions)
         equal = [s for s in solutions if s.loss <= least * (1 + TOLERANCE)]
-        return min(equal, key=lambda s: (s.work, s.loss, s.phasing.cuts))
+        return min(equal, key=lambda s: (s.work, s.loss, s.phasing.cuts, s.phasing.over))
 
     def smallest_plan(self) -> Solution:
         """The plan within the smallest budget."""
         return self.within(self.smallest.least)
 
-    def _phasing(self, cuts: tuple[int, ...]) -> Phasing:
+    def _phasings(self, cuts: tuple[int, ...]) -> tuple[Phasing, ...]:
+        """Those of some cuts: with maps over each other where that is another."""
         if cuts not in self._known:
-            self._known[cuts] = Phasing(self.problem, cuts)
+            plain, over = Phasing(self.problem, cuts), Phasing(self.problem, cuts, over=True)
+            self._known[cuts] = (plain,) if over.pairs == plain.pairs else (plain, over)
         return self._known[cuts]
 
+    def _all(self) -> Iterator[Phasing]:
+        return (phasing for phasings in self._known.values() for phasing in phasings)
+
     def _improve(self, start: Phasing, price: Callable[[Phasing], Any]) -> Phasing:
-        """The best that single cuts added, dropped or moved lead to, step by step."""
+        """The best that single cuts added, dropped or moved lead to, step by step; with maps over each other, which many cuts suit, none is
+        moved."""
         best, worth = start, price(start)
         while True:
-            neighbours = [self._phasing(cuts) for cuts in _neighbours(best.cuts, len(self.problem.operators))]
+            found = _neighbours(best.cuts, len(self.problem.operators), moved=not start.over)
+            neighbours = [phasings[-1] if start.over else phasings[0] for phasings in map(self._phasings, found)]
             step = min(neighbours, key=price, default=best)
             if not price(step) < worth:
                 return best
@@ -175,8 +185,8 @@ def knee(front: Sequence[Solution]) -> Solution:
     return next((s for s in front if s.loss <= NEGLIGIBLE), front[-1])
 
 
-def _size(phasing: Phasing) -> tuple[int, int, tuple[int, ...]]:
-    return phasing.least, len(phasing.cuts), phasing.cuts
+def _size(phasing: Phasing) -> tuple[int, int, tuple[int, ...], bool]:
+    return phasing.least, len(phasing.cuts), phasing.cuts, phasing.over
 
 
 def _cuts(count: int) -> Iterator[tuple[int, ...]]:
@@ -189,7 +199,7 @@ def _cuts(count: int) -> Iterator[tuple[int, ...]]:
         yield from combinations(range(1, count), cuts)
 
 
-def _neighbours(cuts: tuple[int, ...], count: int) -> Iterator[tuple[int, ...]]:
+def _neighbours(cuts: tuple[int, ...], count: int, *, moved: bool) -> Iterator[tuple[int, ...]]:
     """Cuts that differ by one added, dropped or moved."""
     free = [position for position in range(1, count) if position not in cuts]
     for position in free:
@@ -197,5 +207,5 @@ def _neighbours(cuts: tuple[int, ...], count: int) -> Iterator[tuple[int, ...]]:
     for cut in cuts:
         rest = tuple(c for c in cuts if c != cut)
         yield rest
-        for position in free:
+        for position in free if moved else ():
             yield tuple(sorted((*rest, position)))

@@ -125,7 +125,7 @@ def _point(solution: Solution, beside: int) -> dict[str, Any]:
 
 
 def _same(a: Solution, b: Solution) -> bool:
-    return (a.arena, a.loss, a.phasing.cuts) == (b.arena, b.loss, b.phasing.cuts)
+    return (a.arena, a.loss, a.phasing.cuts, a.phasing.over) == (b.arena, b.loss, b.phasing.cuts, b.phasing.over)
 
 
 def _choice(planned: Planned) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def _cut_reason(planned: Planned, number: int) -> str:
     solution = planned.solution
     phasing, limit = solution.phasing, planned.limit
     cuts = phasing.cuts[: number - 1] + phasing.cuts[number:]
-    merged = Phasing(phasing.problem, cuts)
+    merged = Phasing(phasing.problem, cuts, phasing.over)
     found = merged.allocate(limit)
     before = f"apart from phase {number - 1}: together they"
     if found is None:
@@ -52,13 +52,14 @@ def _cut_reason(planned: Planned, number: int) -> str:
 
 def smallest_reason(phasing: Phasing) -> str:
     """What fills the fullest phase of the plan with the fewest bytes."""
-    used = phasing.used([0] * len(phasing.held))
+    used = phasing.used(phasing.fewest)
     phase = used.index(max(used))
     problem = phasing.problem
     operators = [op for op, at in zip(problem.operators, phasing.phases, strict=True) if at == phase]
     rings = [problem.edges[i] for i in phasing.rings if phasing.phases[problem.edges[i].producer or 0] == phase]
     parts = [(edge.flows[0].size, f"ring of {edge.name}") for edge in rings if not edge.brief]
-    parts += [(h.weight(0, phase), f"{h.edge.name} {_held(_option(h.options[0]))}, its readers' rows included") for h in phasing.held]
+    least = zip(phasing.held, phasing.fewest, strict=True)
+    parts += [(h.weight(o, phase), f"{h.edge.name} {_held(_option(h.options[o]))}, its readers' rows included") for h, o in least]
     parts = sorted((part for part in parts if part[0]), key=lambda part: -part[0])
     shown = "; ".join(f"{name}: {size:,} B" for size, name in parts[:3])
     rest = used[phase] - sum(size for size, _ in parts[:3])
