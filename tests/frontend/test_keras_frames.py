@@ -44,8 +44,14 @@ def lines(x: Any) -> Any:
     return own.Dense(3)(own.Flatten()(each(own.GlobalMaxPooling1D())(each(own.Conv1D(5, 3))(x))))
 
 
+def all_at_once(x: Any) -> Any:
+    """What the frames give is read as a whole, in five dimensions."""
+    return keras.layers.Dense(3)(keras.layers.Flatten()(each(keras.layers.Conv2D(3, 3))(x)))
+
+
 CASES: list[tuple[Callable[[Any], Any], tuple[int, ...], tuple[int, ...]]] = [
     (layers, (3, 6, 6, 2), (18, 6, 2)),
+    (all_at_once, (3, 5, 6, 2), (15, 6, 2)),
     (network, (20, 5, 7, 2), (100, 7, 2)),
     (lines, (4, 8, 3), (4, 8, 3)),
 ]

@@ -77,8 +77,10 @@ def _one_by_one(inner: Any, frames: Frames) -> Any:
 
     def call(inputs: Any, training: Any = None, mask: Any = None) -> Any:
         made = [inner(frame) for frame in apart(inputs)]
-        parts = [ops.stack(made[i : i + _JOINED], axis=1) for i in range(0, len(made), _JOINED)]
-        joined = parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1)
+        below = made if len(made[0].shape) > 2 else [ops.expand_dims(vector, 1) for vector in made]
+        parts = [ops.concatenate(below[i : i + _JOINED], axis=1) for i in range(0, len(below), _JOINED)]
+        rows = parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1)
+        joined = ops.reshape(rows, (1, len(made), *made[0].shape[1:]))
         frames[id(joined)] = joined, made
         return joined
 
