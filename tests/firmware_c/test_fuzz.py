@@ -1,7 +1,13 @@
-"""Random corruptions of programs under sanitizers: refused with a status, or run without touching a byte too many."""
+"""Random corruptions of programs under sanitizers: refused with a status, or run without touching a byte too many.
+
+    DQA_FUZZ=1000000 pytest tests/firmware_c/test_fuzz.py -k every_operator
+
+tries so many of each build.
+"""
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 from pathlib import Path
@@ -17,6 +23,8 @@ from dqa import program as p
 from dqa.errors import ProgramError
 from dqa.operators.conv_2d import Conv2D
 from dqa.operators.depthwise_conv_2d import DepthwiseConv2D
+
+COUNT = int(os.environ.get("DQA_FUZZ", "30000"))
 
 
 def corrupt(count: int, seed: int, programs: list[bytes], directory: Path, variant: str = "readable") -> dict[str, int]:
@@ -41,7 +49,7 @@ def small_programs() -> list[bytes]:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_corrupt_programs_of_every_operator_are_refused_or_run_without_a_finding(variant: str, tmp_path: Path) -> None:
-    found = corrupt(30_000, 1, small_programs(), tmp_path, variant)
+    found = corrupt(COUNT, 1, small_programs(), tmp_path, variant)
     reached = {name for name, count in found.items() if count}
     unreachable = {"arena too small", "bad argument"}  # statuses of the caller, not of the bytes
     assert reached == set(found) - unreachable
