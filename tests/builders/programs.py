@@ -249,12 +249,13 @@ def random_program(seed: int) -> p.Program:
 
 
 def program_of_every_kind(seed: int = 0) -> p.Program:
-    """Every operator, in at most 8 chains behind one input."""
+    """Every operator, in at most 8 chains behind one input; behind a constant no input is seen."""
     builder = Builder(seed)
     first = builder.lut(builder.input((6, 5, 4)))
     ends = [first] * min(8, len(GROWERS))
-    for number, grow in enumerate(GROWERS.values()):
-        ends[number % len(ends)] = grow(builder, ends[number % len(ends)])
+    for number, (kind, grow) in enumerate(GROWERS.items()):
+        chain = 0 if kind is p.Kind.CONSTANT else number % len(ends)
+        ends[chain] = grow(builder, ends[chain])
     return builder.finish()
 
 

@@ -15,12 +15,12 @@ MODES = ("ram", "balanced", "speed")
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Program]:
     folder = tmp_path_factory.mktemp("blocks")
-    net = Net(1, 12, 12, 3)
+    net = Net(1, 12, 12, 1)
     x = net.input
-    for channels in (8, 16, 16, 12):
+    for channels in (8, 8, 16, 24):
         x = net.conv(x, channels, 3, padding="SAME", activation="RELU")
     (folder / "m.tflite").write_bytes(net.build(net.dense(x, 4)))
-    np.savez(folder / "x.npz", x=np.random.default_rng(0).normal(size=(40, 12, 12, 3)).astype(np.float32))
+    np.savez(folder / "x.npz", x=np.random.default_rng(0).normal(size=(40, 12, 12, 1)).astype(np.float32))
     found = {}
     for mode in MODES:
         convert(folder / "m.tflite", folder / "x.npz", folder / mode, ConvertConfig(bits=6, optimize=mode))  # type: ignore[arg-type]

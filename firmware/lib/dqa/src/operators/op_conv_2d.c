@@ -33,7 +33,7 @@ static uint32_t part(const struct dqa_op *op) {
   if (dqa_block_shares(op)) {
     return affine ? DQA_PART_CONV_AFFINE_SHARED : DQA_PART_CONV_SHARED;
   }
-  return (affine ? DQA_PART_CONV_AFFINE_3 : DQA_PART_CONV_3) + (op->block - DQA_MIN_BLOCK);
+  return (uint32_t)(affine ? DQA_PART_CONV_AFFINE_3 : DQA_PART_CONV_3) + (op->block - DQA_MIN_BLOCK);
 }
 #define ROWS .part = part
 #else

@@ -42,7 +42,7 @@ static void write(const struct dqa_block *block) {
 }
 
 static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
-  const uint32_t words = op->window.kernel_h * op->input.channels / DQA_AFFINE_INPUTS; /* of each column */
+  const uint32_t words = (uint32_t)op->window.kernel_h * op->input.channels / DQA_AFFINE_INPUTS; /* of each column */
   int32_t totals[DQA_SHARING];
   struct dqa_block block;
   (void)acc;
