@@ -109,14 +109,16 @@ def _runs(log: Iterable[str]) -> Iterator[tuple[Block, list[tuple[int, str, str]
         if line.startswith("Trace"):
             if running is not None:
                 yield running, running.instructions
-            place, address = _TRACE.match(line).groups()  # type: ignore[union-attr]
+            found = _TRACE.match(line)
+            assert found is not None, line
+            place, address = found.groups()
             if reading and reading[0][0] == int(address, 16):
                 blocks[place] = Block(reading, end)
                 reading = []
             running = blocks[place]
-        elif line.startswith("0x") and (found := _INSTRUCTION.match(line)):
-            at, code = int(found[1], 16), found[2].replace(" ", "")
-            reading.append((at, found[3], found[4]))
+        elif line.startswith("0x") and (instruction := _INSTRUCTION.match(line)):
+            at, code = int(instruction[1], 16), instruction[2].replace(" ", "")
+            reading.append((at, instruction[3], instruction[4]))
             end = at + len(code) // 2
         elif line.startswith("IN:"):
             reading = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -30,8 +32,8 @@ def of_steps() -> bytes:
 
 
 @pytest.mark.parametrize("build", [residual, of_steps])
-def test_they_get_it_again(build: object) -> None:
-    data = build()  # type: ignore[operator]
+def test_they_get_it_again(build: Callable[[], bytes]) -> None:
+    data = build()
     graph = read_graph(data, "m.tflite")
     x = samples(graph, 3)
     simplify(graph)

@@ -54,6 +54,13 @@ def convolution(shape: tuple[int, int, int, int], width: int = 5, block: int = 0
     return program(op, (3, width, shape[3]), (3, width, shape[0]))
 
 
+def only(program: p.Program) -> Conv2D | FullyConnected:
+    """Its operator."""
+    op = program.ops[0]
+    assert isinstance(op, Conv2D | FullyConnected)
+    return op
+
+
 def refused(data: bytes) -> None:
     """Loader and reader refuse it."""
     assert load(data) == OPERATOR
@@ -92,7 +99,7 @@ def test_reader_writer_and_loader_agree_on_words(shape: tuple[int, int, int, int
     made = convolution(shape, block=block)
     data = p.write(made)
     assert load(data) == 0 and p.write(p.read(data)) == data and data[operator_at(data, 0) + ENCODING] == 4
-    assert np.array_equal(p.read(data).ops[0].weights, made.ops[0].weights)  # type: ignore[attr-defined]
+    assert np.array_equal(only(p.read(data)).weights, only(made).weights)
 
 
 def test_room_is_for_decoded_weights_or_for_a_block() -> None:
@@ -113,19 +120,20 @@ def test_reader_writer_and_loader_agree_on_dense_codes(outputs: int, inputs: int
     made = dense(outputs, inputs, rows)
     data = p.write(made)
     assert load(data) == 0 and p.write(p.read(data)) == data and data[operator_at(data, 0) + ENCODING] == 4
-    assert np.array_equal(p.read(data).ops[0].weights, made.ops[0].weights)  # type: ignore[attr-defined]
+    assert np.array_equal(only(p.read(data)).weights, only(made).weights)
 
 
 def test_affine_weights_take_half_a_byte_and_one_for_each_output() -> None:
     made = dense(8, 512)
-    plain = replace(made, ops=(replace(made.ops[0], book=None),))  # type: ignore[call-arg]
+    plain = replace(made, ops=(replace(only(made), book=None),))
     assert len(p.write(plain)) - len(p.write(made)) == 8 * 512 // 2 - 8
 
 
 def test_rows_that_are_no_whole_groups_have_books() -> None:
     made = dense(3, 20, 2)
-    laid_out = made.ops[0].laid_out(*made.edges)
-    assert np.array_equal(laid_out.books, books_of(made.ops[0].books))  # type: ignore[arg-type]
+    laid_out, least = only(made).laid_out(*made.edges), only(made).book
+    assert least is not None and laid_out.books is not None
+    assert np.array_equal(laid_out.books, books_of(least))
     with pytest.raises(ProgramError, match="whole groups"):
         p.write(made)
     data = p.write(replace(made, ops=(laid_out,)))
@@ -162,11 +170,11 @@ def test_codes_and_least_weights_outside_the_program_are_refused(kind: p.Kind, f
 def test_weights_without_a_code_are_not_written(change: int) -> None:
     made = dense(4, 8)
     weights = np.full((4, 8), -120, np.int64)
-    op = replace(made.ops[0], weights=weights.astype(np.int8), book=np.full((4, 1), -120, np.int8))  # type: ignore[call-arg]
+    op = replace(only(made), weights=weights.astype(np.int8), book=np.full((4, 1), -120, np.int8))
     p.write(replace(made, ops=(op,)))
     weights[3, 7] += change
     with pytest.raises(ProgramError, match="affine"):
-        p.write(replace(made, ops=(replace(op, weights=weights.astype(np.int8)),)))  # type: ignore[call-arg]
+        p.write(replace(made, ops=(replace(op, weights=weights.astype(np.int8)),)))
 
 
 def test_a_transposed_convolution_has_no_affine_weights() -> None:

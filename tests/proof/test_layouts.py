@@ -67,7 +67,7 @@ def over_each_other(program: p.Program) -> set[p.Storage]:
     ends = all_ends(program)["internal"]
     alive = moments_of(program.edges, program.ops, program.op_phases, ends)
     found = set[p.Storage]()
-    for (a, b), _ in over(program.edges, alive, ends.owned(len(program.edges))).items():
+    for (a, b), _ in over(alive, ends.owned(len(program.edges))).items():
         (first, one), (second, other) = ((program.internal.edges[i], program.edges[i]) for i in (a, b))
         assert first is not None and second is not None
         if alive.edges[a] & alive.edges[b] and first < second + other.capacity and second < first + one.capacity:

@@ -60,16 +60,15 @@ def moments_of(edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[
     return lifetimes(edges, ops, phases, outputs=outputs, pushed=ends.pushed, endless=ends.endless)
 
 
-def over(edges: Sequence[Edge], alive: Lifetimes, owned: Sequence[int]) -> dict[tuple[int, int], int]:
-    """Lifetimes.ahead of the whole edges in the arena."""
-    whole = {i for i in owned if not edges[i].ring_rows}
-    return {(a, b): gap for (a, b), gap in alive.ahead.items() if a in whole and b in whole}
+def over(alive: Lifetimes, owned: Sequence[int]) -> dict[tuple[int, int], int]:
+    """Lifetimes.ahead of the edges in the arena."""
+    return {(a, b): gap for (a, b), gap in alive.ahead.items() if a in owned and b in owned}
 
 
 def shared(edges: Sequence[Edge], layout: Layout, ends: Ends, alive: Lifetimes) -> list[tuple[int, int]]:
     """Bytes that two edges of a layout share while both are alive, one over rows of the other that were read: bytes, moments."""
     found = []
-    for a, b in over(edges, alive, ends.owned(len(edges))):
+    for a, b in over(alive, ends.owned(len(edges))):
         first, second = layout.edges[a], layout.edges[b]
         assert first is not None and second is not None, "both lie in the arena"
         both = min(first + edges[a].capacity, second + edges[b].capacity) - max(first, second)
@@ -93,7 +92,7 @@ def plan(edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[int], 
     buffers += [Buffer(scratch_bytes(edges, op), moments) for op, moments in zip(ops, alive.scratch, strict=True)]
     buffers += [Buffer(rows[i], alive.transient[i]) for i in packing]
     numbers = {edge: (1 if apart else 0) + position for position, edge in enumerate(owned)}
-    offsets, size = place(buffers, apart, {(numbers[a], numbers[b]): gap for (a, b), gap in over(edges, alive, owned).items()})
+    offsets, size = place(buffers, apart, {(numbers[a], numbers[b]): gap for (a, b), gap in over(alive, owned).items()})
     found = iter([in_output(offset) if offset < apart else offset - apart for offset in offsets][1 if apart else 0 :])
     places: list[int | None] = [None] * len(edges)
     transient: list[int | None] = [None] * len(ops)

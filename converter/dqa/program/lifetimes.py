@@ -25,8 +25,8 @@ from dqa.support.arrays import Int64
 class Lifetimes:
     """Sets of moments as bits: moment m is 1 << m. edges: of each edge; scratch, transient: of each operator; phases: of each phase.
 
-    ahead: (edge a, edge b) -> bytes, less than a has: a, as plain bytes if it is a ring, may lie over b from so many bytes before b on: no
-    row of a is then written where one of b lies that is still to be read. Packed and coded rows leave the rows to come their least.
+    ahead: (edge a, edge b), both whole -> bytes, less than a has: a may lie over b from so many bytes before b on, no row of a is then
+    written where one of b lies that is still to be read. Packed and coded rows leave the rows to come their least.
     """
 
     edges: tuple[int, ...]
@@ -69,11 +69,6 @@ def as_bits(moments: int, count: int) -> Int64:
     return np.unpackbits(data, count=count, bitorder="little").astype(np.int64)
 
 
-def _all(edge: Edge) -> int:
-    """Bytes of a whole edge, of a ring as plain bytes."""
-    return edge.values if edge.ring_rows else edge.capacity
-
-
 class _Run:
     def __init__(
         self, edges: Sequence[Edge], ops: Sequence[Operator], phases: Sequence[int], outputs: range, pushed: bool, shown: int | None = None
@@ -91,7 +86,7 @@ class _Run:
         self.alive, self.transient = [0] * len(edges), [0] * len(ops)
         self.ahead: dict[tuple[int, int], int] = {}
         rows = Storage.RAW_INT8, Storage.RAW_UINT8, Storage.MAP  # that take a known number of bytes at least
-        self.leaving = {i for i, edge in enumerate(edges) if edge.storage in rows and not edge.ring_rows and i not in outputs}
+        self.leaving = {i for i, edge in enumerate(edges) if edge.storage in rows and i not in outputs}
 
     def lifetimes(self) -> Lifetimes:
         scratch = [0] * len(self.ops)
@@ -114,7 +109,7 @@ class _Run:
         for number, first in enumerate(self.since):
             if first is not None:
                 self.alive[number] |= span(first, self.now - 1)
-        ahead = {(a, b): size for (a, b), size in self.ahead.items() if size < _all(self.edges[a]) and self.shown is None}
+        ahead = {(a, b): size for (a, b), size in self.ahead.items() if size < self.edges[a].capacity and self.shown is None}
         return Lifetimes(tuple(self.alive), tuple(scratch), tuple(self.transient), tuple(phases), ahead)
 
     def _phase(self, steps: Sequence[int]) -> bool:
@@ -142,16 +137,19 @@ class _Run:
         return self.now > begun
 
     def _follow(self, written: int) -> None:
-        """An edge's next row is written, while others hold rows."""
-        edge, held = self.edges[written], [number for number, since in enumerate(self.since) if since is not None and number != written]
-        end = _all(edge) - (edge.height - self.rows[written] - 1) * (edge.row_values if edge.ring_rows else base_row_bytes(edge))
-        for number in held:
-            other = self.edges[number]
+        """A whole edge's next row is written, while others hold rows."""
+        edge = self.edges[written]
+        if edge.ring_rows:
+            return
+        end = edge.capacity - (edge.height - self.rows[written] - 1) * base_row_bytes(edge)
+        for number, other in enumerate(self.edges):
+            if self.since[number] is None or number == written or other.ring_rows:
+                continue
             if number in self.leaving:  # what is read of it keeps its rows from the first that is needed on, if all are there
-                whole = self.rows[number] == other.height
-                gap = end - self._needed(number) * base_row_bytes(other) if whole else _all(edge)
+                there = self.rows[number] == other.height
+                gap = end - self._needed(number) * base_row_bytes(other) if there else edge.capacity
                 self.ahead[written, number] = max(gap, self.ahead.get((written, number), 0))
-            self.ahead[number, written] = _all(other)  # whose rows are there before this one's
+            self.ahead[number, written] = other.capacity  # whose rows are there before this one's
 
     def _take(self, step: int) -> bool:
         """Takes the rows that the next output row needs, as far as they are there; whether they all are."""

@@ -14,14 +14,12 @@ enum { WORD_BYTES = 21 * 4 };
 
 static inline void sum_values(const struct dqa_block *block) {
   const uint32_t *pairs = block->pairs;
-  int32_t t[3] = {0, 0, 0};
+  int32_t *const t = block->totals;
+  t[0] = t[1] = t[2] = 0;
   __asm__ volatile(TOTALS_OF(LINE("ldm %[pairs]!, {r4-r6}") TOTAL("t0", "r4") TOTAL("t1", "r5") TOTAL("t2", "r6"))
                    : [pairs] "+r"(pairs), [t0] "+r"(t[0]), [t1] "+r"(t[1]), [t2] "+r"(t[2])
                    : [end] "r"(block->pairs_end), [ones] "r"(0x00010001u)
                    : "r4", "r5", "r6", "cc", "memory");
-  block->totals[0] = t[0];
-  block->totals[1] = t[1];
-  block->totals[2] = t[2];
 }
 
 static void write(const struct dqa_block *block) {

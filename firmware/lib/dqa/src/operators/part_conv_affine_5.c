@@ -17,18 +17,14 @@ enum { WORD_BYTES = 32 * 4 };
 
 static inline void sum_values(const struct dqa_block *block) {
   const uint32_t *pairs = block->pairs;
-  int32_t t[5] = {0, 0, 0, 0, 0};
+  int32_t *const t = block->totals;
+  t[0] = t[1] = t[2] = t[3] = t[4] = 0;
   __asm__ volatile(
       TOTALS_OF(LINE("ldm %[pairs]!, {r4-r8}") TOTAL("t0", "r4") TOTAL("t1", "r5") TOTAL("t2", "r6") TOTAL("t3", "r7")
                     TOTAL("t4", "r8"))
       : [pairs] "+r"(pairs), [t0] "+r"(t[0]), [t1] "+r"(t[1]), [t2] "+r"(t[2]), [t3] "+r"(t[3]), [t4] "+r"(t[4])
       : [end] "r"(block->pairs_end), [ones] "r"(0x00010001u)
       : "r4", "r5", "r6", "r7", "r8", "cc", "memory");
-  block->totals[0] = t[0];
-  block->totals[1] = t[1];
-  block->totals[2] = t[2];
-  block->totals[3] = t[3];
-  block->totals[4] = t[4];
 }
 
 static void write(const struct dqa_block *block) {
