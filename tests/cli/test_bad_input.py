@@ -80,6 +80,12 @@ def noise_tflite(path: Path, example: Path) -> Path:
     return path
 
 
+def data_for_a_model(path: Path, example: Path) -> Path:
+    path = path / "data.npz"
+    np.savez(path, x=IMAGES)
+    return path
+
+
 def unknown_suffix(path: Path, example: Path) -> Path:
     path = path / "model.pth"
     path.write_bytes(bytes(100))
@@ -100,6 +106,7 @@ def unknown_suffix(path: Path, example: Path) -> Path:
         directory_without_model,
         noise_tflite,
         unknown_suffix,
+        data_for_a_model,
     ],
 )
 def test_a_model_that_cannot_be_read_is_refused(
@@ -256,6 +263,16 @@ def test_an_option_that_is_not_allowed_is_refused(arguments: str, dqa: Shell, tm
     monkeypatch.chdir(tmp_path)
     dqa.refuses(*arguments.split())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", ["convert m.h5 --bits nan", "convert m.h5 --ram 16q", "evaluate . --data x.npz --target nowhere"])
+def test_what_has_no_hint_of_its_own_names_the_help_of_the_command(arguments: str, dqa: Shell) -> None:
+    assert f"hint: see dqa {arguments.split()[0]} --help" in dqa.refuses(*arguments.split()).err
+
+
+def test_an_array_without_a_name_is_told_how_to_get_one(dqa: Shell, tmp_path: Path, example_out: Path) -> None:
+    np.save(tmp_path / "x.npy", IMAGES)
+    assert "np.load('x.npy')" in dqa.refuses("evaluate", example_out, "--data", tmp_path / "x.npy", "--quiet").err
 
 
 def test_an_unknown_board_is_answered_with_the_known_ones(dqa: Shell, tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def test_values_are_what_would_be_typed(tmp_path: Path) -> None:
         ("convert: {layout: coded}", "layout is now called maps"),
         ("convert: {config: x.yaml}", "unknown key 'config'"),
         ("convert: {bits: many}", "'many' is not a valid float"),
+        ("convert: {bits: yes}", "--bits: expected a value, got true"),
         ("convert: [bits]", "expected names and values"),
         ("convert: {", "not YAML"),
     ],

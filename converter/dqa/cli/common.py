@@ -34,7 +34,7 @@ def run(command: click.Command) -> NoReturn:
         sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except DqaError as error:
-        _fail(error.message, error.hint, error.exit_code, error)
+        _fail(error.message, error.hint or f"see {said.command} --help", error.exit_code, error)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f"see {context.command_path} --help" if context else "see dqa --help"
@@ -152,9 +152,10 @@ def protocol_option(default: str) -> Callable[[F], F]:
 
 
 class _Said:
-    """How much is said beside the result: a level of logging (dqa.cli.options)."""
+    """How much is said beside the result, a level of logging, and by which command (dqa.cli.options)."""
 
     level = logging.INFO
+    command = "dqa"
 
 
 said = _Said()

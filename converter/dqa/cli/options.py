@@ -46,6 +46,7 @@ def shared(command: click.Command, known: Collection[str]) -> click.Command:
 def _log(context: click.Context, _parameter: click.Parameter, level: str) -> None:
     if context.resilient_parsing:
         return
+    common.said.command = context.command_path
     common.said.level = logging.getLevelNamesMapping()[level.upper()]
     logging.getLogger("dqa").setLevel(common.said.level)
     if level == "debug":
@@ -98,6 +99,8 @@ def _key(name: str) -> str:
 
 def _value(parameter: click.Parameter, value: Any) -> Any:
     """As it would be typed."""
+    if isinstance(value, bool) and not getattr(parameter, "is_flag", False):
+        raise RecipeError(f"{parameter.opts[-1]}: expected a value, got {str(value).lower()}")
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, Mapping):

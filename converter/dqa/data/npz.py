@@ -104,7 +104,13 @@ class Npz:
             raise DataError(f"{self.name}: does not fit in memory", hint="give fewer samples") from error
         except Exception as error:  # zlib, lzma, bz2, struct and OS errors of a damaged archive
             first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-            raise DataError(f"{self.name}: is not an .npz file or is damaged: {first}", hint=HINT) from error
+            raise DataError(f"{self.name}: is not an .npz file or is damaged: {first}", hint=_hint(self.path)) from error
+
+
+def _hint(path: Path) -> str:
+    if path.suffix.lower() == ".npy":
+        return f"an .npy has no names: np.savez_compressed('data.npz', x=np.load('{path.name}'))"
+    return HINT
 
 
 def _is_text(names: Array) -> bool:

@@ -157,6 +157,8 @@ def model_kind(path: Path) -> str:
         content = "tflite"
     if kind is None and content is None:
         raise ModelError(f"{name}: is not a model file", hint=FORMATS)
+    if path.suffix.lower() == ".npz":
+        raise ModelError(f"{name}: is data, not a model", hint=f"the model comes first; {FORMATS}")
     if kind in TOOLS:
         return kind or ""
     if kind is not None and kind != content:
