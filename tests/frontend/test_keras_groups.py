@@ -50,13 +50,16 @@ def test_it_is_what_keras_computes(case: str, tmp_path: Path, monkeypatch: pytes
     np.testing.assert_allclose(float_outputs(loaded, x), model.predict(x, verbose=0), rtol=1e-4, atol=1e-4)
 
 
-def test_the_place_of_the_largest_is_refused_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_an_argmax_at_the_end_leaves_the_scores(keepdims: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_process(monkeypatch)
     start = keras.Input((6,))
-    keras.Model(start, keras.ops.argmax(keras.layers.Dense(3)(start), axis=-1)).save(tmp_path / "m.keras")
-    with pytest.raises(ModelError, match="'argmax' is INT32") as caught:
-        load_model(tmp_path / "m.keras")
-    assert "scores before an argmax" in caught.value.hint
+    model = keras.Model(start, keras.ops.argmax(keras.layers.Dense(3)(start), axis=-1, keepdims=keepdims))
+    model.save(tmp_path / "m.keras")
+    loaded = load_model(tmp_path / "m.keras")
+    assert loaded.graph.argmax == (0,)
+    x = np.random.default_rng(1).normal(0, 2, (9, 6)).astype(np.float32)
+    assert float_outputs(loaded, x).argmax(axis=-1).tolist() == model.predict(x, verbose=0).ravel().tolist()
 
 
 def test_groups_of_another_axis_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ from dqa.frontend import ModelSource
 from dqa.profiling.run import ProfileResult, profile
 from dqa.report import load_interface, summary
 from dqa.support import processes
-from dqa.support.arrays import Float32
+from dqa.support.arrays import Float32, Int64
 from dqa.support.progress import Progress
 from dqa.support.settings import ConvertConfig
 from dqa.support.strict_yaml import check_known
@@ -53,7 +53,7 @@ class Converted(ConvertResult):
         """`evaluate` on the simulated board, every answer compared with this machine's. limit: the first so many samples; None: all."""
         return self.evaluate(x, y, target=f"sim:{board}", limit=limit, **options)
 
-    def predict(self, x: Samples | Source, output: str | None = None) -> Float32:
+    def predict(self, x: Samples | Source, output: str | None = None) -> Float32 | Int64:
         """The integer program's answers (N, *output shape) as real numbers: see dqa.predict."""
         return predict(self, x, output)
 

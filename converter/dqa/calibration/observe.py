@@ -53,7 +53,7 @@ def float_outputs(model: FloatModel, inputs: Float32, done: Callable[[int], None
 
     Raises DataError as `observe`, and for NaN and infinity.
     """
-    runner = _Runner(model, inputs, preserve_all=False)
+    runner = _Runner(model, inputs, preserve_all=bool(model.graph.argmax))  # scores are no output of the file
     tensor = model.graph.tensors[model.graph.outputs[output]]
     outputs = np.empty((len(inputs), *tensor.shape[1:]), np.float32)
     start = 0

@@ -37,6 +37,7 @@ class _End:
     scale: str
     zero_point: str
     per_channel: str
+    argmax: bool
 
 
 def _number(value: float) -> str:
@@ -70,6 +71,7 @@ def _end(macro: str, index: str, edge: Edge, port: Port) -> _End:
         scale=_float(port.scale[0]) if scalar else "",
         zero_point=_number(port.zero_point[0]) if scalar else "",
         per_channel="" if scalar else mapping,
+        argmax=port.argmax,
     )
 
 
@@ -123,8 +125,9 @@ def render(program: Program, program_bytes: bytes, out_dir: Path, ports: Interfa
         (out_dir / (name + suffix)).write_text(text, encoding="ascii", newline="\n")
 
 
-def render_readme(program: Program, size: int, name: str, source: str) -> str:
+def render_readme(program: Program, size: int, name: str, source: str, ports: Interface) -> str:
     """README.md of OUT: sizes, the sequence of calls, which files to take. size: bytes of the program. source: name of the model's file."""
     prefix = named("dqa_model_x", name).removesuffix("_x")
     values = {"program": program, "size": size, "name": name, "prefix": prefix, "source": source.replace("`", "'"), "version": __version__}
-    return templates.environment().get_template("out_readme.md.j2").render(values, code=FIRMWARE_CODE)
+    answers = [comment(port.name) for port in ports.outputs if port.argmax]
+    return templates.environment().get_template("out_readme.md.j2").render(values, code=FIRMWARE_CODE, argmax=answers)

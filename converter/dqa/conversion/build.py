@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +48,8 @@ def build(request: Request, decisions: Decisions, weighed: Weighed, progress: Pr
     if settings.push_rows and (cut.builtins is not None or groups[0].program.pushed is None):
         raise RecipeError("push_rows: the input of this model cannot be pushed row by row", hint="convert it without --push-rows")
     ports = {t: _port(cut.graph.tensors[t], fmt) for t, fmt in border_formats(cut, formats).items()}
-    ends = tuple(ports[t] for t in cut.graph.inputs), tuple(ports[t] for t in cut.graph.outputs)
+    outputs = (replace(ports[t], argmax=place in request.model.graph.argmax) for place, t in enumerate(cut.graph.outputs))
+    ends = tuple(ports[t] for t in cut.graph.inputs), tuple(outputs)
     interface = Interface(*ends, settings.input_scale, settings.input_zero_point, settings.metric, settings.push_rows)
     source = Path(request.model.source).name
     tflite = _tflite(decisions, groups, ports, interface, source)

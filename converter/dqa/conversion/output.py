@@ -51,7 +51,7 @@ def write(out: Path, built: Built, float_tflite: bytes, recipe: recipes.Recipe, 
         if (alone := built.alone) is not None:
             (new / "model.dqa").write_bytes(alone.program_bytes)
             render(alone.program, alone.program_bytes, new / "src", built.interface, name)
-            readme = render_readme(alone.program, len(alone.program_bytes), name, built.source)
+            readme = render_readme(alone.program, len(alone.program_bytes), name, built.source, built.interface)
             (new / "README.md").write_text(readme, encoding="utf-8", newline="\n")
             project.create(new, program)
         for file, content in report_files(report).items():

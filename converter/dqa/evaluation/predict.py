@@ -13,11 +13,13 @@ from dqa.engine.host import HostModel
 from dqa.evaluation.subject import model_inputs, program_of, read_file
 from dqa.report import load_interface, mixed_sections
 from dqa.support import manifest
-from dqa.support.arrays import Float32, Int8, UInt8
+from dqa.support.arrays import Float32, Int8, Int64, UInt8
 
 
-def predict(out: str | os.PathLike[str], x: Samples | Source, output: str | None = None, *, jobs: int | None = None) -> Float32:
+def predict(out: str | os.PathLike[str], x: Samples | Source, output: str | None = None, *, jobs: int | None = None) -> Float32 | Int64:
     """The answers (N, *output shape) of the integer program in OUT to samples, computed on this machine; bit by bit those of a device.
+
+    Of an output that ends in an argmax: the indices, of the output shape without its last dimension.
 
     x: samples as those of the calibration, (N, *input shape), or what else dqa.data.given takes; labels are left alone. output: its name;
     the first without one. A model with TFLite builtins runs in TensorFlow Lite Micro's interpreter.
@@ -34,7 +36,8 @@ def predict(out: str | os.PathLike[str], x: Samples | Source, output: str | None
         found = HostModel(program_of(place), "pushed" if interface.push_rows else "internal").run(given, jobs=jobs).outputs
     else:
         found = _interpreted(place, given)
-    return interface.answers(found.view(np.uint8), head)
+    answers = interface.answers(found.view(np.uint8), head)
+    return np.asarray(answers.argmax(axis=-1), np.int64) if interface.outputs[head].argmax else answers
 
 
 def _interpreted(out: Path, inputs: UInt8) -> Int8:

@@ -162,7 +162,7 @@ class Found:
         """The graph without the others, their middles in the biases of what reads them."""
         graph = self.graph
         ops = [replace(op, inputs=list(op.inputs)) for op in graph.ops]
-        smaller = Graph(dict(graph.tensors), ops, list(graph.inputs), list(graph.outputs))
+        smaller = Graph(dict(graph.tensors), ops, list(graph.inputs), list(graph.outputs), graph.argmax)
         for index, channels in kept.items():
             if not channels.all():
                 tensor = graph.tensors[index]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dqa.errors import ModelError, ToolError
+from dqa.frontend.keras_argmax import plain_argmax
 from dqa.frontend.keras_config import check_config, layer_names
 from dqa.frontend.keras_files import read_archive, read_hdf5
 from dqa.frontend.keras_forms import canonical
@@ -55,6 +56,7 @@ def load_keras(source: Path, name: str, workdir: Path, training: bool = False) -
             model.load_weights(weights)
         dilated_as_convolutions(model, name)
         groups_as_channels(model, name)
+        plain_argmax(model)
     except ModelError:
         raise
     except MemoryError as error:

@@ -13,6 +13,7 @@ from dqa.errors import ModelError, ToolError
 from dqa.frontend.dequantize import Quantized, dequantize, is_quantized
 from dqa.frontend.exported import LAYOUT, TOOLS, to_tflite
 from dqa.frontend.in_memory import ModelSource, saved
+from dqa.frontend.largest import argmax_notes
 from dqa.frontend.limits import CONVERT_SECONDS, MAX_MODEL_BYTES, PROBE_SECONDS
 from dqa.frontend.model import FloatModel
 from dqa.frontend.names import name_ends, unique_names
@@ -88,7 +89,8 @@ def _read(path: Path, name: str) -> FloatModel:
     name_ends(graph, names.get("inputs", ()), names.get("outputs", ()))
     _check_shapes(graph, name)
     turned = kind in TOOLS and any(len(graph.tensors[index].shape) > 2 for index in graph.inputs)
-    return FloatModel(data, graph, name, _sha256(path), quantized, (LAYOUT,) if turned else ())
+    notes = (*((LAYOUT,) if turned else ()), *argmax_notes(graph))
+    return FloatModel(data, graph, name, _sha256(path), quantized, notes)
 
 
 def _is_quantized(data: bytes, name: str) -> bool:

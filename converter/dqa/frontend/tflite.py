@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from dqa.errors import ModelError
+from dqa.frontend.largest import scores_of
 from dqa.frontend.names import layer_name
 from dqa.frontend.options import Request
 from dqa.frontend.signature import Signature, read_signature
@@ -30,7 +31,7 @@ CORRUPT_HINT = "the file is corrupt or not made by a TensorFlow Lite converter"
 UNSUPPORTED_HINT = "docs/models.md lists what is supported: replace the layer by others"
 FREEZE_HINT = "give the Keras file, or freeze the model: convert it with TFLiteConverter.from_keras_model or from_saved_model"
 WHOLE = ("INT32", "INT64", "BOOL")
-WHOLE_HINT = "end the model with the scores before an argmax or a comparison: top1 is measured of them, and the device takes the largest"
+WHOLE_HINT = "end the model with the scores, or with an argmax over their last axis: the device takes the largest"
 FLOAT_HINT = "give the float32 model: the Keras file, or a .tflite converted without optimizations"
 
 
@@ -82,7 +83,7 @@ class _Reader:
         if self.signature is not None:
             outputs = list(self.signature.outputs.values())
             inputs = list(self.signature.inputs.values())
-        self._check_ends(inputs, outputs)
+        self._check_inputs(inputs)
         graph = Graph(self.tensors, [], inputs, outputs)
         codes = [self._operator_name(table) for table in self.model.tables(1)]
         ready = {index for index, tensor in self.tensors.items() if tensor.is_constant} | set(inputs)
@@ -95,7 +96,20 @@ class _Reader:
                 graph.ops.append(op)
         if missing := [index for index in outputs if index not in ready]:
             raise self._error(f"output tensor {missing[0]} is written by no operator")
+        self._to_scores(graph)
+        self._check_outputs(inputs, graph.outputs)
         return graph
+
+    def _to_scores(self, graph: Graph) -> None:
+        """Outputs that name the largest of some scores become these."""
+        for place, output in enumerate(graph.outputs):
+            try:
+                scores = scores_of(graph, output)
+            except ValueError as error:
+                raise self._error(f"output '{self._output_name(place, output)}' is an argmax {error}", WHOLE_HINT) from error
+            if scores is not None:
+                graph.outputs[place] = scores
+                graph.argmax = (*graph.argmax, place)
 
     def _error(self, what: str, hint: str = CORRUPT_HINT) -> ModelError:
         return ModelError(f"{self.source}: {what}", hint=hint)
@@ -136,9 +150,17 @@ class _Reader:
             raise self._error(f"constant '{name}' holds NaN or infinity", "train or export the model again")
         return data.astype(np.float32)
 
-    def _check_ends(self, inputs: list[int], outputs: list[int]) -> None:
+    def _output_name(self, place: int, output: int) -> str:
+        known = self.output_names or (list(self.signature.outputs) if self.signature is not None else [])
+        return known[place] if place < len(known) else self.tensors[output].name
+
+    def _check_inputs(self, inputs: list[int]) -> None:
         if not 1 <= len(inputs) <= MAX_ENDS or len(set(inputs)) != len(inputs):
             raise self._error(f"the model has {len(inputs)} inputs, expected 1 to {MAX_ENDS}", "pack values into fewer inputs")
+        for index in inputs:
+            self._check_end("input", index, "")
+
+    def _check_outputs(self, inputs: list[int], outputs: list[int]) -> None:
         if not outputs:
             raise self._error("the model has no output")
         known = self.output_names or (list(self.signature.outputs) if self.signature is not None else [f"tensor {i}" for i in outputs])
@@ -148,19 +170,21 @@ class _Reader:
                 raise self._error(f"output {names} is the input itself", "build the model without that output")
             if outputs.count(index) > 1:
                 raise self._error(f"outputs {names} are the same", "build the model with one of them")
-        places = [("input", index, "") for index in inputs] + [("output", index, own) for index, own in zip(outputs, known, strict=False)]
-        for what, index, own in places:
-            if index not in self.tensors or self.tensors[index].is_constant:
-                raise self._error(f"{what} tensor {index} does not exist or is a constant")
-            tensor = self.tensors[index]
-            where = f"{what} '{own or tensor.name}'"
-            if schema.TYPES[self.types[index]] != "FLOAT32":
-                kind = schema.TYPES[self.types[index]]
-                raise self._error(f"{where} is {kind}, expected FLOAT32", WHOLE_HINT if what == "output" and kind in WHOLE else FLOAT_HINT)
-            if len(tensor.shape) > 4:
-                raise self._error(f"{where} has shape {tensor.shape}, of more than 4 dimensions", UNSUPPORTED_HINT)
-            if not tensor.shape or tensor.shape[0] != 1:
-                raise self._error(f"{where} has shape {tensor.shape}, expected a batch of 1", "export the model with batch size 1")
+        for place, index in enumerate(outputs):
+            self._check_end("output", index, known[place] if place < len(known) else "")
+
+    def _check_end(self, what: str, index: int, own: str) -> None:
+        if index not in self.tensors or self.tensors[index].is_constant:
+            raise self._error(f"{what} tensor {index} does not exist or is a constant")
+        tensor = self.tensors[index]
+        where = f"{what} '{own or tensor.name}'"
+        if schema.TYPES[self.types[index]] != "FLOAT32":
+            kind = schema.TYPES[self.types[index]]
+            raise self._error(f"{where} is {kind}, expected FLOAT32", WHOLE_HINT if what == "output" and kind in WHOLE else FLOAT_HINT)
+        if len(tensor.shape) > 4:
+            raise self._error(f"{where} has shape {tensor.shape}, of more than 4 dimensions", UNSUPPORTED_HINT)
+        if not tensor.shape or tensor.shape[0] != 1:
+            raise self._error(f"{where} has shape {tensor.shape}, expected a batch of 1", "export the model with batch size 1")
 
     def _operator_name(self, code: Table) -> str:
         number = max(code.integer(0, "<b"), code.integer(3))

@@ -14,12 +14,16 @@ __all__ = ["Graph", "Op", "Tensor"]
 
 @dataclass
 class Graph:
-    """A network: `ops` in an order in which every input is ready. Inputs -1 (absent) do not occur."""
+    """A network: `ops` in an order in which every input is ready. Inputs -1 (absent) do not occur.
+
+    argmax: places of the outputs that are scores where the model's own output is the index of the largest, over the last axis.
+    """
 
     tensors: dict[int, Tensor]
     ops: list[Op]
     inputs: list[int]
     outputs: list[int]
+    argmax: tuple[int, ...] = ()
 
     @property
     def entries(self) -> Entries:

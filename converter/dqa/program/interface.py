@@ -19,6 +19,7 @@ class Port:
     """An input or output of the model: bytes of `dtype` (uint8 or int8), real = (byte - zero_point) * scale.
 
     shape is without the batch; scale and zero_point hold one number, or one for each entry of the last dimension.
+    argmax: the model's answer is the index of the largest along the last dimension.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Port:
     dtype: str
     scale: tuple[float, ...]
     zero_point: tuple[float, ...]
+    argmax: bool = False
 
     def to_real(self, data: Array) -> Float32:
         """(N, bytes) of the model's dtype as real numbers (N, *shape)."""

@@ -62,7 +62,9 @@ def refuse_mixed(out: Path, what: str) -> None:
 def _port(given: Any) -> Port:
     """A port from plain data. Raises ValueError, KeyError, TypeError, OverflowError unless all of it is what Port says."""
     shape = tuple(int(size) for size in given["shape"])
-    port = Port(str(given["name"]), shape, given["dtype"], _floats(given["scale"]), _floats(given["zero_point"]))
+    port = Port(
+        str(given["name"]), shape, given["dtype"], _floats(given["scale"]), _floats(given["zero_point"]), bool(given.get("argmax", False))
+    )
     channels = shape[-1] if shape and min(shape) > 0 else 0
     if not channels or port.dtype not in ("uint8", "int8") or any(len(v) not in (1, channels) for v in (port.scale, port.zero_point)):
         raise ValueError(f"port '{port.name}'")
