@@ -31,12 +31,27 @@ M4F, M55 = "mps2_an386", "mps3_an547"
 
 Parts = dict[str, tuple[str, ...]]
 PARTS: Parts = {
-    "convolutions": ("part_conv", "op_conv", "block_gather", "block_row", "products", "mve_conv"),
+    "convolutions": ("part_conv", "op_conv", "block_", "products", "mve_conv"),
     "depthwise": ("part_depthwise", "op_depthwise"),
     "dense": ("part_dense", "op_fully", "pairs"),
     "coded maps": ("coded", "map_reader", "map_writer", "part_packed"),
     "other operators": ("op_",),
-    "schedule": ("step", "flow", "schedule", "edge", "operator", "view", "scratch", "taps", "memory", "layout", "map", "executor"),
+    "schedule": (
+        "part_endless",
+        "part_whole",
+        "step",
+        "flow",
+        "schedule",
+        "edge",
+        "operator",
+        "view",
+        "scratch",
+        "taps",
+        "memory",
+        "layout",
+        "map",
+        "executor",
+    ),
 }
 """What the library's object files do, by how their names begin; the first that fits. The rest is "other"."""
 

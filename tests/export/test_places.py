@@ -130,7 +130,7 @@ def test_operators_that_no_model_uses_are_left_out(tmp_path: Path) -> None:
     models = load([converted(tmp_path, "tiny")])
     few, every = (files(models, "zip", everything) for everything in (False, True))
     assert {Path(name).stem for name in few if Path(name).name.startswith("op_")} == {f"op_{kind.name.lower()}" for kind in models[0].kinds}
-    assert {"src/dqa/operators/op_conv_2d.c", "src/dqa/operators/all_operators.c"} <= {*every} - {*few}
+    assert {"src/dqa/operators/op_conv_2d.c", "src/dqa/run/all_operators.c"} <= {*every} - {*few}
 
 
 def test_a_long_title_is_cut(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from builders.c_tools import exports, load, patched
+from builders.endless import endless
 from builders.programs import Builder
 from dqa import program as p
 from dqa.engine.compile import executor_includes
@@ -39,7 +40,7 @@ def program(*, pairs: bool, storage: p.Storage) -> p.Program:
 
 def test_each_part_is_a_file_of_its_name() -> None:
     _, sources = executor_includes()
-    assert {f"part_{part}.c" for part in PARTS} == {path.name for path in (sources / "operators").glob("part_*.c")}
+    assert {f"part_{part}.c" for part in PARTS} == {path.name for path in sources.rglob("part_*.c")}
 
 
 @pytest.mark.parametrize("pairs", [False, True])
@@ -59,6 +60,15 @@ def test_a_program_needs_its_parts_linked(pairs: bool, storage: p.Storage) -> No
         if entry.used:
             without = type(everything)(*(None if i == number else at for i, at in enumerate(needed)))
             assert library.dqa_load(model, data, len(data), without, 0) == LINKED, entry.symbol
+
+
+def test_rows_without_end_are_a_part() -> None:
+    made = endless(0)
+    entries, data, library, model = p.table([made]), p.write(made), exports(), ctypes.create_string_buffer(64)
+    everything = (ctypes.c_void_p * len(entries)).in_dll(library, "dqa_all_operators")
+    without = type(everything)(*(None if e.symbol == "dqa_part_endless" else at for at, e in zip(everything, entries, strict=True)))
+    assert "dqa_part_endless" in used(made) and "dqa_part_endless" not in used(replace(made, period=0))
+    assert [library.dqa_load(model, data, len(data), table, 2) for table in (everything, without)] == [0, LINKED]
 
 
 @pytest.mark.parametrize("depthwise", [False, True])

@@ -19,6 +19,8 @@ from dqa.operators.max_pool_2d import MaxPool2D
 from dqa.program.endless import answer_at, steps
 from reference import mirror
 
+LINKED = 9
+
 
 class Pushed:
     """A program loaded with the layout for pushed rows, and its arena."""
@@ -134,6 +136,11 @@ def test_a_whole_input_is_needed_to_run_with_this_layout_and_lies_nowhere() -> N
     for inputs, status in ((None, ARGUMENT), (none, ARGUMENT), ((ctypes.c_void_p * 1)(whole.ctypes.data), OK)):
         assert model.library.dqa_run(model.model, model.place, ctypes.c_size_t(model.size), inputs, None, None) == status
     np.testing.assert_array_equal(model.outputs(), flat(mirror.run(model.program, [whole]).outputs))
+    entries = p.table([model.program])
+    everything = (ctypes.c_void_p * len(entries)).in_dll(model.library, "dqa_all_operators")
+    linked = type(everything)(*(at if entry.used else None for at, entry in zip(everything, entries, strict=True)))
+    assert model.library.dqa_load(model.model, model.data, len(model.data), linked, 2) == OK
+    assert model.library.dqa_run(model.model, model.place, ctypes.c_size_t(model.size), inputs, None, None) == LINKED
 
 
 def test_rows_that_cannot_be_taken_stall_and_so_do_rings_too_small() -> None:

@@ -26,9 +26,8 @@ _EXCEPTION = 108
 """What the core pushes for it at most: eight registers, those of the floating-point unit, a word of alignment (ARMv7-M, B1.5.7)."""
 _ATTRIBUTE = re.compile(r'(\w+): "((?:[^"\\]|\\.)*)"')
 _FRAME = re.compile(r"(\d+) bytes \((?:static|dynamic,bounded)\)")
-_PUSHING = {"dqa_begin", "dqa_push_row", "dqa_end"}
 _INDIRECT = "__indirect_call"
-_METHOD = re.compile(r"->(\w+)\(")
+_METHOD = re.compile(r"(?:->|\.)(\w+)\(")
 _CODERS = {"dqa_coded_": "dqa_coded_maps", "dqa_packed_": "dqa_part_packed_maps"}
 """How the functions of a struct dqa_coder begin, and the entry of the operator table that it comes with."""
 _CODER = re.compile("|".join(_CODERS))
@@ -80,8 +79,6 @@ def _graph(elf: Path) -> _Graph:
             indirect.append((values["sourcename"], values["label"]))
         elif kind == "edge":
             graph.calls[values["sourcename"]].add(values["targetname"])
-    # with a layout for pushed rows dqa_run would push them; the firmware calls these functions itself then, never dqa_run
-    graph.calls["dqa_run"] -= _PUSHING
     methods, linked = _methods(graph), _linked(elf)
     project = next((folder for folder in elf.parents if (folder / "platformio.ini").is_file()), elf.parent)
     for caller, place in indirect:

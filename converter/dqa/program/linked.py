@@ -25,6 +25,7 @@ def table(programs: Sequence[Program]) -> list[Entry]:
     parts = {op.part(program.edges[op.inputs[0]], program.edges[op.output]) for program in programs for op in program.ops}
     storages = {edge.storage for program in programs for edge in program.edges}
     parts |= {"packed_maps"} if Storage.MAP in storages else set()
+    parts |= {"endless"} if any(program.period for program in programs) else set()
     return [
         Entry("DQA_CODED_MAPS", "dqa_coded_maps", Storage.CODED in storages),
         *(Entry(f"DQA_KIND_{kind.name}", f"dqa_op_{kind.name.lower()}", kind in kinds) for kind in sorted(Kind)),

@@ -99,7 +99,8 @@ dqa_status dqa_load(dqa_model *model, const void *program, size_t size, dqa_oper
 uint32_t dqa_program_size(const void *program, size_t room);
 
 /* Runs once. The arena is aligned to 4 bytes. inputs[i] and outputs[i] are the caller's buffers of dqa_input_size and
- * dqa_output_size bytes: both with DQA_LAYOUT_EXTERNAL, inputs alone with DQA_LAYOUT_PUSHED, else they may be NULL.
+ * dqa_output_size bytes: both with DQA_LAYOUT_EXTERNAL, inputs alone with DQA_LAYOUT_PUSHED (for which the table of
+ * operators needs dqa_part_whole_input), else they may be NULL.
  * outputs[0] is aligned to 4 bytes and serves as memory until its values are written.
  * dropped: NULL, or one counter per edge, increased by the number of rows whose errors or low bits did not all fit. */
 dqa_status dqa_run(const dqa_model *model, void *arena, size_t arena_size, const void *const *inputs,

@@ -37,10 +37,12 @@
   X(CONSTANT, constant, 28)
 
 /* Parts of which a program needs some, X of NAME and name for each: ways in which an operator writes its rows,
- * storages. They are entries of the table behind those of the operators, so that others are not linked; dqa_part_<name>
- * is in part_<name>.c. No program holds their numbers. */
+ * storages, rows without end, whole inputs that are pushed. They are entries of the table behind those of the
+ * operators, so that others are not linked; dqa_part_<name> is in part_<name>.c. No program holds their numbers. */
 #define DQA_FOR_EACH_PART(X)                                                                                           \
   X(PACKED_MAPS, packed_maps)                                                                                          \
+  X(ENDLESS, endless)                                                                                                  \
+  X(WHOLE_INPUT, whole_input)                                                                                          \
   X(CONV_PLAIN, conv_plain)                                                                                            \
   X(CONV_3, conv_3)                                                                                                    \
   X(CONV_4, conv_4)                                                                                                    \

@@ -9,7 +9,6 @@
 #define DQA_BLOCK_AFFINE_H
 
 #include "affine.h"
-#include "block_copy.h"
 #include "block_row.h"
 
 #ifdef DQA_BLOCKS
@@ -17,22 +16,7 @@
 enum { DQA_AFFINE_UNROLLED = 4 }; /* words of codes */
 
 /* An output row; values behind the last of a window are 0. word_bytes: of instructions for a word of codes. */
-static DQA_INLINE void dqa_affine_row(const struct dqa_op *op, uint32_t y, uint32_t word_bytes, int8_t *out,
-                                      void (*gather)(const struct dqa_op *, const struct dqa_taps *, uint32_t,
-                                                     uint32_t *),
-                                      void (*write)(const struct dqa_block *)) {
-  const uint32_t n = op->block, words = dqa_affine_groups(dqa_block_values(op)),
-                 values = dqa_align(dqa_block_values(op));
-  int32_t totals[DQA_MAX_BLOCK];
-  struct dqa_block block;
-  dqa_block_begin(op, words, DQA_AFFINE_UNROLLED, word_bytes, 2u * DQA_AFFINE_INPUTS * n * words, &block);
-  block.least = dqa_affine_least(op);
-  block.totals = totals;
-  if (values % DQA_AFFINE_INPUTS != 0) {
-    memset(dqa_room_of(op) + 2 * n * values, 0, 2 * n * 4);
-  }
-  dqa_block_row(op, y, &block, out, gather, write);
-}
+void dqa_affine_row(const struct dqa_op *op, uint32_t y, uint32_t word_bytes, dqa_write_block write, int8_t *out);
 
 /* clang-format off */
 /* What the least weight of a channel, r8, adds for each pixel, with its bias, which is in r2. */

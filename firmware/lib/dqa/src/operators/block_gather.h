@@ -32,6 +32,8 @@ void dqa_block_gather_apart(const struct dqa_op *op, const struct dqa_taps *taps
 /* Words of the same run of all pixels, `step` bytes from one to the next; gives what is behind them. */
 typedef uint32_t *(*dqa_block_copy)(uint32_t *to, const int8_t *from, uint32_t step, uint32_t words);
 
+typedef void (*dqa_gather_block)(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, uint32_t *to);
+
 /* clang-format off */
 /* How the asm of those begins and ends. */
 #define GATHER_BEGIN "ldr r0, %[to]\n\tldr r1, %[from]\n\tldr r2, %[step]\n\tadd r3, r2, r2, lsl #1\n\t"
@@ -41,8 +43,8 @@ typedef uint32_t *(*dqa_block_copy)(uint32_t *to, const int8_t *from, uint32_t s
 /* clang-format on */
 
 /* All pixels at once, which lie inside the rows: rows of a window are whole words, or there is only one. */
-static DQA_INLINE void gather_inside(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, uint32_t *to,
-                                     dqa_block_copy copy) {
+static DQA_INLINE void dqa_block_inside(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, uint32_t *to,
+                                        dqa_block_copy copy) {
   const uint32_t n = op->block, run = dqa_block_run(op), words = run / 4u, rest = run % 4u;
   const uint32_t step = (uint32_t)op->window.stride_w * op->input.channels;
   for (uint32_t k = 0; k < op->window.kernel_h; ++k) {
@@ -60,14 +62,15 @@ static DQA_INLINE void gather_inside(const struct dqa_op *op, const struct dqa_t
   }
 }
 
-/* What lies under the kernel at output pixels x .. x + op->block - 1, each with a window of its own. */
+/* What lies under the kernel at output pixels x .. x + op->block - 1, each with a window of its own; inside: those that
+ * dqa_block_inside copies. */
 static DQA_INLINE void dqa_block_gather(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x,
-                                        uint32_t *room, dqa_block_copy copy) {
+                                        uint32_t *room, dqa_gather_block inside) {
   const uint32_t n = op->block;
   if (op->window.dilation_w > 1 || x < taps->whole.first || x + n > taps->whole.end) {
     dqa_block_gather_apart(op, taps, x, room);
   } else if (dqa_block_run(op) % 4u == 0 || op->window.kernel_h == 1) {
-    gather_inside(op, taps, x, room, copy);
+    inside(op, taps, x, room);
   } else {
     dqa_block_pack(op, taps, x, (int8_t *)room + 2 * n * dqa_block_padded(op), room);
   }

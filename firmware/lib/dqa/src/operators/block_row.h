@@ -9,17 +9,23 @@
 #ifndef DQA_BLOCK_ROW_H
 #define DQA_BLOCK_ROW_H
 
-#include "block_gather.h"
+#include "block_copy.h"
 #include "requantize.h"
 
 #ifdef DQA_BLOCKS
 
 enum { DQA_UNROLLED = 8 }; /* words of weights */
 
+/* Gathers and writes the block of a row that begins at pixel x. */
+struct dqa_block;
+typedef void (*dqa_write_block)(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x,
+                                const struct dqa_block *block);
+
 /* What the channels of a block share. */
 struct dqa_block {
-  const uint32_t *pairs, *pairs_end; /* of whole words of weights */
-  uint32_t row_bytes, row_end;       /* of shared columns, those of a row of the kernel; where they end */
+  dqa_write_block write;
+  uint32_t *pairs, *pairs_end; /* of whole words of weights */
+  uint32_t row_bytes, row_end; /* of shared columns, those of a row of the kernel; where they end */
   const int8_t *weights;
   const int8_t *least; /* of affine weights; and the sum of the values of each pixel */
   int32_t *totals;
@@ -36,37 +42,14 @@ struct dqa_block {
 /* A block of the row at the weights of channel 0. words, unrolled, word_bytes: of weights between the ends of a loop,
  * of them in a turn, of the instructions of each; row_bytes: of pairs that meet them. */
 void dqa_block_begin(const struct dqa_op *op, uint32_t words, uint32_t unrolled, uint32_t word_bytes,
-                     uint32_t row_bytes, struct dqa_block *block);
+                     uint32_t row_bytes, dqa_write_block write, struct dqa_block *block);
 
 /* Writes an output row, block by block. */
-static DQA_INLINE void dqa_block_row(const struct dqa_op *op, uint32_t y, struct dqa_block *block, int8_t *out,
-                                     void (*gather)(const struct dqa_op *, const struct dqa_taps *, uint32_t,
-                                                    uint32_t *),
-                                     void (*write)(const struct dqa_block *)) {
-  const uint32_t n = op->block, width = op->output.width;
-  uint32_t *const room = (uint32_t *)(void *)dqa_room_of(op);
-  struct dqa_taps taps;
-  dqa_taps_of(op, y, &taps);
-  for (uint32_t done = 0; done < width; done += n) {
-    const uint32_t x = done + n > width ? width - n : done; /* the last block computes some again */
-    block->out = out + x * op->output.channels;
-    gather(op, &taps, x, room);
-    write(block);
-  }
-  dqa_clamp_block(&op->output, out, op->output.row_values);
-}
+void dqa_block_row(const struct dqa_op *op, uint32_t y, struct dqa_block *block, int8_t *out);
 
-/* The same of pixels that each have their window, a pair of values after another: word_bytes of instructions for a word
- * of weights. */
-static DQA_INLINE void dqa_window_row(const struct dqa_op *op, uint32_t y, uint32_t word_bytes, int8_t *out,
-                                      void (*gather)(const struct dqa_op *, const struct dqa_taps *, uint32_t,
-                                                     uint32_t *),
-                                      void (*write)(const struct dqa_block *)) {
-  const uint32_t words = dqa_block_values(op) / 4u;
-  struct dqa_block block;
-  dqa_block_begin(op, words, DQA_UNROLLED, word_bytes, 8 * op->block * words, &block);
-  dqa_block_row(op, y, &block, out, gather, write);
-}
+/* The same of pixels that each have their window, a pair of values after another. word_bytes: of instructions for a
+ * word of weights. */
+void dqa_window_row(const struct dqa_op *op, uint32_t y, uint32_t word_bytes, dqa_write_block write, int8_t *out);
 
 /* clang-format off */
 /* A line of asm; the same of the sums of 3, 4, 5 pixels. */

@@ -7,4 +7,4 @@
 static const struct dqa_coder coder = {
     .check_record = dqa_coded_check_record, .write_row = dqa_coded_write_row, .read_row = dqa_coded_read_row};
 
-const struct dqa_operator dqa_coded_maps = {.coder = &coder};
+const struct dqa_operator dqa_coded_maps = {.brings = {.coder = &coder}};

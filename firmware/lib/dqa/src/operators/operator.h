@@ -118,14 +118,20 @@ struct dqa_operator {
   uint32_t (*part)(const struct dqa_op *op);
   /* NULL, or: bytes of the room of a block of op->block > 0, 0 if it may have none. */
   uint32_t (*block_bytes)(const struct dqa_op *op);
-  const struct dqa_coder *coder; /* of the entries for storages, dqa_coded_maps and dqa_part_packed_maps; else NULL */
+  /* Of entries that are no operators, else NULL. */
+  union {
+    const struct dqa_coder *coder;     /* dqa_coded_maps, dqa_part_packed_maps */
+    const struct dqa_endless *endless; /* dqa_part_endless */
+    /* dqa_part_whole_input: dqa_run where rows are pushed. */
+    dqa_status (*push_all)(const dqa_model *model, void *arena, const uint8_t *input, uint32_t *dropped);
+  } brings;
 };
 
 /* How a model stores coded maps or packed ones, NULL if its operator table has no entry for them. */
 static inline const struct dqa_coder *dqa_coder_of(const dqa_model *model, uint32_t storage) {
   const struct dqa_operator *const entry =
       model->operators[storage == DQA_CODED ? DQA_CODED_MAPS : DQA_PART_PACKED_MAPS];
-  return entry == NULL ? NULL : entry->coder;
+  return entry == NULL ? NULL : entry->brings.coder;
 }
 
 /* The entry whose methods write an operator's rows; NULL if it is not linked. */

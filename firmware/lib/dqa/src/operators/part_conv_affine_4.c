@@ -12,7 +12,7 @@ BLOCK_WITH(products, 4, BEGIN_4 LINE("mov.w r11, " MASK), CODE_WORDS(CODE_WORD, 
 /* clang-format on */
 enum { WORD_BYTES = 25 * 4 };
 
-static inline void sum_values(const struct dqa_block *block) {
+static DQA_NOINLINE void sum_values(const struct dqa_block *block) {
   const uint32_t *pairs = block->pairs;
   int32_t *const t = block->totals;
   t[0] = t[1] = t[2] = t[3] = 0;
@@ -23,14 +23,15 @@ static inline void sum_values(const struct dqa_block *block) {
       : "r4", "r5", "r6", "r7", "cc", "memory");
 }
 
-static void write(const struct dqa_block *block) {
+static void write(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, const struct dqa_block *block) {
+  dqa_gather_4(op, taps, x, block->pairs);
   sum_values(block);
   products(block);
 }
 
 static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   (void)acc;
-  dqa_affine_row(op, y, WORD_BYTES, out, dqa_gather_4, write);
+  dqa_affine_row(op, y, WORD_BYTES, write, out);
 }
 
 const struct dqa_operator dqa_part_conv_affine_4 = {.row = row};

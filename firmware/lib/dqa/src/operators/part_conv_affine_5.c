@@ -15,7 +15,7 @@ BLOCK_WITH(products, 5, BEGIN_5, CODE_WORDS(TURNED_WORD, PAIRS_5))
 /* clang-format on */
 enum { WORD_BYTES = 32 * 4 };
 
-static inline void sum_values(const struct dqa_block *block) {
+static DQA_NOINLINE void sum_values(const struct dqa_block *block) {
   const uint32_t *pairs = block->pairs;
   int32_t *const t = block->totals;
   t[0] = t[1] = t[2] = t[3] = t[4] = 0;
@@ -27,14 +27,15 @@ static inline void sum_values(const struct dqa_block *block) {
       : "r4", "r5", "r6", "r7", "r8", "cc", "memory");
 }
 
-static void write(const struct dqa_block *block) {
+static void write(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, const struct dqa_block *block) {
+  dqa_gather_5(op, taps, x, block->pairs);
   sum_values(block);
   products(block);
 }
 
 static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   (void)acc;
-  dqa_affine_row(op, y, WORD_BYTES, out, dqa_gather_5, write);
+  dqa_affine_row(op, y, WORD_BYTES, write, out);
 }
 
 const struct dqa_operator dqa_part_conv_affine_5 = {.row = row};

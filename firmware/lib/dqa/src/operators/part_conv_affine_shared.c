@@ -23,7 +23,7 @@ BLOCK_WITH(products, 4, BEGIN_4 LINE("mov.w lr, " MASK), ALL_SHARED)
 /* clang-format on */
 enum { SHARED_UNROLLED = 2, SHARED_WORD_BYTES = 76 * 4 };
 
-static inline void sum_values(const struct dqa_block *block) {
+static DQA_NOINLINE void sum_values(const struct dqa_block *block) {
   const uint32_t *pairs = block->pairs;
   int32_t t[DQA_SHARED_COLUMNS] = {0};
   __asm__ volatile(TOTALS_OF(THREE("t0", "t1", "t2") THREE("t3", "t4", "t5"))
@@ -36,7 +36,8 @@ static inline void sum_values(const struct dqa_block *block) {
   }
 }
 
-static void write(const struct dqa_block *block) {
+static void write(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, const struct dqa_block *block) {
+  dqa_gather_shared(op, taps, x, block->pairs);
   sum_values(block);
   products(block);
 }
@@ -47,10 +48,10 @@ static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t 
   struct dqa_block block;
   (void)acc;
   dqa_block_begin(op, words, SHARED_UNROLLED, SHARED_WORD_BYTES, 2u * DQA_AFFINE_INPUTS * DQA_SHARED_COLUMNS * words,
-                  &block);
+                  write, &block);
   block.least = dqa_affine_least(op);
   block.totals = totals;
-  dqa_block_row(op, y, &block, out, dqa_gather_shared, write);
+  dqa_block_row(op, y, &block, out);
 }
 
 const struct dqa_operator dqa_part_conv_affine_shared = {.row = row};

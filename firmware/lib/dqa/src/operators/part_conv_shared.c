@@ -2,7 +2,6 @@
 /* Copyright 2026 The dqa authors */
 /* dqa: rows of CONV_2D in blocks of 4 pixels that share the columns under a kernel of 3: 19 instructions for 24
  * products. */
-#include "block_copy.h"
 #include "block_row.h"
 
 #ifdef DQA_BLOCKS
@@ -29,17 +28,22 @@
   LINE("add r1, r1, lr, lsl #1")                                                                                       \
   LINE("ldr r6, %[pairs_end]") LINE("cmp r0, r6") LINE("beq.w 3f")                                                     \
   LINE("ldr r6, %[row_bytes]") LINE("add r12, r12, r6") LINE("b.w 6b") LINE("3:")
-BLOCK_OF(write, 4, SHARED_WORDS)
+BLOCK_OF(products, 4, SHARED_WORDS)
 /* clang-format on */
 enum { SHARED_UNROLLED = 4, SHARED_WORD_BYTES = 38 * 4 };
+
+static void write(const struct dqa_op *op, const struct dqa_taps *taps, uint32_t x, const struct dqa_block *block) {
+  dqa_gather_shared(op, taps, x, block->pairs);
+  products(block);
+}
 
 static void row(const struct dqa_op *op, uint32_t y, const int32_t *acc, int8_t *out) {
   const uint32_t words = op->input.channels / 4u, row_bytes = 8 * DQA_SHARED_COLUMNS * words;
   struct dqa_block block;
   (void)acc;
-  dqa_block_begin(op, words, SHARED_UNROLLED, SHARED_WORD_BYTES, row_bytes, &block);
+  dqa_block_begin(op, words, SHARED_UNROLLED, SHARED_WORD_BYTES, row_bytes, write, &block);
   block.pairs_end = block.pairs + row_bytes / 4u * op->window.kernel_h;
-  dqa_block_row(op, y, &block, out, dqa_gather_shared, write);
+  dqa_block_row(op, y, &block, out);
 }
 
 const struct dqa_operator dqa_part_conv_shared = {.row = row};

@@ -7,4 +7,4 @@
 static const struct dqa_coder coder = {
     .check_record = dqa_packed_check_record, .write_row = dqa_packed_write_row, .read_row = dqa_packed_read_row};
 
-const struct dqa_operator dqa_part_packed_maps = {.coder = &coder};
+const struct dqa_operator dqa_part_packed_maps = {.brings = {.coder = &coder}};

@@ -120,7 +120,11 @@ static dqa_status check_records(const dqa_model *model) {
   if (status == DQA_OK && !dqa_layouts_valid(model)) {
     return DQA_ERROR_LAYOUT;
   }
-  return status == DQA_OK && dqa_period(model) > 0 && !dqa_may_be_endless(model) ? DQA_ERROR_OPERATOR : status;
+  if (status == DQA_OK && dqa_period(model) > 0) {
+    const struct dqa_endless *const endless = dqa_endless_of(model);
+    return endless == NULL ? DQA_ERROR_UNKNOWN_OPERATOR : endless->valid(model) ? DQA_OK : DQA_ERROR_OPERATOR;
+  }
+  return status;
 }
 
 DQA_COLD dqa_status dqa_load(dqa_model *model, const void *program, size_t size, dqa_operator_table operators,

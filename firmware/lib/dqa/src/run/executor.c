@@ -13,18 +13,6 @@ static bool all_given(const void *const *buffers, uint32_t count) {
   return true;
 }
 
-/* The rows of the whole input, one after the other. */
-static dqa_status push_all(const dqa_model *model, void *arena, const uint8_t *input, uint32_t *dropped) {
-  struct dqa_edge edge;
-  dqa_status status = dqa_begin(model, arena, model->arena_size);
-  dqa_edge_at(model, 0, &edge);
-  for (uint32_t y = 0; y < edge.height && status == DQA_OK; ++y) {
-    status = dqa_push_row(model, arena, input + y * edge.row_values);
-  }
-  status = status == DQA_OK ? dqa_end(model, arena, dropped) : status;
-  return status == DQA_ERROR_ARGUMENT ? DQA_ERROR_STALLED : status; /* an overlap has changed the rows counted */
-}
-
 dqa_status dqa_run(const dqa_model *model, void *arena, size_t arena_size, const void *const *inputs,
                    void *const *outputs, uint32_t *dropped) {
   if (!dqa_is_loaded(model) || dqa_is_endless(model) || dqa_is_misplaced_counters(dropped)) {
@@ -41,7 +29,8 @@ dqa_status dqa_run(const dqa_model *model, void *arena, size_t arena_size, const
     return DQA_ERROR_ARENA;
   }
   if (model->layout == DQA_LAYOUT_PUSHED) {
-    return push_all(model, arena, inputs[0], dropped);
+    const struct dqa_operator *const entry = model->operators[DQA_PART_WHOLE_INPUT];
+    return entry == NULL ? DQA_ERROR_UNKNOWN_OPERATOR : entry->brings.push_all(model, arena, inputs[0], dropped);
   }
   struct dqa_run run = {.memory = dqa_memory_of(model, arena)};
   run.memory.inputs = inputs;

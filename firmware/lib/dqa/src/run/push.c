@@ -59,7 +59,8 @@ dqa_status dqa_push_row(const dqa_model *model, void *arena, const void *row) {
   *rows_pushed(&run) = run.pushed_rows;
   if (dqa_is_endless(model)) {
     dqa_mark_answer(&run, answers(&run) != before);
-    return run.pushed_rows < 2 * dqa_period(model) || dqa_turn_back(&run) ? DQA_OK : DQA_ERROR_STALLED;
+    return run.pushed_rows < 2 * dqa_period(model) || dqa_endless_of(model)->turn_back(&run) ? DQA_OK
+                                                                                             : DQA_ERROR_STALLED;
   }
   return DQA_OK;
 }

@@ -59,18 +59,17 @@ static bool op_valid(const dqa_model *model, uint32_t number) {
   return true;
 }
 
-bool dqa_may_be_endless(const dqa_model *model) {
+static bool valid(const dqa_model *model) {
   const uint32_t period = dqa_period(model);
-  bool valid = period > 0 && period <= DQA_MAX_PERIOD && model->input_count == 1 && model->output_count == 1 &&
-               dqa_arena_size(model, DQA_LAYOUT_PUSHED) != DQA_NOWHERE &&
-               dqa_op_phase(model, model->op_count - 1u) == 0;
-  for (uint32_t number = 0; number < model->edge_count && valid; ++number) {
-    valid = edge_valid(model, number);
+  bool fits = period > 0 && period <= DQA_MAX_PERIOD && model->input_count == 1 && model->output_count == 1 &&
+              dqa_arena_size(model, DQA_LAYOUT_PUSHED) != DQA_NOWHERE && dqa_op_phase(model, model->op_count - 1u) == 0;
+  for (uint32_t number = 0; number < model->edge_count && fits; ++number) {
+    fits = edge_valid(model, number);
   }
-  for (uint32_t number = 0; number < model->op_count && valid; ++number) {
-    valid = op_valid(model, number);
+  for (uint32_t number = 0; number < model->op_count && fits; ++number) {
+    fits = op_valid(model, number);
   }
-  return valid;
+  return fits;
 }
 
 /* Every counter is above the rows that it loses: no window reaches back before row 0, and none begins there again. */
@@ -80,7 +79,7 @@ static bool lower(uint32_t *counter, uint32_t rows) {
   return reached;
 }
 
-bool dqa_turn_back(const struct dqa_run *run) {
+static bool turn_back(const struct dqa_run *run) {
   const dqa_model *model = run->memory.model;
   bool reached = true;
   for (uint32_t number = 0; number < model->op_count && reached; ++number) {
@@ -94,3 +93,7 @@ bool dqa_turn_back(const struct dqa_run *run) {
   }
   return reached;
 }
+
+static const struct dqa_endless endless = {.valid = valid, .turn_back = turn_back};
+
+const struct dqa_operator dqa_part_endless = {.brings = {.endless = &endless}};
