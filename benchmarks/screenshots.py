@@ -15,14 +15,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 WIDTHS = {"": (1180, 1500), "_phone": (390, 1100)}
 """Of a desk and of a phone: width and height in px."""
 NARROWEST = 500
 """Of a window of Chromium; a narrower page is a frame in one."""
-COLOURS = 256
-"""The most frequent ones, exactly; others become the nearest of these."""
+COLOURS, NEAR = 256, 12
+"""Of a picture at most, and how far apart they are, of 255 a channel."""
 PAGE = "docs/tutorials.html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--hide-scrollbars")
@@ -40,10 +41,20 @@ def shoot(browser: str, page: Path, picture: Path, size: tuple[int, int], dark: 
         subprocess.run([browser, *OPTIONS, *window, scheme, frame.as_uri()], check=True, capture_output=True, timeout=120)
     with Image.open(picture) as image:
         shown = image.convert("RGB").crop((0, 0, width, height))
-    colours, counts = np.unique(np.asarray(shown).reshape(-1, 3), axis=0, return_counts=True)
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(colours[np.argsort(-counts)[:COLOURS]].ravel().tolist())
-    shown.quantize(palette=palette, dither=Image.Dither.NONE).save(picture, optimize=True)
+    shape = Image.new("P", (1, 1))
+    shape.putpalette(palette(np.asarray(shown).reshape(-1, 3)).ravel().tolist())
+    shown.quantize(palette=shape, dither=Image.Dither.NONE).save(picture, optimize=True)
+
+
+def palette(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Of colours (N, 3) at most COLOURS: the most frequent, but none near one that is taken already, so that small swatches keep theirs."""
+    colours, counts = np.unique(pixels, axis=0, return_counts=True)
+    left = colours[np.argsort(-counts, kind="stable")].astype(np.int64)
+    taken: list[npt.NDArray[np.int64]] = []
+    while len(left) and len(taken) < COLOURS:
+        taken.append(left[0])
+        left = left[np.square(left - left[0]).sum(axis=1) > NEAR * NEAR]
+    return np.array(taken, np.uint8)
 
 
 def main() -> None:

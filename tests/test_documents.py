@@ -61,6 +61,11 @@ def test_pages_that_lead_through_the_code_name_it(name: str) -> None:
     assert len({*places(text)}) > 20
 
 
+def test_the_readme_is_read_in_a_few_minutes() -> None:
+    before_tables = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n| ")[0]
+    assert 300 < len(before_tables.split()) < 600
+
+
 def test_the_design_names_every_room() -> None:
     text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
     for place in ("converter/dqa", "firmware/lib/dqa/src"):

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -190,10 +191,28 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_first_commands_of_the_readme_run(workplace: Path) -> None:
-    commands = [command for command, _ in shown((ROOT / "README.md").read_text()) if command.startswith("dqa ") and "model.h5" in command]
-    assert commands
-    for command in (*commands, "dqa evaluate out/model --data test.npz"):
+@needs_compiler
+@needs_qemu
+def test_the_five_commands_of_the_readme_run(workplace: Path) -> None:
+    commands = [command for command, whole in shown((ROOT / "README.md").read_text()) if whole and command.startswith("dqa ")]
+    assert [command.split()[1] for command in commands] == ["analyze", "convert", "evaluate", "build", "export"]
+    for command in commands:
         words = shlex.split(command, comments=True)[1:]
+        if words[0] == "build":  # without PlatformIO, which would download what the board needs
+            words.append("--bare")
         done = subprocess.run([sys.executable, "-m", "dqa", *words], cwd=workplace, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_what_the_readme_has_made_and_installed_is_of_this_project() -> None:
+    commands = [shlex.split(command, comments=True) for command, _ in shown((ROOT / "README.md").read_text())]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert [words[2] for words in commands if words[0] == "pip"] == [f"{project['name']}[keras]"]
+    assert "keras" in project["optional-dependencies"]
+    made = [words[1] for words in commands if words[0] == "make"]
+    plan = subprocess.run(["make", "--dry-run", "--always-make", *made], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    ran = [shlex.split(line)[1:] for line in plan.replace("\\\n", " ").splitlines() if line.startswith(".venv/bin/dqa ")]
+    assert made and {words[0] for words in ran} == {"convert", "evaluate", "build"}
+    for words in ran:
+        understood(words)

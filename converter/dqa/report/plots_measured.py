@@ -67,7 +67,7 @@ def errors_plot(output: Mapping[str, Any], number: int) -> Markup:
             for v in y.ticks()
         ),
         join(bars),
-        join(label(x.at(i + 0.5), HEIGHT - BOTTOM + 16, name, class_="middle small") for i, name in enumerate(names)),
+        join(label(x.at(i + 0.5), HEIGHT - BOTTOM + 16, name, class_=f"middle small{' spare' * (i % 2)}") for i, name in enumerate(names)),
         *_titles("error over the spread of the answers, at least", "share of errors, %"),
         name=f"errors-plot-{number}",
     )

@@ -49,7 +49,7 @@ def memory_plot(buffers: Sequence[Mapping[str, Any]], phases: Sequence[Mapping[s
         f"Memory map: {len(inside)} buffers in an arena of {arena:,} bytes over {len(operators)} operators in {len(phases)} phases",
         _phases(columns, starts),
         _grid(rows),
-        join(_buffer(buffer, columns, rows, starts, _free(buffer, inside[place + 1 :], rows)) for place, buffer in enumerate(inside)),
+        join(_buffer(buffer, columns, rows, starts, inside[place + 1 :]) for place, buffer in enumerate(inside)),
         *_top(rows, arena),
         _names(operators, columns),
         name=name,
@@ -88,20 +88,20 @@ def _top(rows: Axis, arena: int) -> list[Markup]:
     return [line(LEFT, y, WIDTH - RIGHT, y, "limit"), turned]
 
 
-def _free(buffer: Mapping[str, Any], later: Sequence[Mapping[str, Any]], rows: Axis) -> bool:
-    """Whether nothing that is drawn later lies on a buffer's name: those that use its bytes in turns do."""
+def _free(buffer: Mapping[str, Any], first: int, last: int, later: Sequence[Mapping[str, Any]], rows: Axis) -> bool:
+    """Whether in these phases nothing that is drawn later lies on a buffer's name: those that use its bytes in turns do."""
     middle = rows.at(buffer["offset"] + buffer["size"] / 2)
     return not any(
-        other["first"] <= buffer["last"]
-        and buffer["first"] <= other["last"]
+        other["first"] <= last
+        and first <= other["last"]
         and rows.at(other["offset"] + other["size"]) < middle + LINE / 2
         and rows.at(other["offset"]) > middle - LINE / 2
         for other in later
     )
 
 
-def _buffer(buffer: Mapping[str, Any], columns: Axis, rows: Axis, starts: Sequence[int], free: bool) -> Markup:
-    """A rectangle that says on hovering what it is, and in itself if there is room and the place is free."""
+def _buffer(buffer: Mapping[str, Any], columns: Axis, rows: Axis, starts: Sequence[int], later: Sequence[Mapping[str, Any]]) -> Markup:
+    """A rectangle that says on hovering what it is, and in itself if there is room and a place is free. later: what is drawn after it."""
     left, right = columns.at(starts[buffer["first"]]) + 1, columns.at(starts[buffer["last"] + 1]) - 1
     top, bottom = rows.at(buffer["offset"] + buffer["size"]), rows.at(buffer["offset"])
     size = f"{buffer['size']:,} B"
@@ -109,8 +109,14 @@ def _buffer(buffer: Mapping[str, Any], columns: Axis, rows: Axis, starts: Sequen
     shared = ", in turns with others" if buffer["in_turns"] else ""
     about = f"{buffer['name']} ({KINDS[buffer['kind']]}): {size} at {buffer['offset']:,}, {life}{shared}"
     shape = element("rect", x=left, y=top, width=max(right - left, 1.0), height=max(bottom - top, 0.5), class_=f"buffer k-{buffer['kind']}")
-    text = _inside(buffer["name"], size, right - left - 8) if free and bottom - top >= LINE else ""
-    inside = label((left + right) / 2, (top + bottom) / 2 + 4, text, class_=f"middle on-{buffer['kind']}") if text else Markup("")
+    inside = Markup("")
+    phases = range(buffer["first"], buffer["last"] + 1)
+    for first, last in [(phases[0], phases[-1]), *((phase, phase) for phase in phases)] if bottom - top >= LINE else []:
+        start, end = columns.at(starts[first]), columns.at(starts[last + 1])
+        text = _inside(buffer["name"], size, end - start - 10) if _free(buffer, first, last, later, rows) else ""
+        if text:
+            inside = label((start + end) / 2, (top + bottom) / 2 + 4, text, class_=f"middle on-{buffer['kind']}")
+            break
     return element("g", element("title", about), shape, inside)
 
 
