@@ -157,7 +157,7 @@ HEAD = "dqa_recipe: 1\n"
         (HEAD + "versions: {dqa: 0.1}", "versions.dqa: expected text", "quotes"),
         (HEAD + "edges: {conv: 4}", "edges.conv: expected names and values", ""),
         (HEAD + "edges: &a {x: *a}", "aliases are not allowed", ""),
-        (HEAD + "edges: " + "[" * 100_000, "nested deeper than", ""),
+        (HEAD + "edges: " + "[" * 100_000, "nest", ""),  # dqa says so, or PyYAML from 6.0.4 on
         (HEAD + "config: !!python/object/apply:os.system ['touch owned']", "not YAML", ""),
         (HEAD + "edges: {x: {y: 2026-99-99}}", "not YAML", ""),
     ],

@@ -27,6 +27,7 @@ EXAMPLE = "examples/extension"
 @pytest.fixture(scope="module")
 def target(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which pip installed the package, as it would into an environment."""
+    pytest.importorskip("hatchling", reason="builds the package without the network: pip install '.[test]'")
     folder = tmp_path_factory.mktemp("packages")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--target"]
     subprocess.run([*pip, folder, root / EXAMPLE], check=True, capture_output=True)
@@ -68,6 +69,8 @@ def test_convert_ranks_channels_as_the_package_says(installed: Path, dqa: Shell,
 
 
 def test_a_study_takes_method_and_ranking_of_the_package(target: Path, tmp_path: Path) -> None:
+    for library in ("joblib", "matplotlib", "threadpoolctl"):
+        pytest.importorskip(library, reason="studies need dqa-convert[study]")
     write_model(tmp_path, samples=40)
     grid = ("{method: companded, bits: [4, 8]}", "{method: paper, bits: 3, ranking: by_peak}")
     study = write_study(tmp_path, *grid)
