@@ -17,7 +17,7 @@ from dqa.planning.search import Search, Solution, knee
 from dqa.program import LayoutName, Program, Storage, value_ring
 from dqa.program.schedule import simulate
 from dqa.quantization.calibrated import Calibrated
-from dqa.quantization.coded.formats import CodedMap, coded_formats
+from dqa.quantization.coded.formats import FEW_TABLES, TABLES, CodedMap, coded_formats
 from dqa.quantization.coded.search import CodedRange
 from dqa.quantization.decide import decide
 from dqa.quantization.formats import TensorFormat
@@ -168,7 +168,8 @@ class Planner:
         chosen |= {held.index: held.options[option] for held, option in zip(phasing.held, solution.chosen, strict=True)}
         choices = {self.order[number]: _choice(option) for number, option in chosen.items() if not option.stored_bits}
         stored_bits = {self.order[number]: option.stored_bits for number, option in chosen.items() if option.stored_bits}
-        coded = coded_formats({tensor: self.coded[tensor][bits][0] for tensor, bits in stored_bits.items()})
+        tables = TABLES if self.network.config.weight_bits == 8 else FEW_TABLES
+        coded = coded_formats({tensor: self.coded[tensor][bits][0] for tensor, bits in stored_bits.items()}, tables)
         formats = decide(self.network, choices, coded)
         phases = tuple(phasing.phases)
         program = self._build(formats, phases)

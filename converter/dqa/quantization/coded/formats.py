@@ -15,7 +15,9 @@ from dqa.quantization.coded.search import CodedRange, StepCandidate
 from dqa.quantization.formats import Reason, TensorFormat, value_range
 
 TABLES = 8
-"""Huffman tables of a program."""
+"""Huffman tables of a program at most."""
+FEW_TABLES = 4
+"""The same where weights have 4 bits, for the sake of flash: a table takes 292 bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +29,13 @@ class CodedMap:
     layout: Layout
 
 
-def coded_formats(chosen: Mapping[int, CodedMap]) -> dict[int, TensorFormat]:
-    """The formats by tensor number, with the tables that all share."""
+def coded_formats(chosen: Mapping[int, CodedMap], most: int = TABLES) -> dict[int, TensorFormat]:
+    """The formats by tensor number, with the tables that all share, at most `most`."""
     counts = []
     for tensor, one in chosen.items():
         seen = one.coded.costs(tensor, one.candidate).counts[: one.layout.extra_bits + 1] / len(one.coded.maps[tensor])
         counts.append((seen * (one.layout.drop_shares() + 0.02)[:, None, None]).reshape(-1, 16))
-    tables, numbers = cluster(np.concatenate(counts), TABLES) if counts else ([], np.empty(0, np.int64))
+    tables, numbers = cluster(np.concatenate(counts), most) if counts else ([], np.empty(0, np.int64))
     formats, at = {}, 0
     for (tensor, one), own in zip(chosen.items(), counts, strict=True):
         contexts = numbers[at : at + len(own)].reshape(-1, 16)

@@ -79,8 +79,8 @@ void dqa_conv_plain_row(const struct dqa_op *op, uint32_t y, int8_t *out) {
   int8_t *const room1 = room0 != NULL ? room0 + length : NULL;
   for (uint32_t o0 = 0; o0 < channels; o0 += 2) {
     const uint32_t o1 = o0 + 1 < channels ? o0 + 1 : o0;
-    const int8_t *w0 = dqa_weights_at(&weights, o0, first, count, room0);
-    const int8_t *w1 = o1 == o0 ? w0 : dqa_weights_at(&weights, o1, first, count, room1);
+    const int8_t *w0 = dqa_kernel_weights_at(&weights, o0, first, count, room0);
+    const int8_t *w1 = o1 == o0 ? w0 : dqa_kernel_weights_at(&weights, o1, first, count, room1);
     struct dqa_channel c0, c1;
     dqa_channel_at(op, o0, &c0);
     dqa_channel_at(op, o1, &c1);

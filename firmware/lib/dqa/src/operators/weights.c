@@ -67,12 +67,17 @@ const int8_t *dqa_weights_at(const struct dqa_weights *weights, uint32_t o, uint
   if (weights->books == NULL) {
     return (const int8_t *)row + first;
   }
-  if (weights->affine > 0) {
-    decode_affine(weights, row, ((const int8_t *)weights->books)[o], room);
-    return room + first;
-  }
   decode(row, (const int8_t *)weights->books + o * weights->book_step, first, count, room);
   return room;
+}
+
+const int8_t *dqa_kernel_weights_at(const struct dqa_weights *weights, uint32_t o, uint32_t first, uint32_t count,
+                                    int8_t *room) {
+  if (weights->affine > 0) {
+    decode_affine(weights, weights->rows + o * weights->row_bytes, ((const int8_t *)weights->books)[o], room);
+    return room + first;
+  }
+  return dqa_weights_at(weights, o, first, count, room);
 }
 
 bool dqa_weights_valid(const struct dqa_op *op, uint32_t parameter, uint32_t count) {

@@ -19,10 +19,13 @@ struct dqa_weights {
 /* parameter: where the operator's parameters have the offset of the weights; count: weights per output channel. */
 void dqa_weights_of(const struct dqa_op *op, uint32_t parameter, uint32_t count, struct dqa_weights *weights);
 
-/* Weights first .. first + count - 1 of output channel o: where they lie, or decoded into room, which has place for all
- * affine ones. */
+/* Weights first .. first + count - 1 of output channel o: where they lie, or decoded into room. */
 const int8_t *dqa_weights_at(const struct dqa_weights *weights, uint32_t o, uint32_t first, uint32_t count,
                              int8_t *room);
+
+/* The same of a convolution, whose weights may be affine; room has place for all of a channel. */
+const int8_t *dqa_kernel_weights_at(const struct dqa_weights *weights, uint32_t o, uint32_t first, uint32_t count,
+                                    int8_t *room);
 
 /* Whether they lie in the program. */
 bool dqa_weights_valid(const struct dqa_op *op, uint32_t parameter, uint32_t count);
