@@ -1,11 +1,12 @@
 """Instructions of an inference on every kind of core, beside TensorFlow Lite Micro's with CMSIS-NN; where they go, and cycles, flash, RAM.
 
-    python benchmarks/instructions.py [--models ic,kws] [--weights 4] [--budgets 1] [--sim 20] [-o docs/benchmarks]
+    python benchmarks/instructions.py [--models ic,kws:6300] [--weights 4] [--budgets 1] [--sim 20] [-o out/benchmarks]
 
-Plans: those that `dqa convert` takes by default, or with --budgets 1 those of the budgets of ram.py. On each board --sim samples run and
-are compared with the host's answers. Per layer: by the profiling firmware. Per part of the library and in cycles: one inference followed
-instruction by instruction on the Cortex-M4F (traced.py says what the cycles are: an estimate, memory without wait states). Writes
-instructions.json and instructions.md. Needs the models and data of ../shared.
+Plans: those that `dqa convert` takes by default, of a network with a number behind it the fastest within so many bytes of RAM
+(`--ram N --optimize speed`), or with --budgets 1 those of the budgets of ram.py. On each board --sim samples run and are compared with the
+host's answers. Per layer: by the profiling firmware. Per part of the library and in cycles: one inference followed instruction by
+instruction on the Cortex-M4F (traced.py says what the cycles are: an estimate, memory without wait states). Writes instructions.json and
+instructions.md. Needs the models and data of ../shared.
 """
 
 from __future__ import annotations
@@ -57,10 +58,11 @@ PARTS: Parts = {
 
 
 def run(name: str, work: Path, options: argparse.Namespace) -> Row:
-    out, test = work / f"{name}-instructions", MODELS[name].data(work / "data")[1]
-    ram = BUDGETS[name].standalone if options.budgets else None
-    report = convert(name, work, out, weight_bits=options.weights, ram=ram)
-    row: Row = {"model": name, "weights": options.weights, "anchor": ANCHOR[name], "arena": report["plan"]["arena"], "boards": {}}
+    label, (name, _, budget) = name, name.partition(":")
+    out, test = work / f"{label.replace(':', '-')}-instructions", MODELS[name].data(work / "data")[1]
+    ram = int(budget) if budget else BUDGETS[name].standalone if options.budgets else None
+    report = convert(name, work, out, weight_bits=options.weights, ram=ram, optimize="speed" if budget else "balanced")
+    row: Row = {"model": label, "weights": options.weights, "anchor": ANCHOR[name], "arena": report["plan"]["arena"], "boards": {}}
     for board in BOARDS:
         found = evaluate(name, work, out, f"sim:{board}", options.sim)
         keys = ("refused", "instructions", "agreement", "stack_used")
@@ -103,4 +105,13 @@ def markdown(rows: list[Row]) -> str:
 
 if __name__ == "__main__":
     sim = (20, "samples on each simulated board")
-    main("instructions", __doc__, list(BUDGETS)[:4], run, markdown, weights=(8, "bits"), budgets=(0, "1: those of ram.py"), sim=sim)
+    main(
+        "instructions",
+        __doc__,
+        ["ic", "kws", "kws:6300", "vww", "ad"],
+        run,
+        markdown,
+        weights=(8, "bits"),
+        budgets=(0, "1: those of ram.py"),
+        sim=sim,
+    )
