@@ -129,3 +129,25 @@ def test_the_result_is_typed(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(features()[0])
     found = analyze(str(tmp_path / "m.tflite"), ram="2k")
     assert isinstance(found, Analysis) and json.dumps(found.to_json())
+
+
+class Constant(Net):
+    """A network whose layers have two output channels that the input does not reach."""
+
+    def weights(self, *shape: int) -> int:
+        values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        values[:2] = 0
+        return self.constant(values)
+
+
+def test_channels_that_cannot_matter_are_told_and_not_counted(tmp_path: Path, dqa: Shell) -> None:
+    net = Constant(1, 8, 8, 3)
+    (tmp_path / "m.tflite").write_bytes(net.build(net.conv(net.conv(net.input, 10), 4)))
+    (tmp_path / "all.tflite").write_bytes(images()[0])
+    dead, none = analyze(tmp_path / "m.tflite"), analyze(tmp_path / "all.tflite")
+    assert none.dead_channels is None and none.to_json()["dead_channels"] is None
+    assert dead.dead_channels is not None and dead.dead_channels.channels == 2
+    assert dead.layers[0].shape == (6, 6, 8)
+    assert (dead.dead_channels.weights, dead.weights) == (27 * 10 + 10 + 9 * 10 * 4 + 4, 27 * 8 + 8 + 9 * 8 * 4 + 4)
+    assert (dead.dead_channels.macs, dead.macs) == (36 * 270 + 16 * 360, 36 * 216 + 16 * 288)
+    assert "left out: 2 channels" in dqa("analyze", tmp_path / "m.tflite").out

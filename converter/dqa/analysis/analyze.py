@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from dqa.analysis.fitting import fit, next_steps
-from dqa.analysis.result import Analysis, Flash, Layer, Ram
+from dqa.analysis.result import Analysis, Dead, Flash, Layer, Ram
 from dqa.analysis.stand_in import unseen
 from dqa.device.boards import list_boards, load_board
 from dqa.errors import ModelError
 from dqa.frontend import FloatModel, ModelSource, load_model
+from dqa.frontend.dead_channels import DeadChannels
 from dqa.graph import Graph, Op
 from dqa.lowering.build import build
 from dqa.lowering.planned import Planner
@@ -37,7 +38,7 @@ def analyze(model: ModelSource, board: str | None = None, ram: int | str | None 
     progress = progress or SilentProgress()
     boards = list_boards() if board is None else (load_board(board),)
     budget = ram_budget(ram)
-    read, _ = partition.slim(load_model(model))
+    read, dead = partition.slim(load_model(model))
     left = {id(op): reason for op, reason in partition.builtins(read.graph)}
     network = unseen(_part(read.graph, bool(left)), ConvertConfig(ram="auto"))
     if not network.graph.ops:
@@ -50,7 +51,7 @@ def analyze(model: ModelSource, board: str | None = None, ram: int | str | None 
     fits = tuple(fit(one, sizes, flash) for one in boards) if sizes is not None else ()
     steps = next_steps(read, list(left.values()), sizes, flash, fits, board, budget if isinstance(budget, int) else None)
     met = (not isinstance(budget, int) or (sizes is not None and sizes.least <= budget)) and (board is None or any(f.fits for f in fits))
-    return Analysis(read.source, _layers(read, left, smallest), sizes, flash, fits, met, steps)
+    return Analysis(read.source, _layers(read, left, smallest), _dead(dead), sizes, flash, fits, met, steps)
 
 
 def _part(graph: Graph, mixed: bool) -> Graph:
@@ -78,6 +79,13 @@ def _fewer(network: Calibrated) -> Program:
     """The program with weights of 4 bits; what is stored how does not change its size by much."""
     config = replace(network.config, weight_bits=4)
     return build(network.graph, decide(replace(network, config=config)), weight_bits=4)
+
+
+def _dead(found: DeadChannels | None) -> Dead | None:
+    if found is None:
+        return None
+    weights = sum(found.whole.weights(op) for op in found.whole.ops)
+    return Dead(sum(layer.channels - layer.kept for layer in found.removed), weights, found.macs[0])
 
 
 def _layers(model: FloatModel, left: dict[int, str], program: Program) -> tuple[Layer, ...]:

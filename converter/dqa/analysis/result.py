@@ -62,14 +62,25 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class Dead:
+    """Channels that cannot matter, whatever comes in, and are left out. weights, macs: of all layers with them."""
+
+    channels: int
+    weights: int
+    macs: int
+
+
+@dataclass(frozen=True)
 class Analysis:
     """source: the model's file. macs, weights: of all layers. ram: None where builtins run a part of the network.
 
-    boards: those asked about. met: whether it fits what was asked for, the board and the RAM. next: what to do now, a sentence each.
+    layers, and all else, are without the dead channels (None: there are none). boards: those asked about. met: whether it fits what was
+    asked for, the board and the RAM. next: what to do now, a sentence each.
     """
 
     source: str
     layers: tuple[Layer, ...]
+    dead_channels: Dead | None
     ram: Ram | None
     flash: Flash
     boards: tuple[Fit, ...]

@@ -48,6 +48,8 @@ def _print(found: Analysis) -> None:
     ]
     rows.append(["all", "", "", f"{found.macs:,}", f"{found.weights:,}", "", "yes" if found.supported else "no"])
     table(found.source, columns, rows)
+    if (dead := found.dead_channels) is not None:
+        print(f"left out: {dead.channels:,} channels that cannot matter, whatever comes in; with them {dead.weights:,} weights")
     table("estimated, bytes", ["", ""], _sizes(found))
     for simulated, kind in ((False, "boards"), (True, "simulated boards")):
         asked = [one for one in found.boards if one.simulated is simulated]
