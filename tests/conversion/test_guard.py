@@ -149,6 +149,8 @@ def test_the_int8_column_is_what_tensorflow_lite_gives(place: Path) -> None:
     found = run(place, "column")
     int8 = found.measured.first.int8
     assert 15 < int8.snr < found.measured.reference + 3
+    few = run(place, "column", ConvertConfig(weight_bits=4)).measured.first
+    assert few.int8.snr == int8.snr  # of 8 bits, whatever the program's weights have
 
 
 def test_evaluation_sees_what_was_measured(place: Path) -> None:

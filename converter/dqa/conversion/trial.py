@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -96,9 +96,13 @@ class Judge:
             return None
 
     def try_out(self, decisions: Decisions, *, nearest: bool = False) -> Trial:
-        """nearest: with weights rounded each by itself, and the float network's biases."""
-        weighed = Weighed() if nearest else weigh(self.request, decisions, SilentProgress())
-        built = build(self.request, decisions, weighed, SilentProgress())
+        """nearest: as TensorFlow Lite has weights, of 8 bits and rounded each by itself, and the float network's biases."""
+        request, weighed = self.request, Weighed()
+        if nearest:
+            request = replace(request, settings=replace(request.settings, weight_bits=8))
+        else:
+            weighed = weigh(request, decisions, SilentProgress())
+        built = build(request, decisions, weighed, SilentProgress())
         assert built.alone is not None
         model = HostModel(built.alone.program_bytes)
         answers = _run(model, built, self.samples, len(self.expected))
