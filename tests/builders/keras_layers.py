@@ -172,6 +172,7 @@ def networks() -> dict[tuple[str, str], Network]:
     add("Rescaling", first(lambda: L.Rescaling(1 / 127.5, -1), (8, 8, 2)))
     add("LayerNormalization", series(lambda: L.LayerNormalization()))
     add("LayerNormalization", image(lambda: L.LayerNormalization()), "of a map")
+    add("LayerNormalization", image(lambda: L.LayerNormalization(axis=[1, 2, 3])), "of all values")
     add("GroupNormalization", image(lambda: L.GroupNormalization(2)))
     add("RMSNormalization", series(lambda: L.RMSNormalization()))
     add("UnitNormalization", series(lambda: L.UnitNormalization()))

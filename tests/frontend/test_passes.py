@@ -254,8 +254,8 @@ def test_tiling_that_is_no_up_sampling_stays() -> None:
 
 def test_unknown_operators_keep_their_tflite_name() -> None:
     net = Net(1, 3, 4, 2)
-    graph = simplified(net.build(net.unary("LOG_SOFTMAX", net.conv(net.input, 2, 1))))
-    assert [(op.kind, op.attrs) for op in graph.ops][1:] == [("LOG_SOFTMAX", {})]
+    graph = simplified(net.build(net.unary("LOCAL_RESPONSE_NORMALIZATION", net.conv(net.input, 2, 1))))
+    assert [(op.kind, op.attrs) for op in graph.ops][1:] == [("LOCAL_RESPONSE_NORMALIZATION", {})]
 
 
 def test_a_multiplication_of_two_activations_stays() -> None:

@@ -33,7 +33,7 @@ INSTEAD: dict[str, str] = {
         ("AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D"), "AveragePooling of input size / output size, or GlobalAveragePooling"
     ),
     **_all("AdaptiveMaxPooling1D AdaptiveMaxPooling2D", "MaxPooling of input size / output size, or GlobalMaxPooling"),
-    **_all("Attention AdditiveAttention GroupQueryAttention GroupedQueryAttention", _ATTENTION),
+    **_all("GroupQueryAttention GroupedQueryAttention", _ATTENTION),
     "Masking": "leave it out: series have one length on a microcontroller; repeat or drop steps where data are made",
     "ReversibleEmbedding": "Embedding and a dense layer",
     "TFSMLayer": "convert the SavedModel that it wraps",

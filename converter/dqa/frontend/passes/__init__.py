@@ -14,11 +14,14 @@ from dqa.frontend.passes.attention import one_head, scaled_products
 from dqa.frontend.passes.batch import with_batch
 from dqa.frontend.passes.compose import compose
 from dqa.frontend.passes.convolutions import dense_to_conv, dilated_conv, grouped_conv
+from dqa.frontend.passes.log_softmax import log_softmax
 from dqa.frontend.passes.normalize import normalize
-from dqa.frontend.passes.operands import constant_operands
+from dqa.frontend.passes.operands import aligned_operands, constant_operands
 from dqa.frontend.passes.pads import pad_into_conv
 from dqa.frontend.passes.parts import parts
 from dqa.frontend.passes.pools import global_pools
+from dqa.frontend.passes.quotients import quotient
+from dqa.frontend.passes.reductions import reductions
 from dqa.frontend.passes.reshapes import drop_reshape
 from dqa.frontend.passes.series import time_as_rows
 from dqa.frontend.passes.squares import squared_difference
@@ -34,6 +37,8 @@ PASSES: tuple[Callable[[Graph], bool], ...] = (
     normalize,
     compose,
     squared_difference,
+    quotient,
+    log_softmax,
     whole_constants,
     parts,
     upsample,
@@ -43,6 +48,7 @@ PASSES: tuple[Callable[[Graph], bool], ...] = (
     dense_to_conv,
     time_as_rows,
     drop_reshape,
+    aligned_operands,
     fuse_swish,
     fuse_activation,
     scaled_products,
@@ -51,6 +57,7 @@ PASSES: tuple[Callable[[Graph], bool], ...] = (
     depthwise_into_consumer,
     pad_into_conv,
     global_pools,
+    reductions,
 )
 
 

@@ -26,10 +26,10 @@ def one_head(graph: Graph) -> None:
     ops: list[Op] = []
     for op in graph.ops:
         ends = [graph.tensors[index] for index in (*op.inputs, *op.outputs)]
-        if op.kind != "BATCH_MATMUL" or any(end.is_constant or len(end.shape) != 3 or not end.is_map for end in ends):
+        if op.kind != "BATCH_MATMUL" or any(end.is_constant or len(end.shape) not in (2, 3) or not end.is_map for end in ends):
             ops.append(op)
             continue
-        *inputs, product = (add_activation(graph, end.name, (1, *end.shape)) for end in ends)
+        *inputs, product = (add_activation(graph, end.name, (1, *(1,) * (3 - len(end.shape)), *end.shape)) for end in ends)
         ops += [Op("RESHAPE", f"{op.name}/head", [old], [new]) for old, new in zip(op.inputs, inputs, strict=True)]
         ops += [Op(op.kind, op.name, inputs, [product], op.attrs), Op("RESHAPE", f"{op.name}/steps", [product], op.outputs)]
     graph.ops = ops

@@ -7,10 +7,28 @@ from __future__ import annotations
 
 import numpy as np
 
+from dqa.frontend.passes.reshapes import OPERANDS
 from dqa.graph.edit import add_activation, add_constant
 from dqa.graph.model import Graph, Op
+from dqa.operators.network import as_map
 
 READERS = ("ADD", "SUB", "MUL", "MINIMUM", "MAXIMUM", "CONCATENATION")
+
+
+def aligned_operands(graph: Graph) -> bool:
+    """An operand that lacks dimensions is repeated along the first ones: where a map has its axes elsewhere it gets them by a RESHAPE."""
+    for place, op in enumerate(graph.ops):
+        output = graph.tensors[op.outputs[0]]
+        if op.kind not in OPERANDS or not output.is_map:
+            continue
+        for number, tensor in enumerate(graph.tensors[index] for index in op.inputs):
+            shape = (1,) * (len(output.shape) - len(tensor.shape)) + tensor.shape
+            if tensor.is_constant or not tensor.is_map or as_map(shape[1:]) == tensor.hwc:
+                continue
+            op.inputs[number] = add_activation(graph, f"{op.name}/operand", shape)
+            graph.ops.insert(place, Op("RESHAPE", f"{op.name}/operand", [tensor.index], [op.inputs[number]]))
+            return True
+    return False
 
 
 def constant_operands(graph: Graph) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dqa.graph.edit import remove, replace_uses
 from dqa.graph.model import Graph, Op, Tensor
+from dqa.operators.network import as_map
 
+OPERANDS = {"ADD", "SUB", "MUL", "DIV", "MINIMUM", "MAXIMUM", "SQUARED_DIFFERENCE"}
 RESHAPES = {"RESHAPE", "SQUEEZE", "EXPAND_DIMS"}
 
 
@@ -16,7 +18,7 @@ def drop_reshape(graph: Graph) -> bool:
             replace_uses(graph, op.outputs[0], graph_input)
             return True
         if op.kind in RESHAPES:
-            if _keeps_places(graph, op) and _drop(graph, op):
+            if _keeps_places(graph, op) and not _aligns(graph, op) and _drop(graph, op):
                 return True
             if op.kind != "RESHAPE":
                 op.kind = "RESHAPE"
@@ -27,6 +29,16 @@ def drop_reshape(graph: Graph) -> bool:
 def _keeps_places(graph: Graph, op: Op) -> bool:
     before, after = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
     return before.is_map and after.is_map and before.hwc == after.hwc
+
+
+def _aligns(graph: Graph, op: Op) -> bool:
+    """Whether an operand that is repeated would have other axes without it: operands are aligned at their last ones."""
+    before = graph.tensors[op.inputs[0]]
+    for reader in graph.consumers(op.outputs[0]):
+        missing = len(graph.tensors[reader.outputs[0]].shape) - len(before.shape)
+        if reader.kind in OPERANDS and missing > 0 and as_map((1,) * missing + before.shape[1:]) != before.hwc:
+            return True
+    return False
 
 
 def _flattens(graph: Graph, op: Op) -> bool:
