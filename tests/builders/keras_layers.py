@@ -149,6 +149,7 @@ def networks() -> dict[tuple[str, str], Network]:
     add("Attention", two(lambda: lambda a, b: L.Attention()([a, b])))
     add("AdditiveAttention", two(lambda: lambda a, b: L.AdditiveAttention()([a, b])))
     add("MultiHeadAttention", two(lambda: L.MultiHeadAttention(2, 4)))
+    add("MultiHeadAttention", series(lambda: lambda x: L.MultiHeadAttention(2, 4)(x, x, use_causal_mask=True)), "use_causal_mask")
     add("GroupQueryAttention", two(lambda: L.GroupQueryAttention(4, 2, 1)))
     for name in ACTIVATIONS:
         options = {"threshold": (0.2, 0.1)}.get(name, ())

@@ -12,6 +12,7 @@ from dqa.frontend.passes.activations import fuse_activation, fuse_swish
 from dqa.frontend.passes.affine import affine_to_depthwise, depthwise_into_consumer, depthwise_into_producer, whole_constants
 from dqa.frontend.passes.attention import one_head, scaled_products
 from dqa.frontend.passes.batch import with_batch
+from dqa.frontend.passes.causal import causal_softmax
 from dqa.frontend.passes.compose import compose
 from dqa.frontend.passes.convolutions import dense_to_conv, dilated_conv, grouped_conv
 from dqa.frontend.passes.log_softmax import log_softmax
@@ -34,6 +35,7 @@ from dqa.graph.model import Graph
 PASSES: tuple[Callable[[Graph], bool], ...] = (
     embed,
     with_batch,
+    causal_softmax,
     normalize,
     compose,
     squared_difference,

@@ -34,7 +34,8 @@
   X(NORMALIZATION, normalization, 25)                                                                                  \
   X(BATCH_MATMUL, batch_matmul, 26)                                                                                    \
   X(SLIDING_REDUCE, sliding_reduce, 27)                                                                                \
-  X(CONSTANT, constant, 28)
+  X(CONSTANT, constant, 28)                                                                                            \
+  X(CAUSAL_SOFTMAX, causal_softmax, 29)
 
 /* Parts of which a program needs some, X of NAME and name for each: ways in which an operator writes its rows,
  * storages, rows without end, whole inputs that are pushed. They are entries of the table behind those of the
