@@ -15,7 +15,7 @@ from dqa.support.arrays import Float64, Int64
 
 WIDE = 7
 """Bits from which the range matters more than the step."""
-MORE, FEWEST = 100, 5
+MORE, FEWEST = 15, 5
 LEAST, UNSEEN = 0.25, 0.5
 _ZEROS = tuple(range(-128, 121, 8))
 _RATIOS = np.linspace(0.25, 1.0, 31)
