@@ -67,3 +67,11 @@ def test_groups_of_another_axis_are_refused(tmp_path: Path, monkeypatch: pytest.
     keras.Sequential([keras.Input((6, 5, 8)), keras.layers.GroupNormalization(2, axis=1)]).save(tmp_path / "m.keras")
     with pytest.raises(ModelError, match=r"'group_normalization.*axis 1"):
         load_model(tmp_path / "m.keras")
+
+
+def test_a_model_that_keras_cannot_run_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_process(monkeypatch)
+    model = keras.Sequential([keras.Input((12,)), keras.layers.Dense(8, activation="glu"), keras.layers.Dense(3)])
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(ModelError, match=r"Keras cannot run it: .*axis -1 of input shape to have value 8"):
+        load_model(tmp_path / "m.keras")

@@ -100,9 +100,26 @@ def _convert_keras(model: Any, source: str) -> bytes:
         fixed = keras.Model(singles if len(singles) > 1 else singles[0], keras.tree.flatten(model(given, training=False)))
         converter = tf.lite.TFLiteConverter.from_keras_model(fixed)
         converter.allow_custom_ops = True  # the marks
-        return _run(converter, source)
+        try:
+            return _run(converter, source)
+        except ModelError:
+            _try(model, source)  # the converter does not say what Keras does
+            raise
     except (ValueError, TypeError, OverflowError, tf.errors.OpError) as error:
         raise ModelError(f"{source}: TensorFlow cannot convert it: {reason(error)}", hint="give a float32 .tflite instead") from error
+
+
+def _try(model: Any, source: str) -> None:
+    """Raises ModelError, saying what Keras says, for a model that does not run, as one whose layers promise other shapes than they give."""
+    import keras
+
+    zeros = [keras.ops.zeros((1, *entry.shape[1:]), entry.dtype) for entry in model.inputs]
+    try:
+        model(zeros if len(zeros) > 1 else zeros[0], training=False)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{source}: Keras cannot run it: {reason(error)}", hint="build it so that model.predict works") from error
 
 
 def _convert_saved_model(directory: Path, name: str) -> tuple[bytes, Names]:
