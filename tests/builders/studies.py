@@ -69,3 +69,16 @@ def write_two_inputs(directory: Path) -> Path:
     path = directory / "two.yaml"
     path.write_text(TWO, encoding="utf-8")
     return path
+
+
+def write_two_outputs(directory: Path) -> Path:
+    """A study of a network of two outputs, classes and a number; the labels are its own answers."""
+    net = Net(1, 6, 6, 3)
+    shared = net.conv(net.input, 8, padding="SAME", activation="RELU")
+    data = net.build(net.dense(net.conv(shared, 8), 4), net.dense(net.conv(shared, 8), 1))
+    (directory / "outputs.tflite").write_bytes(data)
+    model = load_model(directory / "outputs.tflite")
+    x = np.random.default_rng(0).normal(size=(40, 6, 6, 3)).astype(np.float32)
+    classes, number = (float_outputs(model, x, output=place) for place in (0, 1))
+    np.savez(directory / "outputs.npz", x=x, y0=classes.argmax(axis=1), y1=number)
+    return write_study(directory, "{method: uniform, bits: 8, clip: max}")

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("joblib")
@@ -18,9 +19,11 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("threadpoolctl")
 
 from builders.cli import Shell
-from builders.studies import write_model, write_study, write_two_inputs
+from builders.studies import write_model, write_study, write_two_inputs, write_two_outputs
+from dqa.frontend import load_model
 from dqa.lab.study import job as jobs
 from dqa.lab.study.store import Store
+from tflite_builder import Net
 
 COMPARED = ("results.csv", "results.json", "summary.csv", "layers.csv", "tables.md")
 GRID = (
@@ -104,6 +107,32 @@ def test_a_model_of_several_inputs_takes_each_with_its_scale(dqa: Shell, tmp_pat
     assert score["uniform", ""] >= 0.95 and min(score.values()) > 0.5
     study.write_text(study.read_text().replace("x1: 2", "x2: 2"))
     assert "the model has no input 'x2'" in dqa.refuses("study", study, "-o", tmp_path / "other", "--jobs", "1", "--quiet").err
+
+
+def test_of_several_outputs_one_is_measured(dqa: Shell, tmp_path: Path) -> None:
+    study = write_two_outputs(tmp_path)
+    head, _, grid = study.read_text().partition("models:\n")
+    line = "  {name}: {{model: outputs.tflite, calibration: outputs.npz, test: outputs.npz{more}}}\n"
+    models = [("first", ""), ("number", f", output: {load_model(tmp_path / 'outputs.tflite').output_names[1]}")]
+    lines = "".join(line.format(name=name, more=more) for name, more in models)
+    study.write_text(head.replace("[0, 1]", "[0]") + "models:\n" + lines + grid[grid.index("grid:") :])
+    done = dqa("study", study, "-o", tmp_path / "out", "--jobs", "1", "--quiet")
+    assert done.code == 0, done.err
+    score = {(row["model"], row["method"]): float(row["score"]) for row in rows(tmp_path / "out")}
+    assert score["first", "float"] == 1.0 and score["first", "uniform"] >= 0.9  # top-1
+    assert score["number", "float"] < 1e-9 < score["number", "uniform"] < 1  # the mean squared error
+    study.write_text(study.read_text().replace("output: ", "output: no_"))
+    assert "the model has no output 'no_" in dqa.refuses("study", study, "-o", tmp_path / "other", "--jobs", "1", "--quiet").err
+
+
+def test_vectors_cannot_be_coded_and_that_is_said(dqa: Shell, tmp_path: Path) -> None:
+    net = Net(1, 24)
+    (tmp_path / "tiny.tflite").write_bytes(net.build(net.dense(net.unary("RELU", net.dense(net.input, 8)), 3)))
+    x, y = np.random.default_rng(0).normal(size=(20, 24)).astype(np.float32), np.arange(20) % 3
+    for name in ("calibration", "test"):
+        np.savez(tmp_path / f"{name}.npz", x=x, y=y)
+    study = write_study(tmp_path, "{method: coded, bits: 4}")
+    assert "no maps to code" in dqa("study", study, "-o", tmp_path / "out", "--jobs", "1", "--quiet").err
 
 
 def test_there_are_plots_of_everything_the_study_varied(alone: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from dqa.calibration import collect
 from dqa.calibration.segments import Runner
 from dqa.data.dataset import subset
+from dqa.errors import RecipeError
 from dqa.frontend import FloatModel
 from dqa.graph import Graph
 from dqa.lab.methods.base import SCALE_BITS, Calibration, Quantizer, Stored
@@ -80,6 +81,9 @@ class CodedNetwork:
         """A quantizer for every hooked tensor, together at most `bits` per value. Raises RecipeError where these are too few."""
         values = sum(int(np.prod(shape)) for shape in self.shapes.values())
         bound = sum(fmt.capacity for t, fmt in self.plain.items() if t not in self.free)
+        if 8 * bound > bits * values:
+            what = "what is not coded takes" if self.free else "this network has no maps to code, its vectors take"
+            raise RecipeError(f"bits: {bits:g} are too few, {what} {8 * bound / values:.3g} a value", hint="more bits, or another method")
         formats = self.plain | self.search.within(int(bits * values / 8) - bound).coded
         counted = next((t for t, fmt in formats.items() if fmt.coding is not None), None)  # the tables, which all share, count once
         return {t: CodedQuantizer(fmt, self.shapes[t], _flash(fmt, self.shapes[t], t == counted)) for t, fmt in formats.items()}

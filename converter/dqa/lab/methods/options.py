@@ -26,7 +26,8 @@ def parse_method(settings: Mapping[str, Any]) -> Method:
     """The method with these settings. Raises RecipeError, naming what is wrong, for an unknown name, option or value."""
     name = settings.get("method")
     if not isinstance(name, str) or name not in METHODS:
-        raise RecipeError(f"'method' must be one of {', '.join(METHODS)} (got {name!r})")
+        hint = "DQA is paper, as published, or coded, as dqa convert stores maps" if name == "dqa" else "docs/study.md has a table of them"
+        raise RecipeError(f"'method' must be one of {', '.join(METHODS)} (got {name!r})", hint=hint)
     kind = METHODS[name]
     if not dataclasses.is_dataclass(kind) or getattr(kind, "name", None) != name:
         raise RecipeError(f"method {name}: its class is no dataclass with name = '{name}'", hint="docs/extending.md shows one")

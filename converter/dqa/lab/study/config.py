@@ -46,7 +46,7 @@ MAX_ALTERNATIVES = 1000
 """Of one option of one entry."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 SECTIONS = ("dqa_study", "reference", "seeds", "tensors", "models", "grid")
-MODEL_KEYS = ("model", "calibration", "test", "calibration_samples", "test_samples", "input_scale", "input_zero_point", "metric")
+MODEL_KEYS = ("model", "calibration", "test", "calibration_samples", "test_samples", "input_scale", "input_zero_point", "metric", "output")
 ENTRY_KEYS = ("method", "models", "tensors", "seeds")
 
 OptionValue = bool | int | float | str
@@ -54,7 +54,8 @@ OptionValue = bool | int | float | str
 
 @dataclass(frozen=True)
 class StudyModel:
-    """A model with its data. Paths are absolute or relative to the working directory; test_samples None: all."""
+    """A model with its data. Paths are absolute or relative to the working directory; test_samples None: all. output: the name of the
+    one of several that is measured; None: the first that has labels."""
 
     name: str
     model: Path
@@ -65,6 +66,7 @@ class StudyModel:
     input_scale: Numbers | NumbersByInput = 1.0
     input_zero_point: Numbers | NumbersByInput = 0.0
     metric: str | None = None
+    output: str | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,9 @@ def _model(name: str, value: object, root: Path) -> StudyModel:
     metric = data.get("metric")
     if metric is not None and metric not in METRICS:
         raise RecipeError(f"{where}.metric: expected one of {', '.join(METRICS)}, got {metric!r:.40}")
+    output = data.get("output")
+    if output is not None and not isinstance(output, str):
+        raise RecipeError(f"{where}.output: expected the name of an output, got {output!r:.40}")
     test_samples = data.get("test_samples")
     return StudyModel(
         name,
@@ -140,6 +145,7 @@ def _model(name: str, value: object, root: Path) -> StudyModel:
         input_scale=numbers_by_input(f"{where}.input_scale", data.get("input_scale", 1.0), positive=True),
         input_zero_point=numbers_by_input(f"{where}.input_zero_point", data.get("input_zero_point", 0.0)),
         metric=metric,
+        output=output,
     )
 
 
