@@ -65,8 +65,9 @@ def run(name: str, work: Path, options: argparse.Namespace) -> Row:
     row: Row = {"model": label, "weights": options.weights, "anchor": ANCHOR[name], "arena": report["plan"]["arena"], "boards": {}}
     for board in BOARDS:
         found = evaluate(name, work, out, f"sim:{board}", options.sim)
-        keys = ("refused", "instructions", "agreement", "stack_used")
+        keys = ("refused", "instructions", "agreement")
         row["boards"][board] = {key: found[key] for key in keys if key in found} | build(out, board).figures()
+        row["boards"][board]["stack_used"] = found.get("ram", {}).get("stack")
     layers = {board: profile(out, f"sim:{board}", test).operators for board in (M4F, M55)}
     row["layers"] = [[m4.name, m4.kind, round(m4.cost), round(m55.cost)] for m4, m55 in zip(*layers.values(), strict=True)]
     sample: bytes = model_inputs(load_interface(out), datasets.load(test).take(1))[1][0].tobytes()
@@ -85,14 +86,28 @@ def by_part(objects: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
 
 def markdown(rows: list[Row]) -> str:
     lines = ["# Instructions of an inference", "", "    python benchmarks/instructions.py", "", "## Cores", ""]
-    head = ["network", "core", "instructions", "anchor", "of it", "equal to the host's", "flash: code", "model", "RAM, static", "stack"]
+    head = [
+        "network",
+        "core",
+        "instructions",
+        "anchor",
+        "of it",
+        "equal to the host's",
+        "flash: code",
+        "model",
+        "arena",
+        "RAM, static",
+        "stack",
+    ]
     cells = []
     for row in rows:
         for board, on in row["boards"].items():
             anchor = row["anchor"]["instructions_m55" if board == M55 else "instructions"]
             ours = on.get("instructions")
             line = [row["model"], BOARDS[board], ours, anchor, f"{ours / anchor:.2f}" if ours else None, equal(on)]
-            cells.append([*line, on["flash"]["code"], on["flash"]["model"], on["ram"]["static"], on.get("stack_used")])
+            cells.append(
+                [*line, on["flash"]["code"], on["flash"]["model"], row["arena"]["internal"], on["ram"]["static"], on.get("stack_used")]
+            )
     lines += [*table(head, cells), "", "## Parts of the library, Cortex-M4F: instructions (cycles, estimated)", ""]
     shares = {row["model"]: by_part(row["traced"]["by_object"]) for row in rows}
     cells = [[part, *(f"{counts[part][0]:,} ({counts[part][1]:,})" for counts in shares.values())] for part in (*PARTS, "other")]
