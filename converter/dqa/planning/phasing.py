@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import fsum
+from itertools import pairwise
+from math import fsum, inf
 
 from dqa.planning.problem import EdgeOption, PlanEdge, Problem
 
@@ -32,11 +33,28 @@ class Held:
 
     def weight(self, option: int, phase: int) -> int:
         """Bytes that an option takes through a phase: the edge itself while it is alive, and its readers' private rows."""
-        chosen = self.options[option]
-        size = chosen.size if self.first <= phase <= self.last else 0
+        return self.weights[option][phase - self.first] if self.first <= phase <= self.last else 0
+
+    @cached_property
+    def weights(self) -> list[list[int]]:
+        """By option, by phase from the first to the last: no reader is in another."""
+        return [[self._weight(chosen, phase) for phase in range(self.first, self.last + 1)] for chosen in self.options]
+
+    def _weight(self, chosen: EdgeOption, phase: int) -> int:
+        size = chosen.size
         if self.over is not None and phase == self.first and chosen.plain and not chosen.ring_rows:
             size = min(size, self.over)
         return size + sum(d for reader, d in zip(self.readers, chosen.decode, strict=True) if reader == phase)
+
+    @cached_property
+    def costs(self) -> list[list[float]]:
+        """By option, by phase as above: the loss per byte that the next smaller option frees; infinite where it frees none, or is none."""
+        found = [[inf] * len(self.weights[0])]
+        for smaller, larger in pairwise(range(len(self.options))):
+            more = self.options[smaller].loss - self.options[larger].loss
+            freed = [b - a for a, b in zip(self.weights[smaller], self.weights[larger], strict=True)]
+            found.append([more / size if size > 0 else inf for size in freed])
+        return found
 
     def packs(self, option: int, phase: int) -> bool:
         return phase == self.first and not self.options[option].plain
@@ -151,6 +169,11 @@ class Phasing:
         return [size + self._peak(chosen, phase) for phase, size in enumerate(total)]
 
     @cached_property
+    def _alive(self) -> list[list[int]]:
+        """For each phase the held edges that are alive in it."""
+        return [[i for i, h in enumerate(self.held) if h.first <= phase <= h.last] for phase in range(len(self.fixed))]
+
+    @cached_property
     def _packers(self) -> list[list[int]]:
         """For each phase the held edges whose packing may make its worst moment."""
         return [[i for i, h in enumerate(self.held) if h.first == phase and h.peak > least] for phase, least in enumerate(self.brief)]
@@ -161,12 +184,15 @@ class Phasing:
 
     def _move(self, chosen: list[int], total: list[int], i: int, step: int) -> None:
         """Takes the next or the last option of a held edge."""
-        held = self.held[i]
-        total[held.first] -= self._peak(chosen, held.first)
-        for phase in range(held.first, held.last + 1):
-            total[phase] += held.weight(chosen[i] + step, phase) - held.weight(chosen[i], phase)
-        chosen[i] += step
-        total[held.first] += self._peak(chosen, held.first)
+        held, new = self.held[i], chosen[i] + step
+        turns = held.options[chosen[i]].plain != held.options[new].plain  # nothing else moves the worst moment
+        if turns:
+            total[held.first] -= self._peak(chosen, held.first)
+        for phase, (before, after) in enumerate(zip(held.weights[chosen[i]], held.weights[new], strict=True), held.first):
+            total[phase] += after - before
+        chosen[i] = new
+        if turns:
+            total[held.first] += self._peak(chosen, held.first)
 
     def loss(self, chosen: Sequence[int]) -> float:
         """Of everything together; exactly rounded, so that the same losses make the same sum in any order, and the work decides."""
@@ -182,16 +208,13 @@ class Phasing:
             return None
         chosen = [len(h.options) - 1 for h in self.held]
         total = self.used(chosen)
-        while total[over := max(range(len(total)), key=lambda p: total[p])] > budget:
-            best, price = -1, 0.0
-            for i, h in enumerate(self.held):
-                if chosen[i] == 0 or not h.first <= over <= h.last:
-                    continue
-                freed = h.weight(chosen[i], over) - h.weight(chosen[i] - 1, over)
-                if freed <= 0:
-                    continue
-                cost = (h.options[chosen[i] - 1].loss - h.options[chosen[i]].loss) / freed
-                if best < 0 or cost < price:
+        while (most := max(total)) > budget:
+            over = total.index(most)
+            best, price = -1, inf
+            for i in self._alive[over]:
+                held = self.held[i]
+                cost = held.costs[chosen[i]][over - held.first]
+                if cost < price:
                     best, price = i, cost
             if best < 0:  # smaller options that decode into more rows: only the fewest bytes are left to try
                 chosen = list(self.fewest)
