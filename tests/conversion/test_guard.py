@@ -122,6 +122,12 @@ def test_few_samples_are_told(place: Path) -> None:
     assert any("only 5 calibration samples" in note for note in found.notes)
 
 
+def test_eight_bits_are_plain_bytes_that_no_code_makes_coarser(place: Path) -> None:
+    found = run(place, "eight", ConvertConfig(bits=8))
+    assert {edge["storage"] for edge in found.report["edges"]} == {"raw_int8"}
+    assert found.measured.snr == found.measured.reference
+
+
 def test_bits_that_cost_too_much_are_kept_and_told(place: Path) -> None:
     found = run(place, "two", ConvertConfig(bits=2))
     assert not found.measured.holds and found.report["config"]["bits"] == 2

@@ -34,7 +34,7 @@ from dqa.quantization.shared_range import FreeRange, StorageChoice
 from dqa.quantization.shared_scales import Ties
 from dqa.support.arrays import Float32, Float64
 from dqa.support.progress import Progress
-from dqa.support.settings import ConvertConfig
+from dqa.support.settings import MAX_BITS, ConvertConfig
 
 Formats = dict[int, TensorFormat]
 
@@ -115,6 +115,8 @@ def chosen(known: Known, progress: Progress) -> Decisions:
         plans = planner(known, progress)
         with progress.task("Planning", None):
             return planned(known, plans.within(config.ram))
+    if config.maps == "coded" and config.packing.bits == MAX_BITS:
+        return eight_bits(known)  # a code has at most as many, and costs time
     with progress.task("Choosing formats", None):
         choices, coded, phases = _coded(known) if config.maps == "coded" else (None, None, None)
         return made(known, choices, coded, phases)
