@@ -24,7 +24,6 @@ from dqa.operators.add import Add
 from dqa.operators.conv_2d import Conv2D
 from dqa.operators.depthwise_conv_2d import DepthwiseConv2D
 from dqa.operators.fully_connected import FullyConnected
-from dqa.operators.resize_nearest_neighbor import ResizeNearestNeighbor
 
 pytestmark = [needs_compiler, needs_qemu]
 
@@ -47,8 +46,8 @@ def convolutions() -> p.Program:
 
 
 def dense() -> p.Program:
-    """A sum, a resize and a fully connected layer."""
-    return pushed_with(Add, ResizeNearestNeighbor, FullyConnected)
+    """A convolution, whose path is the deepest, a sum and a fully connected layer."""
+    return pushed_with(Conv2D, Add, FullyConnected)
 
 
 @pytest.fixture(scope="module")
