@@ -125,6 +125,7 @@ def test_few_samples_are_told(place: Path) -> None:
 def test_eight_bits_are_plain_bytes_that_no_code_makes_coarser(place: Path) -> None:
     found = run(place, "eight", ConvertConfig(bits=8))
     assert {edge["storage"] for edge in found.report["edges"]} == {"raw_int8"}
+    assert "8 bits, as all activations have" in {edge["reason"] for edge in found.report["edges"]}
     assert found.measured.snr == found.measured.reference
 
 

@@ -144,7 +144,7 @@ def planned(known: Known, plan: Planned) -> Decisions:
 def eight_bits(known: Known) -> Decisions:
     """Every activation in plain bytes: what fewer bits are measured against."""
     free = free_ranges(known.network)
-    return made(known, {t: StorageChoice(Storage.RAW_INT8, reason=Reason.FEW) for one in free for t in one.members})
+    return made(known, {t: StorageChoice(Storage.RAW_INT8, reason=Reason.EIGHT) for one in free for t in one.members})
 
 
 def int8(known: Known, dtypes: Sequence[np.dtype[Any]]) -> Decisions:

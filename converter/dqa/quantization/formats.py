@@ -27,6 +27,7 @@ class Reason(StrEnum):
     MAP = "packed map"
     CODED = "coded map"
     FEW = "few values, which plain bytes hold best"
+    EIGHT = "8 bits, as all activations have"
     PLANNED = "planned"
     PASSING = "passes row by row to its reader"
     BORDER = "between DQA groups, or at a TFLite builtin"
